@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/plexus-go/plexus/plugin"
+)
+
+// mount is an activation in its place: its schema, and a route for every
+// method that it has or that the hub serves on its behalf.
+type mount struct {
+	schema plugin.Schema
+	// routes by what follows the namespace: "get", "schema", "get.schema".
+	routes map[string]*Route
+}
+
+// raw is JSON that was written once, to be sent as it is.
+type raw []byte
+
+func (r raw) AppendJSON(dst []byte) ([]byte, error) { return append(dst, r...), nil }
+
+func encoded(v any) raw {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("hub: %v", err)) // schemas and hashes always encode
+	}
+	return text
+}
+
+// schemaParams are the parameters of every schema method.
+type schemaParams struct {
+	Method *string `json:"method" description:"Only this method's schema"`
+}
+
+// hashEvent is what every hash method answers with.
+type hashEvent struct {
+	plugin.Union `discriminator:"event" title:"HashEvent"`
+	Hash         *hashValue `tag:"hash"`
+}
+
+type hashValue struct {
+	Value string `json:"value"`
+}
+
+// The methods that a hub serves on behalf of every activation, and their
+// descriptions.
+const (
+	schemaMethod      = "schema"
+	hashMethod        = "hash"
+	schemaDescription = `Get plugin or method schema. Pass {"method": "name"} for a specific method.`
+)
+
+// schemaRoute serves the schema s, whose methods are known by prefix in
+// errors.
+func schemaRoute(s plugin.Schema, prefix string) plugin.Method {
+	whole := encoded(s)
+	methods := map[string]raw{}
+	for _, m := range s.Methods {
+		methods[m.Name] = encoded(m)
+	}
+	return plugin.Unary(schemaMethod, schemaDescription, func(_ context.Context, in schemaParams) (any, error) {
+		if in.Method == nil {
+			return whole, nil
+		}
+		if text, ok := methods[*in.Method]; ok {
+			return text, nil
+		}
+		return nil, notFound("Method not found: %s.%s", prefix, *in.Method)
+	})
+}
+
+// newMount makes the routes of an activation.
+func newMount(h *Hub, d plugin.Definition) *mount {
+	m := &mount{
+		schema: plugin.Schema{
+			Namespace:       d.Namespace,
+			Version:         d.Version,
+			Description:     d.Description,
+			LongDescription: d.LongDescription,
+		},
+		routes: map[string]*Route{},
+	}
+	provenance := []string{d.Namespace}
+	add := func(name, contentType string, method plugin.Method) {
+		m.routes[name] = &Route{
+			hub:         h,
+			method:      method,
+			path:        d.Namespace + "." + name,
+			provenance:  provenance,
+			contentType: d.Namespace + "." + contentType,
+		}
+	}
+	for _, method := range d.Methods {
+		add(method.Name(), method.Name(), method)
+		m.schema.Methods = append(m.schema.Methods, method.Schema())
+	}
+	m.schema.Methods = append(m.schema.Methods, listedSchema)
+	m.schema.Seal()
+
+	add(schemaMethod, schemaMethod, schemaRoute(m.schema, d.Namespace))
+	add(hashMethod, hashMethod, hashRoute(m.schema.Hash))
+	for _, s := range m.schema.Methods {
+		text := encoded(s)
+		add(s.Name+".schema", "method_schema", plugin.Unary(schemaMethod, schemaDescription,
+			func(context.Context, plugin.None) (any, error) { return text, nil }))
+	}
+	return m
+}
+
+func hashRoute(hash string) plugin.Method {
+	return plugin.Unary(hashMethod, hashDescription, func(context.Context, plugin.None) (hashEvent, error) {
+		return hashEvent{Hash: &hashValue{Value: hash}}, nil
+	})
+}
+
+// listedSchema is how the schema method appears in schemas: without
+// parameters, as clients that build a command from them expect.
+var listedSchema = plugin.Unary(schemaMethod, schemaDescription,
+	func(context.Context, plugin.None) (any, error) { return nil, nil }).Schema()

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"reflect"
+
+	"github.com/plexus-go/plexus/plugin"
+)
+
+const (
+	// nestedNamespace is what clients know every hub's own methods by when
+	// they reach them through call.
+	nestedNamespace = "plexus"
+
+	callMethod      = "call"
+	hashesMethod    = "hashes"
+	hashDescription = "Get plexus configuration hash (from the recursive schema)\n\n This hash changes whenever any method or child plugin changes.\n It's computed from the method hashes rolled up through the schema tree."
+
+	// mostNested bounds how deep calls of call may be nested: each level
+	// wraps every item of the ones below.
+	mostNested = 8
+)
+
+// CallParams are the parameters of a hub's call.
+type CallParams struct {
+	Method string          `json:"method" description:"The method to call (format: namespace.method)"`
+	Params json.RawMessage `json:"params,omitzero" description:"Parameters to pass to the method (optional, defaults to {})"`
+}
+
+// RespondParams are the parameters of a hub's respond.
+type RespondParams struct {
+	RequestID    string          `json:"request_id" description:"The id of the request to answer"`
+	ResponseData json.RawMessage `json:"response_data,omitzero" description:"The answer"`
+}
+
+// callBinder and respondBinder decode the parameters of the two methods that
+// every hub answers itself.
+var (
+	callBinder    = binder[CallParams](callMethod)
+	respondBinder = binder[RespondParams]("respond")
+)
+
+// binder makes a method for the sake of its parameters.
+func binder[In any](name string) plugin.Method {
+	return plugin.Unary(name, "", func(context.Context, In) (plugin.None, error) { return plugin.None{}, nil })
+}
+
+// BindCall prepares what the parameters of the hub's call name. It fails only
+// where they name nothing: whatever is wrong with the inner call is told in
+// its stream.
+func (h *Hub) BindCall(params []byte) (Call, error) {
+	in, err := bindStruct[CallParams](callBinder, params)
+	if err != nil {
+		return Call{}, err
+	}
+	return h.Call(in.Method, in.Params), nil
+}
+
+// Respond hands the answer to a question to the method that asked it. It
+// fails with CodeInvalidParams where there is no such question.
+func (h *Hub) Respond(params []byte) error {
+	in, err := bindStruct[RespondParams](respondBinder, params)
+	if err != nil {
+		return err
+	}
+	return plugin.Errorf(plugin.CodeInvalidParams,
+		"Unknown request ID: %s. The request may have timed out or been cancelled.", shown(in.RequestID))
+}
+
+func bindStruct[In any](binder plugin.Method, params []byte) (*In, error) {
+	if len(params) == 0 || string(params) == "null" {
+		return nil, &plugin.ParamsError{
+			Reason: "invalid type: null, expected struct " + reflect.TypeFor[In]().Name() + " at line 1 column 4",
+		}
+	}
+	in, err := binder.Bind(params, true)
+	if err != nil {
+		return nil, err
+	}
+	return in.(*In), nil
+}
+
+// infoContent is the content of _info.
+type infoContent struct {
+	Backend          string           `json:"backend"`
+	AuthCapabilities authCapabilities `json:"auth_capabilities"`
+}
+
+type authCapabilities struct {
+	Mechanisms []mechanism `json:"mechanisms"`
+}
+
+type mechanism struct {
+	Kind string `json:"kind"`
+}
+
+func (h *Hub) infoRoute() *Route {
+	content := encoded(infoContent{
+		Backend:          h.namespace,
+		AuthCapabilities: authCapabilities{Mechanisms: []mechanism{{Kind: "anonymous"}}},
+	})
+	return &Route{
+		hub:         h,
+		path:        "_info",
+		provenance:  []string{},
+		contentType: "_info",
+		method: plugin.Unary("info", "Tell the hub's name", func(context.Context, plugin.None) (any, error) {
+			return content, nil
+		}),
+	}
+}
+
+// hashes is the content of the hub's hashes.
+type hashes struct {
+	_            struct{}      `title:"PluginHashes" description:"Lightweight hash information for cache validation"`
+	Namespace    string        `json:"namespace"`
+	SelfHash     string        `json:"self_hash"`
+	ChildrenHash string        `json:"children_hash,omitempty"`
+	Hash         string        `json:"hash"`
+	Children     []ChildHashes `json:"children,omitempty" description:"Child plugin hashes (for recursive checking)"`
+}
+
+// ChildHashes is what a hub's hashes tell of each activation.
+type ChildHashes struct {
+	_         struct{} `description:"Hash information for a child plugin"`
+	Namespace string   `json:"namespace"`
+	Hash      string   `json:"hash"`
+}
+
+// ownMethods are the hub's methods for the schema s, in the order in which it
+// shows them.
+func (h *Hub) ownMethods(s plugin.Schema) []plugin.Method {
+	told := hashes{Namespace: s.Namespace, SelfHash: s.SelfHash, ChildrenHash: s.ChildrenHash, Hash: s.Hash}
+	for _, c := range s.Children {
+		told.Children = append(told.Children, ChildHashes{Namespace: c.Namespace, Hash: c.Hash})
+	}
+	return []plugin.Method{
+		plugin.Stream(callMethod, "Route a call to a registered activation", h.call, plugin.Returns[streamItem]()),
+		hashRoute(s.Hash),
+		plugin.Unary(hashesMethod, "Get plugin hashes for cache validation",
+			func(context.Context, plugin.None) (hashes, error) { return told, nil }),
+	}
+}
+
+// ownSchema is the hub's schema without children and hashes.
+func (h *Hub) ownSchema() plugin.Schema {
+	s := plugin.Schema{Namespace: h.namespace, Version: h.version, Description: h.description}
+	for _, m := range h.ownMethods(s) {
+		s.Methods = append(s.Methods, m.Schema())
+	}
+	s.Methods = append(s.Methods, listedSchema)
+	return s
+}
+
+// ownMount makes the routes of the hub's own methods, as they are known under
+// the name namespace.
+func (h *Hub) ownMount(s plugin.Schema, namespace string, provenance []string) *mount {
+	m := &mount{schema: s, routes: map[string]*Route{}}
+	for _, method := range append(h.ownMethods(s), schemaRoute(s, nestedNamespace)) {
+		m.routes[method.Name()] = &Route{
+			hub:         h,
+			method:      method,
+			path:        h.namespace + "." + method.Name(),
+			provenance:  provenance,
+			contentType: namespace + "." + method.Name(),
+		}
+	}
+	return m
+}
+
+// call is the hub's call, called through itself: its contents are the items
+// of the inner stream.
+func (h *Hub) call(ctx context.Context, in CallParams) iter.Seq2[any, error] {
+	return func(yield func(any, error) bool) {
+		depth, _ := ctx.Value(nestedKey{}).(int)
+		if depth++; depth > mostNested {
+			yield(nil, &plugin.ParamsError{Reason: fmt.Sprintf("calls are nested deeper than %d", mostNested)})
+			return
+		}
+		for item := range h.Call(in.Method, in.Params).Items(context.WithValue(ctx, nestedKey{}, depth)) {
+			if !yield(item, nil) {
+				return
+			}
+		}
+	}
+}
+
+// nestedKey finds the depth of nested calls in a context.
+type nestedKey struct{}

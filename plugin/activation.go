@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package plugin
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Activation is what a hub hosts under a namespace. Define is called once,
+// when the activation is registered.
+type Activation interface {
+	Define() Definition
+}
+
+// Definition describes an activation: what its schema says, and its methods.
+// One without state can be registered as it stands, since a Definition is an
+// [Activation] itself.
+type Definition struct {
+	// Namespace is the name that calls begin with: letters, digits, '-' and
+	// '_', at most 64 bytes.
+	Namespace string
+	// Version is a semantic version, "1.0.0".
+	Version string
+	// Description is one line about what it is for.
+	Description string
+	// LongDescription tells the rest; empty for none.
+	LongDescription string
+	// Methods in the order in which the schema shows them. The names
+	// "schema" and "hash" are taken: the hub serves them itself.
+	Methods []Method
+}
+
+var _ Activation = Definition{}
+
+// Define returns d itself.
+func (d Definition) Define() Definition { return d }
+
+// maxNameBytes bounds the names of namespaces and methods.
+const maxNameBytes = 64
+
+// Validate tells what is wrong with the definition: a malformed name, or a
+// method that is there twice. Hubs call it.
+func (d Definition) Validate() error {
+	if err := ValidateName(d.Namespace); err != nil {
+		return fmt.Errorf("namespace %w", err)
+	}
+	seen := map[string]bool{"schema": true, "hash": true}
+	for _, m := range d.Methods {
+		if m.handle == nil {
+			return fmt.Errorf("activation %q: a method that neither Unary nor Stream made", d.Namespace)
+		}
+		if err := ValidateName(m.Name()); err != nil {
+			return fmt.Errorf("activation %q: method %w", d.Namespace, err)
+		}
+		if seen[m.Name()] {
+			return fmt.Errorf("activation %q: method %q is taken", d.Namespace, m.Name())
+		}
+		seen[m.Name()] = true
+	}
+	return nil
+}
+
+// ValidateName checks a namespace or the name of a method: one letter at
+// least to begin with, then letters, digits, '-' and '_', at most 64 bytes,
+// all ASCII. A dot would be a path.
+func ValidateName(name string) error {
+	bad := name == "" || len(name) > maxNameBytes || !isLetter(rune(name[0])) ||
+		strings.ContainsFunc(name, func(r rune) bool {
+			return !isLetter(r) && !('0' <= r && r <= '9') && r != '-' && r != '_'
+		})
+	if bad {
+		return fmt.Errorf("%q is malformed: a letter, then letters, digits, '-' and '_', at most %d bytes", name, maxNameBytes)
+	}
+	return nil
+}
+
+func isLetter(r rune) bool { return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' }

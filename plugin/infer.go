@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package plugin
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/jsonschema-go/jsonschema"
+)
+
+// dialect is the version of JSON Schema that results name; clients generate
+// typed code from it.
+const dialect = "https://json-schema.org/draft/2020-12/schema"
+
+// Enumerated is implemented by a string type with a closed set of values.
+// Enum is called on its zero value.
+type Enumerated interface {
+	Enum() []Choice
+}
+
+// Choice is one value of an [Enumerated] type.
+type Choice struct {
+	Value       string
+	Description string // empty for none
+}
+
+// Schematic is implemented by a type that gives its own schema. JSONSchema is
+// called on its zero value.
+type Schematic interface {
+	JSONSchema() *jsonschema.Schema
+}
+
+// inference collects the $defs while the schema of one root type is made.
+type inference struct {
+	defs  map[string]*jsonschema.Schema
+	types map[string]reflect.Type // which type a name in defs stands for
+}
+
+// resultSchema makes the schema of an item's content; nil for any.
+func resultSchema(t reflect.Type) (*jsonschema.Schema, error) {
+	if t.Kind() == reflect.Interface {
+		return nil, nil
+	}
+	inf := inference{defs: map[string]*jsonschema.Schema{}, types: map[string]reflect.Type{}}
+	s, err := inf.define(t)
+	if err != nil {
+		return nil, err
+	}
+	if s.Title == "" {
+		s.Title = t.Name()
+	}
+	s.Schema = dialect
+	s.Defs = inf.allDefs()
+	return s, nil
+}
+
+func (inf *inference) allDefs() map[string]*jsonschema.Schema {
+	if len(inf.defs) == 0 {
+		return nil
+	}
+	return inf.defs
+}
+
+// schema makes the schema of a type where it is used: named structs, unions
+// and enumerations by reference.
+func (inf *inference) schema(t reflect.Type) (*jsonschema.Schema, error) {
+	if t.Kind() == reflect.Pointer {
+		s, err := inf.schema(t.Elem())
+		if err != nil {
+			return nil, err
+		}
+		return nullable(s), nil
+	}
+	if t.Name() == "" || !byReference(t) {
+		return inf.define(t)
+	}
+	name := t.Name()
+	if other, taken := inf.types[name]; taken {
+		if other != t {
+			return nil, fmt.Errorf("%s and %s would share the name %q in $defs", other, t, name)
+		}
+		return &jsonschema.Schema{Ref: "#/$defs/" + name}, nil
+	}
+	inf.types[name] = t // before its fields: it may contain itself
+	s, err := inf.define(t)
+	if err != nil {
+		return nil, err
+	}
+	inf.defs[name] = s
+	return &jsonschema.Schema{Ref: "#/$defs/" + name}, nil
+}
+
+func byReference(t reflect.Type) bool {
+	if t.Implements(reflect.TypeFor[Schematic]()) {
+		return false
+	}
+	return t.Implements(reflect.TypeFor[Enumerated]()) || t.Kind() == reflect.Struct && t != reflect.TypeFor[time.Time]()
+}
+
+// define makes the schema of a type in full.
+func (inf *inference) define(t reflect.Type) (*jsonschema.Schema, error) {
+	switch zero := reflect.Zero(t).Interface().(type) {
+	case Schematic:
+		return zero.JSONSchema(), nil
+	case Enumerated:
+		return enumSchema(t, zero.Enum())
+	case time.Time:
+		return &jsonschema.Schema{Type: "string", Format: "date-time"}, nil
+	case json.RawMessage, jsontext.Value:
+		return &jsonschema.Schema{}, nil
+	case []byte:
+		return &jsonschema.Schema{Type: "string", ContentEncoding: "base64"}, nil
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return &jsonschema.Schema{Type: "boolean"}, nil
+	case reflect.String:
+		return &jsonschema.Schema{Type: "string"}, nil
+	case reflect.Float32:
+		return &jsonschema.Schema{Type: "number", Format: "float"}, nil
+	case reflect.Float64:
+		return &jsonschema.Schema{Type: "number", Format: "double"}, nil
+	case reflect.Interface:
+		return &jsonschema.Schema{}, nil
+	case reflect.Struct:
+		return inf.structSchema(t)
+	case reflect.Slice, reflect.Array:
+		items, err := inf.schema(t.Elem())
+		if err != nil {
+			return nil, err
+		}
+		return &jsonschema.Schema{Type: "array", Items: items}, nil
+	case reflect.Map:
+		if t.Key().Kind() != reflect.String {
+			return nil, fmt.Errorf("%s: the keys of a map are strings in JSON", t)
+		}
+		values, err := inf.schema(t.Elem())
+		if err != nil {
+			return nil, err
+		}
+		return &jsonschema.Schema{Type: "object", AdditionalProperties: values}, nil
+	case reflect.Pointer:
+		return inf.schema(t)
+	}
+	if s := integerSchema(t.Kind()); s != nil {
+		return s, nil
+	}
+	return nil, fmt.Errorf("%s has no JSON Schema", t)
+}
+
+// integerSchema gives the format that typed clients read the width from, and
+// the bounds where every JSON number within them is exact.
+func integerSchema(k reflect.Kind) *jsonschema.Schema {
+	s := &jsonschema.Schema{Type: "integer"}
+	bound := func(format string, least, most float64) *jsonschema.Schema {
+		s.Format, s.Minimum, s.Maximum = format, &least, &most
+		return s
+	}
+	var zero float64
+	switch k {
+	case reflect.Int, reflect.Int64:
+		s.Format = "int64"
+	case reflect.Int8:
+		return bound("int8", -1<<7, 1<<7-1)
+	case reflect.Int16:
+		return bound("int16", -1<<15, 1<<15-1)
+	case reflect.Int32:
+		return bound("int32", -1<<31, 1<<31-1)
+	case reflect.Uint:
+		s.Format, s.Minimum = "uint", &zero
+	case reflect.Uint64:
+		s.Format, s.Minimum = "uint64", &zero
+	case reflect.Uint8:
+		return bound("uint8", 0, 1<<8-1)
+	case reflect.Uint16:
+		return bound("uint16", 0, 1<<16-1)
+	case reflect.Uint32:
+		return bound("uint32", 0, 1<<32-1)
+	default:
+		return nil
+	}
+	return s
+}
+
+func enumSchema(t reflect.Type, choices []Choice) (*jsonschema.Schema, error) {
+	if t.Kind() != reflect.String || len(choices) == 0 {
+		return nil, fmt.Errorf("%s: an enumeration is a string type with at least one value", t)
+	}
+	s := &jsonschema.Schema{Description: tagOfBlank(t, "description")}
+	for _, c := range choices {
+		s.OneOf = append(s.OneOf, &jsonschema.Schema{Type: "string", Const: jsonschema.Ptr[any](c.Value), Description: c.Description})
+	}
+	return s, nil
+}
+
+func (inf *inference) structSchema(t reflect.Type) (*jsonschema.Schema, error) {
+	marker, variants, isUnion, err := unionOf(t)
+	if err != nil {
+		return nil, err
+	}
+	if isUnion {
+		return inf.unionSchema(t, marker, variants)
+	}
+	s := &jsonschema.Schema{
+		Type:        "object",
+		Title:       tagOfBlank(t, "title"),
+		Description: tagOfBlank(t, "description"),
+	}
+	for _, f := range fieldsOf(t) {
+		property, err := inf.schema(f.typ)
+		if err != nil {
+			return nil, fmt.Errorf("%s.%s: %w", t, f.name, err)
+		}
+		if f.optional {
+			property = nullable(property)
+		}
+		property.Description = f.description
+		if s.Properties == nil {
+			s.Properties = map[string]*jsonschema.Schema{}
+		}
+		s.Properties[f.name] = property
+		if !f.optional {
+			s.Required = append(s.Required, f.name)
+		}
+	}
+	return s, nil
+}
+
+func (inf *inference) unionSchema(t reflect.Type, marker reflect.StructField, variants []variant) (*jsonschema.Schema, error) {
+	discriminator := marker.Tag.Get("discriminator")
+	s := &jsonschema.Schema{Title: marker.Tag.Get("title"), Description: marker.Tag.Get("description")}
+	for _, v := range variants {
+		object, err := inf.define(v.typ)
+		if err != nil {
+			return nil, err
+		}
+		if object.Properties[discriminator] != nil || object.Type != "object" {
+			return nil, fmt.Errorf("%s: variant %q is no struct, or has a field %q of its own", t, v.tag, discriminator)
+		}
+		if object.Properties == nil {
+			object.Properties = map[string]*jsonschema.Schema{}
+		}
+		object.Properties[discriminator] = &jsonschema.Schema{Type: "string", Const: jsonschema.Ptr[any](v.tag)}
+		object.Required = append([]string{discriminator}, object.Required...)
+		object.Title, object.Description = "", v.description
+		s.OneOf = append(s.OneOf, object)
+	}
+	return s, nil
+}
+
+// nullable makes a schema that allows null as well.
+func nullable(s *jsonschema.Schema) *jsonschema.Schema {
+	switch {
+	case s.Type != "":
+		s.Types, s.Type = []string{s.Type, "null"}, ""
+	case s.Types != nil:
+		for _, t := range s.Types {
+			if t == "null" {
+				return s
+			}
+		}
+		s.Types = append(s.Types, "null")
+	case s.Ref != "" || s.OneOf != nil:
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{s, {Type: "null"}}}
+	}
+	return s
+}
+
+// field is one member of a struct's JSON object.
+type field struct {
+	name        string
+	index       []int
+	typ         reflect.Type
+	optional    bool
+	description string
+	fallback    string // the default, as JSON; empty for none
+}
+
+// fieldsOf lists the JSON members of a struct in the order of declaration,
+// those of embedded structs in their place.
+func fieldsOf(t reflect.Type) []field {
+	var fields []field
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tag := f.Tag.Get("json")
+		name, options, _ := strings.Cut(tag, ",")
+		if f.Anonymous && name == "" && f.Type.Kind() == reflect.Struct {
+			for _, inner := range fieldsOf(f.Type) {
+				inner.index = append([]int{i}, inner.index...)
+				fields = append(fields, inner)
+			}
+			continue
+		}
+		if !f.IsExported() || tag == "-" {
+			continue
+		}
+		if name == "" {
+			name = f.Name
+		}
+		optional := f.Type.Kind() == reflect.Pointer
+		for option := range strings.SplitSeq(options, ",") {
+			optional = optional || option == "omitempty" || option == "omitzero"
+		}
+		fields = append(fields, field{
+			name:        name,
+			index:       []int{i},
+			typ:         f.Type,
+			optional:    optional,
+			description: f.Tag.Get("description"),
+			fallback:    f.Tag.Get("default"),
+		})
+	}
+	return fields
+}
+
+// tagOfBlank reads a tag of a struct's field _, which speaks for the struct.
+func tagOfBlank(t reflect.Type, key string) string {
+	if t.Kind() != reflect.Struct {
+		return ""
+	}
+	for i := range t.NumField() {
+		if f := t.Field(i); f.Name == "_" {
+			return f.Tag.Get(key)
+		}
+	}
+	return ""
+}

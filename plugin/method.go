@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"reflect"
+)
+
+// Handler runs a method: it takes the parameters that the method's Bind made
+// and yields the contents of the stream's items. An error ends the stream,
+// unless it is an [Error] that is recoverable. A range over it that is broken
+// off stops the producer.
+type Handler func(ctx context.Context, params any) iter.Seq2[any, error]
+
+// Method is one method of an activation, with the types of its parameters and
+// results erased. [Unary] and [Stream] make it; the zero value is of no use.
+type Method struct {
+	schema MethodSchema
+	params *parameters
+	bind   func(raw []byte, positional bool) (any, error)
+	handle Handler
+}
+
+// Option changes a method while it is made.
+type Option func(*Method)
+
+// Returns makes T the type that the schema of the results comes from, for a
+// handler whose own result type says less: one that yields any, or JSON that
+// was written before.
+func Returns[T any]() Option {
+	returns, err := resultSchema(reflect.TypeFor[T]())
+	if err != nil {
+		panic(fmt.Sprintf("plugin: Returns: %v", err))
+	}
+	return func(m *Method) { m.schema.Returns = returns }
+}
+
+// Name returns the name of the method, without its namespace.
+func (m Method) Name() string { return m.schema.Name }
+
+// Schema returns what the method says of itself. It is shared: don't change
+// what it points to.
+func (m Method) Schema() MethodSchema { return m.schema }
+
+// Bind decodes and checks the parameters of a call; raw is JSON, or nil where
+// none were given. With positional, an array gives them in the order in which
+// the parameter struct declares them; else an array is like any other value
+// that is not an object: where all parameters but the first are optional, it
+// is the first one. Unknown parameters are ignored; null means absent.
+//
+// What is wrong is told by a [*ParamsError].
+func (m Method) Bind(raw []byte, positional bool) (any, error) { return m.bind(raw, positional) }
+
+// Handle runs the method on parameters that Bind has made.
+func (m Method) Handle(ctx context.Context, params any) iter.Seq2[any, error] {
+	return m.handle(ctx, params)
+}
+
+// None is the parameter type of a method that takes none. Whatever a caller
+// sends is ignored.
+type None struct{}
+
+// Unary makes a method that answers once.
+func Unary[In, Out any](name, description string, fn func(ctx context.Context, in In) (Out, error), options ...Option) Method {
+	return newMethod[In, Out](name, description, false, func(ctx context.Context, params any) iter.Seq2[any, error] {
+		return func(yield func(any, error) bool) {
+			out, err := fn(ctx, *params.(*In))
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			yield(out, nil)
+		}
+	}, options)
+}
+
+// Stream makes a method that answers with any number of items. The sequence
+// that fn returns should end when its context does; when the caller goes away
+// or unsubscribes, the range over it is broken off as well.
+func Stream[In, Out any](name, description string, fn func(ctx context.Context, in In) iter.Seq2[Out, error], options ...Option) Method {
+	return newMethod[In, Out](name, description, true, func(ctx context.Context, params any) iter.Seq2[any, error] {
+		return func(yield func(any, error) bool) {
+			for out, err := range fn(ctx, *params.(*In)) {
+				if err != nil {
+					if !yield(nil, err) {
+						return
+					}
+				} else if !yield(out, nil) {
+					return
+				}
+			}
+		}
+	}, options)
+}
+
+func newMethod[In, Out any](name, description string, streaming bool, handle Handler, options []Option) Method {
+	params, err := parametersOf(reflect.TypeFor[In]())
+	if err != nil {
+		panic(fmt.Sprintf("plugin: method %q: parameters: %v", name, err))
+	}
+	returns, err := resultSchema(reflect.TypeFor[Out]())
+	if err != nil {
+		panic(fmt.Sprintf("plugin: method %q: result: %v", name, err))
+	}
+	m := Method{
+		schema: MethodSchema{
+			Name:        name,
+			Description: description,
+			Params:      params.schema,
+			Returns:     returns,
+			Streaming:   streaming,
+			HTTPMethod:  "POST",
+			Role:        Role{Kind: "rpc"},
+		},
+		params: params,
+		handle: handle,
+	}
+	m.bind = func(raw []byte, positional bool) (any, error) {
+		in := new(In)
+		if err := params.decode(raw, positional, reflect.ValueOf(in).Elem()); err != nil {
+			return nil, err
+		}
+		if v, ok := any(in).(interface{ Validate() error }); ok {
+			if err := v.Validate(); err != nil {
+				return nil, &ParamsError{Reason: err.Error(), Offset: len(raw)}
+			}
+		}
+		return in, nil
+	}
+	for _, option := range options {
+		option(&m)
+	}
+	m.schema.Hash = m.schema.contentHash()
+	return m
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package plugin
+
+import (
+	"fmt"
+	"reflect"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Union, embedded in a struct, makes it a tagged union: exactly one of the
+// struct's other fields is set, each a pointer to the struct of one variant.
+// In JSON it is that variant's object with one more member, the
+// discriminator, whose value is the variant's tag:
+//
+//	type Shape struct {
+//		plugin.Union `discriminator:"kind" description:"What can be drawn"`
+//		Circle       *Circle `tag:"circle" description:"Round"`
+//		Square       *Square `tag:"square" description:"Not round"`
+//	}
+//
+//	Shape{Circle: &Circle{Radius: 2}} // {"kind":"circle","radius":2}
+//
+// The one declaration serves the encoding and the schema, a oneOf with const
+// tags. The title of the schema is the name of the type, or the tag title.
+type Union struct{}
+
+func (Union) isUnion() {}
+
+// unionValue is what a struct that embeds [Union] satisfies.
+type unionValue interface{ isUnion() }
+
+var unionType = reflect.TypeFor[Union]()
+
+// variant is one alternative of a union, read from the tags of its field.
+type variant struct {
+	tag         string
+	description string
+	index       int
+	typ         reflect.Type // the struct that the field points to
+}
+
+// unionOf reads the declaration of a union; ok is false for other types.
+func unionOf(t reflect.Type) (marker reflect.StructField, variants []variant, ok bool, err error) {
+	if t.Kind() != reflect.Struct {
+		return marker, nil, false, nil
+	}
+	marker, ok = t.FieldByName("Union")
+	if !ok || !marker.Anonymous || marker.Type != unionType || len(marker.Index) != 1 {
+		return marker, nil, false, nil
+	}
+	if marker.Tag.Get("discriminator") == "" {
+		return marker, nil, true, fmt.Errorf("%s: the embedded Union has no discriminator tag", t)
+	}
+	seen := map[string]bool{}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if f.Type == unionType || f.Name == "_" {
+			continue
+		}
+		tag := f.Tag.Get("tag")
+		if tag == "" || seen[tag] || !f.IsExported() || f.Type.Kind() != reflect.Pointer || f.Type.Elem().Kind() != reflect.Struct {
+			return marker, nil, true, fmt.Errorf("%s.%s: a variant is an exported pointer to a struct with a tag of its own", t, f.Name)
+		}
+		seen[tag] = true
+		variants = append(variants, variant{tag: tag, description: f.Tag.Get("description"), index: i, typ: f.Type.Elem()})
+	}
+	if len(variants) == 0 {
+		return marker, nil, true, fmt.Errorf("%s: a union without variants", t)
+	}
+	return marker, variants, true, nil
+}
+
+// marshalUnion writes the variant that is set.
+func marshalUnion(enc *jsontext.Encoder, u unionValue) error {
+	v := reflect.ValueOf(u)
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	marker, variants, _, err := unionOf(v.Type())
+	if err != nil {
+		return err
+	}
+	for _, variant := range variants {
+		field := v.Field(variant.index)
+		if field.IsNil() {
+			continue
+		}
+		object, err := json.Marshal(field.Interface(), enc.Options())
+		if err != nil {
+			return err
+		}
+		out := append([]byte{'{'}, quote(marker.Tag.Get("discriminator"))...)
+		out = append(append(out, ':'), quote(variant.tag)...)
+		if len(object) > len("{}") {
+			out = append(out, ',')
+		}
+		return enc.WriteValue(append(out, object[1:]...))
+	}
+	return fmt.Errorf("%s: no variant is set", v.Type())
+}
+
+func quote(s string) []byte {
+	text, err := jsontext.AppendQuote(nil, s)
+	if err != nil {
+		panic(err) // a tag in the source that is not UTF-8
+	}
+	return text
+}

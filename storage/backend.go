@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package storage
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Source tells where the present form of a backend comes from.
+type Source string
+
+// The sources, as clients know them.
+const (
+	SourceAuto   Source = "auto"   // a hub announced itself, or was found
+	SourceFile   Source = "file"   // backends.toml
+	SourceManual Source = "manual" // somebody registered it
+	SourceEnv    Source = "env"    // REGISTRY_BACKENDS
+)
+
+// The bounds of what a backend may hold, in bytes.
+const (
+	MaxNameBytes        = 255
+	MaxDescriptionBytes = 4 << 10
+	MaxMetadataBytes    = 16 << 10
+	MaxNamespaceBytes   = 255
+	MaxVersionBytes     = 255
+)
+
+// Backend is one entry of a registry: a hub, where it is reached, and what is
+// known about it. Times are Unix seconds.
+type Backend struct {
+	ID       string // a UUID, given once
+	Name     string // unique in a store
+	Host     string // host name, IPv4 or IPv6 address, without brackets
+	Port     int
+	Protocol string // "ws" or "wss"
+
+	// Nil means that it was never given; that differs from an empty string.
+	Description *string
+	Namespace   *string
+	Version     *string
+	// Metadata is a JSON object as it was given; nil for none. Databases of
+	// other registries may hold text here that is not JSON.
+	Metadata json.RawMessage
+
+	Source Source
+	// Runtime tells that the present form comes from a call of register or
+	// update, in this run or an earlier one, and not from a source (file,
+	// environment, discovery) that is read anew at each start.
+	Runtime bool
+	Active  bool
+
+	RegisteredAt int64 // when its address was last registered
+	LastSeen     int64 // when it last answered or reported; 0 for never
+	CreatedAt    int64
+	UpdatedAt    int64
+
+	// LeaseID names the registration that must be renewed within
+	// LeaseSeconds; empty and 0 for one that needs no renewal.
+	LeaseID      string
+	LeaseSeconds int64
+
+	// Revision is that of the last change, above zero once stored.
+	Revision int64
+}
+
+// FieldError says which field of a backend breaks which rule.
+type FieldError struct {
+	Field string // as in JSON: "name", "host", …
+	Value string // the refused value, shortened where it is long
+	Rule  string // "is not a whole number from 1 to 65535"
+}
+
+func (e *FieldError) Error() string {
+	return e.Field + " " + e.Value + " " + e.Rule
+}
+
+// refuse quotes value so that control characters show, and shortens it so
+// that an error stays readable.
+func refuse(field, value, rule string) *FieldError {
+	const most = 64
+	if len(value) > most {
+		cut := most
+		for !utf8.RuneStart(value[cut]) {
+			cut--
+		}
+		value = value[:cut] + "…"
+	}
+	return &FieldError{Field: field, Value: fmt.Sprintf("%q", value), Rule: rule}
+}
+
+// Normalize brings what may be written in several ways into the one that is
+// stored: a protocol in lower case, "ws" where none is given.
+func (b *Backend) Normalize() {
+	if b.Protocol == "" {
+		b.Protocol = "ws"
+	}
+	b.Protocol = strings.ToLower(b.Protocol)
+}
+
+// Validate checks every rule for what may be stored, whichever way it comes
+// in, and returns the first that is broken as a [*FieldError]. It expects a
+// normalized backend.
+func (b *Backend) Validate() error {
+	for _, err := range []*FieldError{
+		ValidateName(b.Name),
+		validateHost(b.Host),
+		validatePort(b.Port),
+		validateProtocol(b.Protocol),
+		validateText("description", b.Description, MaxDescriptionBytes),
+		validateText("namespace", b.Namespace, MaxNamespaceBytes),
+		validateText("version", b.Version, MaxVersionBytes),
+		validateMetadata(b.Metadata),
+		validateSource(b.Source),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ValidateName checks the rules for a backend's name alone. Nil means that it
+// may be used.
+func ValidateName(name string) *FieldError {
+	switch {
+	case name == "":
+		return refuse("name", name, "is empty")
+	case len(name) > MaxNameBytes:
+		return refuse("name", name, fmt.Sprintf("is longer than %d bytes", MaxNameBytes))
+	case !utf8.ValidString(name):
+		return refuse("name", name, "is not valid UTF-8")
+	case strings.TrimSpace(name) != name:
+		return refuse("name", name, "begins or ends with space")
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return refuse("name", name, "contains a control character")
+	}
+	return nil
+}
+
+// validateHost takes a host name as DNS and host files know it (letters,
+// digits, hyphens and underscores in labels of up to 63 bytes), or an IP
+// address, an IPv6 one without brackets and with or without a zone.
+func validateHost(host string) *FieldError {
+	if host == "" {
+		return refuse("host", host, "is empty")
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return nil
+	}
+	const rule = "is not a host name, IPv4 or IPv6 address (no scheme, path or port)"
+	name := strings.TrimSuffix(host, ".")
+	if name == "" || len(name) > 253 {
+		return refuse("host", host, rule)
+	}
+	labels := strings.Split(name, ".")
+	for _, label := range labels {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return refuse("host", host, rule)
+		}
+		for _, r := range label {
+			if r != '-' && r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+				return refuse("host", host, rule)
+			}
+		}
+	}
+	// A last label of digits only is an IPv4 address that is written wrongly.
+	if strings.Trim(labels[len(labels)-1], "0123456789") == "" {
+		return refuse("host", host, "is not an IPv4 address")
+	}
+	return nil
+}
+
+func validatePort(port int) *FieldError {
+	if port < 1 || port > 65535 {
+		return &FieldError{Field: "port", Value: fmt.Sprint(port), Rule: "is not 1–65535"}
+	}
+	return nil
+}
+
+func validateProtocol(protocol string) *FieldError {
+	if protocol != "ws" && protocol != "wss" {
+		return refuse("protocol", protocol, `is neither "ws" nor "wss"`)
+	}
+	return nil
+}
+
+func validateText(field string, text *string, most int) *FieldError {
+	switch {
+	case text == nil:
+		return nil
+	case len(*text) > most:
+		return refuse(field, *text, fmt.Sprintf("is longer than %d bytes", most))
+	case !utf8.ValidString(*text):
+		return refuse(field, *text, "is not valid UTF-8")
+	}
+	return nil
+}
+
+func validateMetadata(metadata json.RawMessage) *FieldError {
+	switch {
+	case metadata == nil:
+		return nil
+	case len(metadata) > MaxMetadataBytes:
+		return refuse("metadata", string(metadata), fmt.Sprintf("is longer than %d bytes", MaxMetadataBytes))
+	case len(metadata) == 0 || metadata[0] != '{' || !json.Valid(metadata):
+		return refuse("metadata", string(metadata), "is not a JSON object")
+	}
+	return nil
+}
+
+func validateSource(source Source) *FieldError {
+	switch source {
+	case SourceAuto, SourceFile, SourceManual, SourceEnv:
+		return nil
+	}
+	return refuse("source", string(source), "is not one of auto, file, manual, env")
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/transport/websocket"
+)
+
+// Server serves one hub. Make it with [New].
+type Server struct {
+	limits websocket.Limits
+	log    *slog.Logger
+	stop   time.Duration
+
+	ws   *websocket.Server
+	http *http.Server
+}
+
+// Option sets what New leaves at its default.
+type Option func(*Server)
+
+// WithLogger sets where the server logs; the default is nowhere.
+func WithLogger(log *slog.Logger) Option { return func(s *Server) { s.log = log } }
+
+// WithLimits bounds what one connection may cost.
+func WithLimits(limits websocket.Limits) Option { return func(s *Server) { s.limits = limits } }
+
+// WithStopTimeout sets how long a graceful stop may take before what is left
+// is closed; the default is 8 seconds.
+func WithStopTimeout(d time.Duration) Option { return func(s *Server) { s.stop = d } }
+
+// New makes a server of h.
+func New(h *hub.Hub, options ...Option) *Server {
+	s := &Server{log: slog.New(slog.DiscardHandler), stop: 8 * time.Second}
+	for _, option := range options {
+		option(s)
+	}
+	s.ws = websocket.NewServer(h, s.limits, s.log)
+	s.http = &http.Server{
+		Handler:           s.ws,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       30 * time.Second,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	return s
+}
+
+// Connections returns how many clients are connected.
+func (s *Server) Connections() int { return s.ws.Connections() }
+
+// Serve serves the listener until ctx is done, and then stops gracefully:
+// streams end, calls finish, sockets close with code 1001. It returns nil
+// after a complete stop, an error that says what was cut off after one that
+// took too long, and the listener's error if that fails. The listener is
+// closed in any case. Serve may be called once.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	failed := make(chan error, 1)
+	go func() { failed <- s.http.Serve(l) }() // ends with Shutdown
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serving %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.stop)
+	defer cancel()
+	// HTTP first, so that no connection is upgraded any more.
+	err := s.http.Shutdown(stopping)
+	err = errors.Join(err, s.ws.Shutdown(stopping))
+	<-failed
+	if err != nil {
+		s.http.Close()
+		return fmt.Errorf("serving %s: connections were cut off at the end: %w", l.Addr(), err)
+	}
+	return nil
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+// Package websocket serves a hub to clients that connect over WebSocket.
+//
+// Each connection is a session. Its reader parses frames (package wire) and
+// starts a goroutine for every call, up to a bound; its writer gathers what
+// the calls answer into few writes to the socket. Between them stands the
+// outbox, which is bounded in frames and bytes: a call whose client reads
+// slowly waits there, before its next item is even encoded, so a client that
+// never reads costs little, disturbs nobody, and is closed with code 1008.
+//
+// A client that leaves ends its streams, but not a write that it asked for:
+// whatever was read before it left is run.
+package websocket

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package websocket
+
+import (
+	"bufio"
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/transport/wire"
+)
+
+// Server upgrades HTTP requests, whatever their path, and serves a hub to
+// those clients. Make it with [NewServer].
+type Server struct {
+	hub      *hub.Hub
+	limits   Limits
+	log      *slog.Logger
+	ids      *wire.Subscriptions
+	upgrader websocket.Upgrader
+
+	mu       sync.Mutex
+	sessions map[*session]struct{}
+	stopped  bool
+	ended    sync.WaitGroup // one for each session
+}
+
+var _ http.Handler = (*Server)(nil)
+
+// NewServer makes a server of h.
+func NewServer(h *hub.Hub, limits Limits, log *slog.Logger) *Server {
+	return &Server{
+		hub:    h,
+		limits: limits.withDefaults(),
+		log:    log,
+		ids:    wire.NewSubscriptions(h.Namespace()),
+		upgrader: websocket.Upgrader{
+			HandshakeTimeout: 10 * time.Second,
+			// Small buffers: what is large passes them by.
+			ReadBufferSize:  1 << 10,
+			WriteBufferSize: 1 << 10,
+			WriteBufferPool: &sync.Pool{},
+			CheckOrigin:     func(*http.Request) bool { return true },
+		},
+		sessions: map[*session]struct{}{},
+	}
+}
+
+// ServeHTTP upgrades the request and returns; the connection is served by
+// goroutines that Shutdown waits for.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !websocket.IsWebSocketUpgrade(r) {
+		w.Header().Set("Connection", "Upgrade")
+		w.Header().Set("Upgrade", "websocket")
+		http.Error(w, "This is the Plexus hub "+s.hub.Namespace()+". Connect to it by WebSocket.", http.StatusUpgradeRequired)
+		return
+	}
+	hijacker := &hijacker{ResponseWriter: w, stall: s.limits.StallTimeout}
+	ws, err := s.upgrader.Upgrade(hijacker, r, nil)
+	if err != nil {
+		s.log.Debug("an upgrade failed", "remote", r.RemoteAddr, "error", err)
+		return
+	}
+	session := newSession(s, ws, hijacker.socket)
+	if !s.add(session) {
+		session.bye(websocket.CloseGoingAway, hub.ErrShutdown.Error())
+		hijacker.socket.Close()
+		return
+	}
+	go func() {
+		defer s.remove(session)
+		session.run()
+	}()
+}
+
+func (s *Server) add(c *session) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return false
+	}
+	s.sessions[c] = struct{}{}
+	s.ended.Add(1)
+	return true
+}
+
+func (s *Server) remove(c *session) {
+	s.mu.Lock()
+	delete(s.sessions, c)
+	s.mu.Unlock()
+	s.ended.Done()
+}
+
+// Connections returns how many clients are connected.
+func (s *Server) Connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions)
+}
+
+// Shutdown ends every stream, lets the calls finish, closes every connection
+// with code 1001, and waits for all that. When ctx is done it closes what is
+// left at once, and returns the context's error. Later connections are closed
+// as they come.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	first := !s.stopped
+	s.stopped = true
+	for c := range s.sessions {
+		if first {
+			c.stop()
+		}
+	}
+	s.mu.Unlock()
+
+	ended := make(chan struct{})
+	go func() { // ends with the sessions
+		s.ended.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	for c := range s.sessions {
+		c.socket.abort()
+	}
+	s.mu.Unlock()
+	return ctx.Err()
+}
+
+// hijacker slips a socket under the connection that the upgrade takes over.
+type hijacker struct {
+	http.ResponseWriter
+	stall  time.Duration
+	socket *socket
+}
+
+func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		// What the kernel keeps for a client that does not read is bounded
+		// as well.
+		tcp.SetWriteBuffer(128 << 10)
+	}
+	h.socket = &socket{Conn: conn, stall: h.stall}
+	return h.socket, rw, nil
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package wire
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/plugin"
+)
+
+// Action is what a request asks of a hub.
+type Action uint8
+
+// The actions.
+const (
+	Unknown     Action = iota // there is no such method
+	Subscribe                 // start a stream
+	Unsubscribe               // end one
+	Respond                   // answer a question that a method asked
+)
+
+// Target is what the name of a top-level method stands for.
+type Target struct {
+	Action Action
+	// Notify is the method that the notifications of a stream name.
+	Notify string
+
+	hub   *hub.Hub
+	route *hub.Route // nil for the hub's call
+}
+
+// Separators in the names of methods.
+const (
+	unsubSuffix  = "_unsub"       // registry-hub.call_unsub
+	unsubInfix   = "_unsubscribe" // registry_unsubscribe_get
+	notifyResult = "result"       // what the hub's own methods notify as
+)
+
+// Resolve finds what a top-level method of h is:
+//
+//	_info                        the hub's name
+//	H.call H.schema H.hash …     the methods of the hub named H
+//	H.respond                    an answer to a question
+//	registry_get                 an activation's method, directly
+//	registry.get                 the same, as some clients spell it
+//	…_unsub                      the end of any of these streams
+//	registry_unsubscribe_get     the same, for an activation's method
+func Resolve(h *hub.Hub, name string) Target {
+	t := start(h, name)
+	if t.Action != Unknown {
+		return t
+	}
+	if base, ok := strings.CutSuffix(name, unsubSuffix); ok && start(h, base).Action == Subscribe {
+		return Target{Action: Unsubscribe}
+	}
+	return t
+}
+
+func start(h *hub.Hub, name string) Target {
+	if name == "_info" {
+		return Target{Action: Subscribe, Notify: notifyResult, hub: h, route: h.Info()}
+	}
+	namespace, method, dotted := strings.Cut(name, ".")
+	if !dotted {
+		return direct(h, name)
+	}
+	if namespace != h.Namespace() {
+		return subscribe(h, name, h.Find(namespace, method))
+	}
+	switch method {
+	case "call":
+		return Target{Action: Subscribe, Notify: name, hub: h}
+	case "respond":
+		return Target{Action: Respond, hub: h}
+	}
+	return subscribe(h, notifyResult, h.Own(method))
+}
+
+func subscribe(h *hub.Hub, notify string, route *hub.Route) Target {
+	if route == nil {
+		return Target{}
+	}
+	return Target{Action: Subscribe, Notify: notify, hub: h, route: route}
+}
+
+// direct finds namespace_method. Both may contain underscores, so every place
+// to divide the name is tried.
+func direct(h *hub.Hub, name string) Target {
+	for i := 0; i < len(name); i++ {
+		if name[i] != '_' {
+			continue
+		}
+		if route := h.FindDeclared(name[:i], name[i+1:]); route != nil {
+			return subscribe(h, name, route)
+		}
+		if rest, ok := strings.CutPrefix(name[i:], unsubInfix+"_"); ok && h.FindDeclared(name[:i], rest) != nil {
+			return Target{Action: Unsubscribe}
+		}
+	}
+	return Target{}
+}
+
+// Bind prepares the call that a Subscribe stands for. Through the hub's call,
+// whatever is wrong with the inner call is told in its stream; everything
+// else is a fault.
+func (t Target) Bind(params []byte) (hub.Call, *Fault) {
+	var call hub.Call
+	var err error
+	if t.route != nil {
+		call, err = t.route.Bind(params, true)
+	} else {
+		call, err = t.hub.BindCall(params)
+	}
+	if err != nil {
+		return hub.Call{}, faultOf(err, params)
+	}
+	return call, nil
+}
+
+// Respond hands an answer to the method that asked; nil tells that it was
+// taken.
+func (t Target) Respond(params []byte) *Fault {
+	if err := t.hub.Respond(params); err != nil {
+		return faultOf(err, params)
+	}
+	return nil
+}
+
+// faultOf words an error of the hub as the answer to a request.
+func faultOf(err error, params []byte) *Fault {
+	var bad *plugin.ParamsError
+	if errors.As(err, &bad) {
+		return InvalidParams(bad.Detail(params))
+	}
+	var told *plugin.Error
+	if errors.As(err, &told) && told.Code != 0 {
+		return &Fault{Code: told.Code, Message: told.Error()}
+	}
+	return &Fault{Code: plugin.CodeInternal, Message: "Internal error"}
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package wire
+
+import (
+	"bytes"
+	"hash/fnv"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// subscriptionBits is how large a subscription id may get: what a JavaScript
+// number holds exactly.
+const subscriptionBits = 53
+
+// Subscriptions gives out subscription ids: below 2^53, of no visible order,
+// and never the same again from one hub, not on another connection and not
+// after a restart. Clients keep items of old streams by their ids.
+//
+// An id is the time in microseconds, or one more than the last where that is
+// later, put through a permutation that the hub's name chooses. So no id
+// repeats unless the clock is set back by more than the program was down.
+type Subscriptions struct {
+	key  uint64
+	mu   sync.Mutex
+	last uint64
+}
+
+// NewSubscriptions makes the ids of the hub of that name.
+func NewSubscriptions(hub string) *Subscriptions {
+	h := fnv.New64a()
+	h.Write([]byte(hub))
+	return &Subscriptions{key: h.Sum64()}
+}
+
+// Next returns an id, above zero.
+func (s *Subscriptions) Next() int64 {
+	for {
+		s.mu.Lock()
+		s.last = max(s.last+1, uint64(time.Now().UnixMicro()))
+		n := s.last
+		s.mu.Unlock()
+		if id := s.permute(n); id != 0 {
+			return int64(id)
+		}
+	}
+}
+
+// permute maps the numbers below 2^53 one to one onto themselves: each step
+// can be undone.
+func (s *Subscriptions) permute(n uint64) uint64 {
+	const mask = 1<<subscriptionBits - 1
+	n = (n ^ s.key) & mask
+	n = n * 0x9E3779B97F4A7C15 & mask // an odd factor
+	n ^= n >> 27
+	n = n * 0xBF58476D1CE4E5B9 & mask
+	n ^= n >> 26
+	return n
+}
+
+// ParseSubscription reads the parameters of an unsubscription: one id in an
+// array, or alone, a number or the same number as a string.
+func ParseSubscription(params []byte) (id int64, ok bool) {
+	params = bytes.TrimSpace(params)
+	if len(params) > 1 && params[0] == '[' {
+		params = bytes.TrimSpace(params[1 : len(params)-1])
+	}
+	if jsontext.Value(params).Kind() == '"' && len(params) > 1 {
+		params = params[1 : len(params)-1]
+	}
+	id, err := strconv.ParseInt(string(params), 10, 64)
+	return id, err == nil
+}
