@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package config
+
+import (
+	"errors"
+	"log/slog"
+	"math"
+	"strings"
+)
+
+// Levels that slog has no name for.
+const (
+	LevelTrace = slog.LevelDebug - 4 // more than debug
+	LevelOff   = slog.Level(math.MaxInt)
+)
+
+var errLevel = errors.New("holds no level: off, error, warn, info, debug or trace")
+
+// ParseLevel reads a level as Rust programs take it in RUST_LOG: a level, or
+// directives such as "plexus=debug,info", upper or lower case. This program
+// has one level for everything, so a level without a target wins (the last,
+// if there are several), and otherwise the most verbose of those with one.
+// Directives without a level are passed over; it is an error if none has one.
+func ParseLevel(directives string) (slog.Level, error) {
+	var bare, targeted slog.Level
+	var haveBare, haveTargeted bool
+	for directive := range strings.SplitSeq(directives, ",") {
+		// A target may hold a "=" of its own: plexus[call{id=7}]=debug.
+		at := strings.LastIndexByte(directive, '=')
+		level, ok := levelNamed(directive[at+1:])
+		switch {
+		case !ok:
+		case at < 0:
+			bare, haveBare = level, true
+		case !haveTargeted || level < targeted:
+			targeted, haveTargeted = level, true
+		}
+	}
+	switch {
+	case haveBare:
+		return bare, nil
+	case haveTargeted:
+		return targeted, nil
+	}
+	return 0, errLevel
+}
+
+func levelNamed(name string) (slog.Level, bool) {
+	// env_logger takes a filter after a slash: info/some text.
+	name, _, _ = strings.Cut(name, "/")
+	switch strings.ToLower(strings.TrimSpace(name)) {
+	case "off":
+		return LevelOff, true
+	case "error":
+		return slog.LevelError, true
+	case "warn":
+		return slog.LevelWarn, true
+	case "info":
+		return slog.LevelInfo, true
+	case "debug":
+		return slog.LevelDebug, true
+	case "trace":
+		return LevelTrace, true
+	}
+	return 0, false
+}

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// env makes an environment of a map.
+func env(variables map[string]string) func(string) string {
+	return func(name string) string { return variables[name] }
+}
+
+// atHome is an environment with nothing but a home directory, and what is given
+// as name, value, name, value, ….
+func atHome(t *testing.T, pairs ...string) func(string) string {
+	t.Helper()
+	variables := map[string]string{"HOME": home(t)}
+	for i := 0; i < len(pairs); i += 2 {
+		variables[pairs[i]] = pairs[i+1]
+	}
+	return env(variables)
+}
+
+// home is a path that is absolute on any system.
+func home(t *testing.T) string {
+	t.Helper()
+	path, err := filepath.Abs("/home/someone")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func mustParse(t *testing.T, getenv func(string) string, args ...string) Settings {
+	t.Helper()
+	var out strings.Builder
+	settings, err := Parse(args, getenv, &out)
+	if err != nil {
+		t.Fatalf("Parse(%q): %v", args, err)
+	}
+	if out.Len() > 0 {
+		t.Errorf("Parse(%q) wrote help without being asked: %q", args, out.String())
+	}
+	return settings
+}
+
+func TestParseDefaults(t *testing.T) {
+	got := mustParse(t, atHome(t))
+	want := Settings{
+		Port:         4445,
+		Host:         "127.0.0.1",
+		ConfigPath:   filepath.Join(home(t), ".config", "plexus", "backends.toml"),
+		DBPath:       filepath.Join(home(t), ".config", "plexus", "registry.db"),
+		LogLevel:     slog.LevelInfo,
+		HubNamespace: "registry-hub",
+	}
+	if got != want {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// Each setting, in all combinations of a flag that is absent or given and a
+// variable that is absent, empty, given or wrong.
+func TestParseFlagBeatsEnvironmentBeatsDefault(t *testing.T) {
+	settings := []struct {
+		field, flag, variable           string
+		fallback, fromFlag, fromEnv     any
+		flagText, envText, wrongEnvText string
+	}{
+		{"Port", "--port", "REGISTRY_PORT", 4445, 1, 0, "1", "0", "65536"},
+		{"Port", "-p", "REGISTRY_PORT", 4445, 65535, 8080, "65535", "8080", "x"},
+		{"Host", "--host", "REGISTRY_HOST", "127.0.0.1", "::1", "example.com", "::1", "example.com", "[::1]"},
+		{"DBPath", "--db-path", "REGISTRY_DB_PATH", filepath.Join(home(t), ".config", "plexus", "registry.db"), "a.db", "b.db", "a.db", "b.db", "\x00"},
+		{"ConfigPath", "--config", "REGISTRY_CONFIG", filepath.Join(home(t), ".config", "plexus", "backends.toml"), "a.toml", "b.toml", "a.toml", "b.toml", "\x00"},
+		{"ConfigPath", "-c", "REGISTRY_CONFIG", filepath.Join(home(t), ".config", "plexus", "backends.toml"), "a.toml", "b.toml", "a.toml", "b.toml", "\x00"},
+		{"LogLevel", "--log-level", "RUST_LOG", slog.LevelInfo, slog.LevelError, slog.LevelDebug, "error", "debug", ""},
+		{"HubNamespace", "--hub-namespace", "REGISTRY_HUB_NAMESPACE", "registry-hub", "a", "b-c_2", "a", "b-c_2", "b.c"},
+	}
+	const unset = "(unset)"
+	for _, s := range settings {
+		for _, flagText := range []string{unset, s.flagText} {
+			for _, envText := range []string{unset, "", s.envText, s.wrongEnvText} {
+				t.Run(fmt.Sprintf("%s %s %s %q", s.flag, flagText, s.variable, envText), func(t *testing.T) {
+					want := s.fallback
+					var args, variables []string
+					if envText != unset {
+						variables = []string{s.variable, envText}
+					}
+					if envText == s.envText {
+						want = s.fromEnv
+					}
+					if flagText != unset {
+						args, want = []string{s.flag, flagText}, s.fromFlag
+					}
+					got, err := Parse(args, atHome(t, variables...), io.Discard)
+					if envText == s.wrongEnvText && envText != "" && flagText == unset {
+						var usage *UsageError
+						if !errors.As(err, &usage) || usage.Name != s.variable {
+							t.Fatalf("got %v, want an error about %s", err, s.variable)
+						}
+						return
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+					if field := reflect.ValueOf(got).FieldByName(s.field).Interface(); field != want {
+						t.Errorf("%s is %v, want %v", s.field, field, want)
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestParsePaths(t *testing.T) {
+	xdg := filepath.Join(home(t), "xdg")
+	inXDG := func(name string) string { return filepath.Join(xdg, "plexus", name) }
+	inHome := func(name string) string { return filepath.Join(home(t), ".config", "plexus", name) }
+	elsewhere := filepath.Join(home(t), "elsewhere")
+	for _, test := range []struct {
+		name       string
+		args, vars []string
+		config, db string
+	}{
+		{name: "XDG_CONFIG_HOME", vars: []string{"XDG_CONFIG_HOME", xdg}, config: inXDG("backends.toml"), db: inXDG("registry.db")},
+		{name: "empty XDG_CONFIG_HOME", vars: []string{"XDG_CONFIG_HOME", ""}, config: inHome("backends.toml"), db: inHome("registry.db")},
+		{name: "relative XDG_CONFIG_HOME is ignored", vars: []string{"XDG_CONFIG_HOME", "xdg"}, config: inHome("backends.toml"), db: inHome("registry.db")},
+		{name: "no home on Windows", vars: []string{"HOME", "", "USERPROFILE", elsewhere}, config: filepath.Join(elsewhere, ".config", "plexus", "backends.toml"), db: filepath.Join(elsewhere, ".config", "plexus", "registry.db")},
+		{name: "database beside config", args: []string{"-c", filepath.Join(elsewhere, "hubs.toml")}, config: filepath.Join(elsewhere, "hubs.toml"), db: filepath.Join(elsewhere, "registry.db")},
+		{name: "database beside config of the environment", vars: []string{"REGISTRY_CONFIG", filepath.Join(elsewhere, "hubs.toml")}, config: filepath.Join(elsewhere, "hubs.toml"), db: filepath.Join(elsewhere, "registry.db")},
+		{name: "relative config", args: []string{"--config=hubs.toml"}, config: "hubs.toml", db: "registry.db"},
+		{name: "database alone leaves config", args: []string{"--db-path=x.db"}, config: inHome("backends.toml"), db: "x.db"},
+		{name: "both", args: []string{"--db-path=x.db", "-cy.toml"}, config: "y.toml", db: "x.db"},
+		{name: "no home needed", args: []string{"-c", "y.toml"}, vars: []string{"HOME", ""}, config: "y.toml", db: "registry.db"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := mustParse(t, atHome(t, test.vars...), test.args...)
+			if got.ConfigPath != test.config || got.DBPath != test.db {
+				t.Errorf("got %q and %q, want %q and %q", got.ConfigPath, got.DBPath, test.config, test.db)
+			}
+		})
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	long := strings.Repeat("é", 200)
+	for _, test := range []struct {
+		name, want string
+		args, vars []string
+	}{
+		{name: "port in a variable", vars: []string{"REGISTRY_PORT", "x"}, want: `REGISTRY_PORT: "x" is not a whole number from 0 to 65535`},
+		{name: "port too high", args: []string{"--port", "65536"}, want: `--port: "65536" is not a whole number from 0 to 65535`},
+		{name: "negative port", args: []string{"--port=-1"}, want: `--port: "-1" is not a whole number from 0 to 65535`},
+		{name: "negative port apart", args: []string{"--port", "-1"}, want: `--port: needs a value (--port=…)`},
+		{name: "fraction", args: []string{"-p", "80.0"}, want: `--port: "80.0" is not a whole number from 0 to 65535`},
+		{name: "hexadecimal port", args: []string{"-p0x50"}, want: `--port: "0x50" is not a whole number from 0 to 65535`},
+		{name: "empty port", args: []string{"--port="}, want: `--port: "" is not a whole number from 0 to 65535`},
+		{name: "no port", args: []string{"--port"}, want: `--port: needs a value (--port=…)`},
+		{name: "flag for a port", args: []string{"--port", "--host", "x"}, want: `--port: needs a value (--port=…)`},
+		{name: "the last one counts", args: []string{"--port=80", "--port=x"}, want: `--port: "x" is not`},
+		{name: "empty host", args: []string{"--host="}, want: `--host: "" is empty`},
+		{name: "host with port", vars: []string{"REGISTRY_HOST", "localhost:80"}, want: `REGISTRY_HOST: "localhost:80" is not a host name, IPv4 or IPv6 address (no scheme, path or port)`},
+		{name: "empty config", args: []string{"--config="}, want: `--config: "" is empty`},
+		{name: "zero byte in path", args: []string{"--db-path=a\x00b"}, want: `--db-path: "a\x00b" contains a zero byte`},
+		{name: "level of a flag", args: []string{"--log-level=loud"}, want: `--log-level: "loud" holds no level: off, error, warn, info, debug or trace`},
+		{name: "empty namespace", args: []string{"--hub-namespace="}, want: `--hub-namespace: "" is empty`},
+		{name: "dotted namespace", args: []string{"--hub-namespace=a.b"}, want: `--hub-namespace: "a.b" is not a letter followed by letters, digits, hyphens and underscores`},
+		{name: "namespace of a digit", args: []string{"--hub-namespace=1"}, want: `--hub-namespace: "1" is not a letter followed by`},
+		{name: "long namespace", args: []string{"--hub-namespace=" + long}, want: `--hub-namespace: "` + strings.Repeat("é", 32) + `…" is longer than 255 bytes`},
+		{name: "line end in a value", args: []string{"--port=1\n2"}, want: `--port: "1\n2" is not`},
+		{name: "unknown flag", args: []string{"--prot=1"}, want: `unknown flag --prot, did you mean "--port"? (try --help)`},
+		{name: "line end in an unknown flag", args: []string{"--a\nb"}, want: `unknown flag --a b`},
+		{name: "unknown short flag", args: []string{"-x"}, want: `unknown flag -x`},
+		{name: "positional", args: []string{"serve"}, want: `unexpected argument serve (try --help)`},
+		{name: "positional after dashes", args: []string{"--", "--port"}, want: `unexpected argument --port`},
+		{name: "empty positional", args: []string{""}, want: `unexpected argument`},
+		{name: "no home", vars: []string{"HOME", ""}, want: `HOME: "" is not an absolute path, so --config (or REGISTRY_CONFIG) must be given`},
+		{name: "relative home", vars: []string{"HOME", "somewhere"}, want: `HOME: "somewhere" is not an absolute path`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			settings, err := Parse(test.args, atHome(t, test.vars...), io.Discard)
+			var usage *UsageError
+			if !errors.As(err, &usage) {
+				t.Fatalf("got %+v and %v, want a UsageError", settings, err)
+			}
+			if !strings.HasPrefix(err.Error(), test.want) {
+				t.Errorf("got  %s\nwant %s", err, test.want)
+			}
+			if strings.ContainsAny(err.Error(), "\r\n\x00") {
+				t.Errorf("more than one line: %q", err)
+			}
+			if settings != (Settings{}) {
+				t.Errorf("settings with an error: %+v", settings)
+			}
+		})
+	}
+}
+
+// RUST_LOG may hold what only other programs understand.
+func TestParseTakesUnreadableRustLogForUnset(t *testing.T) {
+	for _, value := range []string{"loud", "=", ",,", "plexus", "\n"} {
+		if got := mustParse(t, atHome(t, "RUST_LOG", value)); got.LogLevel != slog.LevelInfo {
+			t.Errorf("RUST_LOG=%q: got %v, want info", value, got.LogLevel)
+		}
+	}
+}
+
+func TestParseHelp(t *testing.T) {
+	for _, args := range [][]string{
+		{"--help"},
+		{"-h"},
+		{"--port=1", "-h"},
+		{"--help", "--port=x"},
+		{"--help", "--nonsense"},
+		{"-h", "--version"},
+	} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			var out strings.Builder
+			if _, err := Parse(args, env(map[string]string{"REGISTRY_HOST": "a b"}), &out); !errors.Is(err, ErrHelp) {
+				t.Fatalf("got %v, want ErrHelp", err)
+			}
+			checkHelp(t, out.String())
+		})
+	}
+}
+
+// checkHelp expects every field of the settings with all that can be said of
+// it, so that a new one cannot be forgotten.
+func checkHelp(t *testing.T, help string) {
+	t.Helper()
+	wanted := []string{
+		"Usage: plexus-registry [flags]", "Examples:", "A flag beats",
+		"-p, --port PORT", "--host HOST", "-c, --config FILE", "--db-path FILE", "-h, --help\n", "--version\n",
+		"Default: 4445", "Default: registry-hub", "Default: $XDG_CONFIG_HOME/plexus/backends.toml",
+	}
+	settings := reflect.TypeFor[Settings]()
+	for i := range settings.NumField() {
+		tag := settings.Field(i).Tag
+		if tag.Get("default") == "" && tag.Get("otherwise") == "" {
+			t.Errorf("%s: no default, and no word on it", settings.Field(i).Name)
+		}
+		if tag.Get("help") == "" {
+			t.Errorf("%s: no help", settings.Field(i).Name)
+		}
+		wanted = append(wanted, "Variable: "+tag.Get("env")+"\n", "Default: "+tag.Get("default"))
+	}
+	for _, want := range wanted {
+		if !strings.Contains(help, want) {
+			t.Errorf("the help lacks %q", want)
+		}
+	}
+	if examples := strings.Count(help, "\n  plexus-registry"); examples != 2 {
+		t.Errorf("%d examples, want 2", examples)
+	}
+	for line := range strings.SplitSeq(help, "\n") {
+		if len(line) > helpWidth {
+			t.Errorf("too wide: %q", line)
+		}
+		if strings.TrimRight(line, " ") != line {
+			t.Errorf("ends in space: %q", line)
+		}
+	}
+	if t.Failed() {
+		t.Log(help)
+	}
+}
+
+type brokenWriter struct{}
+
+var errBroken = errors.New("broken pipe")
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, errBroken }
+
+func TestParseHelpThatCannotBeWritten(t *testing.T) {
+	_, err := Parse([]string{"--help"}, atHome(t), brokenWriter{})
+	if !errors.Is(err, errBroken) || errors.Is(err, ErrHelp) {
+		t.Errorf("got %v, want the writer's error", err)
+	}
+}
+
+func TestParseVersion(t *testing.T) {
+	for _, args := range [][]string{{"--version"}, {"--version", "--help"}, {"--version", "x"}, {"-p1", "--version"}} {
+		var out strings.Builder
+		if _, err := Parse(args, env(nil), &out); !errors.Is(err, ErrVersion) {
+			t.Errorf("Parse(%q): got %v, want ErrVersion", args, err)
+		}
+		if out.Len() > 0 {
+			t.Errorf("Parse(%q) wrote %q", args, out.String())
+		}
+	}
+}
+
+// The environment of the process must not matter.
+func TestParseReadsOnlyWhatItIsHanded(t *testing.T) {
+	for name, value := range map[string]string{
+		"REGISTRY_PORT": "x", "REGISTRY_HOST": "a b", "REGISTRY_CONFIG": "wrong", "REGISTRY_DB_PATH": "wrong",
+		"RUST_LOG": "trace", "REGISTRY_HUB_NAMESPACE": "wrong", "XDG_CONFIG_HOME": t.TempDir(), "HOME": t.TempDir(),
+	} {
+		t.Setenv(name, value)
+	}
+	if got, want := mustParse(t, atHome(t)), mustParse(t, env(map[string]string{"HOME": home(t)})); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got := mustParse(t, atHome(t)); got.Port != 4445 || got.LogLevel != slog.LevelInfo || got.HubNamespace != "registry-hub" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add("--port", "1", "8080")
+	f.Add("--help", "-é", "")
+	f.Add("-p", "--", "\n")
+	f.Add("-", "=", "x")
+	f.Fuzz(func(t *testing.T, first, second, port string) {
+		getenv := env(map[string]string{"HOME": "/home/someone", "REGISTRY_PORT": port, "RUST_LOG": second})
+		settings, err := Parse([]string{first, second}, getenv, io.Discard)
+		switch usage := (*UsageError)(nil); {
+		case errors.As(err, &usage):
+			if text := err.Error(); text == "" || oneLine(text) != text {
+				t.Errorf("not one line: %q", text)
+			}
+		case errors.Is(err, ErrHelp), errors.Is(err, ErrVersion):
+		case err != nil:
+			t.Errorf("an error of another kind: %v", err)
+		case settings.Port < 0 || settings.Port > 65535 || settings.Host == "" || settings.ConfigPath == "" || settings.DBPath == "":
+			t.Errorf("settings that cannot be: %+v", settings)
+		}
+	})
+}
