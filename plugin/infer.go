@@ -18,7 +18,8 @@ import (
 const dialect = "https://json-schema.org/draft/2020-12/schema"
 
 // Enumerated is implemented by a string type with a closed set of values.
-// Enum is called on its zero value.
+// Enum is called on its zero value. A type that has a method EnumDescription,
+// returning a string, has it called for the description of the whole set.
 type Enumerated interface {
 	Enum() []Choice
 }
@@ -130,7 +131,12 @@ func (inf *inference) define(t reflect.Type) (*jsonschema.Schema, error) {
 	case reflect.Struct:
 		return inf.structSchema(t)
 	case reflect.Slice, reflect.Array:
-		items, err := inf.schema(t.Elem())
+		// Elements that are pointers are so for Go's sake: they are not null.
+		elem := t.Elem()
+		if elem.Kind() == reflect.Pointer {
+			elem = elem.Elem()
+		}
+		items, err := inf.schema(elem)
 		if err != nil {
 			return nil, err
 		}
@@ -191,7 +197,10 @@ func enumSchema(t reflect.Type, choices []Choice) (*jsonschema.Schema, error) {
 	if t.Kind() != reflect.String || len(choices) == 0 {
 		return nil, fmt.Errorf("%s: an enumeration is a string type with at least one value", t)
 	}
-	s := &jsonschema.Schema{Description: tagOfBlank(t, "description")}
+	s := &jsonschema.Schema{}
+	if d, ok := reflect.Zero(t).Interface().(interface{ EnumDescription() string }); ok {
+		s.Description = d.EnumDescription()
+	}
 	for _, c := range choices {
 		s.OneOf = append(s.OneOf, &jsonschema.Schema{Type: "string", Const: jsonschema.Ptr[any](c.Value), Description: c.Description})
 	}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package registry
+
+import (
+	"encoding/json"
+	"fmt"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/storage"
+)
+
+// Event is what every method of the registry answers with.
+type Event struct {
+	plugin.Union `discriminator:"type" title:"RegistryEvent" description:"Events emitted by registry methods"`
+
+	Registered   *BackendEvent  `tag:"backend_registered" description:"Backend was registered"`
+	Updated      *BackendEvent  `tag:"backend_updated" description:"Backend was updated"`
+	Deleted      *NameEvent     `tag:"backend_deleted" description:"Backend was deleted"`
+	Deregistered *NameEvent     `tag:"backend_deregistered" description:"Backend was deactivated, and is kept"`
+	Backends     *BackendsEvent `tag:"backends" description:"List of backends"`
+	Backend      *LookupEvent   `tag:"backend" description:"Single backend info"`
+	Ping         *PingEvent     `tag:"ping" description:"Ping response"`
+	Reloaded     *ReloadedEvent `tag:"reloaded" description:"Config reloaded"`
+	Error        *ErrorEvent    `tag:"error" description:"Error occurred"`
+}
+
+// BackendEvent carries an entry.
+type BackendEvent struct {
+	Backend BackendInfo `json:"backend"`
+}
+
+// NameEvent tells of an entry by its name.
+type NameEvent struct {
+	Name string `json:"name"`
+}
+
+// BackendsEvent is a list, the newest entry first.
+type BackendsEvent struct {
+	Backends []*BackendInfo `json:"backends"`
+}
+
+// LookupEvent is the entry that was asked for, null if there is none.
+type LookupEvent struct {
+	Backend *BackendInfo `json:"backend"`
+}
+
+// PingEvent tells whether there was a backend to ping.
+type PingEvent struct {
+	Name    string `json:"name"`
+	Success bool   `json:"success"`
+	Message string `json:"message"`
+}
+
+// ReloadedEvent tells how many backends a load added or changed.
+type ReloadedEvent struct {
+	Count uint `json:"count"`
+}
+
+// ErrorEvent is a failure that the caller can understand, such as a name that
+// is not there.
+type ErrorEvent struct {
+	Message string `json:"message"`
+}
+
+// AppendJSON writes entries as they were encoded when they changed.
+func (e Event) AppendJSON(dst []byte) ([]byte, error) {
+	switch {
+	case e.Backends != nil:
+		size := 64
+		for _, b := range e.Backends.Backends {
+			size += len(b.encoded) + 1
+		}
+		if cap(dst)-len(dst) < size {
+			dst = append(make([]byte, 0, len(dst)+size), dst...)
+		}
+		dst = append(dst, `{"type":"backends","backends":[`...)
+		for i, b := range e.Backends.Backends {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = append(dst, b.encoded...)
+		}
+		return append(dst, "]}"...), nil
+	case e.Backend != nil && e.Backend.Backend != nil:
+		return appendEntry(dst, "backend", e.Backend.Backend.encoded), nil
+	case e.Registered != nil:
+		return appendEntry(dst, "backend_registered", e.Registered.Backend.encoded), nil
+	case e.Updated != nil:
+		return appendEntry(dst, "backend_updated", e.Updated.Backend.encoded), nil
+	}
+	type plain Event // without this method
+	return plugin.AppendJSON(dst, plain(e))
+}
+
+func appendEntry(dst []byte, tag string, encoded []byte) []byte {
+	dst = append(dst, `{"type":"`...)
+	dst = append(dst, tag...)
+	dst = append(dst, `","backend":`...)
+	dst = append(dst, encoded...)
+	return append(dst, '}')
+}
+
+func notFound(name string) Event {
+	return Event{Error: &ErrorEvent{Message: notFoundMessage(name)}}
+}
+
+func notFoundMessage(name string) string { return "Backend not found: " + name }
+
+// BackendInfo is an entry as clients see it.
+type BackendInfo struct {
+	_            struct{}      `description:"Backend connection information"`
+	ID           string        `json:"id" description:"Unique identifier (UUID)"`
+	Name         string        `json:"name" description:"Human-readable name (unique)"`
+	Host         string        `json:"host" description:"Host address"`
+	Port         uint16        `json:"port" description:"Port number"`
+	Protocol     string        `json:"protocol" description:"Protocol (ws or wss)"`
+	Description  *string       `json:"description,omitzero" description:"Optional description"`
+	Namespace    *string       `json:"namespace,omitzero" description:"Optional routing namespace"`
+	Version      *string       `json:"version,omitzero" description:"Plexus version (from hash)"`
+	Metadata     AnyMetadata   `json:"metadata,omitzero" description:"JSON metadata (extensibility)"`
+	Source       BackendSource `json:"source" description:"Source of registration"`
+	IsActive     bool          `json:"is_active" description:"Whether this backend is active"`
+	RegisteredAt int64         `json:"registered_at" description:"Timestamp when registered (Unix seconds)"`
+	LastSeen     *int64        `json:"last_seen,omitzero" description:"Timestamp when last seen (Unix seconds, for health checks)"`
+	CreatedAt    int64         `json:"created_at" description:"Timestamp when created (Unix seconds)"`
+	UpdatedAt    int64         `json:"updated_at" description:"Timestamp when last updated (Unix seconds)"`
+
+	encoded []byte // the JSON of all that
+}
+
+// newInfo makes what clients see of b.
+func newInfo(b storage.Backend) (*BackendInfo, error) {
+	info := &BackendInfo{
+		ID:           b.ID,
+		Name:         b.Name,
+		Host:         b.Host,
+		Port:         uint16(b.Port),
+		Protocol:     b.Protocol,
+		Description:  b.Description,
+		Namespace:    b.Namespace,
+		Version:      b.Version,
+		Metadata:     AnyMetadata(b.Metadata),
+		Source:       BackendSource(b.Source),
+		IsActive:     b.Active,
+		RegisteredAt: b.RegisteredAt,
+		CreatedAt:    b.CreatedAt,
+		UpdatedAt:    b.UpdatedAt,
+	}
+	if b.LastSeen != 0 {
+		info.LastSeen = &b.LastSeen
+	}
+	var err error
+	// A database that another program wrote may hold text that is not UTF-8;
+	// one such entry must not hide the others.
+	if info.encoded, err = jsonv2.Marshal(info, jsontext.AllowInvalidUTF8(true)); err != nil {
+		return nil, fmt.Errorf("backend %q can't be shown: %w", b.Name, err)
+	}
+	return info, nil
+}
+
+// BackendSource is where an entry's present form comes from.
+type BackendSource string
+
+var _ plugin.Enumerated = BackendSource("")
+
+// Enum lists the sources, as clients know them.
+func (BackendSource) Enum() []plugin.Choice {
+	return []plugin.Choice{
+		{Value: string(storage.SourceAuto), Description: "Automatically registered (self-registration at startup)"},
+		{Value: string(storage.SourceFile), Description: "Loaded from config file"},
+		{Value: string(storage.SourceManual), Description: "Manually registered via RPC"},
+		{Value: string(storage.SourceEnv), Description: "Loaded from environment variable"},
+	}
+}
+
+// EnumDescription says what the enumeration is.
+func (BackendSource) EnumDescription() string { return "Source of a backend registration" }
+
+// Metadata is a JSON object, kept as it came.
+type Metadata json.RawMessage
+
+var (
+	_ json.Unmarshaler = (*Metadata)(nil)
+	_ plugin.Schematic = Metadata(nil)
+)
+
+// UnmarshalJSON keeps the text, of an object only.
+func (m *Metadata) UnmarshalJSON(text []byte) error {
+	if len(text) == 0 || text[0] != '{' {
+		return fmt.Errorf("metadata is not a JSON object")
+	}
+	*m = append((*m)[:0], text...)
+	return nil
+}
+
+// JSONSchema allows any object.
+func (Metadata) JSONSchema() *jsonschema.Schema { return &jsonschema.Schema{Type: "object"} }
+
+// AnyMetadata is metadata as the store holds it: an object, or text that
+// another registry left there.
+type AnyMetadata json.RawMessage
+
+var (
+	_ json.Marshaler   = AnyMetadata(nil)
+	_ plugin.Schematic = AnyMetadata(nil)
+)
+
+// MarshalJSON writes an object as it is and anything else as a string.
+func (m AnyMetadata) MarshalJSON() ([]byte, error) {
+	if len(m) > 0 && m[0] == '{' && json.Valid(m) {
+		return m, nil
+	}
+	return jsonv2.Marshal(string(m), jsontext.AllowInvalidUTF8(true))
+}
+
+// JSONSchema allows a string as well: clients of old know no other form.
+func (AnyMetadata) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{Types: []string{"string", "object"}}
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package registry
+
+import (
+	"encoding/json"
+	"strconv"
+
+	"github.com/plexus-go/plexus/storage"
+)
+
+// RegisterParams are the parameters of register.
+type RegisterParams struct {
+	Name        string   `json:"name" description:"The name parameter"`
+	Host        string   `json:"host" description:"The host parameter"`
+	Port        uint16   `json:"port" description:"The port parameter"`
+	Protocol    *string  `json:"protocol" description:"The protocol parameter"`
+	Description *string  `json:"description" description:"The description parameter"`
+	Namespace   *string  `json:"namespace" description:"The namespace parameter"`
+	Version     *string  `json:"version" description:"The version of the hub"`
+	Metadata    Metadata `json:"metadata,omitzero" description:"Any JSON object, up to 16 KiB; returned as it came"`
+	Source      *string  `json:"source" description:"Who registers: \"auto\" for a hub that announces itself, else \"manual\""`
+}
+
+// backend is what the parameters say, normalized; what they leave open is
+// taken from old, the zero Backend where there is none.
+func (p *RegisterParams) backend(old storage.Backend) storage.Backend {
+	b := old
+	b.Name, b.Host, b.Port = p.Name, p.Host, int(p.Port)
+	b.Protocol = valueOr(p.Protocol, "")
+	b.Description = firstOf(p.Description, old.Description)
+	b.Namespace = firstOf(p.Namespace, old.Namespace)
+	b.Version = firstOf(p.Version, old.Version)
+	if p.Metadata != nil {
+		b.Metadata = json.RawMessage(p.Metadata)
+	}
+	b.Source = storage.Source(valueOr(p.Source, string(storage.SourceManual)))
+	b.Runtime = true
+	b.Active = true
+	b.Normalize()
+	return b
+}
+
+// Validate checks what was given by the rules for backends.
+func (p *RegisterParams) Validate() error {
+	if p.Source != nil && *p.Source != string(storage.SourceAuto) && *p.Source != string(storage.SourceManual) {
+		return &storage.FieldError{Field: "source", Value: strconv.Quote(*p.Source), Rule: `is neither "auto" nor "manual"`}
+	}
+	b := p.backend(storage.Backend{})
+	if p.Protocol != nil && *p.Protocol == "" {
+		b.Protocol = "" // Normalize takes it for absent
+	}
+	return b.Validate()
+}
+
+// ListParams are the parameters of list.
+type ListParams struct {
+	ActiveOnly *bool `json:"active_only" description:"The active_only parameter"` // true where absent
+}
+
+// NameParams are the parameters of the methods that take a name alone.
+type NameParams struct {
+	Name string `json:"name" description:"The name parameter"`
+}
+
+// UpdateParams are the parameters of update.
+type UpdateParams struct {
+	Name        string  `json:"name" description:"The name parameter"`
+	Host        *string `json:"host" description:"The host parameter"`
+	Port        *uint16 `json:"port" description:"The port parameter"`
+	Protocol    *string `json:"protocol" description:"The protocol parameter"`
+	Description *string `json:"description" description:"The description parameter"`
+	Namespace   *string `json:"namespace" description:"The namespace parameter"`
+}
+
+// apply makes the changes to b.
+func (p *UpdateParams) apply(b *storage.Backend) {
+	b.Host = valueOr(p.Host, b.Host)
+	if p.Port != nil {
+		b.Port = int(*p.Port)
+	}
+	if p.Protocol != nil {
+		b.Protocol = *p.Protocol
+		b.Normalize()
+	}
+	b.Description = firstOf(p.Description, b.Description)
+	b.Namespace = firstOf(p.Namespace, b.Namespace)
+}
+
+// Validate checks what was given, and only that: an entry that breaks today's
+// rules elsewhere can still be mended piece by piece.
+func (p *UpdateParams) Validate() error {
+	b := storage.Backend{Name: "any", Host: "any", Port: 1, Protocol: "ws", Source: storage.SourceManual}
+	p.apply(&b)
+	if p.Protocol != nil && *p.Protocol == "" {
+		b.Protocol = "" // Normalize takes it for absent
+	}
+	return b.Validate()
+}
+
+func valueOr[T any](p *T, fallback T) T {
+	if p == nil {
+		return fallback
+	}
+	return *p
+}
+
+func firstOf[T any](p, fallback *T) *T {
+	if p != nil {
+		return p
+	}
+	return fallback
+}

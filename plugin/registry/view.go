@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package registry
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+
+	"github.com/plexus-go/plexus/storage"
+)
+
+// view is the copy of the store that reads are answered from. Its entries are
+// never changed, only replaced.
+type view struct {
+	mu     sync.RWMutex
+	byName map[string]*entry
+	oldest []*entry // in the order of creation
+	// watched is the revision up to which the store's Watch was followed.
+	// Writers bring their own changes in earlier; gone remembers, until Watch
+	// has passed it, what was deleted so, and at which revision.
+	watched int64
+	gone    map[string]int64
+}
+
+type entry struct {
+	backend storage.Backend
+	info    *BackendInfo
+}
+
+func newView() *view {
+	return &view{byName: map[string]*entry{}, gone: map[string]int64{}}
+}
+
+// reset fills the view with everything that the store holds at revision.
+func (v *view) reset(backends []storage.Backend, revision int64) error {
+	byName := make(map[string]*entry, len(backends))
+	oldest := make([]*entry, 0, len(backends))
+	for _, b := range backends {
+		info, err := newInfo(b)
+		if err != nil {
+			return err
+		}
+		e := &entry{backend: b, info: info}
+		byName[b.Name] = e
+		oldest = append(oldest, e)
+	}
+	slices.SortFunc(oldest, byCreation)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.byName, v.oldest, v.watched = byName, oldest, revision
+	clear(v.gone)
+	return nil
+}
+
+// byCreation orders entries by age. Ids are of version 7, which grow with
+// time: they order what was created within one second.
+func byCreation(a, b *entry) int {
+	return cmp.Or(cmp.Compare(a.backend.CreatedAt, b.backend.CreatedAt), cmp.Compare(a.backend.ID, b.backend.ID))
+}
+
+// apply brings a change in, if it is news. Changes of one name may come in
+// any order; the newest revision stays.
+func (v *view) apply(c storage.Change) error {
+	var e *entry
+	if !c.Deleted {
+		info, err := newInfo(c.Backend)
+		if err != nil {
+			return err
+		}
+		e = &entry{backend: c.Backend, info: info}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.put(c, e)
+	return nil
+}
+
+// follow is apply for changes that Watch yields, in order.
+func (v *view) follow(c storage.Change) error {
+	v.mu.RLock()
+	old := v.byName[c.Backend.Name]
+	known := old != nil && old.backend.Revision >= c.Revision || v.gone[c.Backend.Name] >= c.Revision
+	v.mu.RUnlock()
+	if !known {
+		if err := v.apply(c); err != nil {
+			return err
+		}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.watched = c.Revision
+	if c.Deleted && v.gone[c.Backend.Name] <= c.Revision {
+		delete(v.gone, c.Backend.Name)
+	}
+	return nil
+}
+
+func (v *view) put(c storage.Change, e *entry) {
+	name := c.Backend.Name
+	old := v.byName[name]
+	if c.Revision <= v.watched || v.gone[name] >= c.Revision || old != nil && old.backend.Revision >= c.Revision {
+		return
+	}
+	if old != nil {
+		// An entry that was deleted and made again has another place.
+		if e != nil && byCreation(old, e) == 0 {
+			i, _ := slices.BinarySearchFunc(v.oldest, old, byCreation)
+			v.oldest[i], v.byName[name] = e, e
+			return
+		}
+		if i, found := slices.BinarySearchFunc(v.oldest, old, byCreation); found {
+			v.oldest = slices.Delete(v.oldest, i, i+1)
+		}
+		delete(v.byName, name)
+	}
+	if e == nil {
+		v.gone[name] = c.Revision
+		return
+	}
+	i, _ := slices.BinarySearchFunc(v.oldest, e, byCreation)
+	v.oldest = slices.Insert(v.oldest, i, e)
+	v.byName[name] = e
+}
+
+// get returns the entry of that name, nil if there is none.
+func (v *view) get(name string) *entry {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.byName[name]
+}
+
+// newest lists the entries that keep holds for, the newest first.
+func (v *view) newest(keep func(*entry) bool) []*BackendInfo {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	infos := make([]*BackendInfo, 0, len(v.oldest))
+	for _, e := range slices.Backward(v.oldest) {
+		if keep(e) {
+			infos = append(infos, e.info)
+		}
+	}
+	return infos
+}
+
+// all returns every stored backend, in no order.
+func (v *view) all() []storage.Backend {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	backends := make([]storage.Backend, 0, len(v.oldest))
+	for _, e := range v.oldest {
+		backends = append(backends, e.backend)
+	}
+	return backends
+}

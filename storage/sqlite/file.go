@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+	"zombiezen.com/go/sqlite"
+)
+
+// memory is the path of a store without a file.
+const memory = ":memory:"
+
+// Errors of [Open] that a caller can act on.
+var (
+	// ErrInUse says that another registry, in this process or another one,
+	// has the database open.
+	ErrInUse = errors.New("database is in use by another registry")
+	// ErrForeign says that the file is not a registry's database. It was not
+	// changed.
+	ErrForeign = errors.New("not a registry database")
+	// ErrNewer says that a newer version of this program wrote the database.
+	// It was not changed.
+	ErrNewer = errors.New("database was written by a newer version of this program")
+)
+
+// prepareDirectory makes sure that there is a directory for the database, and
+// returns where the file really is: two names of one file must meet the same
+// lock, and SQLite's own files lie beside the target of a link.
+func prepareDirectory(path string) (string, error) {
+	if path == "" {
+		return "", errors.New("the path is empty")
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return "", err
+	}
+	real, err := filepath.EvalSymlinks(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return path, nil
+	case err != nil:
+		return "", err
+	}
+	info, err := os.Stat(real)
+	switch {
+	case err != nil:
+		return "", err
+	case info.IsDir():
+		return "", errors.New("is a directory")
+	case !info.Mode().IsRegular():
+		return "", errors.New("is not a regular file")
+	}
+	return real, nil
+}
+
+// fileLock is the lock that keeps a second registry away from a database. The
+// kernel releases it however the process ends; the empty file stays.
+type fileLock struct {
+	flock *flock.Flock
+	isNew bool // the file was not there before
+}
+
+func lockFile(path string) (*fileLock, error) {
+	path += ".lock"
+	_, err := os.Lstat(path)
+	l := &fileLock{
+		flock: flock.New(path, flock.SetPermissions(0o600)),
+		isNew: errors.Is(err, fs.ErrNotExist),
+	}
+	switch locked, err := l.flock.TryLock(); {
+	case err != nil:
+		return nil, fmt.Errorf("locking: %w", err)
+	case !locked:
+		return nil, fmt.Errorf("%w (it holds %s)", ErrInUse, path)
+	}
+	return l, nil
+}
+
+// forget removes the lock file if there was none before, so that a file that
+// is refused gets no companion. The lock itself must still be held.
+func (l *fileLock) forget() {
+	if l.isNew {
+		_ = os.Remove(l.flock.Path())
+	}
+}
+
+func (l *fileLock) release() error { return l.flock.Unlock() }
+
+// prepareFile creates the file, for its owner alone, or finds out whether the
+// one that is there may be opened. It changes nothing of the latter.
+//
+// It opens the file beside SQLite, and closing it drops whatever locks SQLite
+// holds on it in this process: so this runs under our lock and before SQLite.
+func prepareFile(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		var pathErr *fs.PathError
+		if errors.As(err, &pathErr) {
+			return pathErr.Err // Open names the path
+		}
+		return err
+	}
+	defer file.Close()
+	header := make([]byte, headerSize)
+	_, err = io.ReadFull(file, header)
+	switch {
+	case err == io.EOF:
+		return nil // empty: a new database
+	case err == io.ErrUnexpectedEOF:
+		return fmt.Errorf("%w: file is not a SQLite database", ErrForeign)
+	case err != nil:
+		return fmt.Errorf("reading: %w", err)
+	}
+	if string(header[:len(magic)]) != magic {
+		return fmt.Errorf("%w: file is not a SQLite database", ErrForeign)
+	}
+	unfinished, err := hasJournal(path)
+	if err != nil {
+		return err
+	}
+	if !unfinished {
+		return examine(immutable(path), sqlite.OpenReadOnly|sqlite.OpenURI)
+	}
+	// What a process that died has left in the journal is part of the
+	// database, and reading it would write it back. Into our own file it may;
+	// of any other look at a copy.
+	if applicationIDOf(header) == applicationID {
+		return nil
+	}
+	return examineCopy(path)
+}
+
+// explain finds words for "unable to open database file", which SQLite says
+// where it can't create its files beside the database.
+func explain(err error, path string) error {
+	switch sqlite.ErrCode(err).ToPrimary() {
+	case sqlite.ResultCantOpen, sqlite.ResultReadOnly:
+	default:
+		return err
+	}
+	file, createErr := os.CreateTemp(filepath.Dir(path), ".plexus-registry-*")
+	if createErr != nil {
+		return fmt.Errorf("files must be created beside it: %w", createErr)
+	}
+	_ = file.Close()
+	_ = os.Remove(file.Name())
+	return err
+}
+
+// immutable is the name under which SQLite reads a file as if nobody could
+// ever write it: without locks, journals or companions.
+func immutable(path string) string {
+	return (&url.URL{Scheme: "file", Path: path, RawQuery: "immutable=1"}).String()
+}
+
+// journals are the ends of the names of SQLite's files beside a database.
+var journals = []string{"-wal", "-journal"}
+
+func hasJournal(path string) (bool, error) {
+	for _, suffix := range journals {
+		info, err := os.Stat(path + suffix)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		if info.Size() > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func examineCopy(path string) error {
+	dir, err := os.MkdirTemp("", "plexus-registry-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	copied := filepath.Join(dir, "copy.db")
+	for _, suffix := range append([]string{""}, journals...) {
+		err := copyFile(copied+suffix, path+suffix)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return examine(copied, sqlite.OpenReadWrite)
+}
+
+func copyFile(to, from string) error {
+	src, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	dst, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(dst, src); err != nil {
+		dst.Close()
+		return err
+	}
+	return dst.Close()
+}
+
+// examine asks a database whether it is one that we may open.
+func examine(name string, flags sqlite.OpenFlags) error {
+	conn, err := sqlite.OpenConn(name, flags)
+	if err != nil {
+		return err
+	}
+	conn.SetBusyTimeout(busyTimeout)
+	_, err = schemaOf(conn)
+	if closeErr := conn.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/plexus-go/plexus/storage"
+)
+
+// The statements name the columns in the order of bind and scan. Connections
+// keep each prepared under its text.
+const (
+	columns = `name, id, host, port, protocol, description, namespace, version, metadata, source, is_active,
+	registered_at, last_seen, created_at, updated_at, runtime, lease_id, lease_seconds, revision`
+
+	selectByName = `SELECT ` + columns + ` FROM backends WHERE name = ?`
+	selectByAll  = `SELECT ` + columns + ` FROM backends ORDER BY name`
+
+	// A row is updated in place, not replaced: columns of other programs stay.
+	upsert = `INSERT INTO backends (` + columns + `)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+ON CONFLICT (name) DO UPDATE SET id = ?2, host = ?3, port = ?4, protocol = ?5, description = ?6, namespace = ?7,
+	version = ?8, metadata = ?9, source = ?10, is_active = ?11, registered_at = ?12, last_seen = ?13,
+	created_at = ?14, updated_at = ?15, runtime = ?16, lease_id = ?17, lease_seconds = ?18, revision = ?19`
+
+	deleteByName = `DELETE FROM backends WHERE name = ?`
+
+	selectMeta = `SELECT revision FROM registry_meta`
+	updateMeta = `UPDATE registry_meta SET revision = ?`
+)
+
+// exec runs a prepared statement that gives no row, with what bind gives it.
+func exec(conn *sqlite.Conn, query string, bind ...func(*sqlite.Stmt)) error {
+	stmt, err := conn.Prepare(query)
+	if err != nil {
+		return err
+	}
+	for _, b := range bind {
+		b(stmt)
+	}
+	_, err = stmt.Step()
+	if resetErr := stmt.Reset(); err == nil {
+		err = resetErr
+	}
+	return err
+}
+
+// selectOne reads the backend called name into b and tells whether it exists.
+func selectOne(conn *sqlite.Conn, name string, b *storage.Backend) (found bool, err error) {
+	stmt, err := conn.Prepare(selectByName)
+	if err != nil {
+		return false, err
+	}
+	stmt.BindText(1, name)
+	if found, err = stmt.Step(); found {
+		scan(stmt, b)
+	}
+	if resetErr := stmt.Reset(); err == nil {
+		err = resetErr
+	}
+	return found, err
+}
+
+// selectAll reads every backend, ordered by name.
+func selectAll(ctx context.Context, conn *sqlite.Conn) ([]storage.Backend, error) {
+	stmt, err := conn.Prepare(selectByAll)
+	if err != nil {
+		return nil, err
+	}
+	defer stmt.Reset()
+	var backends []storage.Backend
+	for {
+		found, err := stmt.Step()
+		if err != nil || !found {
+			return backends, err
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		var b storage.Backend
+		scan(stmt, &b)
+		backends = append(backends, b)
+	}
+}
+
+// selectRevision reads the revision of the store.
+func selectRevision(conn *sqlite.Conn) (int64, error) {
+	stmt, err := conn.Prepare(selectMeta)
+	if err != nil {
+		return 0, err
+	}
+	defer stmt.Reset()
+	found, err := stmt.Step()
+	if err == nil && !found {
+		err = errors.New("the table registry_meta is empty")
+	}
+	if err != nil {
+		return 0, err
+	}
+	return stmt.ColumnInt64(0), nil
+}
+
+// bind gives upsert its parameters.
+func bind(stmt *sqlite.Stmt, b *storage.Backend) {
+	stmt.BindText(1, b.Name)
+	// The column must be unique, but may be null any number of times.
+	if b.ID == "" {
+		stmt.BindNull(2)
+	} else {
+		stmt.BindText(2, b.ID)
+	}
+	stmt.BindText(3, b.Host)
+	stmt.BindInt64(4, int64(b.Port))
+	stmt.BindText(5, b.Protocol)
+	bindOptional(stmt, 6, b.Description)
+	bindOptional(stmt, 7, b.Namespace)
+	bindOptional(stmt, 8, b.Version)
+	if b.Metadata == nil {
+		stmt.BindNull(9)
+	} else {
+		stmt.BindText(9, string(b.Metadata))
+	}
+	stmt.BindText(10, string(b.Source))
+	stmt.BindBool(11, b.Active)
+	stmt.BindInt64(12, b.RegisteredAt)
+	// The reference registry knows "never" as null.
+	if b.LastSeen == 0 {
+		stmt.BindNull(13)
+	} else {
+		stmt.BindInt64(13, b.LastSeen)
+	}
+	stmt.BindInt64(14, b.CreatedAt)
+	stmt.BindInt64(15, b.UpdatedAt)
+	stmt.BindBool(16, b.Runtime)
+	stmt.BindText(17, b.LeaseID)
+	stmt.BindInt64(18, b.LeaseSeconds)
+	stmt.BindInt64(19, b.Revision)
+}
+
+func bindOptional(stmt *sqlite.Stmt, param int, text *string) {
+	if text == nil {
+		stmt.BindNull(param)
+	} else {
+		stmt.BindText(param, *text)
+	}
+}
+
+// scan reads a row of columns.
+func scan(stmt *sqlite.Stmt, b *storage.Backend) {
+	*b = storage.Backend{
+		Name:         stmt.ColumnText(0),
+		ID:           stmt.ColumnText(1),
+		Host:         stmt.ColumnText(2),
+		Port:         int(stmt.ColumnInt64(3)),
+		Protocol:     stmt.ColumnText(4),
+		Description:  scanOptional(stmt, 5),
+		Namespace:    scanOptional(stmt, 6),
+		Version:      scanOptional(stmt, 7),
+		Source:       storage.Source(stmt.ColumnText(9)),
+		Active:       stmt.ColumnInt64(10) != 0,
+		RegisteredAt: stmt.ColumnInt64(11),
+		LastSeen:     stmt.ColumnInt64(12),
+		CreatedAt:    stmt.ColumnInt64(13),
+		UpdatedAt:    stmt.ColumnInt64(14),
+		Runtime:      stmt.ColumnInt64(15) != 0,
+		LeaseID:      stmt.ColumnText(16),
+		LeaseSeconds: stmt.ColumnInt64(17),
+		Revision:     stmt.ColumnInt64(18),
+	}
+	if !stmt.ColumnIsNull(8) {
+		b.Metadata = json.RawMessage(stmt.ColumnText(8))
+	}
+}
+
+func scanOptional(stmt *sqlite.Stmt, column int) *string {
+	if stmt.ColumnIsNull(column) {
+		return nil
+	}
+	text := stmt.ColumnText(column)
+	return &text
+}
+
+// clone copies what the pointers of a backend point to, so that neither the
+// caller nor another watcher can change what the store hands out.
+func clone(b storage.Backend) storage.Backend {
+	for _, text := range []**string{&b.Description, &b.Namespace, &b.Version} {
+		if *text != nil {
+			value := **text
+			*text = &value
+		}
+	}
+	if b.Metadata != nil {
+		b.Metadata = append(json.RawMessage{}, b.Metadata...)
+	}
+	return b
+}
+
+// cloneChange is clone for the backend of a change.
+func cloneChange(c storage.Change) storage.Change {
+	c.Backend = clone(c.Backend)
+	return c
+}

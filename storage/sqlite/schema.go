@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package sqlite
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+)
+
+const (
+	// applicationID marks our databases ("plxr" in ASCII).
+	applicationID = 0x706c7872
+	// schemaVersion is the present form of the tables: PRAGMA user_version.
+	schemaVersion = 1
+
+	// The header of a SQLite file, and where its application ID lies in it.
+	magic               = "SQLite format 3\x00"
+	headerSize          = 100
+	applicationIDOffset = 68
+
+	// busyTimeout is how long we wait for another program that holds a lock,
+	// such as the sqlite3 tool.
+	busyTimeout = 5 * time.Second
+)
+
+// backendsTable is the reference registry's table, which is where ours begins.
+const backendsTable = `
+CREATE TABLE IF NOT EXISTS backends (
+	id TEXT PRIMARY KEY,
+	name TEXT NOT NULL UNIQUE,
+	host TEXT NOT NULL,
+	port INTEGER NOT NULL,
+	protocol TEXT NOT NULL,
+	description TEXT,
+	namespace TEXT,
+	version TEXT,
+	metadata TEXT,
+	source TEXT NOT NULL,
+	is_active INTEGER NOT NULL DEFAULT 1,
+	registered_at INTEGER NOT NULL,
+	last_seen INTEGER,
+	created_at INTEGER NOT NULL,
+	updated_at INTEGER NOT NULL
+);`
+
+// referenceColumns are those of backendsTable.
+var referenceColumns = strings.Fields(`id name host port protocol description namespace version metadata
+	source is_active registered_at last_seen created_at updated_at`)
+
+// migrations lead from one schema version to the next; the first starts at an
+// empty database or the reference registry's.
+var migrations = [schemaVersion]string{
+	backendsTable + `
+ALTER TABLE backends ADD COLUMN runtime INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE backends ADD COLUMN lease_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE backends ADD COLUMN lease_seconds INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE backends ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE registry_meta (
+	id INTEGER PRIMARY KEY CHECK (id = 1),
+	revision INTEGER NOT NULL
+);
+INSERT INTO registry_meta (id, revision) VALUES (1, 0);`,
+}
+
+// adopt numbers the rows that have no revision: those of the reference
+// registry at a migration, and any that it has added since. What a call has
+// registered there outlives a restart; file and environment are read anew.
+const adopt = `
+UPDATE backends
+SET runtime = source IN ('manual', 'auto'),
+	revision = fresh.n + (SELECT max(m.revision, (SELECT coalesce(max(b.revision), 0) FROM backends AS b))
+		FROM registry_meta AS m)
+FROM (SELECT rowid AS id, row_number() OVER (ORDER BY name) AS n FROM backends WHERE revision <= 0) AS fresh
+WHERE backends.rowid = fresh.id;
+UPDATE registry_meta
+SET revision = (SELECT max(revision) FROM backends)
+WHERE revision < (SELECT max(revision) FROM backends);`
+
+// applicationIDOf reads it from a file's header.
+func applicationIDOf(header []byte) int64 {
+	return int64(binary.BigEndian.Uint32(header[applicationIDOffset:]))
+}
+
+// openWriter opens the connection that writes.
+func openWriter(path string) (*sqlite.Conn, error) {
+	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
+	if err != nil {
+		return nil, err
+	}
+	conn.SetBusyTimeout(busyTimeout)
+	return conn, nil
+}
+
+// openReader opens a connection that can't write.
+func openReader(path string) (*sqlite.Conn, error) {
+	conn, err := sqlite.OpenConn(path, sqlite.OpenReadOnly)
+	if err != nil {
+		return nil, err
+	}
+	conn.SetBusyTimeout(busyTimeout)
+	return conn, nil
+}
+
+// setUp brings the tables to the present form, in one transaction, and returns
+// the store's revision. Only then does it change how the file is written.
+func setUp(conn *sqlite.Conn, path string) (revision int64, err error) {
+	if err := migrate(conn); err != nil {
+		return 0, err
+	}
+	pragmas := []string{"PRAGMA synchronous = FULL"}
+	if path != memory {
+		// The log is cut back to this many bytes after it was larger once.
+		pragmas = append(pragmas, "PRAGMA journal_size_limit = 16777216")
+		mode, err := queryText(conn, "PRAGMA journal_mode = WAL")
+		if err != nil {
+			return 0, fmt.Errorf("switching to write-ahead logging: %w", err)
+		}
+		if mode != "wal" {
+			return 0, fmt.Errorf("switching to write-ahead logging: the journal mode stays %q", mode)
+		}
+	}
+	for _, pragma := range pragmas {
+		if err := sqlitex.ExecuteTransient(conn, pragma, nil); err != nil {
+			return 0, fmt.Errorf("%s: %w", pragma, err)
+		}
+	}
+	return selectRevision(conn)
+}
+
+func migrate(conn *sqlite.Conn) (err error) {
+	end, err := sqlitex.ImmediateTransaction(conn)
+	if err != nil {
+		return err
+	}
+	defer end(&err)
+	// Asked again, now that a journal, if there was one, has been replayed.
+	version, err := schemaOf(conn)
+	if err != nil {
+		return err
+	}
+	for ; version < schemaVersion; version++ {
+		mark := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, version+1)
+		if err := script(conn, migrations[version]+mark); err != nil {
+			return fmt.Errorf("migrating to schema version %d: %w", version+1, err)
+		}
+	}
+	if err := script(conn, adopt); err != nil {
+		return fmt.Errorf("numbering the rows of another program: %w", err)
+	}
+	return nil
+}
+
+// script runs statements that give no rows.
+func script(conn *sqlite.Conn, statements string) error {
+	for statements = strings.TrimSpace(statements); statements != ""; {
+		stmt, rest, err := conn.PrepareTransient(statements)
+		if err != nil {
+			return err
+		}
+		_, err = stmt.Step()
+		if finalErr := stmt.Finalize(); err == nil {
+			err = finalErr
+		}
+		if err != nil {
+			return err
+		}
+		statements = strings.TrimSpace(statements[len(statements)-rest:])
+	}
+	return nil
+}
+
+// schemaOf returns the schema version of a database that we may open: one of
+// ours, 0 for an empty one or the reference registry's. It only reads.
+func schemaOf(conn *sqlite.Conn) (version int, err error) {
+	id, err := queryInt(conn, "PRAGMA application_id")
+	if err != nil {
+		if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultNotADB {
+			return 0, fmt.Errorf("%w: file is not a SQLite database", ErrForeign)
+		}
+		return 0, fmt.Errorf("reading: %w", err)
+	}
+	stored, err := queryInt(conn, "PRAGMA user_version")
+	if err != nil {
+		return 0, fmt.Errorf("reading: %w", err)
+	}
+	tables, err := queryInt(conn, "SELECT count(*) FROM sqlite_schema")
+	if err != nil {
+		return 0, fmt.Errorf("reading: %w", err)
+	}
+	missing, err := missingColumns(conn)
+	if err != nil {
+		return 0, fmt.Errorf("reading: %w", err)
+	}
+
+	switch {
+	case id != 0 && id != applicationID:
+		return 0, fmt.Errorf("%w: its application_id %#x is another program's", ErrForeign, uint32(id))
+	case id == 0 && tables == 0 && stored == 0:
+		return 0, nil
+	case len(missing) == len(referenceColumns):
+		return 0, fmt.Errorf(`%w: it has no table "backends"`, ErrForeign)
+	case len(missing) > 0:
+		return 0, fmt.Errorf(`%w: its table "backends" has no column %q`, ErrForeign, missing[0])
+	case stored > schemaVersion:
+		return 0, fmt.Errorf("%w: schema version %d, known up to %d", ErrNewer, stored, schemaVersion)
+	case id == 0 && stored != 0, id != 0 && stored < 1:
+		return 0, fmt.Errorf("%w: no registry has schema version %d with application_id %#x", ErrForeign, stored, id)
+	}
+	return int(stored), nil
+}
+
+// missingColumns lists the columns of the reference registry that the table
+// "backends" has not; all of them where there is no such table.
+func missingColumns(conn *sqlite.Conn) ([]string, error) {
+	missing := slices.Clone(referenceColumns)
+	err := sqlitex.ExecuteTransient(conn, "SELECT name FROM pragma_table_info('backends')", &sqlitex.ExecOptions{
+		ResultFunc: func(stmt *sqlite.Stmt) error {
+			missing = slices.DeleteFunc(missing, func(column string) bool {
+				return strings.EqualFold(column, stmt.ColumnText(0))
+			})
+			return nil
+		},
+	})
+	return missing, err
+}
+
+// checkpoint moves what is in the log into the database. Whoever reads at the
+// moment is not waited for; then the next start does it.
+func checkpoint(conn *sqlite.Conn, log *slog.Logger) {
+	err := sqlitex.ExecuteTransient(conn, "PRAGMA wal_checkpoint(PASSIVE)", nil)
+	if err != nil {
+		log.Warn("could not move the write-ahead log into the database", slog.Any("err", err))
+	}
+}
+
+func queryInt(conn *sqlite.Conn, query string) (n int64, err error) {
+	err = queryRow(conn, query, func(stmt *sqlite.Stmt) { n = stmt.ColumnInt64(0) })
+	return n, err
+}
+
+func queryText(conn *sqlite.Conn, query string) (text string, err error) {
+	err = queryRow(conn, query, func(stmt *sqlite.Stmt) { text = stmt.ColumnText(0) })
+	return text, err
+}
+
+func queryRow(conn *sqlite.Conn, query string, scan func(*sqlite.Stmt)) error {
+	found := false
+	err := sqlitex.ExecuteTransient(conn, query, &sqlitex.ExecOptions{ResultFunc: func(stmt *sqlite.Stmt) error {
+		found = true
+		scan(stmt)
+		return nil
+	}})
+	if err == nil && !found {
+		err = errors.New("no row")
+	}
+	return err
+}

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"log/slog"
+	"slices"
+	"sync"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/plexus-go/plexus/storage"
+)
+
+var _ storage.Store = (*Store)(nil)
+
+const (
+	// readerConns bounds how many Get and List calls run at once; more wait.
+	readerConns = 4
+	// queueLength bounds how many Apply calls wait for the writer; more wait
+	// for a place in the queue.
+	queueLength = 1024
+	// defaultHistory is how many changes Watch can replay unless WithHistory
+	// says otherwise.
+	defaultHistory = 10_000
+)
+
+// Store is a [storage.Store] in a SQLite file. [Open] makes one.
+type Store struct {
+	log     *slog.Logger
+	lock    *fileLock // nil in memory
+	history *history
+
+	conns []*sqlite.Conn // all there are, the writer's first
+	// Whoever uses a connection takes it out and puts it back. In memory
+	// there is only one connection, and both channels are the same.
+	writers chan *sqlite.Conn
+	readers chan *sqlite.Conn
+
+	// revision is the last that was given out; the writer's own.
+	revision int64
+
+	queue   chan *request
+	written chan struct{} // closed when the writer has ended
+
+	// closing is closed first. The mutex is held for reading while a request
+	// is put into the queue, so that after it was held for writing nobody
+	// will, and the queue can be closed.
+	closing   chan struct{}
+	enqueuing sync.RWMutex
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// Option changes how a store is opened.
+type Option func(*options)
+
+type options struct {
+	log     *slog.Logger
+	history int
+}
+
+// WithLogger says where the store reports what nobody asked for, such as rows
+// that break today's rules. The default discards it.
+func WithLogger(log *slog.Logger) Option {
+	return func(o *options) { o.log = log }
+}
+
+// WithHistory sets how many changes Watch can replay, 10,000 by default and at
+// least 1. A watcher that is further behind gets [storage.ErrCompacted]. As
+// concurrent writes are published together, a history shorter than the number
+// of concurrent writers can lose its watchers.
+func WithHistory(n int) Option {
+	return func(o *options) { o.history = max(n, 1) }
+}
+
+// Open opens the database at path, or creates it with the directories above
+// it. The path ":memory:" gives a private store without a file, which is gone
+// once closed.
+//
+// The error is [ErrInUse], [ErrForeign] or [ErrNewer] where those apply; the
+// file is then as it was. ctx bounds the opening alone.
+func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
+	o := options{log: slog.New(slog.DiscardHandler), history: defaultHistory}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	s := &Store{
+		log:     o.log,
+		queue:   make(chan *request, queueLength),
+		written: make(chan struct{}),
+		closing: make(chan struct{}),
+	}
+	if err := s.open(ctx, path); err != nil {
+		if s.lock != nil {
+			s.lock.forget()
+		}
+		s.release()
+		return nil, fmt.Errorf("opening database %q: %w", path, err)
+	}
+	s.history = newHistory(o.history, s.revision)
+	go s.write()
+	return s, nil
+}
+
+// open fills in everything that release gives back.
+func (s *Store) open(ctx context.Context, path string) (err error) {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if path != memory {
+		if path, err = prepareDirectory(path); err != nil {
+			return err
+		}
+		if s.lock, err = lockFile(path); err != nil {
+			return err
+		}
+		if err := prepareFile(path); err != nil {
+			return err
+		}
+	}
+	s.writers = make(chan *sqlite.Conn, 1)
+	writer, err := openWriter(path)
+	if err != nil {
+		return err
+	}
+	s.conns = append(s.conns, writer)
+	s.writers <- writer
+
+	writer.SetInterrupt(ctx.Done())
+	if s.revision, err = setUp(writer, path); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return explain(err, path)
+	}
+	if err := s.warnOfOddRows(writer); err != nil {
+		return err
+	}
+	writer.SetInterrupt(nil)
+
+	if path == memory {
+		s.readers = s.writers
+		return nil
+	}
+	s.readers = make(chan *sqlite.Conn, readerConns)
+	for range readerConns {
+		reader, err := openReader(path)
+		if err != nil {
+			return err
+		}
+		s.conns = append(s.conns, reader)
+		s.readers <- reader
+	}
+	return nil
+}
+
+// warnOfOddRows logs each backend that could not be registered today. Such
+// rows come from other programs or older rules; they are served as they are.
+func (s *Store) warnOfOddRows(conn *sqlite.Conn) error {
+	backends, err := selectAll(context.Background(), conn)
+	if err != nil {
+		return err
+	}
+	for _, b := range backends {
+		b.Normalize()
+		if err := b.Validate(); err != nil {
+			s.log.Warn("stored backend breaks a rule and is kept as it is",
+				slog.String("backend", b.Name), slog.String("rule", err.Error()))
+		}
+	}
+	return nil
+}
+
+// Get implements [storage.Store].
+func (s *Store) Get(ctx context.Context, name string) (storage.Backend, error) {
+	var b storage.Backend
+	err := s.read(ctx, func(conn *sqlite.Conn) error {
+		found, err := selectOne(conn, name, &b)
+		if err == nil && !found {
+			err = storage.ErrNotFound
+		}
+		return err
+	})
+	if err != nil {
+		return storage.Backend{}, fmt.Errorf("getting backend %q: %w", name, err)
+	}
+	return b, nil
+}
+
+// List implements [storage.Store].
+func (s *Store) List(ctx context.Context) (backends []storage.Backend, revision int64, err error) {
+	err = s.read(ctx, func(conn *sqlite.Conn) error {
+		if err := exec(conn, "BEGIN"); err != nil {
+			return err
+		}
+		if revision, err = selectRevision(conn); err == nil {
+			backends, err = selectAll(ctx, conn)
+		}
+		if endErr := exec(conn, "ROLLBACK"); err == nil {
+			err = endErr
+		}
+		return err
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("listing backends: %w", err)
+	}
+	return backends, revision, nil
+}
+
+// Watch implements [storage.Store]. Changes are replayed from memory: those
+// since Open, and no more than WithHistory says.
+func (s *Store) Watch(ctx context.Context, after int64) iter.Seq2[storage.Change, error] {
+	return s.history.watch(ctx, after)
+}
+
+// read lends a connection to f.
+func (s *Store) read(ctx context.Context, f func(*sqlite.Conn) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.isClosing() {
+		return storage.ErrClosed
+	}
+	select {
+	case conn := <-s.readers:
+		defer func() { s.readers <- conn }()
+		if s.isClosing() { // don't take turns with Close, which wants them all
+			return storage.ErrClosed
+		}
+		return f(conn)
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.closing:
+		return storage.ErrClosed
+	}
+}
+
+func (s *Store) isClosing() bool {
+	select {
+	case <-s.closing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Close implements [storage.Store]. It waits for calls that are under way, not
+// for watchers to notice. Closing again does nothing and returns the same.
+func (s *Store) Close() error {
+	s.closeOnce.Do(func() {
+		close(s.closing)
+		s.enqueuing.Lock()
+		close(s.queue)
+		s.enqueuing.Unlock()
+		<-s.written
+		s.history.close()
+		for range cap(s.readers) {
+			<-s.readers
+		}
+		checkpoint(s.conns[0], s.log)
+		s.closeErr = s.release()
+	})
+	return s.closeErr
+}
+
+// release closes the connections, the writer's last, and gives back the lock.
+// Nobody may use the connections any more.
+func (s *Store) release() error {
+	var first error
+	note := func(err error) {
+		if err != nil && first == nil {
+			first = fmt.Errorf("closing database: %w", err)
+		}
+	}
+	for _, conn := range slices.Backward(s.conns) {
+		note(conn.Close())
+	}
+	s.conns = nil
+	if s.lock != nil {
+		note(s.lock.release())
+	}
+	return first
+}

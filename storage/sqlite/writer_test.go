@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/plexus-go/plexus/storage"
+)
+
+func openTest(t testing.TB, opts ...Option) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "registry.db"), opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func put(name string) storage.Write {
+	return storage.Write{Backend: storage.Backend{ID: "id of " + name, Name: name, Host: "localhost", Port: 4444,
+		Protocol: "ws", Source: storage.SourceManual, RegisteredAt: 1, CreatedAt: 1, UpdatedAt: 1}}
+}
+
+// hold keeps the writer from writing, so that what is enqueued becomes one
+// transaction, until the returned function is called.
+func (s *Store) hold() (release func()) {
+	conn := <-s.writers
+	return func() { s.writers <- conn }
+}
+
+func mustEnqueue(t *testing.T, s *Store, writes ...storage.Write) *request {
+	t.Helper()
+	r, err := s.enqueue(t.Context(), writes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestGroupCommit(t *testing.T) {
+	s := openTest(t)
+	release := s.hold()
+	conflict := put("a")
+	conflict.If = storage.IfAbsent()
+	requests := []*request{
+		mustEnqueue(t, s, put("a")),
+		mustEnqueue(t, s, conflict), // sees what its neighbour wrote
+		mustEnqueue(t, s, put("b"), put("c"), conflict),
+		mustEnqueue(t, s),
+		mustEnqueue(t, s, put("d"), put("e")),
+		mustEnqueue(t, s, storage.Write{Backend: storage.Backend{Name: "b"}, Delete: true}),
+	}
+	want := []struct {
+		revisions []int64
+		err       error
+	}{{[]int64{1}, nil}, {nil, storage.ErrConflict}, {nil, storage.ErrConflict}, {nil, nil}, {[]int64{2, 3}, nil}, {nil, storage.ErrNotFound}}
+	release()
+	for i, r := range requests {
+		<-r.done
+		var revisions []int64
+		for _, change := range r.changes {
+			revisions = append(revisions, change.Revision)
+		}
+		if fmt.Sprint(revisions) != fmt.Sprint(want[i].revisions) || !errors.Is(r.err, want[i].err) {
+			t.Errorf("request %d: revisions %v, error %v", i, revisions, r.err)
+		}
+	}
+}
+
+// A trigger makes the COMMIT fail, after every statement has succeeded.
+func TestFailedCommit(t *testing.T) {
+	s := openTest(t)
+	release := s.hold()
+	if err := script(s.conns[0], `
+PRAGMA foreign_keys = ON;
+CREATE TABLE parent (id INTEGER PRIMARY KEY);
+CREATE TABLE child (parent INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED);
+CREATE TRIGGER poison AFTER INSERT ON backends WHEN NEW.name = 'poison' BEGIN INSERT INTO child VALUES (7); END;`); err != nil {
+		t.Fatal(err)
+	}
+	conflict := put("a")
+	conflict.If = storage.IfRevision(99)
+	requests := []*request{mustEnqueue(t, s, put("a")), mustEnqueue(t, s, put("poison")), mustEnqueue(t, s, conflict)}
+	release()
+	for i, r := range requests {
+		<-r.done
+		if r.err == nil || !strings.Contains(r.err.Error(), "committing") || errors.Is(r.err, storage.ErrConflict) || len(r.changes) > 0 {
+			t.Errorf("request %d: error %v", i, r.err)
+		}
+	}
+	if listed, revision, err := s.List(t.Context()); len(listed) != 0 || revision != 0 || err != nil {
+		t.Errorf("listed %d backends at revision %d, %v", len(listed), revision, err)
+	}
+
+	// The store goes on, and watchers see nothing of it.
+	changes, err := s.Apply(t.Context(), put("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if changes[0].Revision <= 2 {
+		t.Errorf("revision %d was used for the failed transaction", changes[0].Revision)
+	}
+	for change, err := range s.Watch(t.Context(), 0) {
+		if err != nil || change.Revision != changes[0].Revision {
+			t.Errorf("watched revision %d, %v", change.Revision, err)
+		}
+		break
+	}
+}
+
+// Some errors, such as that of a full disk, end the whole transaction.
+func TestTransactionGivenUp(t *testing.T) {
+	s := openTest(t)
+	release := s.hold()
+	if err := script(s.conns[0], `
+CREATE TRIGGER poison AFTER INSERT ON backends WHEN NEW.name = 'poison' BEGIN SELECT RAISE(ROLLBACK, 'gone'); END;`); err != nil {
+		t.Fatal(err)
+	}
+	requests := []*request{mustEnqueue(t, s, put("a")), mustEnqueue(t, s, put("b"), put("poison")), mustEnqueue(t, s, put("c"))}
+	release()
+	for i, r := range requests {
+		<-r.done
+		if r.err == nil || !strings.Contains(r.err.Error(), "given up") || len(r.changes) > 0 {
+			t.Errorf("request %d: error %v", i, r.err)
+		}
+	}
+	if listed, _, err := s.List(t.Context()); len(listed) != 0 || err != nil {
+		t.Errorf("listed %d backends, %v", len(listed), err)
+	}
+	if _, err := s.Apply(t.Context(), put("a")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSharedID(t *testing.T) {
+	s := openTest(t)
+	if _, err := s.Apply(t.Context(), put("a")); err != nil {
+		t.Fatal(err)
+	}
+	thief := put("b")
+	thief.Backend.ID = "id of a"
+	if _, err := s.Apply(t.Context(), thief); err == nil || !strings.Contains(err.Error(), `ID "id of a" belongs to another`) {
+		t.Errorf("error %v", err)
+	}
+	if _, err := s.Apply(t.Context(), put("b")); err != nil {
+		t.Error(err)
+	}
+}
+
+// doneContext is over once it was asked for its Done channel n times.
+type doneContext struct {
+	context.Context
+	cancel context.CancelFunc
+	n      int
+}
+
+func newDoneContext(n int) *doneContext {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &doneContext{ctx, cancel, n}
+}
+
+func (c *doneContext) Done() <-chan struct{} {
+	if c.n--; c.n == 0 {
+		c.cancel()
+	}
+	return c.Context.Done()
+}
+
+func TestContextEndsAfterEnqueuing(t *testing.T) {
+	s := openTest(t)
+	release := s.hold()
+	// Asked once while it waits for a place, once while it waits for the answer.
+	if _, err := s.Apply(newDoneContext(2), put("a")); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	release()
+	if _, err := s.Apply(t.Context(), put("b")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Get(t.Context(), "a"); err != nil {
+		t.Errorf("the write did not happen: %v", err)
+	}
+}
+
+// fillQueue holds the writer, and fills the queue behind it.
+func fillQueue(t *testing.T, s *Store) (release func()) {
+	release = s.hold()
+	mustEnqueue(t, s, put("first"))
+	for len(s.queue) > 0 { // until the writer has taken it
+		runtime.Gosched()
+	}
+	for i := range cap(s.queue) {
+		mustEnqueue(t, s, put(fmt.Sprint(i)))
+	}
+	return release
+}
+
+func TestContextEndsWhileQueueIsFull(t *testing.T) {
+	s := openTest(t)
+	release := fillQueue(t, s)
+	if _, err := s.Apply(newDoneContext(1), put("late")); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	release()
+	if _, err := s.Apply(t.Context(), put("last")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Get(t.Context(), "late"); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("the write was to be given up: %v", err)
+	}
+}
+
+func TestCloseWhileQueueIsFull(t *testing.T) {
+	s := openTest(t)
+	_, start, err := s.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	release := fillQueue(t, s)
+	refused, closed := make(chan error), make(chan error)
+	go func() {
+		_, err := s.Apply(t.Context(), put("late"))
+		refused <- err
+	}()
+	go func() { closed <- s.Close() }()
+	if err := <-refused; !errors.Is(err, storage.ErrClosed) {
+		t.Errorf("error %v", err)
+	}
+	seen := make(chan int)
+	go func() {
+		count := 0
+		for _, err := range s.Watch(t.Context(), start) {
+			if err == nil {
+				count++
+			}
+		}
+		seen <- count
+	}()
+	release()
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+	// The watcher may have come after everything was closed, else it saw all.
+	if count := <-seen; count != 0 && count != cap(s.queue)+1 {
+		t.Errorf("watched %d changes of %d", count, cap(s.queue)+1)
+	}
+}

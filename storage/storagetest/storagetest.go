@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package storagetest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/plexus-go/plexus/storage"
+)
+
+// Harness is how the suite gets at the store under test.
+type Harness struct {
+	// Open returns an empty store. The suite closes it. It must be able to
+	// replay at least 1,000 changes.
+	Open func(t *testing.T) storage.Store
+	// Reopen closes a store that Open has returned and opens it again with
+	// what it holds. Nil for a store that does not outlive its Close.
+	Reopen func(t *testing.T, s storage.Store) storage.Store
+}
+
+// Run asks everything of the contract, each in a sub-test with a new store.
+func Run(t *testing.T, h Harness) {
+	for _, test := range []struct {
+		name string
+		run  func(t *testing.T, h Harness, s storage.Store)
+	}{
+		{"an empty store", testEmpty},
+		{"every field survives", testRoundTrip},
+		{"every field survives reopening", testRoundTripReopened},
+		{"a put replaces every field", testReplace},
+		{"a list is ordered by name", testListOrder},
+		{"a deletion", testDelete},
+		{"what is handed in and out is the caller's own", testNoSharing},
+		{"conditions", testConditions},
+		{"a failed write leaves nothing", testAtomicity},
+		{"writes of one apply build on each other", testSequence},
+		{"no write is no change", testNoWrites},
+		{"concurrent conditional updates lose nothing", testIncrements},
+		{"a failed apply does not harm others", testNeighbours},
+		{"revisions grow with every change", testRevisionsGrow},
+		{"revisions grow over reopening", testRevisionsReopened},
+		{"a list's revision belongs to it", testListRevision},
+		{"a watch replays from the beginning", testWatchAll},
+		{"a watch replays from the middle", testWatchMiddle},
+		{"a watch from now sees what comes", testWatchCurrent},
+		{"a watch sees every concurrent change once", testWatchConcurrent},
+		{"a watch after a list misses nothing", testListWatch},
+		{"a watch of unknown revisions is compacted", testWatchCompacted},
+		{"a watch after reopening", testWatchReopened},
+		{"a watch may be broken off", testWatchBreak},
+		{"a watch ends with its context", testWatchContext},
+		{"a watcher may use the store", testWatchReentrant},
+		{"a context that is done writes nothing", testContextDone},
+		{"closing ends watchers", testCloseWatchers},
+		{"closing refuses later calls", testCloseRefuses},
+		{"closing finishes what was begun", testCloseFinishes},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := h.Open(t)
+			t.Cleanup(func() { _ = s.Close() })
+			test.run(t, h, s)
+		})
+	}
+}
+
+// patience bounds every wait, so that a store that hangs fails a test.
+const patience = 30 * time.Second
+
+func testContext(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// backend returns a plain one. Its ID belongs to the name.
+func backend(name string) storage.Backend {
+	return storage.Backend{
+		ID: "id of " + name, Name: name, Host: "127.0.0.1", Port: 4444, Protocol: "ws",
+		Source: storage.SourceManual, Runtime: true, Active: true,
+		RegisteredAt: 1700000000, CreatedAt: 1700000000, UpdatedAt: 1700000000,
+	}
+}
+
+func text(s string) *string { return &s }
+
+func mustPut(t *testing.T, s storage.Store, b storage.Backend) storage.Backend {
+	t.Helper()
+	stored, err := storage.Put(testContext(t), s, b, storage.Condition{})
+	if err != nil {
+		t.Fatalf("put %q: %v", b.Name, err)
+	}
+	return stored
+}
+
+func mustDelete(t *testing.T, s storage.Store, name string) int64 {
+	t.Helper()
+	revision, err := storage.Delete(testContext(t), s, name, storage.Condition{})
+	if err != nil {
+		t.Fatalf("delete %q: %v", name, err)
+	}
+	return revision
+}
+
+func mustList(t *testing.T, s storage.Store) ([]storage.Backend, int64) {
+	t.Helper()
+	backends, revision, err := s.List(testContext(t))
+	if err != nil {
+		t.Fatalf("list: %v", err)
+	}
+	return backends, revision
+}
+
+// mustWatch returns the next n changes after a revision.
+func mustWatch(t *testing.T, s storage.Store, after int64, n int) []storage.Change {
+	t.Helper()
+	changes, err := watch(testContext(t), s, after, n)
+	if err != nil {
+		t.Fatalf("watch after %d: %v", after, err)
+	}
+	if len(changes) != n {
+		t.Fatalf("watch after %d ended with %d changes of %d", after, len(changes), n)
+	}
+	return changes
+}
+
+// watch collects n changes, or those before the watch ended.
+func watch(ctx context.Context, s storage.Store, after int64, n int) ([]storage.Change, error) {
+	var changes []storage.Change
+	for change, err := range s.Watch(ctx, after) {
+		if err != nil {
+			return changes, err
+		}
+		if changes = append(changes, change); len(changes) == n {
+			break
+		}
+	}
+	return changes, nil
+}
+
+// wantBackend compares with what pointers point to. Nil differs from empty.
+func wantBackend(t *testing.T, got, want storage.Backend) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %s\nwant %s", show(got), show(want))
+	}
+}
+
+func show(b storage.Backend) string {
+	optional := func(s *string) string {
+		if s == nil {
+			return "nil"
+		}
+		return fmt.Sprintf("%q", *s)
+	}
+	metadata := "nil"
+	if b.Metadata != nil {
+		metadata = fmt.Sprintf("%q", string(b.Metadata))
+	}
+	shown := fmt.Sprintf(" description=%s namespace=%s version=%s metadata=%s",
+		optional(b.Description), optional(b.Namespace), optional(b.Version), metadata)
+	b.Description, b.Namespace, b.Version, b.Metadata = nil, nil, nil, json.RawMessage(nil)
+	return fmt.Sprintf("%+v", b) + shown
+}
+
+func wantError(t *testing.T, doing string, got, want error) {
+	t.Helper()
+	if !errors.Is(got, want) {
+		t.Errorf("%s: error %v, want %v", doing, got, want)
+	}
+}
