@@ -86,7 +86,7 @@ func refuse(field, value, rule string) *FieldError {
 	const most = 64
 	if len(value) > most {
 		cut := most
-		for !utf8.RuneStart(value[cut]) {
+		for cut > 0 && !utf8.RuneStart(value[cut]) {
 			cut--
 		}
 		value = value[:cut] + "…"
@@ -150,7 +150,8 @@ func validateHost(host string) *FieldError {
 	if host == "" {
 		return refuse("host", host, "is empty")
 	}
-	if _, err := netip.ParseAddr(host); err == nil {
+	// A zone may be anything to netip, which refuses only an empty one.
+	if addr, err := netip.ParseAddr(host); err == nil && !strings.ContainsFunc(addr.Zone(), notInZone) {
 		return nil
 	}
 	const rule = "is not a host name, IPv4 or IPv6 address (no scheme, path or port)"
@@ -174,6 +175,11 @@ func validateHost(host string) *FieldError {
 		return refuse("host", host, "is not an IPv4 address")
 	}
 	return nil
+}
+
+// notInZone tells what can't be part of an interface's name or number.
+func notInZone(r rune) bool {
+	return r != '-' && r != '_' && r != '.' && (r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r))
 }
 
 func validatePort(port int) *FieldError {

@@ -35,7 +35,8 @@ type Store interface {
 
 	// Apply makes all writes, in order, as one change: all of them or, when
 	// it returns an error, none. A condition that does not hold fails with
-	// ErrConflict, a deletion of a name that does not exist with ErrNotFound.
+	// ErrConflict, whatever else; then a deletion of a name that does not exist
+	// with ErrNotFound. An id may be that of one backend only.
 	// The changes answer the writes one to one; each has a revision of its
 	// own, in order. A context that ends while the writes are under way does
 	// not undo them: then the error is the context's, and the outcome is
@@ -69,27 +70,23 @@ type Write struct {
 // Condition is what must be true of a name at the moment of a write. Its zero
 // value holds always.
 type Condition struct {
-	revision int64 // 0 anything, -1 absent, else exactly this revision
+	conditional bool
+	revision    int64 // zero for absent
 }
 
 // IfAbsent holds where there is no backend of that name.
-func IfAbsent() Condition { return Condition{revision: -1} }
+func IfAbsent() Condition { return Condition{conditional: true} }
 
-// IfRevision holds where the backend exists and was last changed at revision,
-// which is one that a store has given out (above zero).
-func IfRevision(revision int64) Condition { return Condition{revision: revision} }
+// IfRevision holds where the backend was last changed at revision. Zero, the
+// revision of a backend that was never stored, is IfAbsent.
+func IfRevision(revision int64) Condition {
+	return Condition{conditional: true, revision: revision}
+}
 
 // Holds tells whether the condition is true of a backend whose present
 // revision is given, zero where there is none. Stores call it.
 func (c Condition) Holds(revision int64) bool {
-	switch c.revision {
-	case 0:
-		return true
-	case -1:
-		return revision == 0
-	default:
-		return revision == c.revision
-	}
+	return !c.conditional || revision == c.revision
 }
 
 // Change is one write as it happened.

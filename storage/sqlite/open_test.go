@@ -334,7 +334,6 @@ func TestOpenWithoutPermission(t *testing.T) {
 			}
 			t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
 			_, err := sqlite.Open(t.Context(), path)
-			t.Log(err)
 			if !errors.Is(err, fs.ErrPermission) || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), path) {
 				t.Errorf("error %v", err)
 			}

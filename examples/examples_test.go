@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+// Package examples holds programs to copy; its test runs each of them.
+package examples
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// run builds and starts an example and returns its address. The test ends it
+// by an interrupt, which must succeed.
+func run(t *testing.T, name string, args ...string) (url string) {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), name)
+	if out, err := exec.Command("go", "build", "-o", binary, "./"+name).CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	cmd := exec.Command(binary, args...)
+	cmd.Env = append(os.Environ(), "LISTEN=127.0.0.1:0")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, readErr := bufio.NewReader(stdout).ReadString('\n')
+	t.Cleanup(func() {
+		cmd.Process.Signal(os.Interrupt)
+		kill := time.AfterFunc(15*time.Second, func() { cmd.Process.Kill() })
+		defer kill.Stop()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%s ended with %v\n%s", name, err, stderr.String())
+		}
+	})
+	if readErr != nil {
+		t.Fatal(readErr)
+	}
+	return strings.TrimSpace(line)
+}
+
+// content makes a direct call and returns the content of its first item.
+func content(t *testing.T, url, method string, params any) map[string]any {
+	t.Helper()
+	ws, _, err := websocket.DefaultDialer.Dial(url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.Close()
+	ws.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if err := ws.WriteJSON(map[string]any{"jsonrpc": "2.0", "id": 1, "method": method, "params": params}); err != nil {
+		t.Fatal(err)
+	}
+	var answer, item struct {
+		Result any
+		Params struct {
+			Result struct{ Content map[string]any }
+		}
+	}
+	if err := ws.ReadJSON(&answer); err != nil || answer.Result == nil {
+		t.Fatalf("%s is answered %v, %v", method, answer, err)
+	}
+	if err := ws.ReadJSON(&item); err != nil {
+		t.Fatal(err)
+	}
+	return item.Params.Result.Content
+}
+
+func TestHub(t *testing.T) {
+	url := run(t, "hub")
+	if got := content(t, url, "_info", nil)["backend"]; got != "my-hub" {
+		t.Errorf("the hub's name is %v", got)
+	}
+	if got := content(t, url, "echo_once", []string{"hello"})["message"]; got != "hello" {
+		t.Errorf("echo says %v", got)
+	}
+	if got := content(t, url, "registry_register", []any{"alpha", "localhost", 4444})["type"]; got != "backend_registered" {
+		t.Errorf("register answers %v", got)
+	}
+}
+
+func TestStorePath(t *testing.T) {
+	database := filepath.Join(t.TempDir(), "a folder", "my.db")
+	t.Run("first run", func(t *testing.T) {
+		url := run(t, "store-path", database)
+		if got := content(t, url, "registry_register", []any{"alpha", "localhost", 4444})["type"]; got != "backend_registered" {
+			t.Errorf("register answers %v", got)
+		}
+	})
+	if _, err := os.Stat(database); err != nil {
+		t.Error(err)
+	}
+	t.Run("second run", func(t *testing.T) {
+		url := run(t, "store-path", database)
+		if got := content(t, url, "registry_get", []any{"alpha"})["backend"]; got == nil {
+			t.Error("what was registered is gone")
+		}
+	})
+}

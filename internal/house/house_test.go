@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package house
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/plexus-go/plexus/"
+
+// mayImport says which packages of ours each package may import. What is not
+// listed may import nothing of ours; cmd and examples may import everything,
+// and tests are free.
+var mayImport = map[string][]string{
+	"plugin/echo":         {"plugin"},
+	"plugin/registry":     {"plugin", "storage"},
+	"hub":                 {"plugin"},
+	"transport":           {"hub", "plugin", "transport/websocket"},
+	"transport/wire":      {"hub", "plugin"},
+	"transport/websocket": {"hub", "plugin", "transport/wire"},
+	"storage/sqlite":      {"storage"},
+	"storage/storagetest": {"storage"},
+	"config":              {"storage"},
+}
+
+// goFiles parses every Go file of the project, by its path from the root.
+func goFiles(t *testing.T) map[string]*ast.File {
+	t.Helper()
+	root := os.DirFS("../..")
+	files := map[string]*ast.File{}
+	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (name != "." && strings.HasPrefix(entry.Name(), ".") || entry.Name() == "testdata"):
+			return fs.SkipDir
+		case path.Ext(name) != ".go":
+			return nil
+		}
+		text, err := fs.ReadFile(root, name)
+		if err != nil {
+			return err
+		}
+		files[name], err = parser.ParseFile(token.NewFileSet(), filepath.Join("../..", name), text, parser.ParseComments)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) < 20 {
+		t.Fatalf("only %d Go files were found", len(files))
+	}
+	return files
+}
+
+func TestArrows(t *testing.T) {
+	for name, file := range goFiles(t) {
+		folder := path.Dir(name)
+		if strings.HasSuffix(name, "_test.go") || strings.HasPrefix(folder, "cmd/") || strings.HasPrefix(folder, "examples") {
+			continue
+		}
+		for _, spec := range file.Imports {
+			imported, ours := strings.CutPrefix(strings.Trim(spec.Path.Value, `"`), module)
+			if ours && !slices.Contains(mayImport[folder], imported) {
+				t.Errorf("%s imports %s, which %s may not know", name, imported, folder)
+			}
+		}
+	}
+}
+
+func TestJSONStaysWhereItIs(t *testing.T) {
+	allowed := []string{"plugin", "plugin/registry", "transport/wire"}
+	for name, file := range goFiles(t) {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		for _, spec := range file.Imports {
+			if strings.Contains(spec.Path.Value, "go-json-experiment") && !slices.Contains(allowed, path.Dir(name)) {
+				t.Errorf("%s imports %s", name, spec.Path.Value)
+			}
+		}
+	}
+}
+
+func TestEveryFile(t *testing.T) {
+	documented := map[string]bool{}
+	folders := map[string]string{}
+	for name, file := range goFiles(t) {
+		folder := path.Dir(name)
+		text, err := os.ReadFile(filepath.Join("../..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(string(text), "// SPDX-License-Identifier: AGPL-3.0-only\n") {
+			t.Errorf("%s does not begin with its licence", name)
+		}
+		if slices.Contains([]string{"util", "utils", "common", "types"}, file.Name.Name) {
+			t.Errorf("%s: a package named %s says nothing", name, file.Name.Name)
+		}
+		if path.Base(name) == "doc.go" || file.Name.Name == "main" && file.Doc != nil {
+			documented[folder] = file.Doc != nil
+		}
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		folders[folder] = name
+		for _, decl := range file.Decls {
+			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == "init" {
+				t.Errorf("%s has an init function", name)
+			}
+		}
+	}
+	for folder := range folders {
+		if !documented[folder] {
+			t.Errorf("%s has no doc.go with a package comment", folder)
+		}
+	}
+}
