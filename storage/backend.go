@@ -22,6 +22,17 @@ const (
 	SourceEnv    Source = "env"    // REGISTRY_BACKENDS
 )
 
+// Reason tells why a backend is inactive.
+type Reason string
+
+// The reasons.
+const (
+	ReasonDeregistered Reason = "deregistered" // it said goodbye, or somebody for it
+	ReasonDropped      Reason = "dropped"      // its source no longer lists it
+	ReasonExpired      Reason = "expired"      // its lease was not renewed
+	ReasonUnhealthy    Reason = "unhealthy"    // it did not answer, or under another name
+)
+
 // The bounds of what a backend may hold, in bytes.
 const (
 	MaxNameBytes        = 255
@@ -54,6 +65,9 @@ type Backend struct {
 	// environment, discovery) that is read anew at each start.
 	Runtime bool
 	Active  bool
+	// Reason tells why a backend that is not active is so; empty where that is
+	// not known, and for one that is.
+	Reason Reason
 
 	RegisteredAt int64 // when its address was last registered
 	LastSeen     int64 // when it last answered or reported; 0 for never

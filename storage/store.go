@@ -65,6 +65,9 @@ type Write struct {
 	Delete bool
 	// If must hold for the write to happen; the zero value always holds.
 	If Condition
+	// Cause is the writer's own word for what it does. Stores hand it on to
+	// watchers as it is, and don't keep it.
+	Cause string
 }
 
 // Condition is what must be true of a name at the moment of a write. Its zero
@@ -98,6 +101,8 @@ type Change struct {
 	Backend Backend
 	// Deleted tells that the entry is gone.
 	Deleted bool
+	// Cause is that of the write.
+	Cause string
 }
 
 // Put stores one backend.

@@ -62,6 +62,7 @@ var migrations = [schemaVersion]string{
 ALTER TABLE backends ADD COLUMN runtime INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE backends ADD COLUMN lease_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE backends ADD COLUMN lease_seconds INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE backends ADD COLUMN inactive_reason TEXT NOT NULL DEFAULT '';
 ALTER TABLE backends ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE registry_meta (
 	id INTEGER PRIMARY KEY CHECK (id = 1),

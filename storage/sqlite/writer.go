@@ -213,7 +213,7 @@ func applyOne(conn *sqlite.Conn, w *storage.Write, revision *int64) (storage.Cha
 		if err := exec(conn, deleteByName, func(stmt *sqlite.Stmt) { stmt.BindText(1, name) }); err != nil {
 			return fail(err)
 		}
-		return storage.Change{Revision: *revision, Backend: old, Deleted: true}, nil
+		return storage.Change{Revision: *revision, Backend: old, Deleted: true, Cause: w.Cause}, nil
 	}
 	b := w.Backend
 	b.Revision = *revision
@@ -224,5 +224,5 @@ func applyOne(conn *sqlite.Conn, w *storage.Write, revision *int64) (storage.Cha
 		}
 		return fail(err)
 	}
-	return storage.Change{Revision: *revision, Backend: b}, nil
+	return storage.Change{Revision: *revision, Backend: b, Cause: w.Cause}, nil
 }

@@ -57,6 +57,9 @@ func samples() []storage.Backend {
 				b = backend(string(source) + " set")
 			}
 			b.Source, b.Runtime, b.Active = source, flag, !flag
+			if !b.Active {
+				b.Reason = storage.ReasonExpired
+			}
 			all = append(all, b)
 		}
 	}

@@ -42,9 +42,12 @@ func testWatchAll(t *testing.T, _ Harness, s storage.Store) {
 func testWatchMiddle(t *testing.T, _ Harness, s storage.Store) {
 	mustPut(t, s, backend("a"))
 	changes, err := s.Apply(testContext(t), storage.Write{Backend: backend("b")},
-		storage.Write{Backend: backend("c")}, storage.Write{Backend: backend("d")})
+		storage.Write{Backend: backend("c"), Cause: "why"}, storage.Write{Backend: backend("d")})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if got := mustWatch(t, s, changes[0].Revision, 1)[0].Cause; got != "why" || changes[1].Cause != "why" {
+		t.Errorf("the cause is %q when watched and %q when applied", got, changes[1].Cause)
 	}
 	mustPut(t, s, backend("e"))
 	// Also from between the writes of one Apply.
