@@ -64,6 +64,10 @@ type Backend struct {
 	// update, in this run or an earlier one, and not from a source (file,
 	// environment, discovery) that is read anew at each start.
 	Runtime bool
+	// Adopted tells that the entry was left by another program, and that the
+	// source which it names was not seen to list it: that it is not listed
+	// says nothing then.
+	Adopted bool
 	Active  bool
 	// Reason tells why a backend that is not active is so; empty where that is
 	// not known, and for one that is.

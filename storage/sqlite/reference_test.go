@@ -29,6 +29,7 @@ func referenceRows() []storage.Backend {
 		b := storage.Backend{
 			Name: name, ID: id, Host: host, Port: port, Protocol: protocol, Source: source,
 			Runtime: source == storage.SourceManual || source == storage.SourceAuto, Active: true,
+			Adopted:      source == storage.SourceFile || source == storage.SourceEnv,
 			RegisteredAt: at, CreatedAt: at, UpdatedAt: at,
 		}
 		if description != "" {

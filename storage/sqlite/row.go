@@ -16,18 +16,19 @@ import (
 // keep each prepared under its text.
 const (
 	columns = `name, id, host, port, protocol, description, namespace, version, metadata, source, is_active,
-	registered_at, last_seen, created_at, updated_at, runtime, lease_id, lease_seconds, revision, inactive_reason`
+	registered_at, last_seen, created_at, updated_at, runtime, lease_id, lease_seconds, revision, inactive_reason,
+	adopted`
 
 	selectByName = `SELECT ` + columns + ` FROM backends WHERE name = ?`
 	selectByAll  = `SELECT ` + columns + ` FROM backends ORDER BY name`
 
 	// A row is updated in place, not replaced: columns of other programs stay.
 	upsert = `INSERT INTO backends (` + columns + `)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
 ON CONFLICT (name) DO UPDATE SET id = ?2, host = ?3, port = ?4, protocol = ?5, description = ?6, namespace = ?7,
 	version = ?8, metadata = ?9, source = ?10, is_active = ?11, registered_at = ?12, last_seen = ?13,
 	created_at = ?14, updated_at = ?15, runtime = ?16, lease_id = ?17, lease_seconds = ?18, revision = ?19,
-	inactive_reason = ?20`
+	inactive_reason = ?20, adopted = ?21`
 
 	deleteByName = `DELETE FROM backends WHERE name = ?`
 
@@ -142,6 +143,7 @@ func bind(stmt *sqlite.Stmt, b *storage.Backend) {
 	stmt.BindInt64(18, b.LeaseSeconds)
 	stmt.BindInt64(19, b.Revision)
 	stmt.BindText(20, string(b.Reason))
+	stmt.BindBool(21, b.Adopted)
 }
 
 func bindOptional(stmt *sqlite.Stmt, param int, text *string) {
@@ -174,6 +176,7 @@ func scan(stmt *sqlite.Stmt, b *storage.Backend) {
 		LeaseSeconds: stmt.ColumnInt64(17),
 		Revision:     stmt.ColumnInt64(18),
 		Reason:       storage.Reason(stmt.ColumnText(19)),
+		Adopted:      stmt.ColumnInt64(20) != 0,
 	}
 	if !stmt.ColumnIsNull(8) {
 		b.Metadata = json.RawMessage(stmt.ColumnText(8))

@@ -62,6 +62,7 @@ var migrations = [schemaVersion]string{
 ALTER TABLE backends ADD COLUMN runtime INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE backends ADD COLUMN lease_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE backends ADD COLUMN lease_seconds INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE backends ADD COLUMN adopted INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE backends ADD COLUMN inactive_reason TEXT NOT NULL DEFAULT '';
 ALTER TABLE backends ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE registry_meta (
@@ -77,6 +78,7 @@ INSERT INTO registry_meta (id, revision) VALUES (1, 0);`,
 const adopt = `
 UPDATE backends
 SET runtime = source IN ('manual', 'auto'),
+	adopted = source NOT IN ('manual', 'auto'),
 	revision = fresh.n + (SELECT max(m.revision, (SELECT coalesce(max(b.revision), 0) FROM backends AS b))
 		FROM registry_meta AS m)
 FROM (SELECT rowid AS id, row_number() OVER (ORDER BY name) AS n FROM backends WHERE revision <= 0) AS fresh

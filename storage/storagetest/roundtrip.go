@@ -56,7 +56,7 @@ func samples() []storage.Backend {
 			if flag {
 				b = backend(string(source) + " set")
 			}
-			b.Source, b.Runtime, b.Active = source, flag, !flag
+			b.Source, b.Runtime, b.Adopted, b.Active = source, flag, !flag, !flag
 			if !b.Active {
 				b.Reason = storage.ReasonExpired
 			}
