@@ -14,7 +14,8 @@ import (
 )
 
 // ErrShutdown is the cause to cancel the context of a call with when the hub
-// stops: its stream then ends with an error that says so.
+// stops: its stream then ends with an error that says so and that it may be
+// tried again, and Done.
 var ErrShutdown = errors.New("the hub is shutting down")
 
 // Route is a method and where it is mounted.
@@ -33,13 +34,25 @@ type Call struct {
 	err    error // why it was refused; then the one item of the stream
 }
 
-// Bind decodes and checks the parameters of a call: see plugin.Method.Bind.
-func (r *Route) Bind(params []byte, positional bool) (Call, error) {
+// Bind decodes and checks the parameters of a call: see plugin.Method.Bind. A
+// panic of the activation's own checks is an error here.
+func (r *Route) Bind(params []byte, positional bool) (call Call, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			call, err = Call{}, r.panicked(cause)
+		}
+	}()
 	in, err := r.method.Bind(params, positional)
 	if err != nil {
 		return Call{}, err
 	}
 	return Call{route: r, params: in}, nil
+}
+
+// panicked logs a panic of the method and makes what the caller is told of it.
+func (r *Route) panicked(cause any) error {
+	r.hub.log.Error("a method panicked", "method", r.path, "panic", cause, "stack", string(debug.Stack()))
+	return &plugin.Error{Message: r.path + " failed"}
 }
 
 // Refuse makes a call whose only item is err.
@@ -78,20 +91,26 @@ func (s *stream) send(kind Kind, provenance []string) bool {
 // goes on to its Done.
 func (s *stream) data(ctx context.Context, params any) (finish bool) {
 	route := s.route
-	// A panic in the method is ours to answer; one in the consumer, which
-	// runs inside yield, is not.
-	consuming := false
+	// A panic in the method is ours to answer, unless the stream has ended
+	// before it; one in the consumer, which runs inside yield, is not ours.
+	consuming, ended := false, false
 	defer func() {
 		if consuming {
 			return
 		}
 		if cause := recover(); cause != nil {
-			route.hub.log.Error("a method panicked", "method", route.path, "panic", cause, "stack", string(debug.Stack()))
 			finish = false
-			s.fail(&plugin.Error{Message: route.path + " failed"})
+			if err := route.panicked(cause); !ended {
+				s.fail(err)
+			}
 		}
 	}()
+	interrupted := false
 	for content, err := range route.method.Handle(ctx, params) {
+		if err != nil && interruption(ctx, err) {
+			interrupted = true
+			break
+		}
 		consuming = true
 		var more bool
 		if err != nil {
@@ -101,15 +120,22 @@ func (s *stream) data(ctx context.Context, params any) (finish bool) {
 			more = s.send(Data, route.provenance)
 			s.item.ContentType, s.item.Content = "", nil
 		}
-		if !more {
+		consuming, ended = false, !more
+		if ended {
 			return false
 		}
-		consuming = false
 	}
-	if route.method.Schema().Streaming && errors.Is(context.Cause(ctx), ErrShutdown) {
+	if interrupted || route.method.Schema().Streaming && errors.Is(context.Cause(ctx), ErrShutdown) {
 		return s.fail(&plugin.Error{Message: ErrShutdown.Error(), Recoverable: true})
 	}
 	return true
+}
+
+// interruption tells that err is how a method says that it was told to stop
+// because the hub does.
+func interruption(ctx context.Context, err error) bool {
+	return errors.Is(context.Cause(ctx), ErrShutdown) &&
+		(errors.Is(err, context.Canceled) || errors.Is(err, ErrShutdown))
 }
 
 // fail sends err as an item. It tells whether the stream goes on.

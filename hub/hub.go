@@ -22,6 +22,12 @@ type Hub struct {
 	description string
 	log         *slog.Logger
 	own         []string // the provenance of what the hub itself refuses
+	methods     []plugin.MethodSchema
+
+	// The hub's own methods, which answer with what the table says then.
+	root   map[string]*Route // called directly
+	nested map[string]*Route // called through call
+	info   *Route
 
 	changing sync.Mutex // held while the table is replaced
 	table    atomic.Pointer[table]
@@ -30,10 +36,8 @@ type Hub struct {
 // table is the state of a hub at one moment. It is never changed.
 type table struct {
 	mounts map[string]*mount // by namespace
-	root   *mount            // the hub's own methods, called directly
-	nested *mount            // the same, called through call
-	info   *Route
 	schema plugin.Schema
+	text   raw // the schema's JSON
 }
 
 // Option sets what New leaves at its default.
@@ -68,6 +72,15 @@ func New(namespace string, options ...Option) (*Hub, error) {
 	for _, option := range options {
 		option(h)
 	}
+	own := h.ownMethods()
+	for _, m := range own {
+		h.methods = append(h.methods, m.Schema())
+	}
+	h.methods = append(h.methods, listedSchema)
+	own = append(own, schemaRoute(h.methods, func() raw { return h.table.Load().text }, nestedNamespace))
+	h.root = h.ownRoutes(own, namespace, h.own)
+	h.nested = h.ownRoutes(own, nestedNamespace, []string{nestedNamespace})
+	h.info = h.infoRoute()
 	h.replace(map[string]*mount{})
 	return h, nil
 }
@@ -122,7 +135,9 @@ func (h *Hub) Unregister(namespace string) error {
 
 // replace makes and publishes the table for mounts.
 func (h *Hub) replace(mounts map[string]*mount) {
-	t := &table{mounts: mounts, schema: h.ownSchema()}
+	t := &table{mounts: mounts, schema: plugin.Schema{
+		Namespace: h.namespace, Version: h.version, Description: h.description, Methods: h.methods,
+	}}
 	for _, namespace := range slices.Sorted(maps.Keys(mounts)) {
 		s := mounts[namespace].schema
 		t.schema.Children = append(t.schema.Children, plugin.ChildSchema{
@@ -130,14 +145,12 @@ func (h *Hub) replace(mounts map[string]*mount) {
 		})
 	}
 	t.schema.Seal()
-	t.root = h.ownMount(t.schema, h.namespace, h.own)
-	t.nested = h.ownMount(t.schema, nestedNamespace, []string{nestedNamespace})
-	t.info = h.infoRoute()
+	t.text = encoded(t.schema)
 	h.table.Store(t)
 }
 
 // Info returns the route of _info.
-func (h *Hub) Info() *Route { return h.table.Load().info }
+func (h *Hub) Info() *Route { return h.info }
 
 // Own returns the route of one of the hub's own methods (schema, hash,
 // hashes), called directly; nil if there is none such.
@@ -145,7 +158,7 @@ func (h *Hub) Own(method string) *Route {
 	if method == callMethod {
 		return nil
 	}
-	return h.table.Load().root.routes[method]
+	return h.root[method]
 }
 
 // Find returns the route of an activation's method, nil if there is none:
@@ -189,7 +202,7 @@ func (h *Hub) route(path string) (*Route, error) {
 	}
 	t := h.table.Load()
 	if namespace == h.namespace {
-		if route := t.nested.routes[method]; route != nil {
+		if route := h.nested[method]; route != nil {
 			return route, nil
 		}
 		// The hub's own name before an activation's is allowed, once.

@@ -54,19 +54,18 @@ const (
 	schemaDescription = `Get plugin or method schema. Pass {"method": "name"} for a specific method.`
 )
 
-// schemaRoute serves the schema s, whose methods are known by prefix in
-// errors.
-func schemaRoute(s plugin.Schema, prefix string) plugin.Method {
-	whole := encoded(s)
-	methods := map[string]raw{}
-	for _, m := range s.Methods {
-		methods[m.Name] = encoded(m)
+// schemaRoute serves a schema, the whole of it and that of each method, which
+// errors name after the prefix.
+func schemaRoute(methods []plugin.MethodSchema, whole func() raw, prefix string) plugin.Method {
+	each := map[string]raw{}
+	for _, m := range methods {
+		each[m.Name] = encoded(m)
 	}
 	return plugin.Unary(schemaMethod, schemaDescription, func(_ context.Context, in schemaParams) (any, error) {
 		if in.Method == nil {
-			return whole, nil
+			return whole(), nil
 		}
-		if text, ok := methods[*in.Method]; ok {
+		if text, ok := each[*in.Method]; ok {
 			return text, nil
 		}
 		return nil, notFound("Method not found: %s.%s", prefix, *in.Method)
@@ -101,8 +100,9 @@ func newMount(h *Hub, d plugin.Definition) *mount {
 	m.schema.Methods = append(m.schema.Methods, listedSchema)
 	m.schema.Seal()
 
-	add(schemaMethod, schemaMethod, schemaRoute(m.schema, d.Namespace))
-	add(hashMethod, hashMethod, hashRoute(m.schema.Hash))
+	whole := encoded(m.schema)
+	add(schemaMethod, schemaMethod, schemaRoute(m.schema.Methods, func() raw { return whole }, d.Namespace))
+	add(hashMethod, hashMethod, hashRoute(func() string { return m.schema.Hash }))
 	for _, s := range m.schema.Methods {
 		text := encoded(s)
 		add(s.Name+".schema", "method_schema", plugin.Unary(schemaMethod, schemaDescription,
@@ -111,9 +111,9 @@ func newMount(h *Hub, d plugin.Definition) *mount {
 	return m
 }
 
-func hashRoute(hash string) plugin.Method {
+func hashRoute(hash func() string) plugin.Method {
 	return plugin.Unary(hashMethod, hashDescription, func(context.Context, plugin.None) (hashEvent, error) {
-		return hashEvent{Hash: &hashValue{Value: hash}}, nil
+		return hashEvent{Hash: &hashValue{Value: hash()}}, nil
 	})
 }
 

@@ -132,37 +132,32 @@ type ChildHashes struct {
 	Hash      string   `json:"hash"`
 }
 
-// ownMethods are the hub's methods for the schema s, in the order in which it
-// shows them.
-func (h *Hub) ownMethods(s plugin.Schema) []plugin.Method {
+// hashesOf tells the hashes of a schema.
+func hashesOf(s plugin.Schema) hashes {
 	told := hashes{Namespace: s.Namespace, SelfHash: s.SelfHash, ChildrenHash: s.ChildrenHash, Hash: s.Hash}
 	for _, c := range s.Children {
 		told.Children = append(told.Children, ChildHashes{Namespace: c.Namespace, Hash: c.Hash})
 	}
+	return told
+}
+
+// ownMethods are the hub's methods but for schema, in the order in which its
+// schema shows them.
+func (h *Hub) ownMethods() []plugin.Method {
 	return []plugin.Method{
 		plugin.Stream(callMethod, "Route a call to a registered activation", h.call, plugin.Returns[streamItem]()),
-		hashRoute(s.Hash),
+		hashRoute(h.Hash),
 		plugin.Unary(hashesMethod, "Get plugin hashes for cache validation",
-			func(context.Context, plugin.None) (hashes, error) { return told, nil }),
+			func(context.Context, plugin.None) (hashes, error) { return hashesOf(h.Schema()), nil }),
 	}
 }
 
-// ownSchema is the hub's schema without children and hashes.
-func (h *Hub) ownSchema() plugin.Schema {
-	s := plugin.Schema{Namespace: h.namespace, Version: h.version, Description: h.description}
-	for _, m := range h.ownMethods(s) {
-		s.Methods = append(s.Methods, m.Schema())
-	}
-	s.Methods = append(s.Methods, listedSchema)
-	return s
-}
-
-// ownMount makes the routes of the hub's own methods, as they are known under
+// ownRoutes makes the routes of the hub's own methods, as they are known under
 // the name namespace.
-func (h *Hub) ownMount(s plugin.Schema, namespace string, provenance []string) *mount {
-	m := &mount{schema: s, routes: map[string]*Route{}}
-	for _, method := range append(h.ownMethods(s), schemaRoute(s, nestedNamespace)) {
-		m.routes[method.Name()] = &Route{
+func (h *Hub) ownRoutes(methods []plugin.Method, namespace string, provenance []string) map[string]*Route {
+	routes := map[string]*Route{}
+	for _, method := range methods {
+		routes[method.Name()] = &Route{
 			hub:         h,
 			method:      method,
 			path:        h.namespace + "." + method.Name(),
@@ -170,7 +165,7 @@ func (h *Hub) ownMount(s plugin.Schema, namespace string, provenance []string) *
 			contentType: namespace + "." + method.Name(),
 		}
 	}
-	return m
+	return routes
 }
 
 // call is the hub's call, called through itself: its contents are the items

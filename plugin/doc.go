@@ -43,7 +43,9 @@
 // null, if it is a pointer or tagged omitempty or omitzero. The tags description
 // and default say the rest; a field named _ carries the title and description of
 // the struct itself. Integers have a format and bounds, time.Time is a date-time,
-// []byte is base64 text, and any, json.RawMessage and the like may be anything.
-// Closed sets of strings are [Enumerated], tagged unions are a [Union], and a type
-// whose schema can't be seen from its Go form is [Schematic].
+// []byte is base64 text, what marshals itself as text is a string, and any,
+// json.RawMessage and the like may be anything. Closed sets of strings are
+// [Enumerated], and no other value of theirs is taken; tagged unions are a [Union];
+// and a type whose schema can't be seen from its Go form, because it writes or
+// reads its own JSON, must be [Schematic].
 package plugin

@@ -16,9 +16,9 @@ type Appender interface {
 	AppendJSON(dst []byte) ([]byte, error)
 }
 
-// encoding is how every content is written: unions by their declaration, and
+// encodeOptions are how every content is written: unions by their declaration, and
 // maps in one order, so that equal content gives equal text.
-var encoding = json.JoinOptions(
+var encodeOptions = json.JoinOptions(
 	json.WithMarshalers(json.MarshalToFunc(marshalUnion)),
 	json.Deterministic(true),
 )
@@ -37,7 +37,7 @@ func AppendJSON(dst []byte, content any) ([]byte, error) {
 	enc := encoders.Get().(*jsontext.Encoder)
 	defer encoders.Put(enc)
 	enc.Reset(&w)
-	if err := json.MarshalEncode(enc, content, encoding); err != nil {
+	if err := json.MarshalEncode(enc, content, encodeOptions); err != nil {
 		return dst, err
 	}
 	// The encoder ends a top-level value with a line break.

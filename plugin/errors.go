@@ -66,9 +66,12 @@ type ParamsError struct {
 	Missing string
 	// Reason is what else is wrong.
 	Reason string
-	// Offset is how many bytes of the parameters had been read when it was
-	// found.
+	// Offset is how many bytes of the parameters, or of Text, had been read
+	// when it was found; 0 where that is not known.
 	Offset int
+	// Text is the one parameter that was looked at, where the parameters were
+	// given by position and so were read one by one; else nil.
+	Text []byte
 }
 
 var _ error = (*ParamsError)(nil)
@@ -82,11 +85,14 @@ func (e *ParamsError) Error() string {
 }
 
 // Detail words the failure as the data of a JSON-RPC error shows it, with its
-// place in params where that is known.
+// place in params, or in Text, where that is known.
 func (e *ParamsError) Detail(params []byte) string {
 	reason := e.Reason
 	if e.Missing != "" {
 		reason = "missing field `" + e.Missing + "`"
+	}
+	if e.Text != nil {
+		params = e.Text
 	}
 	if e.Offset <= 0 || e.Offset > len(params) {
 		return reason

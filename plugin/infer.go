@@ -3,12 +3,15 @@
 package plugin
 
 import (
+	"encoding"
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/jsonschema-go/jsonschema"
 )
@@ -40,6 +43,15 @@ type Schematic interface {
 type inference struct {
 	defs  map[string]*jsonschema.Schema
 	types map[string]reflect.Type // which type a name in defs stands for
+	open  map[reflect.Type]bool   // what is being made, but for the structs around it
+}
+
+func newInference() *inference {
+	return &inference{
+		defs:  map[string]*jsonschema.Schema{},
+		types: map[string]reflect.Type{},
+		open:  map[reflect.Type]bool{},
+	}
 }
 
 // resultSchema makes the schema of an item's content; nil for any.
@@ -47,7 +59,7 @@ func resultSchema(t reflect.Type) (*jsonschema.Schema, error) {
 	if t.Kind() == reflect.Interface {
 		return nil, nil
 	}
-	inf := inference{defs: map[string]*jsonschema.Schema{}, types: map[string]reflect.Type{}}
+	inf := newInference()
 	s, err := inf.define(t)
 	if err != nil {
 		return nil, err
@@ -70,6 +82,13 @@ func (inf *inference) allDefs() map[string]*jsonschema.Schema {
 // schema makes the schema of a type where it is used: named structs, unions
 // and enumerations by reference.
 func (inf *inference) schema(t reflect.Type) (*jsonschema.Schema, error) {
+	if inf.open[t] {
+		return nil, fmt.Errorf("%s contains itself, with no struct between", t)
+	}
+	if t.Name() == "" || !byReference(t) {
+		inf.open[t] = true
+		defer delete(inf.open, t)
+	}
 	if t.Kind() == reflect.Pointer {
 		s, err := inf.schema(t.Elem())
 		if err != nil {
@@ -88,7 +107,10 @@ func (inf *inference) schema(t reflect.Type) (*jsonschema.Schema, error) {
 		return &jsonschema.Schema{Ref: "#/$defs/" + name}, nil
 	}
 	inf.types[name] = t // before its fields: it may contain itself
+	around := inf.open
+	inf.open = map[reflect.Type]bool{}
 	s, err := inf.define(t)
+	inf.open = around
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +119,7 @@ func (inf *inference) schema(t reflect.Type) (*jsonschema.Schema, error) {
 }
 
 func byReference(t reflect.Type) bool {
-	if t.Implements(reflect.TypeFor[Schematic]()) {
+	if t.Implements(reflect.TypeFor[Schematic]()) || isText(t) {
 		return false
 	}
 	return t.Implements(reflect.TypeFor[Enumerated]()) || t.Kind() == reflect.Struct && t != reflect.TypeFor[time.Time]()
@@ -107,14 +129,23 @@ func byReference(t reflect.Type) bool {
 func (inf *inference) define(t reflect.Type) (*jsonschema.Schema, error) {
 	switch zero := reflect.Zero(t).Interface().(type) {
 	case Schematic:
-		return zero.JSONSchema(), nil
+		return zero.JSONSchema().CloneSchemas(), nil // it may be shared, and will be changed
 	case Enumerated:
 		return enumSchema(t, zero.Enum())
 	case time.Time:
 		return &jsonschema.Schema{Type: "string", Format: "date-time"}, nil
 	case json.RawMessage, jsontext.Value:
 		return &jsonschema.Schema{}, nil
-	case []byte:
+	case time.Duration:
+		return nil, fmt.Errorf("%s has no JSON form: use a number, with its unit in the name", t)
+	}
+	switch {
+	case implements[json.Marshaler](t), implements[json.Unmarshaler](t),
+		implements[jsonv2.MarshalerTo](t), implements[jsonv2.UnmarshalerFrom](t):
+		return nil, fmt.Errorf("%s has its own JSON form: give its schema with a method JSONSchema", t)
+	case isText(t):
+		return &jsonschema.Schema{Type: "string"}, nil
+	case isBytes(t):
 		return &jsonschema.Schema{Type: "string", ContentEncoding: "base64"}, nil
 	}
 	switch t.Kind() {
@@ -220,7 +251,17 @@ func (inf *inference) structSchema(t reflect.Type) (*jsonschema.Schema, error) {
 		Title:       tagOfBlank(t, "title"),
 		Description: tagOfBlank(t, "description"),
 	}
-	for _, f := range fieldsOf(t) {
+	if t.Implements(reflect.TypeFor[unionValue]()) {
+		return nil, fmt.Errorf("%s embeds a union: give the field a name", t)
+	}
+	fields, err := fieldsOf(t)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range fields {
+		if s.Properties[f.name] != nil {
+			return nil, fmt.Errorf("%s has two fields %q", t, f.name)
+		}
 		property, err := inf.schema(f.typ)
 		if err != nil {
 			return nil, fmt.Errorf("%s.%s: %w", t, f.name, err)
@@ -244,6 +285,9 @@ func (inf *inference) unionSchema(t reflect.Type, marker reflect.StructField, va
 	discriminator := marker.Tag.Get("discriminator")
 	s := &jsonschema.Schema{Title: marker.Tag.Get("title"), Description: marker.Tag.Get("description")}
 	for _, v := range variants {
+		if v.typ.Implements(reflect.TypeFor[unionValue]()) {
+			return nil, fmt.Errorf("%s: variant %q is a union itself", t, v.tag)
+		}
 		object, err := inf.define(v.typ)
 		if err != nil {
 			return nil, err
@@ -265,19 +309,35 @@ func (inf *inference) unionSchema(t reflect.Type, marker reflect.StructField, va
 // nullable makes a schema that allows null as well.
 func nullable(s *jsonschema.Schema) *jsonschema.Schema {
 	switch {
+	case s.AnyOf != nil:
+		if !slices.ContainsFunc(s.AnyOf, func(a *jsonschema.Schema) bool { return a.Type == "null" }) {
+			s.AnyOf = append(slices.Clip(s.AnyOf), &jsonschema.Schema{Type: "null"})
+		}
+	case s.Ref != "" || s.OneOf != nil || s.AllOf != nil || s.Enum != nil || s.Const != nil:
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{s, {Type: "null"}}}
 	case s.Type != "":
 		s.Types, s.Type = []string{s.Type, "null"}, ""
 	case s.Types != nil:
-		for _, t := range s.Types {
-			if t == "null" {
-				return s
-			}
+		if !slices.Contains(s.Types, "null") {
+			s.Types = append(slices.Clip(s.Types), "null")
 		}
-		s.Types = append(s.Types, "null")
-	case s.Ref != "" || s.OneOf != nil:
-		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{s, {Type: "null"}}}
 	}
 	return s
+}
+
+// implements tells whether a t or a pointer to one is a T.
+func implements[T any](t reflect.Type) bool {
+	return t.Kind() != reflect.Interface && reflect.PointerTo(t).Implements(reflect.TypeFor[T]())
+}
+
+// isText tells that a t says itself which string it is in JSON.
+func isText(t reflect.Type) bool {
+	return implements[encoding.TextMarshaler](t) || implements[encoding.TextAppender](t) || implements[encoding.TextUnmarshaler](t)
+}
+
+// isBytes tells that a t is base64 in JSON.
+func isBytes(t reflect.Type) bool {
+	return (t.Kind() == reflect.Slice || t.Kind() == reflect.Array) && t.Elem() == reflect.TypeFor[byte]()
 }
 
 // field is one member of a struct's JSON object.
@@ -292,21 +352,28 @@ type field struct {
 
 // fieldsOf lists the JSON members of a struct in the order of declaration,
 // those of embedded structs in their place.
-func fieldsOf(t reflect.Type) []field {
+func fieldsOf(t reflect.Type) ([]field, error) {
 	var fields []field
 	for i := range t.NumField() {
 		f := t.Field(i)
 		tag := f.Tag.Get("json")
 		name, options, _ := strings.Cut(tag, ",")
 		if f.Anonymous && name == "" && f.Type.Kind() == reflect.Struct {
-			for _, inner := range fieldsOf(f.Type) {
+			embedded, err := fieldsOf(f.Type)
+			if err != nil {
+				return nil, err
+			}
+			for _, inner := range embedded {
 				inner.index = append([]int{i}, inner.index...)
 				fields = append(fields, inner)
 			}
 			continue
 		}
-		if !f.IsExported() || tag == "-" {
+		if tag == "-" || !f.IsExported() && !f.Anonymous {
 			continue
+		}
+		if f.Anonymous && (name == "" || !f.IsExported()) {
+			return nil, fmt.Errorf("%s: embedded %s is not a struct: make it a field with a json name", t, f.Type)
 		}
 		if name == "" {
 			name = f.Name
@@ -324,7 +391,7 @@ func fieldsOf(t reflect.Type) []field {
 			fallback:    f.Tag.Get("default"),
 		})
 	}
-	return fields
+	return fields, nil
 }
 
 // tagOfBlank reads a tag of a struct's field _, which speaks for the struct.

@@ -7,8 +7,10 @@ import (
 	stdjson "encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -30,28 +32,35 @@ func parametersOf(t reflect.Type) (*parameters, error) {
 	if t.Kind() != reflect.Struct {
 		return nil, fmt.Errorf("%s is not a struct", t)
 	}
-	p := &parameters{fields: fieldsOf(t), byName: map[string]int{}}
+	fields, err := fieldsOf(t)
+	if err != nil {
+		return nil, err
+	}
+	p := &parameters{fields: fields, byName: map[string]int{}}
 	if len(p.fields) == 0 {
 		return p, nil
 	}
 	if len(p.fields) > maxParameters {
 		return nil, fmt.Errorf("%s has %d fields, more than %d", t, len(p.fields), maxParameters)
 	}
-	inf := inference{defs: map[string]*jsonschema.Schema{}, types: map[string]reflect.Type{}}
+	inf := newInference()
 	s, err := inf.structSchema(t)
 	if err != nil {
 		return nil, err
 	}
+	if s.OneOf != nil {
+		return nil, fmt.Errorf("%s is a union, not a struct of parameters", t)
+	}
 	s.Defs = inf.allDefs()
 	p.bare = true
 	for i, f := range p.fields {
-		if _, twice := p.byName[f.name]; twice {
-			return nil, fmt.Errorf("%s has two fields %q", t, f.name)
-		}
 		p.byName[f.name] = i
 		switch {
 		case f.fallback != "":
-			if err := json.Unmarshal([]byte(f.fallback), reflect.New(f.typ).Interface()); err != nil {
+			if !f.optional {
+				return nil, fmt.Errorf("%s.%s has a default, but is not optional", t, f.name)
+			}
+			if err := json.Unmarshal([]byte(f.fallback), reflect.New(f.typ).Interface(), decodeOptions); err != nil {
 				return nil, fmt.Errorf("%s.%s: default %s: %w", t, f.name, f.fallback, err)
 			}
 			s.Properties[f.name].Default = stdjson.RawMessage(f.fallback)
@@ -72,6 +81,7 @@ const maxParameters = 32
 var (
 	null       = []byte("null")
 	rawMessage = reflect.TypeFor[stdjson.RawMessage]()
+	anyValue   = reflect.TypeFor[jsontext.Value]()
 )
 
 func isNull(raw []byte) bool { return len(raw) == 0 || bytes.Equal(raw, null) }
@@ -82,14 +92,16 @@ func (p *parameters) decode(raw []byte, positional bool, in reflect.Value) error
 	if len(p.fields) == 0 {
 		return nil
 	}
-	raw = bytes.TrimSpace(raw)
+	raw = bytes.Trim(raw, " \t\r\n")
 	var values [maxParameters][]byte
+	oneByOne := false
 	switch {
 	case len(raw) > 0 && raw[0] == '{':
 		if err := p.collect(raw, &values); err != nil {
 			return err
 		}
 	case positional && (isNull(raw) || raw[0] == '['):
+		oneByOne = true
 		n, err := collectPositional(raw, &values)
 		if err != nil {
 			return err
@@ -105,7 +117,10 @@ func (p *parameters) decode(raw []byte, positional bool, in reflect.Value) error
 			values[0] = null
 		}
 		if f := p.fields[0]; isNull(raw) && !f.optional {
-			return mismatch(f, null, len(raw))
+			return &ParamsError{Reason: mismatch(f.typ, null), Offset: len(raw)}
+		}
+		if !jsontext.Value(values[0]).IsValid() {
+			return &ParamsError{Reason: "not valid JSON"}
 		}
 	default:
 		return &ParamsError{Reason: "expected object"}
@@ -120,17 +135,23 @@ func (p *parameters) decode(raw []byte, positional bool, in reflect.Value) error
 				continue
 			}
 			value = []byte(f.fallback)
-		case isNull(value) && f.typ.Kind() != reflect.Interface && f.typ.Kind() != reflect.Slice:
-			return mismatch(f, value, offsetIn(raw, value))
-		}
-		if f.typ == rawMessage {
+		case f.typ == rawMessage:
 			// A part of raw, which belongs to the call, need not be copied.
-			in.FieldByIndex(f.index).SetBytes(value)
+			in.FieldByIndex(f.index).SetBytes(slices.Clip(value))
 			continue
 		}
-		if err := json.Unmarshal(value, in.FieldByIndex(f.index).Addr().Interface()); err != nil {
-			return mismatch(f, value, offsetIn(raw, value))
+		var reason string
+		if isNull(value) && f.typ.Kind() != reflect.Interface && f.typ != anyValue {
+			reason = mismatch(f.typ, value)
+		} else if err := json.Unmarshal(value, in.FieldByIndex(f.index).Addr().Interface(), decodeOptions); err != nil {
+			reason = refusal(f.typ, value, err)
+		} else {
+			continue
 		}
+		if oneByOne {
+			return &ParamsError{Reason: reason, Offset: len(value), Text: value}
+		}
+		return &ParamsError{Reason: reason, Offset: offsetIn(raw, value)}
 	}
 	return nil
 }
@@ -159,10 +180,7 @@ func (p *parameters) collect(raw []byte, values *[maxParameters][]byte) error {
 			values[i] = raw[end-len(value) : end]
 		}
 	}
-	if _, err := dec.ReadToken(); err != nil {
-		return notJSON(err)
-	}
-	return nil
+	return atEnd(dec, raw)
 }
 
 // lookup finds the parameter of a quoted name, by its shortest spelling
@@ -203,7 +221,21 @@ func collectPositional(raw []byte, values *[maxParameters][]byte) (n int, err er
 			n++
 		}
 	}
+	if err := atEnd(dec, raw); err != nil {
+		return 0, err
+	}
 	return n, nil
+}
+
+// atEnd reads the end of the object or array that is all of raw.
+func atEnd(dec *jsontext.Decoder, raw []byte) error {
+	if _, err := dec.ReadToken(); err != nil {
+		return notJSON(err)
+	}
+	if int(dec.InputOffset()) != len(raw) {
+		return &ParamsError{Reason: "not valid JSON: more than one value"}
+	}
+	return nil
 }
 
 // reader is a decoder that can be used again.
@@ -239,15 +271,13 @@ func offsetIn(raw, value []byte) int {
 	return 0
 }
 
-// mismatch words why value can't be f, in the terms that clients of other
+// mismatch words why value can't be a t, in the terms that clients of other
 // hubs know.
-func mismatch(f field, value []byte, offset int) *ParamsError {
-	want := expected(f.typ)
-	text := string(value)
-	number := f.typ
-	for number.Kind() == reflect.Pointer {
-		number = number.Elem()
+func mismatch(t reflect.Type, value []byte) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
 	}
+	text := string(value)
 	var got string
 	switch jsontext.Value(value).Kind() {
 	case 'n':
@@ -257,17 +287,17 @@ func mismatch(f field, value []byte, offset int) *ParamsError {
 	case '"':
 		var s string
 		if err := json.Unmarshal(value, &s); err != nil {
-			return notJSON(err)
+			return "not valid JSON: " + err.Error()
 		}
 		got = "invalid type: string " + strconv.Quote(shorten(s))
-		if number.Kind() == reflect.String {
+		if readsText(t) {
 			got = "invalid value: string " + strconv.Quote(shorten(s))
 		}
 	case '0':
 		switch {
 		case bytes.ContainsAny(value, ".eE"):
 			got = "invalid type: floating point `" + shorten(text) + "`"
-		case integerSchema(number.Kind()) != nil:
+		case integerSchema(t.Kind()) != nil:
 			got = "invalid value: integer `" + shorten(text) + "`"
 		default:
 			got = "invalid type: integer `" + shorten(text) + "`"
@@ -279,13 +309,28 @@ func mismatch(f field, value []byte, offset int) *ParamsError {
 	default:
 		got = "not valid JSON"
 	}
-	return &ParamsError{Reason: got + ", expected " + want, Offset: offset}
+	return got + ", expected " + expected(t)
+}
+
+// readsText tells that a t is decoded from a string, so that a string which
+// is refused has the right type and the wrong value.
+func readsText(t reflect.Type) bool {
+	return t.Kind() == reflect.String || isBytes(t) || isText(t)
 }
 
 // expected names a type as the errors of other hubs do.
 func expected(t reflect.Type) string {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
+	switch zero := reflect.Zero(t).Interface().(type) {
+	case Schematic:
+		if words, ok := typeWords[zero.JSONSchema().Type]; ok {
+			return words
+		}
+		return t.Name()
+	case time.Time:
+		return "a date-time (RFC 3339)"
+	}
+	if isBytes(t) {
+		return "a string of base64"
 	}
 	switch t.Kind() {
 	case reflect.Bool:
@@ -309,6 +354,12 @@ func expected(t reflect.Type) string {
 	default:
 		return t.Name()
 	}
+}
+
+// typeWords name the types of JSON Schema as expected does.
+var typeWords = map[string]string{
+	"object": "a map", "array": "a sequence", "string": "a string",
+	"boolean": "a boolean", "integer": "an integer", "number": "a number", "null": "null",
 }
 
 // shorten keeps an error readable whatever was sent.

@@ -83,23 +83,84 @@ func marshalUnion(enc *jsontext.Encoder, u unionValue) error {
 	if err != nil {
 		return err
 	}
-	for _, variant := range variants {
-		field := v.Field(variant.index)
-		if field.IsNil() {
+	var set *variant
+	for i, variant := range variants {
+		if v.Field(variant.index).IsNil() {
 			continue
 		}
-		object, err := json.Marshal(field.Interface(), enc.Options())
-		if err != nil {
+		if set != nil {
+			return fmt.Errorf("%s: the variants %q and %q are both set", v.Type(), set.tag, variant.tag)
+		}
+		set = &variants[i]
+	}
+	if set == nil {
+		return fmt.Errorf("%s: no variant is set", v.Type())
+	}
+	object, err := json.Marshal(v.Field(set.index).Interface(), enc.Options())
+	if err != nil {
+		return err
+	}
+	out := append([]byte{'{'}, quote(marker.Tag.Get("discriminator"))...)
+	out = append(append(out, ':'), quote(set.tag)...)
+	if len(object) > len("{}") {
+		out = append(out, ',')
+	}
+	return enc.WriteValue(append(out, object[1:]...))
+}
+
+// unmarshalUnion reads the variant that the discriminator names.
+func unmarshalUnion(dec *jsontext.Decoder, u unionValue) error {
+	v := reflect.ValueOf(u).Elem()
+	marker, variants, _, err := unionOf(v.Type())
+	if err != nil {
+		return err
+	}
+	if dec.PeekKind() != '{' {
+		kind := dec.PeekKind()
+		if err := dec.SkipValue(); err != nil {
 			return err
 		}
-		out := append([]byte{'{'}, quote(marker.Tag.Get("discriminator"))...)
-		out = append(append(out, ':'), quote(variant.tag)...)
-		if len(object) > len("{}") {
-			out = append(out, ',')
-		}
-		return enc.WriteValue(append(out, object[1:]...))
+		return &json.SemanticError{JSONKind: kind, GoType: v.Type()}
 	}
-	return fmt.Errorf("%s: no variant is set", v.Type())
+	object, err := dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	tag, err := tagOf(object, marker.Tag.Get("discriminator"))
+	if err != nil {
+		return err
+	}
+	tags := make([]string, len(variants))
+	for i, variant := range variants {
+		if tags[i] = variant.tag; variant.tag != tag {
+			continue
+		}
+		field := reflect.New(variant.typ)
+		if err := json.Unmarshal(object, field.Interface(), dec.Options()); err != nil {
+			return err
+		}
+		v.SetZero()
+		v.Field(variant.index).Set(field)
+		return nil
+	}
+	return unknownVariant(tag, tags)
+}
+
+// tagOf finds the discriminator of an object.
+func tagOf(object []byte, discriminator string) (string, error) {
+	var members map[string]jsontext.Value
+	if err := json.Unmarshal(object, &members); err != nil {
+		return "", err
+	}
+	value, ok := members[discriminator]
+	if !ok {
+		return "", &valueError{"missing field `" + discriminator + "`"}
+	}
+	var tag string
+	if err := json.Unmarshal(value, &tag); err != nil || value.Kind() != '"' {
+		return "", &valueError{mismatch(reflect.TypeFor[string](), value)}
+	}
+	return tag, nil
 }
 
 func quote(s string) []byte {

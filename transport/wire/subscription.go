@@ -20,31 +20,42 @@ const subscriptionBits = 53
 // and never the same again from one hub, not on another connection and not
 // after a restart. Clients keep items of old streams by their ids.
 //
-// An id is the time in microseconds, or one more than the last where that is
-// later, put through a permutation that the hub's name chooses. So no id
-// repeats unless the clock is set back by more than the program was down.
+// An id is the time in microseconds, put through a permutation that the hub's
+// name chooses; each microsecond gives one. So no id repeats unless the clock
+// is set back by more than the program was down.
 type Subscriptions struct {
-	key  uint64
-	mu   sync.Mutex
-	last uint64
+	key   uint64
+	start time.Time // with the monotonic clock, which is not set back
+	mu    sync.Mutex
+	last  uint64
 }
 
 // NewSubscriptions makes the ids of the hub of that name.
 func NewSubscriptions(hub string) *Subscriptions {
 	h := fnv.New64a()
 	h.Write([]byte(hub))
-	return &Subscriptions{key: h.Sum64()}
+	return &Subscriptions{key: h.Sum64(), start: time.Now()}
 }
 
 // Next returns an id, above zero.
 func (s *Subscriptions) Next() int64 {
 	for {
-		s.mu.Lock()
-		s.last = max(s.last+1, uint64(time.Now().UnixMicro()))
-		n := s.last
-		s.mu.Unlock()
-		if id := s.permute(n); id != 0 {
+		if id := s.permute(s.tick()); id != 0 {
 			return int64(id)
+		}
+	}
+}
+
+// tick returns a microsecond that it has not returned before, never one to
+// come: a program that is started anew could meet that again.
+func (s *Subscriptions) tick() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		now := uint64(s.start.Add(time.Since(s.start)).UnixMicro())
+		if now > s.last {
+			s.last = now
+			return now
 		}
 	}
 }

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package hub_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync"
+	"testing"
+
+	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/plugin"
+)
+
+// nameParams are what most methods of these tests take.
+type nameParams struct {
+	Name string `json:"name"`
+}
+
+func answer(_ context.Context, in nameParams) (string, error) { return "for " + in.Name, nil }
+
+// activation makes one with these methods, each unary and answering at once.
+func activation(namespace string, methods ...string) plugin.Definition {
+	d := plugin.Definition{Namespace: namespace, Version: "1.0.0", Description: "The activation " + namespace}
+	for _, name := range methods {
+		d.Methods = append(d.Methods, plugin.Unary(name, "", answer))
+	}
+	return d
+}
+
+// streaming makes an activation s with one method, m, that yields what fn does.
+func streaming(fn func(ctx context.Context, yield func(any, error) bool)) plugin.Definition {
+	return plugin.Definition{Namespace: "s", Methods: []plugin.Method{
+		plugin.Stream("m", "", func(ctx context.Context, _ plugin.None) iter.Seq2[any, error] {
+			return func(yield func(any, error) bool) { fn(ctx, yield) }
+		}),
+	}}
+}
+
+// newHub makes a hub of that name and what it logs.
+func newHub(t testing.TB, namespace string, activations ...plugin.Activation) (*hub.Hub, *journal) {
+	t.Helper()
+	log := &journal{}
+	h, err := hub.New(namespace, hub.WithLogger(slog.New(slog.NewTextHandler(log, nil))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range activations {
+		if err := h.Register(a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return h, log
+}
+
+// journal is a log that is read after it was written.
+type journal struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.String()
+}
+
+// items runs a call and keeps its items, which the hub uses again.
+func items(ctx context.Context, c hub.Call) []hub.Item {
+	var all []hub.Item
+	for item := range c.Items(ctx) {
+		all = append(all, kept(item))
+	}
+	return all
+}
+
+func kept(item *hub.Item) hub.Item {
+	k := *item
+	if inner, ok := k.Content.(*hub.Item); ok {
+		k.Content = kept(inner)
+	}
+	return k
+}
+
+// told says in one line what an item is, but for its metadata.
+func told(item hub.Item) string {
+	switch item.Kind {
+	case hub.Data:
+		if inner, ok := item.Content.(hub.Item); ok {
+			return "data " + item.ContentType + " [" + told(inner) + "]"
+		}
+		text, err := plugin.AppendJSON(nil, item.Content)
+		if err != nil {
+			return err.Error()
+		}
+		return fmt.Sprintf("data %s %s", item.ContentType, text)
+	case hub.Error:
+		again := ""
+		if item.Recoverable {
+			again = " (recoverable)"
+		}
+		return fmt.Sprintf("error %d %s%s", item.Code, item.Message, again)
+	case hub.Done:
+		return "done"
+	}
+	return fmt.Sprintf("item of kind %d", item.Kind)
+}
+
+func allTold(all []hub.Item) []string {
+	lines := []string{}
+	for _, item := range all {
+		lines = append(lines, told(item))
+	}
+	return lines
+}

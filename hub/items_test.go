@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package hub_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/plugin"
+)
+
+// TestStreamEndsOnce states what a consumer sees of what a method does: one
+// Done or one final Error, and nothing after it.
+func TestStreamEndsOnce(t *testing.T) {
+	secret := errors.New("password is 123")
+	for _, test := range []struct {
+		name  string
+		yield []any // contents and errors
+		want  []string
+		log   string // what the log says, empty for nothing
+	}{
+		{"nothing", nil, []string{"done"}, ""},
+		{"contents", []any{1, 2}, []string{"data s.m 1", "data s.m 2", "done"}, ""},
+		{"nothing as content", []any{nil}, []string{"data s.m null", "done"}, ""},
+		{"an error that the caller is told", []any{1, plugin.Errorf(7, "so"), 2}, []string{"data s.m 1", "error 7 so"}, ""},
+		{"an error without a code", []any{&plugin.Error{Message: "so"}}, []string{"error -32000 so"}, ""},
+		{"an error without anything", []any{&plugin.Error{}}, []string{"error -32000 the method failed"}, ""},
+		{"an error within another", []any{fmt.Errorf("while: %w", &plugin.Error{Message: "so"})}, []string{"error -32000 so"}, ""},
+		{"an error with a cause", []any{&plugin.Error{Message: "so", Err: secret}}, []string{"error -32000 so"}, "password"},
+		{"an error that the caller must not see", []any{1, secret}, []string{"data s.m 1", "error -32000 s.m failed"}, "password"},
+		{"a bad parameter", []any{&plugin.ParamsError{Reason: "so"}}, []string{"error -32602 Invalid params: so"}, ""},
+		{"a recoverable error, then more", []any{1, &plugin.Error{Message: "so", Recoverable: true}, 2},
+			[]string{"data s.m 1", "error -32000 so (recoverable)", "data s.m 2", "done"}, ""},
+		{"a recoverable error, then another", []any{&plugin.Error{Message: "so", Recoverable: true}, &plugin.Error{Message: "no"}},
+			[]string{"error -32000 so (recoverable)", "error -32000 no"}, ""},
+		{"a cancellation of its own", []any{1, context.Canceled}, []string{"data s.m 1", "error -32000 s.m was cancelled"}, ""},
+		{"a panic", []any{1, "panic!"}, []string{"data s.m 1", "error -32000 s.m failed"}, "panic!"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h, log := newHub(t, "H", streaming(func(_ context.Context, yield func(any, error) bool) {
+				for _, v := range test.yield {
+					if v == "panic!" {
+						panic(v)
+					}
+					err, _ := v.(error)
+					if err != nil {
+						v = nil
+					}
+					if !yield(v, err) {
+						return
+					}
+				}
+			}))
+			all := items(t.Context(), h.Call("s.m", nil))
+			if got := allTold(all); !slices.Equal(got, test.want) {
+				t.Errorf("got  %q\nwant %q", got, test.want)
+			}
+			for _, item := range all {
+				want := "s"
+				if item.Code == plugin.CodeInvalidParams {
+					want = "H" // as if the hub had refused it
+				}
+				if !slices.Equal(item.Metadata.Provenance, []string{want}) {
+					t.Errorf("%s comes from %q, want %s", told(item), item.Metadata.Provenance, want)
+				}
+			}
+			if got := log.String(); (got == "") != (test.log == "") || !strings.Contains(got, test.log) {
+				t.Errorf("logged %q, want %q", got, test.log)
+			}
+		})
+	}
+}
+
+func TestUnaryEndsOnce(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		fn   func(context.Context, plugin.None) (int, error)
+		want []string
+	}{
+		{"a content", func(context.Context, plugin.None) (int, error) { return 1, nil }, []string{"data u.m 1", "done"}},
+		{"an error", func(context.Context, plugin.None) (int, error) { return 1, errors.New("so") }, []string{"error -32000 u.m failed"}},
+		{"a panic", func(context.Context, plugin.None) (int, error) { panic("so") }, []string{"error -32000 u.m failed"}},
+		{"a panic of the runtime", func(context.Context, plugin.None) (int, error) { return outOfRange(nil), nil }, []string{"error -32000 u.m failed"}},
+	} {
+		h, _ := newHub(t, "H", plugin.Definition{Namespace: "u", Methods: []plugin.Method{plugin.Unary("m", "", test.fn)}})
+		if got := allTold(items(t.Context(), h.Call("u.m", nil))); !slices.Equal(got, test.want) {
+			t.Errorf("%s: %q", test.name, got)
+		}
+	}
+}
+
+func outOfRange(list []int) int { return list[len(list)] }
+
+func TestPanicIsLoggedWithItsStack(t *testing.T) {
+	h, log := newHub(t, "H", streaming(func(context.Context, func(any, error) bool) { thisIsWhereItPanics() }))
+	items(t.Context(), h.Call("s.m", nil))
+	for _, want := range []string{"method=s.m", "the cause", "thisIsWhereItPanics"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log does not say %q: %s", want, log)
+		}
+	}
+}
+
+func thisIsWhereItPanics() { panic("the cause") }
+
+func TestPanicOfTheConsumerIsNotSwallowed(t *testing.T) {
+	stopped := false
+	h, log := newHub(t, "H", streaming(func(_ context.Context, yield func(any, error) bool) {
+		defer func() { stopped = true }()
+		yield(1, nil)
+	}))
+	for _, when := range []hub.Kind{hub.Data, hub.Done} {
+		got := func() (got any) {
+			defer func() { got = recover() }()
+			for item := range h.Call("s.m", nil).Items(t.Context()) {
+				if item.Kind == when {
+					panic("of the consumer")
+				}
+			}
+			return nil
+		}()
+		if got != "of the consumer" {
+			t.Errorf("the panic came out as %v", got)
+		}
+	}
+	if !stopped {
+		t.Error("the method goes on")
+	}
+	if log.String() != "" {
+		t.Errorf("it is put down to the method: %s", log)
+	}
+}
+
+func TestPanicAfterTheEndIsLoggedOnly(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		fn   func(yield func(any, error) bool)
+	}{
+		{"while it cleans up", func(yield func(any, error) bool) {
+			defer func() { panic("late") }()
+			yield(1, nil)
+		}},
+		{"because it goes on regardless", func(yield func(any, error) bool) {
+			yield(1, nil)
+			yield(2, nil)
+		}},
+		{"after its error", func(yield func(any, error) bool) {
+			defer func() { panic("late") }()
+			yield(nil, errors.New("the last"))
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h, log := newHub(t, "H", streaming(func(_ context.Context, yield func(any, error) bool) { test.fn(yield) }))
+			n := 0
+			for range h.Call("s.m", nil).Items(t.Context()) {
+				n++
+				break
+			}
+			if n != 1 || !strings.Contains(log.String(), "a method panicked") {
+				t.Errorf("%d items after the consumer had left after 1, logged %s", n, log)
+			}
+		})
+	}
+	// The consumer has not left, but the stream has ended.
+	h, log := newHub(t, "H", streaming(func(_ context.Context, yield func(any, error) bool) {
+		defer func() { panic("late") }()
+		yield(nil, errors.New("the last"))
+	}))
+	if got := allTold(items(t.Context(), h.Call("s.m", nil))); !slices.Equal(got, []string{"error -32000 s.m failed"}) || !strings.Contains(log.String(), "late") {
+		t.Errorf("%q, logged %s", got, log)
+	}
+}
+
+// panickingParams panic when they are checked.
+type panickingParams struct {
+	Name string `json:"name"`
+}
+
+func (p *panickingParams) Validate() error { panic("in Validate") }
+
+func TestPanicInTheCheckOfParametersIsAnswered(t *testing.T) {
+	h, log := newHub(t, "H", plugin.Definition{Namespace: "a", Methods: []plugin.Method{
+		plugin.Unary("m", "", func(context.Context, panickingParams) (int, error) { return 1, nil }),
+	}})
+	if got := allTold(items(t.Context(), h.Call("a.m", []byte(`"x"`)))); !slices.Equal(got, []string{"error -32000 a.m failed"}) {
+		t.Errorf("%q", got)
+	}
+	if _, err := h.Find("a", "m").Bind([]byte(`"x"`), true); err == nil || err.Error() != "a.m failed" {
+		t.Errorf("bound directly: %v", err)
+	}
+	if !strings.Contains(log.String(), "in Validate") || !strings.Contains(log.String(), "panickingParams") {
+		t.Errorf("logged %s", log)
+	}
+}
+
+func TestBreakingOffStopsTheProducerAtOnce(t *testing.T) {
+	made, stopped := 0, false
+	h, _ := newHub(t, "H", streaming(func(_ context.Context, yield func(any, error) bool) {
+		defer func() { stopped = true }()
+		for {
+			made++
+			if !yield(made, nil) {
+				return
+			}
+		}
+	}))
+	for item := range h.Call("s.m", nil).Items(t.Context()) {
+		if item.Content == 3 {
+			break
+		}
+	}
+	if made != 3 || !stopped {
+		t.Errorf("%d were made, stopped: %v", made, stopped)
+	}
+}
+
+func TestNestedCallThatIsBrokenOffStopsTheProducer(t *testing.T) {
+	stopped := false
+	h, _ := newHub(t, "H", streaming(func(_ context.Context, yield func(any, error) bool) {
+		defer func() { stopped = true }()
+		for yield(1, nil) {
+		}
+	}))
+	path, params := nest(3, "s.m", "null")
+	for range h.Call(path, []byte(params)).Items(t.Context()) {
+		break
+	}
+	if !stopped {
+		t.Error("the method goes on")
+	}
+}
+
+func TestCancelledContext(t *testing.T) {
+	over := errors.New("over")
+	waits := func(ctx context.Context, yield func(any, error) bool) {
+		if yield(1, nil) {
+			<-ctx.Done()
+		}
+	}
+	says := func(err func(context.Context) error) func(ctx context.Context, yield func(any, error) bool) {
+		return func(ctx context.Context, yield func(any, error) bool) {
+			if yield(1, nil) {
+				<-ctx.Done()
+				yield(nil, err(ctx))
+			}
+		}
+	}
+	for _, test := range []struct {
+		name  string
+		cause error
+		fn    func(ctx context.Context, yield func(any, error) bool)
+		want  []string // after the first item
+	}{
+		{"a method that ends, when it is cancelled", over, waits, []string{"done"}},
+		{"a method that says so, when it is cancelled", over, says(context.Context.Err), []string{"error -32000 s.m was cancelled"}},
+		{"a method that ends, when the hub stops", hub.ErrShutdown, waits, []string{"error -32000 the hub is shutting down (recoverable)", "done"}},
+		{"a method that says so, when the hub stops", hub.ErrShutdown, says(context.Context.Err), []string{"error -32000 the hub is shutting down (recoverable)", "done"}},
+		{"a method that tells the cause, when the hub stops", hub.ErrShutdown, says(context.Cause), []string{"error -32000 the hub is shutting down (recoverable)", "done"}},
+		{"a method that fails otherwise, when the hub stops", hub.ErrShutdown, says(func(context.Context) error { return &plugin.Error{Message: "so"} }), []string{"error -32000 so"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h, _ := newHub(t, "H", streaming(test.fn))
+			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			var got []string
+			for item := range h.Call("s.m", nil).Items(ctx) {
+				if got = append(got, told(*item)); len(got) == 1 {
+					cancel(test.cause)
+				}
+			}
+			if want := append([]string{"data s.m 1"}, test.want...); !slices.Equal(got, want) {
+				t.Errorf("got  %q\nwant %q", got, want)
+			}
+		})
+	}
+}
+
+func TestShutdownLetsAUnaryMethodAnswer(t *testing.T) {
+	h, _ := newHub(t, "H", activation("a", "m"))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(hub.ErrShutdown)
+	if got := allTold(items(ctx, h.Call("a.m", []byte(`"x"`)))); !slices.Equal(got, []string{`data a.m "for x"`, "done"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestMetadataIsOnEveryItem(t *testing.T) {
+	var h *hub.Hub
+	h, _ = newHub(t, "H", streaming(func(_ context.Context, yield func(any, error) bool) {
+		_ = yield(1, nil) && h.Register(activation("later", "m")) == nil && yield(2, nil) && yield(nil, &plugin.Error{Message: "so", Recoverable: true})
+	}))
+	old := h.Hash()
+	before := time.Now().Unix()
+	all := items(t.Context(), h.Call("s.m", nil))
+	after := time.Now().Unix()
+	if len(all) != 4 || old == h.Hash() {
+		t.Fatalf("%q", allTold(all))
+	}
+	for i, item := range all {
+		want := h.Hash()
+		if i == 0 {
+			want = old
+		}
+		m := item.Metadata
+		if !slices.Equal(m.Provenance, []string{"s"}) || m.Hash != want || m.Timestamp < before || m.Timestamp > after {
+			t.Errorf("%s: %+v, want the hash %s", told(item), m, want)
+		}
+		if item.Kind != hub.Data && (item.Content != nil || item.ContentType != "") || item.Kind != hub.Error && (item.Message != "" || item.Code != 0 || item.Recoverable) {
+			t.Errorf("%s carries what was left of another: %+v", told(item), item)
+		}
+	}
+}
+
+func TestMethodMayStreamFromAnotherSequence(t *testing.T) {
+	h, _ := newHub(t, "H", plugin.Definition{Namespace: "s", Methods: []plugin.Method{
+		plugin.Stream("m", "", func(context.Context, plugin.None) iter.Seq2[string, error] {
+			return func(yield func(string, error) bool) {
+				next, stop := iter.Pull(slices.Values([]string{"a", "b"}))
+				defer stop()
+				for v, ok := next(); ok && yield(v, nil); v, ok = next() {
+				}
+			}
+		}),
+	}})
+	if got := allTold(items(t.Context(), h.Call("s.m", nil))); !slices.Equal(got, []string{`data s.m "a"`, `data s.m "b"`, "done"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestRefuseIsACallOfOneItem(t *testing.T) {
+	h, _ := newHub(t, "H")
+	all := items(t.Context(), h.Refuse(&plugin.Error{Code: plugin.CodeForbidden, Message: "no"}))
+	if got := allTold(all); !slices.Equal(got, []string{"error -32003 no"}) || !slices.Equal(all[0].Metadata.Provenance, []string{"H"}) {
+		t.Errorf("%q from %q", got, all[0].Metadata.Provenance)
+	}
+}

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package hub_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/plugin"
+)
+
+// content runs a call that answers once and returns the JSON of its content.
+func content(t *testing.T, call hub.Call) (item hub.Item, text []byte) {
+	t.Helper()
+	all := items(t.Context(), call)
+	if len(all) != 2 || all[0].Kind != hub.Data || all[1].Kind != hub.Done {
+		t.Fatalf("%q", allTold(all))
+	}
+	text, err := plugin.AppendJSON(nil, all[0].Content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all[0], text
+}
+
+func bound(t *testing.T, route *hub.Route, params string) hub.Call {
+	t.Helper()
+	call, err := route.Bind([]byte(params), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return call
+}
+
+func TestInfo(t *testing.T) {
+	h, _ := newHub(t, "H", activation("a", "m"))
+	for _, params := range []string{"", "null", "[]", "{}", `{"x":1}`, "[1]", "5", `"x"`} {
+		all := items(t.Context(), bound(t, h.Info(), params))
+		want := []string{`data _info {"backend":"H","auth_capabilities":{"mechanisms":[{"kind":"anonymous"}]}}`, "done"}
+		if got := allTold(all); !slices.Equal(got, want) {
+			t.Errorf("%s: %q", params, got)
+		}
+		for _, item := range all {
+			if m := item.Metadata; m.Provenance == nil || len(m.Provenance) != 0 || m.Hash != h.Hash() {
+				t.Errorf("%s: %+v", params, m)
+			}
+		}
+	}
+}
+
+// without leaves out what is another on every machine: the values of hashes,
+// and the children.
+func without(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, value := range v {
+			switch key {
+			case "self_hash", "children_hash", "hash", "children":
+				// A schema's, unless it is the name of a property.
+				if _, isText := value.(string); isText || key == "children" && isList(value) {
+					delete(v, key)
+				}
+			}
+			without(value)
+		}
+	case []any:
+		for _, value := range v {
+			without(value)
+		}
+	}
+	return v
+}
+
+func isList(v any) bool { _, ok := v.([]any); return ok }
+
+func parsed(t *testing.T, text []byte) any {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal(text, &v); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return v
+}
+
+func TestHubSchemaIsAsRecorded(t *testing.T) {
+	h, _ := newHub(t, "registry-hub", activation("registry", "list"))
+	exchanges := recording(t, "hub-schema")
+	exchanges = append(exchanges, recording(t, "call-hub-schema")[:2]...)
+	for _, e := range exchanges {
+		var call hub.Call
+		if e.method == "registry-hub.schema" {
+			call = bound(t, h.Own("schema"), string(e.params))
+		} else {
+			var err error
+			if call, err = h.BindCall(e.params); err != nil {
+				t.Fatal(err)
+			}
+		}
+		item, text := content(t, call)
+		if got, want := without(parsed(t, text)), without(parsed(t, e.contents[0])); !reflect.DeepEqual(got, want) {
+			g, _ := json.MarshalIndent(got, "", " ")
+			w, _ := json.MarshalIndent(want, "", " ")
+			t.Errorf("%s %s\n got %s\nwant %s", e.method, e.params, g, w)
+		}
+		if got := outline(hub.Data, item.Metadata.Provenance, item.ContentType, "", "", false); got != e.outlines[0] {
+			t.Errorf("%s %s: %s, want %s", e.method, e.params, got, e.outlines[0])
+		}
+	}
+}
+
+func TestHubSchemaTellsTheActivations(t *testing.T) {
+	h, _ := newHub(t, "H", activation("b", "m"), activation("a", "m"))
+	_, text := content(t, bound(t, h.Own("schema"), ""))
+	var got plugin.Schema
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Children) != 2 || got.Children[0].Namespace != "a" || got.Children[1].Namespace != "b" || got.Children[0].Description != "The activation a" {
+		t.Errorf("children %+v", got.Children)
+	}
+	for _, c := range got.Children {
+		_, text := content(t, h.Call(c.Namespace+".schema", nil))
+		var child map[string]any
+		if err := json.Unmarshal(text, &child); err != nil {
+			t.Fatal(err)
+		}
+		if child["hash"] != c.Hash || child["namespace"] != c.Namespace {
+			t.Errorf("the child is told with the hash %s, and says %v of itself", c.Hash, child["hash"])
+		}
+		if _, has := child["children"]; has {
+			t.Error("an activation without children has the member children")
+		}
+	}
+}
+
+func TestHashesAgree(t *testing.T) {
+	h, _ := newHub(t, "H", activation("b", "m"), activation("a", "m"))
+	s := h.Schema()
+	want := map[string]any{
+		"namespace": "H", "self_hash": s.SelfHash, "children_hash": s.ChildrenHash, "hash": s.Hash,
+		"children": []any{
+			map[string]any{"namespace": "a", "hash": s.Children[0].Hash},
+			map[string]any{"namespace": "b", "hash": s.Children[1].Hash},
+		},
+	}
+	for _, call := range []hub.Call{bound(t, h.Own("hashes"), "[]"), h.Call("H.hashes", nil)} {
+		if _, text := content(t, call); !reflect.DeepEqual(parsed(t, text), want) {
+			t.Errorf("%s, want %v", text, want)
+		}
+	}
+	for path, hash := range map[string]string{"H.hash": s.Hash, "a.hash": s.Children[0].Hash, "b.hash": s.Children[1].Hash} {
+		item, text := content(t, h.Call(path, nil))
+		if string(text) != fmt.Sprintf(`{"event":"hash","value":%q}`, hash) {
+			t.Errorf("%s: %s, want %s", path, text, hash)
+		}
+		if item.Metadata.Hash != h.Hash() {
+			t.Errorf("%s: the metadata has the hash %s", path, item.Metadata.Hash)
+		}
+	}
+	empty, _ := newHub(t, "H")
+	if _, text := content(t, bound(t, empty.Own("hashes"), "")); len(parsed(t, text).(map[string]any)) != 3 {
+		t.Errorf("without activations: %s", text)
+	}
+}
+
+func TestOwnMethodsFollowRegistrations(t *testing.T) {
+	h, _ := newHub(t, "H")
+	seen := map[string]bool{}
+	for _, step := range []func() error{
+		func() error { return nil },
+		func() error { return h.Register(activation("a", "m")) },
+		func() error { return h.Register(activation("b", "m")) },
+		func() error { return h.Unregister("a") },
+	} {
+		if err := step(); err != nil {
+			t.Fatal(err)
+		}
+		_, hash := content(t, bound(t, h.Own("hash"), ""))
+		if string(hash) != fmt.Sprintf(`{"event":"hash","value":%q}`, h.Hash()) || seen[h.Hash()] {
+			t.Errorf("%s, the hub's hash is %s, seen before: %v", hash, h.Hash(), seen[h.Hash()])
+		}
+		seen[h.Hash()] = true
+		_, schema := content(t, bound(t, h.Own("schema"), ""))
+		if got := parsed(t, schema).(map[string]any)["hash"]; got != h.Hash() {
+			t.Errorf("the schema has the hash %v, the hub %s", got, h.Hash())
+		}
+	}
+}
+
+func TestSchemaOfOneMethod(t *testing.T) {
+	h, _ := newHub(t, "H", activation("a", "m", "n"))
+	for _, test := range []struct {
+		path, params      string
+		name, contentType string
+	}{
+		{"a.schema", `{"method":"n"}`, "n", "a.schema"},
+		{"a.schema", `"m"`, "m", "a.schema"},
+		{"a.schema", `{"method":"schema"}`, "schema", "a.schema"},
+		{"a.m.schema", ``, "m", "a.method_schema"},
+		{"a.m.schema", `{"method":"n"}`, "m", "a.method_schema"},
+		{"a.schema.schema", ``, "schema", "a.method_schema"},
+		{"H.a.n.schema", ``, "n", "a.method_schema"},
+		{"H.schema", `{"method":"call"}`, "call", "plexus.schema"},
+	} {
+		item, text := content(t, h.Call(test.path, []byte(test.params)))
+		got := parsed(t, text).(map[string]any)
+		if got["name"] != test.name || item.ContentType != test.contentType {
+			t.Errorf("%s %s: %v, %s", test.path, test.params, got["name"], item.ContentType)
+		}
+	}
+	for _, test := range []struct{ path, params, want string }{
+		{"a.schema", `{"method":"nope"}`, "error -32601 Method not found: a.nope"},
+		{"a.schema", `{"method":""}`, "error -32601 Method not found: a."},
+		{"H.schema", `{"method":"nope"}`, "error -32601 Method not found: plexus.nope"},
+		{"a.schema", `{"method":5}`, "error -32602 Invalid params: invalid type: integer `5`, expected a string"},
+	} {
+		all := items(t.Context(), h.Call(test.path, []byte(test.params)))
+		if got := allTold(all); !slices.Equal(got, []string{test.want}) || !slices.Equal(all[0].Metadata.Provenance, []string{"H"}) {
+			t.Errorf("%s %s: %q from %q", test.path, test.params, got, all[0].Metadata.Provenance)
+		}
+	}
+}
+
+func TestBindCall(t *testing.T) {
+	h, _ := newHub(t, "H", activation("a", "m"))
+	for _, params := range []string{
+		`{"method":"a.m","params":{"name":"x"}}`, `["a.m",{"name":"x"}]`, `["a.m","x"]`, `{"params":"x","method":"a.m","extra":1}`,
+	} {
+		call, err := h.BindCall([]byte(params))
+		if err != nil {
+			t.Errorf("%s: %v", params, err)
+			continue
+		}
+		if got := allTold(items(t.Context(), call)); !slices.Equal(got, []string{`data a.m "for x"`, "done"}) {
+			t.Errorf("%s: %q", params, got)
+		}
+	}
+	for _, params := range []string{`"H.hash"`, `["H.hash"]`, `{"method":"H.hash","params":null}`} {
+		call, err := h.BindCall([]byte(params))
+		if err != nil {
+			t.Errorf("%s: %v", params, err)
+			continue
+		}
+		content(t, call)
+	}
+	for params, want := range map[string]string{
+		``:                          "invalid type: null, expected struct CallParams at line 1 column 4",
+		`null`:                      "invalid type: null, expected struct CallParams at line 1 column 4",
+		`{}`:                        "missing field `method` at line 1 column 2",
+		`[]`:                        "No more params",
+		`{"method":5}`:              "invalid type: integer `5`, expected a string at line 1 column 11",
+		`{"method":null}`:           "invalid type: null, expected a string at line 1 column 14",
+		`{"method":"a","method":1}`: "",
+	} {
+		_, err := h.BindCall([]byte(params))
+		var bad *plugin.ParamsError
+		if !errors.As(err, &bad) || want != "" && bad.Detail([]byte(params)) != want {
+			t.Errorf("%s: %v, want %q", params, err, want)
+		}
+	}
+}
+
+func TestRespondToNoQuestion(t *testing.T) {
+	h, _ := newHub(t, "H")
+	for params, want := range map[string]string{
+		`{"request_id":"x","response_data":{}}`: "Unknown request ID: x. The request may have timed out or been cancelled.",
+		`["x",{}]`:                              "Unknown request ID: x. The request may have timed out or been cancelled.",
+		`{"request_id":"x"}`:                    "Unknown request ID: x. The request may have timed out or been cancelled.",
+	} {
+		var told *plugin.Error
+		if err := h.Respond([]byte(params)); !errors.As(err, &told) || told.Code != plugin.CodeInvalidParams || told.Message != want {
+			t.Errorf("%s: %v", params, err)
+		}
+	}
+	for _, params := range []string{"", "null", "{}", `{"request_id":5}`, "[]"} {
+		var bad *plugin.ParamsError
+		if err := h.Respond([]byte(params)); !errors.As(err, &bad) {
+			t.Errorf("%s: %v", params, err)
+		}
+	}
+}

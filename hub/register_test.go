@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package hub_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/plugin"
+)
+
+func TestNewRefusesAMalformedName(t *testing.T) {
+	for _, name := range []string{"", "a.b", "_info", "9", "a b"} {
+		if h, err := hub.New(name); err == nil || h != nil {
+			t.Errorf("%q: %v, %v", name, h, err)
+		}
+	}
+}
+
+func TestRegisterRefusals(t *testing.T) {
+	for _, test := range []struct {
+		name       string
+		activation plugin.Activation
+		want       string
+	}{
+		{"a namespace that is taken", activation("taken", "other"), `hub H: register: namespace "taken" is taken`},
+		{"the hub's own name", activation("H", "m"), `hub H: register: namespace "H" is the hub's own`},
+		{"a malformed namespace", activation("a.b", "m"), `hub H: register: namespace "a.b" is malformed`},
+		{"no namespace", activation("", "m"), `hub H: register: namespace "" is malformed`},
+		{"a malformed method", activation("a", "m.n"), `method "m.n" is malformed`},
+		{"a method twice", activation("a", "m", "m"), `method "m" is taken`},
+		{"a method that the hub serves", activation("a", "schema"), `method "schema" is taken`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h, _ := newHub(t, "H", activation("taken", "m"))
+			before := h.Hash()
+			err := h.Register(test.activation)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want %q", err, test.want)
+			}
+			if h.Hash() != before || len(h.Schema().Children) != 1 || h.Find("taken", "m") == nil || h.Find("taken", "other") != nil {
+				t.Error("the hub is not as it was")
+			}
+		})
+	}
+}
+
+func TestNamespacesThatDifferInCaseAreTwo(t *testing.T) {
+	h, _ := newHub(t, "H", activation("a", "m"), activation("A", "n"), activation("h", "o"))
+	if h.Find("a", "m") == nil || h.Find("A", "n") == nil || h.Find("a", "n") != nil || h.Find("h", "o") == nil {
+		t.Error("a namespace is found by another spelling")
+	}
+}
+
+func TestUnregister(t *testing.T) {
+	h, _ := newHub(t, "H", activation("a", "m"))
+	before := h.Hash()
+	if err := h.Register(activation("b", "m")); err != nil {
+		t.Fatal(err)
+	}
+	call := h.Call("b.m", []byte(`"x"`))
+	if err := h.Unregister("b"); err != nil {
+		t.Fatal(err)
+	}
+	if h.Hash() != before || len(h.Schema().Children) != 1 || h.Find("b", "m") != nil {
+		t.Error("the hub is not as it was before b")
+	}
+	if got := allTold(items(t.Context(), h.Call("b.m", []byte(`"x"`)))); !slices.Equal(got, []string{"error -32601 Activation not found: b"}) {
+		t.Errorf("a call of what is gone: %q", got)
+	}
+	if got := allTold(items(t.Context(), call)); !slices.Equal(got, []string{`data b.m "for x"`, "done"}) {
+		t.Errorf("a call that was there before: %q", got)
+	}
+	if err := h.Unregister("b"); err == nil || !strings.Contains(err.Error(), `no activation "b"`) {
+		t.Errorf("gone already: %v", err)
+	}
+	if err := h.Unregister("H"); err == nil {
+		t.Error("the hub itself was unregistered")
+	}
+	if err := h.Register(activation("b", "n")); err != nil || h.Find("b", "n") == nil || h.Find("b", "m") != nil {
+		t.Errorf("the namespace can't be used again: %v", err)
+	}
+}
+
+func TestHashFollowsTheActivationsNotTheirOrder(t *testing.T) {
+	all := []plugin.Definition{activation("a", "m"), activation("b", "m"), activation("c", "m", "n")}
+	hashes := map[string]bool{}
+	for _, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
+		h, _ := newHub(t, "H")
+		for _, i := range order {
+			if err := h.Register(all[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		hashes[h.Hash()] = true
+		var names []string
+		for _, c := range h.Schema().Children {
+			names = append(names, c.Namespace)
+		}
+		if !slices.Equal(names, []string{"a", "b", "c"}) {
+			t.Errorf("registered as %v, shown as %v", order, names)
+		}
+	}
+	if len(hashes) != 1 {
+		t.Errorf("the order of registration gives the hashes %v", hashes)
+	}
+	for name, h := range map[string]*hub.Hub{
+		"an activation less":         firstOf(newHub(t, "H", all[0], all[1])),
+		"another method":             firstOf(newHub(t, "H", all[0], all[1], activation("c", "m", "o"))),
+		"another name":               firstOf(newHub(t, "H", all[0], all[1], activation("d", "m", "n"))),
+		"another name of the hub":    firstOf(newHub(t, "I", all[0], all[1], all[2])),
+		"the order of one's methods": firstOf(newHub(t, "H", all[0], all[1], activation("c", "n", "m"))),
+	} {
+		if hashes[h.Hash()] {
+			t.Errorf("%s: the same hash", name)
+		}
+		hashes[h.Hash()] = true
+	}
+}
+
+func firstOf[A, B any](a A, _ B) A { return a }
+
+func TestOptionsAreInTheSchema(t *testing.T) {
+	h, err := hub.New("H", hub.WithVersion("2.3.4"), hub.WithDescription("A hub"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := h.Schema(); s.Namespace != "H" || h.Namespace() != "H" || s.Version != "2.3.4" || s.Description != "A hub" || s.Hash != h.Hash() {
+		t.Errorf("%+v", s)
+	}
+	if s := h.Schema(); s.Children != nil || s.ChildrenHash != "" {
+		t.Errorf("a hub without activations has the children %v, %q", s.Children, s.ChildrenHash)
+	}
+}
+
+// TestConcurrentChangesAndCalls finds data races under -race, and calls that
+// end in no way or in two.
+func TestConcurrentChangesAndCalls(t *testing.T) {
+	h, _ := newHub(t, "H", activation("stays", "m"))
+	before := h.Hash()
+	var all sync.WaitGroup
+	for worker := range 4 {
+		all.Go(func() {
+			namespace := fmt.Sprint("comes", worker)
+			for range 10 {
+				if err := h.Register(activation(namespace, "m")); err != nil {
+					t.Error(err)
+				}
+				if h.Find(namespace, "m") == nil {
+					t.Errorf("%s was registered and is not there", namespace)
+				}
+				if err := h.Unregister(namespace); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		all.Go(func() {
+			for i := range 200 {
+				path := []string{"stays.m", "comes0.m", "comes1.schema", "H.hash", "H.schema", "H.comes2.m"}[i%6]
+				got := allTold(items(t.Context(), h.Call(path, []byte(`{"name":"x"}`))))
+				last := got[len(got)-1]
+				if last != "done" && (!strings.HasPrefix(last, "error -32601") || len(got) != 1) || slices.Index(got, "done") != slices.Index(got, last) && last == "done" {
+					t.Errorf("%s: %q", path, got)
+				}
+				if path == "stays.m" && !slices.Equal(got, []string{`data stays.m "for x"`, "done"}) {
+					t.Errorf("%q", got)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if h.Hash() != before {
+		t.Error("all that came has gone, and the hash is another")
+	}
+}

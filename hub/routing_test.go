@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package hub_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/plugin"
+)
+
+func TestRouting(t *testing.T) {
+	h, _ := newHub(t, "H", activation("registry", "get", "list"), activation("hash", "m"), activation("a_b-c", "d_e"))
+	long := strings.Repeat("é", 200)
+	for _, test := range []struct {
+		path, params string
+		want         []string
+		provenance   []string
+	}{
+		{"registry.get", `{"name":"x"}`, []string{`data registry.get "for x"`, "done"}, []string{"registry"}},
+		{"registry.get", `"x"`, []string{`data registry.get "for x"`, "done"}, []string{"registry"}},
+		{"H.registry.get", `"x"`, []string{`data registry.get "for x"`, "done"}, []string{"registry"}},
+		{"a_b-c.d_e", `"x"`, []string{`data a_b-c.d_e "for x"`, "done"}, []string{"a_b-c"}},
+		{"H.hash.m", `"x"`, []string{`data hash.m "for x"`, "done"}, []string{"hash"}},
+		{"hash.m", `"x"`, []string{`data hash.m "for x"`, "done"}, []string{"hash"}},
+
+		{"nope.list", ``, []string{"error -32601 Activation not found: nope"}, []string{"H"}},
+		{"nope.a.b", ``, []string{"error -32601 Activation not found: nope"}, []string{"H"}},
+		{".list", ``, []string{"error -32601 Activation not found: "}, []string{"H"}},
+		{"Registry.get", ``, []string{"error -32601 Activation not found: Registry"}, []string{"H"}},
+		{"plexus.hash", ``, []string{"error -32601 Activation not found: plexus"}, []string{"H"}},
+		{"registry.", ``, []string{"error -32601 Method not found: registry."}, []string{"H"}},
+		{"registry.nope", ``, []string{"error -32601 Method not found: registry.nope"}, []string{"H"}},
+		{"registry.Get", ``, []string{"error -32601 Method not found: registry.Get"}, []string{"H"}},
+		{"registry.get.x", ``, []string{"error -32601 Method not found: registry.get.x"}, []string{"H"}},
+		{"registry.get.", ``, []string{"error -32601 Method not found: registry.get."}, []string{"H"}},
+		{"registry..get", ``, []string{"error -32601 Method not found: registry..get"}, []string{"H"}},
+		{"registry.get ", ``, []string{"error -32601 Method not found: registry.get "}, []string{"H"}},
+		{"H.nope", ``, []string{"error -32601 Method not found: H.nope"}, []string{"H"}},
+		{"H.", ``, []string{"error -32601 Method not found: H."}, []string{"H"}},
+		{"H.H.hash", ``, []string{"error -32601 Method not found: H.H.hash"}, []string{"H"}},
+		{"H.nope.get", ``, []string{"error -32601 Method not found: H.nope.get"}, []string{"H"}},
+		{"H.registry.nope", ``, []string{"error -32601 Method not found: H.registry.nope"}, []string{"H"}},
+		{"H.respond", ``, []string{"error -32601 Method not found: H.respond"}, []string{"H"}},
+		{"H._info", ``, []string{"error -32601 Method not found: H._info"}, []string{"H"}},
+
+		{"list", ``, []string{"error -32602 Invalid params: Invalid method format: list"}, []string{"H"}},
+		{"registry_list", ``, []string{"error -32602 Invalid params: Invalid method format: registry_list"}, []string{"H"}},
+		{"H", ``, []string{"error -32602 Invalid params: Invalid method format: H"}, []string{"H"}},
+		{"", ``, []string{"error -32602 Invalid params: Invalid method format: "}, []string{"H"}},
+		{long, ``, []string{"error -32602 Invalid params: Invalid method format: " + long[:256] + "…"}, []string{"H"}},
+
+		{"registry.get", `{}`, []string{"error -32602 Invalid params: missing field: name"}, []string{"H"}},
+		{"registry.get", ``, []string{"error -32602 Invalid params: invalid type: null, expected a string"}, []string{"H"}},
+		{"registry.get", `["x"]`, []string{"error -32602 Invalid params: invalid type: sequence, expected a string"}, []string{"H"}},
+	} {
+		t.Run(test.path+" "+test.params, func(t *testing.T) {
+			all := items(t.Context(), h.Call(test.path, []byte(test.params)))
+			if got := allTold(all); !slices.Equal(got, test.want) {
+				t.Errorf("got  %q\nwant %q", got, test.want)
+			}
+			for _, item := range all {
+				if !slices.Equal(item.Metadata.Provenance, test.provenance) || item.Metadata.Hash != h.Hash() {
+					t.Errorf("%s: provenance %q, hash %s", told(item), item.Metadata.Provenance, item.Metadata.Hash)
+				}
+			}
+		})
+	}
+}
+
+// TestRoutingAsRecorded replays recordings of a reference registry, through
+// call, against a registry that has its methods' names.
+func TestRoutingAsRecorded(t *testing.T) {
+	h, _ := newHub(t, "registry-hub", activation("registry", "register", "list", "get", "update", "delete", "ping", "reload"))
+	for _, name := range []string{"unknown-activation", "unknown-method", "method-without-dot", "call-hub-hash", "call-hub-schema", "call-registry-schema"} {
+		t.Run(name, func(t *testing.T) {
+			exchanges := recording(t, name)
+			if len(exchanges) == 0 {
+				t.Fatal("the recording holds no request")
+			}
+			for _, e := range exchanges {
+				call, err := h.BindCall(e.params)
+				if err != nil {
+					t.Errorf("%s: %v", e.params, err)
+					continue
+				}
+				var got []string
+				for item := range call.Items(t.Context()) {
+					got = append(got, outline(item.Kind, item.Metadata.Provenance, item.ContentType, item.Message, fmt.Sprint(item.Code), item.Recoverable))
+				}
+				if !slices.Equal(got, e.outlines) {
+					t.Errorf("%s\n got %q\nwant %q", e.params, got, e.outlines)
+				}
+			}
+		})
+	}
+}
+
+// outline is what must be as recorded: all but content, hash and time.
+func outline(kind hub.Kind, provenance []string, contentType, message, code string, recoverable bool) string {
+	switch kind {
+	case hub.Data:
+		return fmt.Sprintf("data %s %s", provenance, contentType)
+	case hub.Error:
+		return fmt.Sprintf("error %s %s %s %v", provenance, message, code, recoverable)
+	default:
+		return fmt.Sprintf("done %s", provenance)
+	}
+}
+
+// exchange is a recorded request and its items.
+type exchange struct {
+	method   string
+	params   json.RawMessage
+	outlines []string
+	contents []json.RawMessage // of the data items
+}
+
+func recording(t *testing.T, name string) []exchange {
+	t.Helper()
+	f, err := os.Open("../testdata/wire/" + name + ".jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var all []exchange
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var line struct {
+			Dir   string
+			Frame struct {
+				Method string
+				Params json.RawMessage
+			}
+		}
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			t.Fatal(err)
+		}
+		if line.Dir == "send" {
+			all = append(all, exchange{method: line.Frame.Method, params: line.Frame.Params})
+			continue
+		}
+		if line.Frame.Params == nil {
+			continue // the answer
+		}
+		var params struct {
+			Result struct {
+				Type        string
+				Metadata    struct{ Provenance []string }
+				ContentType string `json:"content_type"`
+				Content     json.RawMessage
+				Message     string
+				Code        string
+				Recoverable bool
+			}
+		}
+		if err := json.Unmarshal(line.Frame.Params, &params); err != nil {
+			t.Fatal(err)
+		}
+		r := params.Result
+		last := &all[len(all)-1]
+		kind := map[string]hub.Kind{"data": hub.Data, "error": hub.Error, "done": hub.Done}[r.Type]
+		last.outlines = append(last.outlines, outline(kind, r.Metadata.Provenance, r.ContentType, r.Message, r.Code, r.Recoverable))
+		if kind == hub.Data {
+			last.contents = append(last.contents, r.Content)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestFind(t *testing.T) {
+	h, _ := newHub(t, "H", activation("a", "m"))
+	for _, test := range []struct {
+		namespace, method string
+		found, declared   bool
+	}{
+		{"a", "m", true, true},
+		{"a", "schema", true, false},
+		{"a", "hash", true, false},
+		{"a", "m.schema", true, false},
+		{"a", "schema.schema", true, false},
+		{"a", "hash.schema", false, false},
+		{"a", "M", false, false},
+		{"a", "", false, false},
+		{"b", "m", false, false},
+		{"H", "hash", false, false},
+	} {
+		if found, declared := h.Find(test.namespace, test.method) != nil, h.FindDeclared(test.namespace, test.method) != nil; found != test.found || declared != test.declared {
+			t.Errorf("%s.%s: found %v, declared %v", test.namespace, test.method, found, declared)
+		}
+	}
+	for method, own := range map[string]bool{"schema": true, "hash": true, "hashes": true, "call": false, "respond": false, "": false, "a.m": false} {
+		if (h.Own(method) != nil) != own {
+			t.Errorf("the hub's %q is its own: %v", method, !own)
+		}
+	}
+}
+
+func TestRouteBindsByPositionWhereItIsAsked(t *testing.T) {
+	h, _ := newHub(t, "H", activation("a", "m"))
+	call, err := h.Find("a", "m").Bind([]byte(`["x"]`), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := allTold(items(t.Context(), call)); !slices.Equal(got, []string{`data a.m "for x"`, "done"}) {
+		t.Errorf("%q", got)
+	}
+	if _, err := h.Find("a", "m").Bind([]byte(`[]`), true); err == nil || err.(*plugin.ParamsError).Reason != "No more params" {
+		t.Errorf("no parameters: %v", err)
+	}
+}
+
+// nest wraps a call in n calls of the hub's call.
+func nest(n int, path, params string) (string, string) {
+	for range n {
+		path, params = "H.call", fmt.Sprintf(`{"method":%q,"params":%s}`, path, params)
+	}
+	return path, params
+}
+
+func TestNestedCall(t *testing.T) {
+	h, _ := newHub(t, "H", activation("a", "m"))
+	path, params := nest(2, "a.m", `{"name":"x"}`)
+	all := items(t.Context(), h.Call(path, []byte(params)))
+	want := []string{
+		`data plexus.call [data plexus.call [data a.m "for x"]]`,
+		`data plexus.call [data plexus.call [done]]`,
+		`data plexus.call [done]`,
+		`done`,
+	}
+	if got := allTold(all); !slices.Equal(got, want) {
+		t.Fatalf("got  %q\nwant %q", got, want)
+	}
+	outer := all[0]
+	middle := outer.Content.(hub.Item)
+	inner := middle.Content.(hub.Item)
+	for where, item := range map[string]struct {
+		hub.Item
+		want string
+	}{"outer": {outer, "plexus"}, "middle": {middle, "plexus"}, "inner": {inner, "a"}, "done": {all[3], "plexus"}} {
+		if m := item.Metadata; !slices.Equal(m.Provenance, []string{item.want}) || m.Hash != h.Hash() || m.Timestamp == 0 {
+			t.Errorf("%s: %+v", where, m)
+		}
+	}
+
+	path, params = nest(1, "nope.m", "null")
+	if got := allTold(items(t.Context(), h.Call(path, []byte(params)))); !slices.Equal(got, []string{"data plexus.call [error -32601 Activation not found: nope]", "done"}) {
+		t.Errorf("an inner refusal: %q", got)
+	}
+}
+
+func TestNestedCallIsBounded(t *testing.T) {
+	h, _ := newHub(t, "H", activation("a", "m"))
+	for depth, refused := range map[int]bool{8: false, 9: true, 500: true} {
+		path, params := nest(depth, "a.m", `"x"`)
+		all := items(t.Context(), h.Call(path, []byte(params)))
+		text := strings.Join(allTold(all), "\n")
+		if got := strings.Contains(text, "calls are nested deeper than 8"); got != refused || strings.Contains(text, "for x") == refused {
+			t.Errorf("depth %d: %s", depth, text)
+		}
+		if all[len(all)-1].Kind != hub.Done {
+			t.Errorf("depth %d: the outer call was refused", depth)
+		}
+	}
+}

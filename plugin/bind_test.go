@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package plugin_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/plexus-go/plexus/plugin"
+)
+
+// registerParams have the shape of what the recorded registry's register takes.
+type registerParams struct {
+	Name     string  `json:"name"`
+	Host     string  `json:"host"`
+	Port     uint16  `json:"port"`
+	Protocol *string `json:"protocol"`
+}
+
+type nameParams struct {
+	Name string `json:"name"`
+}
+
+type listParams struct {
+	ActiveOnly *bool `json:"active_only"`
+}
+
+// methodOf makes a method for the sake of its parameters.
+func methodOf[In any]() plugin.Method {
+	return plugin.Unary("m", "A method", func(context.Context, In) (plugin.None, error) { return plugin.None{}, nil })
+}
+
+func bindAs[In any](raw string, positional bool) (In, error) {
+	var params []byte
+	if raw != absent {
+		params = []byte(raw)
+	}
+	in, err := methodOf[In]().Bind(params, positional)
+	if err != nil {
+		var none In
+		return none, err
+	}
+	return *in.(*In), nil
+}
+
+// absent stands for parameters that were not given.
+const absent = "<absent>"
+
+func ptr[T any](v T) *T { return &v }
+
+func TestBindAccepts(t *testing.T) {
+	tests := []struct {
+		name string
+		raw  string
+		// byName and byPosition are what a call binds to, nil for a refusal.
+		byName, byPosition *registerParams
+	}{
+		{"an object", `{"name":"a","host":"h","port":1,"protocol":"wss"}`,
+			&registerParams{"a", "h", 1, ptr("wss")}, &registerParams{"a", "h", 1, ptr("wss")}},
+		{"members in any order, with space", " { \"port\" : 1,\n\"host\":\t\"h\", \"name\":\"a\" } ",
+			&registerParams{"a", "h", 1, nil}, &registerParams{"a", "h", 1, nil}},
+		{"an explicit null as absent", `{"name":"a","host":"h","port":1,"protocol":null}`,
+			&registerParams{"a", "h", 1, nil}, &registerParams{"a", "h", 1, nil}},
+		{"an unknown member, ignored", `{"name":"a","host":"h","port":1,"bogus":{"name":"b"}}`,
+			&registerParams{"a", "h", 1, nil}, &registerParams{"a", "h", 1, nil}},
+		{"a member of another case, ignored", `{"name":"a","host":"h","port":1,"Name":"b","PORT":2}`,
+			&registerParams{"a", "h", 1, nil}, &registerParams{"a", "h", 1, nil}},
+		{"a name with escapes", `{"\u006eame":"a","ho\u0073t":"h","port":1}`,
+			&registerParams{"a", "h", 1, nil}, &registerParams{"a", "h", 1, nil}},
+		{"a value with escapes", `{"name":"\u00e9\n\"","host":"h","port":1}`,
+			&registerParams{"é\n\"", "h", 1, nil}, &registerParams{"é\n\"", "h", 1, nil}},
+		{"an array, by position only", `["a","h",1,"wss"]`, nil, &registerParams{"a", "h", 1, ptr("wss")}},
+		{"an array without the optional last", `["a","h",1]`, nil, &registerParams{"a", "h", 1, nil}},
+		{"an array with null for the optional last", `["a","h",1,null]`, nil, &registerParams{"a", "h", 1, nil}},
+		{"an array with more than there are parameters", `["a","h",1,"ws",5,{}]`, nil, &registerParams{"a", "h", 1, ptr("ws")}},
+		{"an array without the required last", `["a","h"]`, nil, nil},
+		{"no value where several are required", `"a"`, nil, nil},
+		{"the largest number", `{"name":"a","host":"h","port":65535}`,
+			&registerParams{"a", "h", 65535, nil}, &registerParams{"a", "h", 65535, nil}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			for positional, want := range map[bool]*registerParams{false: test.byName, true: test.byPosition} {
+				got, err := bindAs[registerParams](test.raw, positional)
+				switch {
+				case want == nil && err == nil:
+					t.Errorf("positional %v: bound to %+v, want a refusal", positional, got)
+				case want != nil && err != nil:
+					t.Errorf("positional %v: %v", positional, err)
+				case want != nil && !reflect.DeepEqual(got, *want):
+					t.Errorf("positional %v: bound to %+v, want %+v", positional, got, *want)
+				}
+			}
+		})
+	}
+}
+
+func TestBindTakesABareValueForTheFirstParameter(t *testing.T) {
+	type oneAndOptional struct {
+		Name  string  `json:"name"`
+		Extra *string `json:"extra"`
+	}
+	for _, positional := range []bool{false, true} {
+		if got, err := bindAs[nameParams](`"alpha"`, positional); err != nil || got.Name != "alpha" {
+			t.Errorf("positional %v: a bare string: %+v, %v", positional, got, err)
+		}
+		if got, err := bindAs[oneAndOptional](`"alpha"`, positional); err != nil || got.Name != "alpha" || got.Extra != nil {
+			t.Errorf("positional %v: a bare string, and an optional one left: %+v, %v", positional, got, err)
+		}
+		if got, err := bindAs[listParams](`true`, positional); err != nil || got.ActiveOnly == nil || !*got.ActiveOnly {
+			t.Errorf("positional %v: a bare boolean for an optional one: %+v, %v", positional, got, err)
+		}
+	}
+	type items struct {
+		Items []int `json:"items"`
+	}
+	if got, err := bindAs[items](`[1,2]`, false); err != nil || !reflect.DeepEqual(got.Items, []int{1, 2}) {
+		t.Errorf("a bare array: %+v, %v", got, err)
+	}
+	if got, err := bindAs[items](`[[1,2]]`, true); err != nil || !reflect.DeepEqual(got.Items, []int{1, 2}) {
+		t.Errorf("an array by position: %+v, %v", got, err)
+	}
+}
+
+func TestBindTakesNothingForOptionalParameters(t *testing.T) {
+	for _, raw := range []string{absent, "", "null", " null ", "{}", `{"active_only":null}`} {
+		for _, positional := range []bool{false, true} {
+			if got, err := bindAs[listParams](raw, positional); err != nil || got.ActiveOnly != nil {
+				t.Errorf("positional %v, %q: %+v, %v", positional, raw, got, err)
+			}
+		}
+	}
+	if got, err := bindAs[listParams](`[]`, true); err != nil || got.ActiveOnly != nil {
+		t.Errorf("by position, []: %+v, %v", got, err)
+	}
+}
+
+func TestBindIgnoresWhateverAMethodWithoutParametersGets(t *testing.T) {
+	for _, raw := range []string{absent, "null", "{}", "[]", "[1]", "5", `"x"`, `{"x":1}`} {
+		for _, positional := range []bool{false, true} {
+			if _, err := bindAs[plugin.None](raw, positional); err != nil {
+				t.Errorf("positional %v, %s: %v", positional, raw, err)
+			}
+		}
+	}
+}
+
+func TestBindRefusesWhatIsNotStrictJSON(t *testing.T) {
+	for _, raw := range []string{
+		`{"name":"a","name":"a"}`,        // twice
+		`{"name":"a","n\u0061me":"b"}`,   // twice, spelled differently
+		`{"name":"a","x":{"y":1,"y":2}}`, // twice, within
+		`{"name":"a","x":1,"x":2}`,       // twice, though unknown
+		"{\"name\":\"\xff\"}",            // not UTF-8
+		`{"name":"a"} {"name":"b"}`,      // more than one value
+		`{"name":"a"}x`,
+		`{"name":"a",}`,
+		`{"name":"a"`,
+		`{"name"}`,
+		`{name:"a"}`,
+		`{"name":'a'}`,
+		"\u00a0{\"name\":\"a\"}", // a space that JSON does not know
+		`"a" "b"`,
+		`"a`,
+		`tru`,
+	} {
+		for _, positional := range []bool{false, true} {
+			got, err := bindAs[nameParams](raw, positional)
+			var bad *plugin.ParamsError
+			if !errors.As(err, &bad) || !strings.Contains(bad.Reason, "not valid JSON") {
+				t.Errorf("positional %v, %s: bound to %+v, error %v, want not valid JSON", positional, raw, got, err)
+			}
+		}
+	}
+	for _, raw := range []string{`["a"] 1`, `["a"]]`, `["a"`, `["a",]`, `["a" "b"]`, `[{"x":1,"x":1}]`} {
+		got, err := bindAs[nameParams](raw, true)
+		var bad *plugin.ParamsError
+		if !errors.As(err, &bad) || !strings.Contains(bad.Reason, "not valid JSON") {
+			t.Errorf("by position, %s: bound to %+v, error %v, want not valid JSON", raw, got, err)
+		}
+	}
+}
+
+func TestBindAppliesDefaults(t *testing.T) {
+	type params struct {
+		Message string   `json:"message"`
+		Count   uint32   `json:"count,omitzero" default:"3"`
+		Mode    *string  `json:"mode" default:"\"fast\""`
+		Tags    []string `json:"tags,omitempty" default:"[\"x\"]"`
+	}
+	whole := params{Message: "m", Count: 3, Mode: ptr("fast"), Tags: []string{"x"}}
+	for _, test := range []struct {
+		raw        string
+		positional bool
+		want       params
+	}{
+		{`{"message":"m"}`, false, whole},
+		{`{"message":"m","count":null,"mode":null,"tags":null}`, false, whole},
+		{`"m"`, false, whole},
+		{`["m"]`, true, whole},
+		{`["m",0]`, true, params{"m", 0, ptr("fast"), []string{"x"}}},
+		{`{"message":"m","count":0,"mode":"","tags":[]}`, false, params{"m", 0, ptr(""), []string{}}},
+	} {
+		got, err := bindAs[params](test.raw, test.positional)
+		if err != nil || !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%s: %+v, %v, want %+v", test.raw, got, err, test.want)
+		}
+	}
+	// Two calls must not share what a default made.
+	method := methodOf[params]()
+	first, _ := method.Bind([]byte(`"m"`), false)
+	first.(*params).Tags[0] = "changed"
+	if second, _ := method.Bind([]byte(`"m"`), false); second.(*params).Tags[0] != "x" {
+		t.Error("a handler can change the default of the next call")
+	}
+}
+
+// checkedParams refuse an even number.
+type checkedParams struct {
+	Number int `json:"number"`
+}
+
+func (p *checkedParams) Validate() error {
+	if p.Number%2 == 0 {
+		return fmt.Errorf("number %d is even", p.Number)
+	}
+	return nil
+}
+
+func TestBindAsksTheParametersToValidateThemselves(t *testing.T) {
+	if got, err := bindAs[checkedParams](`{"number":3}`, false); err != nil || got.Number != 3 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	_, err := bindAs[checkedParams](`{"number":4}`, false)
+	var bad *plugin.ParamsError
+	if !errors.As(err, &bad) || err.Error() != "Invalid params: number 4 is even" {
+		t.Errorf("error %v, want a ParamsError: number 4 is even", err)
+	}
+}
+
+func TestBindKeepsRawJSONAsItCame(t *testing.T) {
+	type params struct {
+		Data  json.RawMessage `json:"data"`
+		Other json.RawMessage `json:"other,omitzero"`
+	}
+	for _, text := range []string{`{"b": 1,  "a":2}`, `"x"`, `null`, `1.50`, `[ ]`} {
+		got, err := bindAs[params](`{"data":`+text+`, "other": null}`, false)
+		if err != nil || string(got.Data) != text || got.Other != nil {
+			t.Errorf("%s: %s, %s, %v", text, got.Data, got.Other, err)
+		}
+	}
+	if _, err := bindAs[params](`{}`, false); err == nil {
+		t.Error("required JSON may be missing")
+	}
+	raw := []byte(`["a","b"]`)
+	in, err := methodOf[params]().Bind(raw, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = append(in.(*params).Data, "#####"...)
+	if string(raw) != `["a","b"]` {
+		t.Errorf("appending to a parameter changed the call: %s", raw)
+	}
+}
+
+func TestBindFillsEmbeddedStructs(t *testing.T) {
+	type Page struct {
+		Limit *int `json:"limit"`
+	}
+	type params struct {
+		Name string `json:"name"`
+		Page
+	}
+	got, err := bindAs[params](`{"name":"a","limit":5}`, false)
+	if err != nil || got.Name != "a" || got.Limit == nil || *got.Limit != 5 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err = bindAs[params](`["a",6]`, true); err != nil || got.Limit == nil || *got.Limit != 6 {
+		t.Errorf("by position: %+v, %v", got, err)
+	}
+}

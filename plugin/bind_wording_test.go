@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package plugin_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/plexus-go/plexus/plugin"
+)
+
+// recorded is one line of a recording.
+type recorded struct {
+	Dir   string
+	Frame json.RawMessage
+}
+
+// refusals reads what the reference registry said to which parameters: by
+// request id, for calls that it refused and for calls that it took.
+func refusals(t *testing.T, name string) (requests []json.RawMessage, answers map[string]string) {
+	t.Helper()
+	f, err := os.Open("../testdata/wire/" + name + ".jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	answers = map[string]string{}
+	var last string
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		var line recorded
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			t.Fatal(err)
+		}
+		var frame struct {
+			ID     json.RawMessage
+			Error  *struct{ Data string }
+			Params struct {
+				Result struct{ Type, Message string }
+			}
+		}
+		if err := json.Unmarshal(line.Frame, &frame); err != nil && line.Dir == "recv" {
+			t.Fatal(err)
+		}
+		switch {
+		case line.Dir == "send":
+			requests = append(requests, line.Frame)
+			last = string(frame.ID)
+			answers[last] = ""
+		case frame.Error != nil:
+			answers[last] = frame.Error.Data
+		case frame.Params.Result.Type == "error":
+			answers[last] = frame.Params.Result.Message
+		}
+	}
+	return requests, answers
+}
+
+// TestBindWordsRefusalsAsRecorded replays the parameters of every recorded
+// call of these methods.
+func TestBindWordsRefusalsAsRecorded(t *testing.T) {
+	methods := map[string]plugin.Method{
+		"register": methodOf[registerParams](),
+		"get":      methodOf[nameParams](),
+		"list":     methodOf[listParams](),
+	}
+	refused := 0
+	for _, name := range []string{"register-bad-port", "register-missing", "register-extra-param", "get-missing", "list", "direct-underscore"} {
+		requests, answers := refusals(t, name)
+		if len(requests) == 0 {
+			t.Fatalf("%s holds no request", name)
+		}
+		for _, text := range requests {
+			var request struct {
+				ID     json.RawMessage
+				Method string
+				Params json.RawMessage
+			}
+			if err := json.Unmarshal(text, &request); err != nil {
+				t.Fatal(err)
+			}
+			path, params := request.Method, request.Params
+			direct := strings.HasPrefix(path, "registry_")
+			if !direct {
+				var call struct {
+					Method string
+					Params json.RawMessage
+				}
+				if err := json.Unmarshal(params, &call); err != nil {
+					t.Fatal(err)
+				}
+				path, params = call.Method, call.Params
+			}
+			method, ok := methods[path[len("registry."):]]
+			if !ok {
+				continue
+			}
+			want, got := answers[string(request.ID)], ""
+			if _, err := method.Bind(params, direct); err != nil {
+				if got = err.Error(); direct {
+					var bad *plugin.ParamsError
+					if !errors.As(err, &bad) {
+						t.Fatalf("%s: %v is no ParamsError", text, err)
+					}
+					got = bad.Detail(params)
+				}
+			}
+			if want != "" {
+				refused++
+			}
+			if got != want {
+				t.Errorf("%s: %s\n got %q\nwant %q", name, text, got, want)
+			}
+		}
+	}
+	if refused < 20 {
+		t.Errorf("only %d refusals were replayed: the recordings were not read", refused)
+	}
+}
+
+type source string
+
+func (source) Enum() []plugin.Choice {
+	return []plugin.Choice{{Value: "auto"}, {Value: "manual"}, {Value: "file"}}
+}
+
+type yesOrNo string
+
+func (yesOrNo) Enum() []plugin.Choice { return []plugin.Choice{{Value: "yes"}, {Value: "no"}} }
+
+func TestBindWordsRefusals(t *testing.T) {
+	type point struct {
+		X int32  `json:"x"`
+		Y []bool `json:"y,omitempty"`
+	}
+	long := strings.Repeat("é", 100)
+	for _, test := range []struct {
+		name   string
+		method plugin.Method
+		raw    string
+		want   string // without "Invalid params: "
+	}{
+		{"too small for 8 bits", methodOf[struct{ N int8 }](), `-129`, "invalid value: integer `-129`, expected i8"},
+		{"too large for 64 bits", methodOf[struct{ N int64 }](), `9223372036854775808`, "invalid value: integer `9223372036854775808`, expected i64"},
+		{"negative for unsigned", methodOf[struct{ N uint64 }](), `-1`, "invalid value: integer `-1`, expected u64"},
+		{"an exponent for an integer", methodOf[struct{ N uint32 }](), `1e3`, "invalid type: floating point `1e3`, expected u32"},
+		{"a string for a number", methodOf[struct{ N float64 }](), `"x"`, "invalid type: string \"x\", expected f64"},
+		{"a number for a boolean", methodOf[struct{ B bool }](), `1`, "invalid type: integer `1`, expected a boolean"},
+		{"an object for a string", methodOf[struct{ S *string }](), `{"S":{}}`, "invalid type: map, expected a string"},
+		{"a string for a list", methodOf[struct{ L []string }](), `"x"`, "invalid type: string \"x\", expected a sequence"},
+		{"null for a list", methodOf[struct{ L []string }](), `{"L":null}`, "invalid type: null, expected a sequence"},
+		{"null for a map", methodOf[struct{ M map[string]int }](), `{"M":null}`, "invalid type: null, expected a map"},
+		{"a list for a map", methodOf[struct{ M map[string]int }](), `{"M":[]}`, "invalid type: sequence, expected a map"},
+		{"an element of a list", methodOf[struct{ L []uint16 }](), `{"L":[1,70000]}`, "invalid value: integer `70000`, expected u16"},
+		{"another type of element", methodOf[struct{ L []string }](), `{"L":["a",true]}`, "invalid type: boolean `true`, expected a string"},
+		{"a value of a map", methodOf[struct{ M map[string]int }](), `{"M":{"a":"b"}}`, "invalid type: string \"…\", expected i64"},
+		{"a member of a struct", methodOf[struct{ P point }](), `{"P":{"x":1.5}}`, "invalid type: floating point `1.5`, expected i32"},
+		{"deep within", methodOf[struct{ P *point }](), `{"P":{"x":1,"y":[false,{}]}}`, "invalid type: map, expected a boolean"},
+		{"a number for a struct", methodOf[struct{ P point }](), `{"P":5}`, "invalid type: integer `5`, expected point"},
+		{"no date", methodOf[struct{ T time.Time }](), `"x"`, "invalid value: string \"x\", expected a date-time (RFC 3339)"},
+		{"a number for a date", methodOf[struct{ T time.Time }](), `5`, "invalid type: integer `5`, expected a date-time (RFC 3339)"},
+		{"no base64", methodOf[struct{ B []byte }](), `{"B":"!"}`, "invalid value: string \"!\", expected a string of base64"},
+		{"one of three", methodOf[struct{ S source }](), `"x"`, "unknown variant `x`, expected one of `auto`, `manual`, `file`"},
+		{"one of two", methodOf[struct{ S *yesOrNo }](), `"Yes"`, "unknown variant `Yes`, expected `yes` or `no`"},
+		{"one of a list", methodOf[struct{ S []yesOrNo }](), `{"S":["yes","x"]}`, "unknown variant `x`, expected `yes` or `no`"},
+		{"a number for one of three", methodOf[struct{ S source }](), `{"S":1}`, "invalid type: integer `1`, expected a string"},
+		{"null for one of three", methodOf[struct{ S source }](), `{"S":null}`, "invalid type: null, expected a string"},
+		{"a type of its own", methodOf[struct{ O object }](), `{"O":[1]}`, "invalid type: sequence, expected a map"},
+		{"a long value, shortened", methodOf[struct{ N int }](), `"` + long + `"`, "invalid type: string \"" + long[:64] + "…\", expected i64"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			in, err := test.method.Bind([]byte(test.raw), false)
+			var bad *plugin.ParamsError
+			if !errors.As(err, &bad) {
+				t.Fatalf("bound to %+v, error %v, want a ParamsError", in, err)
+			}
+			if got := strings.TrimPrefix(err.Error(), "Invalid params: "); got != test.want {
+				t.Errorf("got %q\nwant %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestBindTakesWhatAnEnumerationLists(t *testing.T) {
+	type params struct {
+		One  source   `json:"one"`
+		Some []source `json:"some,omitempty"`
+		May  *source  `json:"may"`
+	}
+	got, err := bindAs[params](`{"one":"auto","some":["file","manual"],"may":"aut\u006f"}`, false)
+	if err != nil || got.One != "auto" || len(got.Some) != 2 || got.Some[1] != "manual" || *got.May != "auto" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestDetailSaysWhere(t *testing.T) {
+	for _, test := range []struct {
+		name       string
+		raw        string
+		positional bool
+		want       string
+	}{
+		{"a missing field, at the end", `{"name":"a"}`, false, "missing field `host` at line 1 column 12"},
+		{"a missing field, on a later line", "{\n \"name\":\"a\"\n}", false, "missing field `host` at line 3 column 1"},
+		{"a value, by name", `{"name":"a","host":"h","port":70000}`, false, "invalid value: integer `70000`, expected u16 at line 1 column 35"},
+		{"a value, on a later line", "{\"name\":\"a\",\"host\":\"h\",\n  \"port\":70000}", false, "invalid value: integer `70000`, expected u16 at line 2 column 14"},
+		{"a value by position, read alone", `["a",  "h", 70000]`, true, "invalid value: integer `70000`, expected u16 at line 1 column 5"},
+		{"a value by position, on a later line", "[\n\"a\",\n\"h\",\n70000]", true, "invalid value: integer `70000`, expected u16 at line 1 column 5"},
+		{"too few by position", `["a"]`, true, "No more params"},
+		{"no object at all", absent, false, "expected object"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := bindAs[registerParams](test.raw, test.positional)
+			var bad *plugin.ParamsError
+			if !errors.As(err, &bad) {
+				t.Fatalf("error %v, want a ParamsError", err)
+			}
+			if got := bad.Detail([]byte(test.raw)); got != test.want {
+				t.Errorf("got %q\nwant %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestDetailWithAPlaceOutsideTheParametersLeavesItOut(t *testing.T) {
+	for _, offset := range []int{-1, 0, 3} {
+		bad := &plugin.ParamsError{Reason: "wrong", Offset: offset}
+		if got := bad.Detail([]byte("{}")); got != "wrong" {
+			t.Errorf("offset %d: %q", offset, got)
+		}
+	}
+}

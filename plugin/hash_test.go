@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package plugin_test
+
+import (
+	"context"
+	"iter"
+	"regexp"
+	"testing"
+
+	"github.com/plexus-go/plexus/plugin"
+)
+
+type greeting struct {
+	Text string `json:"text" description:"What is said"`
+}
+
+func unary[In, Out any](name, description string, options ...plugin.Option) plugin.MethodSchema {
+	return plugin.Unary(name, description, func(context.Context, In) (Out, error) {
+		var none Out
+		return none, nil
+	}, options...).Schema()
+}
+
+// TestHashIsTheSameOnEveryMachine states hashes that clients have cached: it
+// fails where a change of this package, of Go or of a library changes them
+// all, and such a change must be wanted.
+func TestHashIsTheSameOnEveryMachine(t *testing.T) {
+	const wantMethod, wantSelf, wantChildren, wantHash = "9e772c86a17f321c", "9d7853e45fca4a47", "317f8cd77d01fb95", "48bc09b0e1ea257a"
+	method := unary[registerParams, shape]("greet", "Greet somebody")
+	if method.Hash != wantMethod {
+		t.Errorf("the hash of a method is %s, was %s", method.Hash, wantMethod)
+	}
+	s := plugin.Schema{
+		Namespace: "greeter", Version: "1.0.0", Description: "Greets people", LongDescription: "All of them",
+		Methods:  []plugin.MethodSchema{method},
+		Children: []plugin.ChildSchema{{Namespace: "a", Description: "A", Hash: "0123456789abcdef"}},
+	}
+	s.Seal()
+	for _, h := range [][2]string{{s.SelfHash, wantSelf}, {s.ChildrenHash, wantChildren}, {s.Hash, wantHash}} {
+		if h[0] != h[1] {
+			t.Errorf("a hash of the schema is %s, was %s", h[0], h[1])
+		}
+	}
+}
+
+func TestHashIs16LowercaseHexDigits(t *testing.T) {
+	s := plugin.Schema{Methods: []plugin.MethodSchema{unary[nameParams, greeting]("a", "b")}, Children: []plugin.ChildSchema{{}}}
+	s.Seal()
+	form := regexp.MustCompile(`^[0-9a-f]{16}$`)
+	for _, hash := range []string{s.Methods[0].Hash, s.SelfHash, s.ChildrenHash, s.Hash} {
+		if !form.MatchString(hash) {
+			t.Errorf("hash %q", hash)
+		}
+	}
+}
+
+// TestHashOfAMethodFollowsItsContent makes one change at a time: each gives a
+// hash that no other has.
+func TestHashOfAMethodFollowsItsContent(t *testing.T) {
+	type described struct {
+		Name string `json:"name" description:"A name"`
+	}
+	type renamed struct {
+		Title string `json:"title"`
+	}
+	type retyped struct {
+		Name int `json:"name"`
+	}
+	type optional struct {
+		Name *string `json:"name"`
+	}
+	type defaulted struct {
+		Name *string `json:"name" default:"\"x\""`
+	}
+	type extended struct {
+		Name string `json:"name"`
+		More *int   `json:"more"`
+	}
+	type loud struct {
+		Text string `json:"text" description:"What is shouted"`
+	}
+	methods := map[string]plugin.MethodSchema{
+		"as it was":             unary[nameParams, greeting]("greet", "Greets"),
+		"name":                  unary[nameParams, greeting]("meet", "Greets"),
+		"description":           unary[nameParams, greeting]("greet", "Greets people"),
+		"parameter description": unary[described, greeting]("greet", "Greets"),
+		"parameter name":        unary[renamed, greeting]("greet", "Greets"),
+		"parameter type":        unary[retyped, greeting]("greet", "Greets"),
+		"parameter optional":    unary[optional, greeting]("greet", "Greets"),
+		"parameter default":     unary[defaulted, greeting]("greet", "Greets"),
+		"one parameter more":    unary[extended, greeting]("greet", "Greets"),
+		"no parameter":          unary[plugin.None, greeting]("greet", "Greets"),
+		"result":                unary[nameParams, loud]("greet", "Greets"),
+		"any result":            unary[nameParams, any]("greet", "Greets"),
+		"list of results":       unary[nameParams, []greeting]("greet", "Greets"),
+		"declared result":       unary[nameParams, any]("greet", "Greets", plugin.Returns[loud]()), // as "result": see below
+		"streaming": plugin.Stream("greet", "Greets", func(context.Context, nameParams) iter.Seq2[greeting, error] {
+			return nil
+		}).Schema(),
+		"a byte moved from name to description": unary[nameParams, greeting]("gree", "tGreets"),
+	}
+	if a, b := methods["result"].Hash, methods["declared result"].Hash; a != b {
+		t.Errorf("one result, given by Returns and by the type, has the hashes %s and %s", a, b)
+	}
+	delete(methods, "declared result")
+	whose := map[string]string{}
+	for change, method := range methods {
+		if other, taken := whose[method.Hash]; taken {
+			t.Errorf("%q and %q have one hash", change, other)
+		}
+		whose[method.Hash] = change
+	}
+	if again := unary[nameParams, greeting]("greet", "Greets"); again.Hash != methods["as it was"].Hash {
+		t.Error("equal methods have unequal hashes")
+	}
+}
+
+func TestSealFollowsTheContent(t *testing.T) {
+	original := func() plugin.Schema {
+		return plugin.Schema{
+			Namespace: "n", Version: "1.0.0", Description: "d", LongDescription: "l",
+			Methods:  []plugin.MethodSchema{{Hash: "1"}, {Hash: "2"}},
+			Children: []plugin.ChildSchema{{Namespace: "a", Description: "A", Hash: "3"}, {Namespace: "b", Description: "B", Hash: "4"}},
+		}
+	}
+	before := original()
+	before.Seal()
+	for _, test := range []struct {
+		name           string
+		change         func(s *plugin.Schema)
+		self, children bool // which hashes change
+	}{
+		{"nothing", func(*plugin.Schema) {}, false, false},
+		{"old hashes", func(s *plugin.Schema) { s.SelfHash, s.ChildrenHash, s.Hash = "x", "y", "z" }, false, false},
+		{"namespace", func(s *plugin.Schema) { s.Namespace = "m" }, true, false},
+		{"version", func(s *plugin.Schema) { s.Version = "1.0.1" }, true, false},
+		{"description", func(s *plugin.Schema) { s.Description = "e" }, true, false},
+		{"long description", func(s *plugin.Schema) { s.LongDescription = "" }, true, false},
+		{"text moved between fields", func(s *plugin.Schema) { s.Description, s.LongDescription = "dl", "" }, true, false},
+		{"a method", func(s *plugin.Schema) { s.Methods[1].Hash = "9" }, true, false},
+		{"a method less", func(s *plugin.Schema) { s.Methods = s.Methods[:1] }, true, false},
+		{"the order of methods", func(s *plugin.Schema) { s.Methods[0], s.Methods[1] = s.Methods[1], s.Methods[0] }, true, false},
+		{"a child's hash", func(s *plugin.Schema) { s.Children[0].Hash = "9" }, false, true},
+		{"a child's description", func(s *plugin.Schema) { s.Children[0].Description = "C" }, false, true},
+		{"a child's name", func(s *plugin.Schema) { s.Children[1].Namespace = "c" }, false, true},
+		{"a child less", func(s *plugin.Schema) { s.Children = s.Children[:1] }, false, true},
+		{"no children", func(s *plugin.Schema) { s.Children = nil }, false, true},
+	} {
+		after := original()
+		test.change(&after)
+		after.Seal()
+		if self, children, whole := after.SelfHash != before.SelfHash, after.ChildrenHash != before.ChildrenHash, after.Hash != before.Hash; self != test.self || children != test.children || whole != (test.self || test.children) {
+			t.Errorf("%s: self, children, whole changed: %v, %v, %v", test.name, self, children, whole)
+		}
+	}
+	leaf := original()
+	leaf.Children = nil
+	if leaf.Seal(); leaf.ChildrenHash != "" {
+		t.Error("a schema without children has a hash over them")
+	}
+}

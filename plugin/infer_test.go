@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package plugin_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/plexus-go/plexus/plugin"
+)
+
+// object is a type that gives its own schema and JSON.
+type object json.RawMessage
+
+var objectSchema = &jsonschema.Schema{Type: "object", Description: "Any object"}
+
+func (object) JSONSchema() *jsonschema.Schema { return objectSchema }
+
+func (o *object) UnmarshalJSON(text []byte) error {
+	if text[0] != '{' {
+		return &json.UnmarshalTypeError{}
+	}
+	*o = append(object(nil), text...)
+	return nil
+}
+
+func (o object) MarshalJSON() ([]byte, error) { return o, nil }
+
+// level is an enumeration with descriptions.
+type level string
+
+func (level) Enum() []plugin.Choice {
+	return []plugin.Choice{{Value: "low", Description: "Not much"}, {Value: "high"}}
+}
+
+// tree contains itself.
+type tree struct {
+	_        struct{} `title:"Tree" description:"A tree"`
+	Value    int64    `json:"value"`
+	Left     *tree    `json:"left"`
+	Children []tree   `json:"children"`
+}
+
+type Inner struct {
+	_ struct{} `description:"What is inside"`
+	A string   `json:"a" description:"An a"`
+}
+
+type label string
+
+type labels []label
+
+func resultOf[Out any]() *jsonschema.Schema {
+	return plugin.Unary("m", "", func(context.Context, plugin.None) (Out, error) {
+		var none Out
+		return none, nil
+	}).Schema().Returns
+}
+
+// TestSchemaOfAType states the schema of a field of each type, where it is
+// required and where it is optional.
+func TestSchemaOfAType(t *testing.T) {
+	type bytes []byte
+	for _, test := range []struct {
+		name     string
+		required *jsonschema.Schema
+		optional *jsonschema.Schema
+		want     [2]string
+	}{
+		{"string", field[string](), field[*string](), [2]string{`{"type":"string"}`, `{"type":["string","null"]}`}},
+		{"bool", field[bool](), field[*bool](), [2]string{`{"type":"boolean"}`, `{"type":["boolean","null"]}`}},
+		{"int", field[int](), field[*int](), [2]string{`{"type":"integer","format":"int64"}`, `{"type":["integer","null"],"format":"int64"}`}},
+		{"int8", field[int8](), field[*int8](), [2]string{`{"type":"integer","format":"int8","minimum":-128,"maximum":127}`, `{"type":["integer","null"],"format":"int8","minimum":-128,"maximum":127}`}},
+		{"int16", field[int16](), field[*int16](), [2]string{`{"type":"integer","format":"int16","minimum":-32768,"maximum":32767}`, `{"type":["integer","null"],"format":"int16","minimum":-32768,"maximum":32767}`}},
+		{"int32", field[int32](), field[*int32](), [2]string{`{"type":"integer","format":"int32","minimum":-2147483648,"maximum":2147483647}`, `{"type":["integer","null"],"format":"int32","minimum":-2147483648,"maximum":2147483647}`}},
+		{"int64", field[int64](), field[*int64](), [2]string{`{"type":"integer","format":"int64"}`, `{"type":["integer","null"],"format":"int64"}`}},
+		{"uint", field[uint](), field[*uint](), [2]string{`{"type":"integer","format":"uint","minimum":0}`, `{"type":["integer","null"],"format":"uint","minimum":0}`}},
+		{"uint8", field[uint8](), field[*uint8](), [2]string{`{"type":"integer","format":"uint8","minimum":0,"maximum":255}`, `{"type":["integer","null"],"format":"uint8","minimum":0,"maximum":255}`}},
+		{"uint16", field[uint16](), field[*uint16](), [2]string{`{"type":"integer","format":"uint16","minimum":0,"maximum":65535}`, `{"type":["integer","null"],"format":"uint16","minimum":0,"maximum":65535}`}},
+		{"uint32", field[uint32](), field[*uint32](), [2]string{`{"type":"integer","format":"uint32","minimum":0,"maximum":4294967295}`, `{"type":["integer","null"],"format":"uint32","minimum":0,"maximum":4294967295}`}},
+		{"uint64", field[uint64](), field[*uint64](), [2]string{`{"type":"integer","format":"uint64","minimum":0}`, `{"type":["integer","null"],"format":"uint64","minimum":0}`}},
+		{"float32", field[float32](), field[*float32](), [2]string{`{"type":"number","format":"float"}`, `{"type":["number","null"],"format":"float"}`}},
+		{"float64", field[float64](), field[*float64](), [2]string{`{"type":"number","format":"double"}`, `{"type":["number","null"],"format":"double"}`}},
+		{"time", field[time.Time](), field[*time.Time](), [2]string{`{"type":"string","format":"date-time"}`, `{"type":["string","null"],"format":"date-time"}`}},
+		{"text of its own", field[netip.Addr](), field[*netip.Addr](), [2]string{`{"type":"string"}`, `{"type":["string","null"]}`}},
+		{"bytes", field[[]byte](), field[*[]byte](), [2]string{`{"type":"string","contentEncoding":"base64"}`, `{"type":["string","null"],"contentEncoding":"base64"}`}},
+		{"named bytes", field[bytes](), field[*[4]byte](), [2]string{`{"type":"string","contentEncoding":"base64"}`, `{"type":["string","null"],"contentEncoding":"base64"}`}},
+		{"any", field[any](), field[*any](), [2]string{`true`, `true`}},
+		{"raw JSON", field[json.RawMessage](), field[*jsontext.Value](), [2]string{`true`, `true`}},
+		{"named string", field[label](), field[*label](), [2]string{`{"type":"string"}`, `{"type":["string","null"]}`}},
+		{"named list", field[labels](), field[*labels](), [2]string{`{"type":"array","items":{"type":"string"}}`, `{"type":["array","null"],"items":{"type":"string"}}`}},
+		{"list", field[[]string](), field[*[]string](), [2]string{`{"type":"array","items":{"type":"string"}}`, `{"type":["array","null"],"items":{"type":"string"}}`}},
+		{"array", field[[2]bool](), field[*[2]bool](), [2]string{`{"type":"array","items":{"type":"boolean"}}`, `{"type":["array","null"],"items":{"type":"boolean"}}`}},
+		{"list of pointers", field[[]*int16](), field[[]*Inner](), [2]string{`{"type":"array","items":{"type":"integer","format":"int16","minimum":-32768,"maximum":32767}}`, `{"type":"array","items":{"$ref":"#/$defs/Inner"}}`}},
+		{"map", field[map[string]bool](), field[*map[label]bool](), [2]string{`{"type":"object","additionalProperties":{"type":"boolean"}}`, `{"type":["object","null"],"additionalProperties":{"type":"boolean"}}`}},
+		{"struct", field[Inner](), field[*Inner](), [2]string{`{"$ref":"#/$defs/Inner"}`, `{"anyOf":[{"$ref":"#/$defs/Inner"},{"type":"null"}]}`}},
+		{"enumeration", field[level](), field[*level](), [2]string{`{"$ref":"#/$defs/level"}`, `{"anyOf":[{"$ref":"#/$defs/level"},{"type":"null"}]}`}},
+		{"union", field[shape](), field[*shape](), [2]string{`{"$ref":"#/$defs/shape"}`, `{"anyOf":[{"$ref":"#/$defs/shape"},{"type":"null"}]}`}},
+		{"schema of its own", field[object](), field[*object](), [2]string{`{"type":"object"}`, `{"type":["object","null"]}`}},
+		{"constants of its own", field[fixed](), field[*fixed](), [2]string{`{"type":"string","enum":["a","b"]}`, `{"anyOf":[{"type":"string","enum":["a","b"]},{"type":"null"}]}`}},
+		{"alternatives of its own", field[either](), field[*either](), [2]string{`{"anyOf":[{"type":"string"},{"type":"integer"}]}`, `{"anyOf":[{"type":"string"},{"type":"integer"},{"type":"null"}]}`}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			checkSchema(t, test.required, test.want[0])
+			checkSchema(t, test.optional, test.want[1])
+		})
+	}
+}
+
+// fixed gives a schema that null must be added to beside it.
+type fixed string
+
+func (fixed) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{Type: "string", Enum: []any{"a", "b"}}
+}
+
+// either gives a schema that null must be added to within.
+type either string
+
+func (either) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "string"}, {Type: "integer"}}}
+}
+
+// field returns the schema of a field of type T in a result.
+func field[T any]() *jsonschema.Schema {
+	return resultOf[struct {
+		F T `json:"f"`
+	}]().Properties["f"]
+}
+
+func TestSchemaOfParameters(t *testing.T) {
+	type Base struct {
+		Limit uint8 `json:"limit,omitzero" default:"10" description:"At most"`
+	}
+	type params struct {
+		_      struct{} `title:"Search" description:"How to search"`
+		Text   string   `json:"text" description:"What for"`
+		Level  *level   `json:"level" description:"How much"`
+		Tags   []string `json:"tags,omitempty"`
+		Inner  Inner    `json:"inner"`
+		Source *source  `json:"source" default:"\"auto\""`
+		Base
+		unexported int
+		Hidden     int `json:"-"`
+		Untagged   bool
+	}
+	_ = params{}.unexported
+	checkSchema(t, methodOf[params]().Schema().Params, `{
+		"type": "object", "title": "Search", "description": "How to search",
+		"required": ["text", "inner", "Untagged"],
+		"properties": {
+			"text": {"type":"string","description":"What for"},
+			"level": {"anyOf":[{"$ref":"#/$defs/level"},{"type":"null"}],"default":null,"description":"How much"},
+			"tags": {"type":["array","null"],"items":{"type":"string"},"default":null},
+			"inner": {"$ref":"#/$defs/Inner"},
+			"source": {"anyOf":[{"$ref":"#/$defs/source"},{"type":"null"}],"default":"auto"},
+			"limit": {"type":["integer","null"],"format":"uint8","minimum":0,"maximum":255,"default":10,"description":"At most"},
+			"Untagged": {"type":"boolean"}
+		},
+		"$defs": {
+			"level": {"oneOf":[{"type":"string","const":"low","description":"Not much"},{"type":"string","const":"high"}]},
+			"Inner": {"type":"object","description":"What is inside","required":["a"],"properties":{"a":{"type":"string","description":"An a"}}},
+			"source": {"oneOf":[{"type":"string","const":"auto"},{"type":"string","const":"manual"},{"type":"string","const":"file"}]}
+		}
+	}`)
+	if s := methodOf[plugin.None]().Schema().Params; s != nil {
+		t.Errorf("no parameters have the schema %v", s)
+	}
+}
+
+func TestSchemaOfARecursiveType(t *testing.T) {
+	body := `"title":"Tree","description":"A tree","type":"object","required":["value","children"],"properties":{
+		"value":{"type":"integer","format":"int64"},
+		"left":{"anyOf":[{"$ref":"#/$defs/tree"},{"type":"null"}]},
+		"children":{"type":"array","items":{"$ref":"#/$defs/tree"}}}`
+	checkSchema(t, resultOf[tree](), `{"$schema":"https://json-schema.org/draft/2020-12/schema",`+body+`,"$defs":{"tree":{`+body+`}}}`)
+	checkSchema(t, resultOf[[]tree](), `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"array",
+		"items":{"$ref":"#/$defs/tree"},"$defs":{"tree":{`+body+`}}}`)
+}
+
+func TestSchemaOfAResultIsTitledByItsType(t *testing.T) {
+	checkSchema(t, resultOf[Inner](), `{"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Inner","description":"What is inside",
+		"type":"object","required":["a"],"properties":{"a":{"type":"string","description":"An a"}}}`)
+	checkSchema(t, resultOf[level](), `{"$schema":"https://json-schema.org/draft/2020-12/schema","title":"level",
+		"oneOf":[{"type":"string","const":"low","description":"Not much"},{"type":"string","const":"high"}]}`)
+	if s := resultOf[any](); s != nil {
+		t.Errorf("anything has the schema %v", s)
+	}
+}
+
+func TestSchemaOfItsOwnIsNotChanged(t *testing.T) {
+	type result struct {
+		O *object `json:"o" description:"Something else"`
+	}
+	resultOf[result]()
+	resultOf[object]()
+	checkSchema(t, objectSchema, `{"type":"object","description":"Any object"}`)
+}
+
+func TestReturnsReplacesTheSchemaOfTheResult(t *testing.T) {
+	method := plugin.Unary("m", "", func(context.Context, plugin.None) (any, error) { return nil, nil }, plugin.Returns[Inner]())
+	checkSchema(t, method.Schema().Returns, `{"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Inner","description":"What is inside",
+		"type":"object","required":["a"],"properties":{"a":{"type":"string","description":"An a"}}}`)
+}
+
+func TestSchemaOfAMethod(t *testing.T) {
+	unary := methodOf[nameParams]().Schema()
+	if unary.Streaming || unary.Bidirectional || unary.HTTPMethod != "POST" || unary.Role.Kind != "rpc" || unary.Name != "m" || unary.Description != "A method" {
+		t.Errorf("%+v", unary)
+	}
+}

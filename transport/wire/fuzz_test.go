@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package wire_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/plexus-go/plexus/transport/wire"
+)
+
+// FuzzParse: whatever is taken is JSON to the standard library too, and every
+// request in it is well-formed or has a fault that can be answered.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{
+		``, ` `, `5`, `{}`, `[]`, `[1]`, `{"jsonrpc":"2.0","id":7,"method":"m","params":{"a":[1,"x"]}}`, `{"jsonrpc":"2.0","method":"m"}`,
+		`[{"jsonrpc":"2.0","id":"a\u0062","method":"m"},5,{}]`, `{"jsonrpc":"2.0","id":1.5,"method":"m"}`, `{"jsonrpc":"2.0","id":7,"method":"m"}x`,
+		`{"json\u0072pc":"2.0","id":null,"method":"\ud83d\ude00"}`, "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"\xff\"}", `{"id":7,"id":8}`, `[[[`, `{"a":`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, frame []byte) {
+		before := string(frame)
+		m := wire.Parse(frame)
+		if string(frame) != before {
+			t.Fatalf("Parse changed the frame to %q", frame)
+		}
+		if m.Batch != nil && (len(m.Batch) == 0 || len(m.Batch) > wire.MaxBatch) {
+			t.Fatalf("a batch of %d", len(m.Batch))
+		}
+		requests := m.Batch
+		if requests == nil {
+			requests = []wire.Request{m.Request}
+		}
+		if m.Request.Fault != wire.ParseError && !json.Valid(frame) && len(requests) > 0 {
+			t.Fatalf("%q is taken, and is not JSON", frame)
+		}
+		for _, r := range requests {
+			if r.ID != nil {
+				checkID(t, r.ID)
+			}
+			if r.Fault != nil {
+				if answer := wire.AppendFault(nil, r.ID, r.Fault); !json.Valid(answer) {
+					t.Fatalf("%q is answered with %s", frame, answer)
+				}
+				continue
+			}
+			var std map[string]json.RawMessage
+			if m.Batch == nil {
+				if err := json.Unmarshal(frame, &std); err != nil {
+					t.Fatal(err)
+				}
+				var version, method string
+				if json.Unmarshal(std["jsonrpc"], &version) != nil || version != "2.0" {
+					t.Fatalf("%q has no jsonrpc 2.0", frame)
+				}
+				if json.Unmarshal(std["method"], &method) != nil || method != r.Method {
+					t.Fatalf("%q has the method %q, was read with %q", frame, method, r.Method)
+				}
+				if string(std["params"]) != string(r.Params) || string(std["id"]) != string(r.ID) {
+					t.Fatalf("%q was read with the params %s and the id %s", frame, r.Params, r.ID)
+				}
+			}
+			if r.Params != nil && !json.Valid(r.Params) {
+				t.Fatalf("%q has the params %s", frame, r.Params)
+			}
+		}
+	})
+}
+
+// checkID takes a string, null and an integer.
+func checkID(t *testing.T, id []byte) {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal(id, &v); err != nil {
+		t.Fatalf("id %s: %v", id, err)
+	}
+	switch v.(type) {
+	case string, nil:
+	case float64:
+		for _, c := range id {
+			if c != '-' && (c < '0' || c > '9') {
+				t.Fatalf("id %s is no integer", id)
+			}
+		}
+	default:
+		t.Fatalf("id %s", id)
+	}
+}
+
+// FuzzResolve: a name that starts a stream can be bound and ended.
+func FuzzResolve(f *testing.F) {
+	h := newHub(f, "reg-hub", registry, echoing("a_b", "c_d"), echoing("a", "b_c"))
+	for _, seed := range []string{
+		"", "_", "_info", "_info_unsub", "reg-hub.call", "reg-hub.call_unsub", "reg-hub.respond", "registry_get", "registry_unsubscribe_get", "registry.get.schema",
+		"a_b_c_d", "a_b_c", "a__b", "_unsub", "registry_unsubscribe", "reg-hub.", ".", "a.b.c",
+	} {
+		f.Add(seed, []byte(nil))
+		f.Add(seed, []byte(`{"method":"registry.get","params":["x"]}`))
+	}
+	f.Fuzz(func(t *testing.T, name string, params []byte) {
+		target := wire.Resolve(h, name)
+		switch target.Action {
+		case wire.Subscribe:
+			if target.Notify != name && target.Notify != "result" {
+				t.Fatalf("%q notifies as %q", name, target.Notify)
+			}
+			if got := wire.Resolve(h, name+"_unsub").Action; got != wire.Unsubscribe {
+				t.Fatalf("%q starts a stream, and %q is the action %d", name, name+"_unsub", got)
+			}
+			call, fault := target.Bind(params)
+			if fault != nil {
+				if !json.Valid(wire.AppendFault(nil, nil, fault)) {
+					t.Fatalf("%v can't be answered", fault)
+				}
+				return
+			}
+			ends := 0
+			for item := range call.Items(t.Context()) {
+				frame, err := wire.AppendNotification(nil, target.Notify, 1, item)
+				if err != nil || !json.Valid(frame) {
+					t.Fatalf("%s, %v", frame, err)
+				}
+				if item.Kind != 1 { // Data
+					ends++
+				}
+			}
+			if ends != 1 {
+				t.Fatalf("%q %q ends %d times", name, params, ends)
+			}
+		case wire.Respond:
+			if fault := target.Respond(params); fault == nil {
+				t.Fatalf("an answer to nothing was taken: %q", params)
+			}
+		case wire.Unsubscribe, wire.Unknown:
+			if target != (wire.Target{Action: target.Action}) {
+				t.Fatalf("%q: %+v", name, target)
+			}
+		}
+	})
+}

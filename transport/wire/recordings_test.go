@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package wire_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/transport/wire"
+)
+
+type registerParams struct {
+	Name     string  `json:"name"`
+	Host     string  `json:"host"`
+	Port     uint16  `json:"port"`
+	Protocol *string `json:"protocol"`
+}
+
+type nameParams struct {
+	Name string `json:"name"`
+}
+
+type listParams struct {
+	ActiveOnly *bool `json:"active_only"`
+}
+
+func method[In any](name string) plugin.Method {
+	return plugin.Unary(name, "", func(context.Context, In) (string, error) { return name + " was called", nil })
+}
+
+// registry has the methods of the recorded registry, and their parameters.
+var registry = plugin.Definition{Namespace: "registry", Version: "1.0.0", Methods: []plugin.Method{
+	method[registerParams]("register"), method[listParams]("list"), method[nameParams]("get"),
+	method[nameParams]("delete"), method[nameParams]("ping"), method[plugin.None]("reload"),
+}}
+
+func newHub(t testing.TB, namespace string, activations ...plugin.Activation) *hub.Hub {
+	t.Helper()
+	h, err := hub.New(namespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range activations {
+		if err := h.Register(a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return h
+}
+
+// serve answers one request as a way in does, and returns the frames.
+func serve(t *testing.T, h *hub.Hub, r wire.Request, subscription int64) []string {
+	t.Helper()
+	if r.Fault != nil {
+		return []string{string(wire.AppendFault(nil, r.ID, r.Fault))}
+	}
+	target := wire.Resolve(h, r.Method)
+	switch target.Action {
+	case wire.Subscribe:
+		call, fault := target.Bind(r.Params)
+		if fault != nil {
+			return []string{string(wire.AppendFault(nil, r.ID, fault))}
+		}
+		frames := []string{string(wire.AppendSubscription(nil, r.ID, subscription))}
+		for item := range call.Items(t.Context()) {
+			frame, err := wire.AppendNotification(nil, target.Notify, subscription, item)
+			if err != nil {
+				t.Fatal(err)
+			}
+			frames = append(frames, string(frame))
+		}
+		return frames
+	case wire.Respond:
+		if fault := target.Respond(r.Params); fault != nil {
+			return []string{string(wire.AppendFault(nil, r.ID, fault))}
+		}
+		return []string{string(wire.AppendResult(nil, r.ID, []byte(`{"success":true}`)))}
+	default:
+		return []string{string(wire.AppendFault(nil, r.ID, wire.MethodNotFound))}
+	}
+}
+
+// exchange is a frame that was sent to the reference registry, and those that
+// came back.
+type exchange struct {
+	sent string
+	back []any
+}
+
+func recording(t *testing.T, name string) []exchange {
+	t.Helper()
+	f, err := os.Open("../../testdata/wire/" + name + ".jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var all []exchange
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var line struct {
+			Dir   string
+			Frame json.RawMessage
+		}
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			t.Fatal(err)
+		}
+		if line.Dir == "recv" {
+			last := &all[len(all)-1]
+			last.back = append(last.back, parsed(t, line.Frame))
+			continue
+		}
+		sent := string(line.Frame)
+		if sent[0] == '"' { // the text of a frame that is no object
+			if err := json.Unmarshal(line.Frame, &sent); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all = append(all, exchange{sent: sent})
+	}
+	if err := lines.Err(); err != nil || len(all) == 0 {
+		t.Fatalf("%s: %d requests, %v", name, len(all), err)
+	}
+	return all
+}
+
+func parsed(t *testing.T, text []byte) any {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal(text, &v); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return masked(v)
+}
+
+// masked replaces what differs on every run.
+func masked(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, value := range v {
+			switch key {
+			case "subscription", "timestamp", "plexus_hash", "hash", "self_hash", "children_hash":
+				v[key] = "*"
+			case "value":
+				if v["event"] == "hash" {
+					v[key] = "*"
+				}
+			case "result":
+				if _, ok := value.(float64); ok {
+					v[key] = "*"
+				}
+			}
+			masked(value)
+		}
+	case []any:
+		for _, value := range v {
+			masked(value)
+		}
+	}
+	return v
+}
+
+func TestAnswersAreAsRecorded(t *testing.T) {
+	h := newHub(t, "registry-hub", registry)
+	for _, name := range []string{
+		"malformed-json", "unknown-top-level", "respond", "info", "hub-hash", "call-hub-hash",
+		"unknown-activation", "unknown-method", "method-without-dot", "register-missing", "direct-underscore",
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, e := range recording(t, name) {
+				m := wire.Parse([]byte(e.sent))
+				if m.Batch != nil {
+					t.Errorf("%s: taken for a batch", e.sent)
+					continue
+				}
+				var got []any
+				for _, frame := range serve(t, h, m.Request, 1) {
+					got = append(got, parsed(t, []byte(frame)))
+				}
+				want := e.back
+				if name == "direct-underscore" && len(want) > 1 {
+					// The reference sends done twice, a mistake, and the
+					// content is the registry's own.
+					want = want[:1]
+					if len(got) != 3 {
+						t.Errorf("%s: %d frames", e.sent, len(got))
+						continue
+					}
+					got = got[:1]
+				}
+				if !reflect.DeepEqual(got, want) {
+					g, _ := json.Marshal(got)
+					w, _ := json.Marshal(want)
+					t.Errorf("%s\n got %s\nwant %s", strings.TrimSpace(e.sent), g, w)
+				}
+			}
+		})
+	}
+}

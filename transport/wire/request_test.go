@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package wire_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/plexus-go/plexus/transport/wire"
+)
+
+// shown says in one line what was read.
+func shown(r wire.Request) string {
+	if r.Fault != nil {
+		id := "null"
+		if r.ID != nil {
+			id = string(r.ID)
+		}
+		return fmt.Sprintf("fault %d to %s", r.Fault.Code, id)
+	}
+	id, params := "none", "none"
+	if r.ID != nil {
+		id = string(r.ID)
+	}
+	if r.Params != nil {
+		params = string(r.Params)
+	}
+	return fmt.Sprintf("%s id %s params %s", r.Method, id, params)
+}
+
+func TestParse(t *testing.T) {
+	const parseError, invalid = "fault -32700 to null", "fault -32600 to null"
+	for _, test := range []struct {
+		name, frame, want string
+	}{
+		{"a request", `{"jsonrpc":"2.0","id":7,"method":"m","params":{"a":1}}`, `m id 7 params {"a":1}`},
+		{"no params", `{"jsonrpc":"2.0","id":7,"method":"m"}`, `m id 7 params none`},
+		{"params that are null", `{"jsonrpc":"2.0","id":7,"method":"m","params":null}`, `m id 7 params null`},
+		{"params of any kind", `{"jsonrpc":"2.0","id":7,"method":"m","params":"x"}`, `m id 7 params "x"`},
+		{"members in any order, with space", "\r\n\t {\"params\" : [ 1 ] ,\n\"method\":\"m\", \"id\" :7,\"jsonrpc\":\"2.0\"} \n", `m id 7 params [ 1 ]`},
+		{"unknown members", `{"jsonrpc":"2.0","id":7,"method":"m","extra":{"id":8},"result":1}`, `m id 7 params none`},
+		{"members of another case", `{"jsonrpc":"2.0","id":7,"ID":8,"method":"m","Method":"n","PARAMS":1}`, `m id 7 params none`},
+		{"names with escapes", `{"json\u0072pc":"2\u002e0","\u0069d":7,"m\u0065thod":"\u006d","p\u0061rams":1}`, `m id 7 params 1`},
+		{"a method with escapes", `{"jsonrpc":"2.0","id":7,"method":"\u00e9\n"}`, "é\n id 7 params none"},
+		{"an empty method", `{"jsonrpc":"2.0","id":7,"method":""}`, ` id 7 params none`},
+
+		{"an id that is text", `{"jsonrpc":"2.0","id":"a\u0062 ","method":"m"}`, `m id "a\u0062 " params none`},
+		{"an id that is empty text", `{"jsonrpc":"2.0","id":"","method":"m"}`, `m id "" params none`},
+		{"an id that is null", `{"jsonrpc":"2.0","id":null,"method":"m"}`, `m id null params none`},
+		{"an id that is negative", `{"jsonrpc":"2.0","id":-1,"method":"m"}`, `m id -1 params none`},
+		{"an id beyond 64 bits", `{"jsonrpc":"2.0","id":123456789012345678901234567890,"method":"m"}`, `m id 123456789012345678901234567890 params none`},
+		{"no id, a notification", `{"jsonrpc":"2.0","method":"m"}`, `m id none params none`},
+		{"an id that is a fraction", `{"jsonrpc":"2.0","id":1.5,"method":"m"}`, invalid},
+		{"an id that is a whole fraction", `{"jsonrpc":"2.0","id":1.0,"method":"m"}`, invalid},
+		{"an id with an exponent", `{"jsonrpc":"2.0","id":1e2,"method":"m"}`, invalid},
+		{"an id that is a boolean", `{"jsonrpc":"2.0","id":true,"method":"m"}`, invalid},
+		{"an id that is an object", `{"jsonrpc":"2.0","id":{},"method":"m"}`, invalid},
+		{"an id that is an array", `{"jsonrpc":"2.0","id":[1],"method":"m"}`, invalid},
+
+		{"no jsonrpc", `{"id":7,"method":"m"}`, "fault -32600 to 7"},
+		{"another jsonrpc", `{"jsonrpc":"1.0","id":"a","method":"m"}`, `fault -32600 to "a"`},
+		{"jsonrpc as a number", `{"jsonrpc":2.0,"id":7,"method":"m"}`, "fault -32600 to 7"},
+		{"no method", `{"jsonrpc":"2.0","id":7}`, "fault -32600 to 7"},
+		{"a method that is a number", `{"jsonrpc":"2.0","id":7,"method":5}`, "fault -32600 to 7"},
+		{"a method that is null", `{"jsonrpc":"2.0","id":null,"method":null}`, invalid},
+		{"an answer", `{"jsonrpc":"2.0","id":7,"result":1}`, "fault -32600 to 7"},
+		{"a notification without method", `{"jsonrpc":"2.0"}`, invalid},
+
+		{"nothing", ``, parseError},
+		{"space", " \n", parseError},
+		{"text", `hello`, parseError},
+		{"a number", `5`, parseError},
+		{"a string", `"x"`, parseError},
+		{"null", `null`, parseError},
+		{"an object of nothing", `{}`, parseError},
+		{"half an object", `{"jsonrpc":"2.0","id":1,"method":`, parseError},
+		{"an object that is not closed", `{"jsonrpc":"2.0","id":7,"method":"m"`, parseError},
+		{"two objects", `{"jsonrpc":"2.0","id":7,"method":"m"}{"jsonrpc":"2.0","id":8,"method":"m"}`, parseError},
+		{"something after the object", `{"jsonrpc":"2.0","id":7,"method":"m"} x`, parseError},
+		{"a comma too many", `{"jsonrpc":"2.0","id":7,"method":"m",}`, parseError},
+		{"no quotes", `{jsonrpc:"2.0","id":7,"method":"m"}`, parseError},
+		{"a member twice", `{"jsonrpc":"2.0","id":7,"method":"m","method":"n"}`, parseError},
+		{"a member twice, spelled differently", `{"jsonrpc":"2.0","id":7,"method":"m","m\u0065thod":"n"}`, parseError},
+		{"a member twice in the params", `{"jsonrpc":"2.0","id":7,"method":"m","params":{"a":1,"a":2}}`, parseError},
+		{"what is not UTF-8", "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"\xff\"}", parseError},
+		{"half a surrogate pair", `{"jsonrpc":"2.0","id":7,"method":"\ud800"}`, parseError},
+		{"a zero byte", "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"m\"}\x00", parseError},
+		{"a byte order mark", "\ufeff" + `{"jsonrpc":"2.0","id":7,"method":"m"}`, parseError},
+		{"a number with a leading zero", `{"jsonrpc":"2.0","id":07,"method":"m"}`, parseError},
+		{"too deep", `{"jsonrpc":"2.0","id":7,"method":"m","params":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`, parseError},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := wire.Parse([]byte(test.frame))
+			if got := shown(m.Request); m.Batch != nil || got != test.want {
+				t.Errorf("%s, batch %v, want %s", got, m.Batch, test.want)
+			}
+		})
+	}
+}
+
+func TestParseReadsBatches(t *testing.T) {
+	const request = `{"jsonrpc":"2.0","id":1,"method":"m"}`
+	const invalid = "fault -32600 to null"
+	for _, test := range []struct {
+		name, frame string
+		request     string   // where it is not read as a batch
+		batch       []string // else
+	}{
+		{"one member", `[` + request + `]`, "", []string{"m id 1 params none"}},
+		{"two members, with space", " [ " + request + " ,\n" + `{"jsonrpc":"2.0","method":"n"} ] `, "", []string{"m id 1 params none", "n id none params none"}},
+		{"members that are no requests", `[1,null,"x",[],{},` + request + `,{"jsonrpc":"2.0","id":2},{"jsonrpc":"2.0","id":{},"method":"m"}]`, "",
+			[]string{invalid, invalid, invalid, invalid, "fault -32700 to null", "m id 1 params none", "fault -32600 to 2", invalid}},
+		{"one id twice", `[` + request + `,` + request + `]`, "", []string{"m id 1 params none", "m id 1 params none"}},
+		{"nothing", `[]`, invalid, nil},
+		{"nothing but space", "[ \n]", invalid, nil},
+		{"a batch that is not closed", `[` + request, "fault -32700 to null", nil},
+		{"a bad member", `[` + request + `,{"a":}]`, "fault -32700 to null", nil},
+		{"no comma", `[` + request + request + `]`, "fault -32700 to null", nil},
+		{"something after it", `[` + request + `]]`, "fault -32700 to null", nil},
+		{"a member with a member twice", `[{"jsonrpc":"2.0","id":1,"id":2,"method":"m"}]`, "fault -32700 to null", nil},
+		{"as many members as there may be", `[` + strings.Repeat(request+",", wire.MaxBatch-1) + request + `]`, "", nil},
+		{"one member too many", `[` + strings.Repeat(request+",", wire.MaxBatch) + request + `]`, invalid, nil},
+		{"too many that are no requests", `[` + strings.Repeat("1,", wire.MaxBatch) + `1]`, invalid, nil},
+		{"too many, and not JSON", `[` + strings.Repeat("1,", wire.MaxBatch+5) + `]`, "fault -32700 to null", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := wire.Parse([]byte(test.frame))
+			if test.request != "" {
+				if got := shown(m.Request); m.Batch != nil || got != test.request {
+					t.Fatalf("%s, batch of %d, want %s", got, len(m.Batch), test.request)
+				}
+				return
+			}
+			if test.batch == nil {
+				if len(m.Batch) != wire.MaxBatch {
+					t.Fatalf("a batch of %d", len(m.Batch))
+				}
+				return
+			}
+			var got []string
+			for _, r := range m.Batch {
+				got = append(got, shown(r))
+			}
+			if strings.Join(got, "; ") != strings.Join(test.batch, "; ") {
+				t.Errorf("got  %q\nwant %q", got, test.batch)
+			}
+		})
+	}
+	if f := wire.Parse([]byte(`[` + strings.Repeat("1,", wire.MaxBatch) + `1]`)).Request.Fault; f.Error() != "Invalid request: a batch has at most 1024 members" {
+		t.Errorf("too many members: %v", f)
+	}
+}
+
+func TestParseLeavesTheFrameAlone(t *testing.T) {
+	const text = ` [{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":1}}, {"jsonrpc":"2.0","id":2,"method":"m","params":[2]}] `
+	frame := []byte(text)
+	m := wire.Parse(frame)
+	// What is appended to a part must not run into the next one.
+	_, _ = append(m.Batch[0].Params, "#####"...), append(m.Batch[0].ID, "#####"...)
+	if string(frame) != text || string(m.Batch[1].ID) != "2" || string(m.Batch[1].Params) != "[2]" {
+		t.Errorf("%s", frame)
+	}
+	// A frame read later must not change one that was read before.
+	wire.Parse([]byte(strings.Repeat(`[{"x":9}]`, 1)))
+	if got := shown(m.Batch[0]); got != `m id 1 params {"a":1}` {
+		t.Error(got)
+	}
+}
+
+func TestParseTakesLargeFrames(t *testing.T) {
+	large := `"` + strings.Repeat("x", 1<<20) + `"`
+	for range 2 {
+		m := wire.Parse([]byte(`{"jsonrpc":"2.0","id":1,"method":"m","params":` + large + `}`))
+		if m.Request.Fault != nil || string(m.Request.Params) != large {
+			t.Fatalf("fault %v, %d bytes of params", m.Request.Fault, len(m.Request.Params))
+		}
+	}
+}
