@@ -6,10 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -19,20 +16,17 @@ import (
 	"github.com/plexus-go/plexus/storage"
 )
 
-// maxFileBytes is the size of the largest file that is read.
-const maxFileBytes = 16 << 20
-
 // ReadBackends reads the file at path, as [ParseBackends] says. Errors are of
 // type [*FileError]; where there is no file, the error is [fs.ErrNotExist] to
 // [errors.Is] and the list empty, which most callers take for a file without
 // backends. Nothing but a regular file (or a link to one) of up to 16 MiB is
 // read.
 func ReadBackends(path string) ([]storage.Backend, error) {
-	data, err := readRegular(path)
-	if err != nil {
-		return nil, err
+	seen := take(path)
+	if seen.err != nil {
+		return nil, seen.err
 	}
-	return ParseBackends(path, data)
+	return ParseBackends(path, seen.data)
 }
 
 // ParseBackends reads backends.toml: tables [[backend]] with the keys name,
@@ -49,36 +43,6 @@ func ParseBackends(path string, data []byte) ([]storage.Backend, error) {
 		return nil, err
 	}
 	return backends, nil
-}
-
-func readRegular(path string) ([]byte, error) {
-	refuse := func(err error) ([]byte, error) {
-		if within := (*fs.PathError)(nil); errors.As(err, &within) {
-			err = within.Err // the rest says the path again
-		}
-		return nil, &FileError{File: path, Err: fmt.Errorf("cannot be read: %w", err)}
-	}
-	// Before it is opened: to open a pipe is to wait for its writer.
-	info, err := os.Stat(path)
-	if err != nil {
-		return refuse(err)
-	}
-	if !info.Mode().IsRegular() {
-		return refuse(errors.New("not a regular file"))
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return refuse(err)
-	}
-	defer func() { _ = file.Close() }() // nothing was written
-	data, err := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
-	if err != nil {
-		return refuse(err)
-	}
-	if len(data) > maxFileBytes {
-		return refuse(fmt.Errorf("larger than %d MiB", maxFileBytes>>20))
-	}
-	return data, nil
 }
 
 // parseBackends leaves FileError.File to its caller.

@@ -64,6 +64,13 @@ func (e *FileError) Error() string {
 // Unwrap returns e.Err.
 func (e *FileError) Unwrap() error { return e.Err }
 
+// Is tells whether target is a [*FileError] that says the same, so that what
+// was reported once need not be reported again.
+func (e *FileError) Is(target error) bool {
+	other, ok := target.(*FileError)
+	return ok && e.Error() == other.Error()
+}
+
 // oneLine keeps text from breaking a line, or a terminal.
 func oneLine(text string) string {
 	return strings.Map(func(r rune) rune {

@@ -3,8 +3,10 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -41,10 +43,7 @@ func writeHelp(w io.Writer, flags []*kong.Flag) error {
 		}
 		fmt.Fprintf(&text, "  %s--%s", short, flag.Name)
 		if !flag.IsBool() {
-			kind := flag.Tag.Type
-			if kind == "" {
-				kind = "value"
-			}
+			kind := cmp.Or(flag.Tag.PlaceHolder, flag.Tag.Type, "value")
 			text.WriteString(" " + strings.ToUpper(kind))
 		}
 		text.WriteString("\n")
@@ -54,6 +53,16 @@ func writeHelp(w io.Writer, flags []*kong.Flag) error {
 		}
 		if variable := flag.Tag.Get("env"); variable != "" {
 			writeWrapped(&text, "          ", "Variable: "+variable)
+		}
+	}
+	text.WriteString("\nVariables without a flag:\n")
+	settings := reflect.TypeFor[Settings]()
+	for i := range settings.NumField() {
+		tag := settings.Field(i).Tag
+		if tag.Get("kong") == "-" {
+			text.WriteString("  " + tag.Get("env") + "\n")
+			writeWrapped(&text, "          ", tag.Get("help"))
+			writeWrapped(&text, "          ", "Default: "+tag.Get("otherwise"))
 		}
 	}
 	text.WriteString(helpEnd)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"reflect"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -17,7 +18,8 @@ import (
 //
 // The tags are kong's, save for two: "otherwise" tells in the help what holds
 // where there is no fixed default, and "lenient" lets an unreadable variable
-// count as unset. "type" names one of the readers in values.go.
+// count as unset. "type" names one of the readers in values.go. A field with the
+// tag kong:"-" has no flag, only a variable.
 type Settings struct {
 	// Port to listen on; 0 picks a free one.
 	Port int `short:"p" env:"REGISTRY_PORT" default:"4445" type:"port" help:"Port to listen on; 0 picks a free one."`
@@ -34,7 +36,24 @@ type Settings struct {
 	LogLevel slog.Level `env:"RUST_LOG" default:"info" type:"level" lenient:"" help:"What to log: off, error, warn, info, debug or trace, or directives such as plexus=debug,info."`
 	// HubNamespace is the name of the hub that serves the registry.
 	HubNamespace string `env:"REGISTRY_HUB_NAMESPACE" default:"registry-hub" type:"namespace" help:"Name of the hub that serves the registry."`
+	// AutoRegister is where to ask for hubs to register; empty for nowhere. No
+	// address is there twice.
+	AutoRegister []Address `env:"REGISTRY_AUTO_REGISTER" default:"ws://127.0.0.1:4444" type:"url" help:"Where to look for a hub that is to be registered: a ws:// or wss:// URL. Several are separated by commas, or given by several flags; off for none."`
+	// HealthInterval is the time from one probe of a backend to the next; 0
+	// for no probes, otherwise from 1s to 24h.
+	HealthInterval time.Duration `env:"REGISTRY_HEALTH_INTERVAL" default:"30s" type:"interval" placeholder:"duration" help:"How often every backend is asked whether it is there, at least 1s; 0 for never."`
+	// HealthTimeout is how long a backend may take to answer. It is above 0,
+	// and shorter than the interval where there is one.
+	HealthTimeout time.Duration `env:"REGISTRY_HEALTH_TIMEOUT" type:"timeout" placeholder:"duration" otherwise:"2s, or half of the interval if that is shorter" help:"How long a backend may take to answer, shorter than the interval."`
+
+	// What follows has no flag.
+
+	// Backends is a valid list for NewEnv.
+	Backends string `kong:"-" env:"REGISTRY_BACKENDS" otherwise:"none" help:"Backends to list, beside those of the file: name=URL, separated by commas, such as prod=wss://plexus.example.com:4444,dev=ws://127.0.0.1:4446."`
 }
+
+// defaultHealthTimeout holds where the interval is longer.
+const defaultHealthTimeout = 2 * time.Second
 
 // grammar is what the command line may hold.
 type grammar struct {
@@ -73,6 +92,13 @@ func Parse(args []string, getenv func(string) string, help io.Writer) (Settings,
 	}
 
 	settings := parsed.Settings
+	if err := settings.checkHealth(context); err != nil {
+		return Settings{}, err
+	}
+	settings.Backends = getenv(envVariable)
+	if _, err := ParseEnv(settings.Backends); err != nil {
+		return Settings{}, err
+	}
 	if settings.ConfigPath == "" {
 		directory, err := configDirectory(getenv)
 		if err != nil {
@@ -84,6 +110,30 @@ func Parse(args []string, getenv func(string) string, help io.Writer) (Settings,
 		settings.DBPath = filepath.Join(filepath.Dir(settings.ConfigPath), "registry.db")
 	}
 	return settings, nil
+}
+
+// checkHealth sees to it that a probe is over before the next one.
+func (s *Settings) checkHealth(context *kong.Context) error {
+	if s.HealthTimeout == 0 {
+		s.HealthTimeout = defaultHealthTimeout
+		if s.HealthInterval > 0 {
+			s.HealthTimeout = min(s.HealthTimeout, s.HealthInterval/2)
+		}
+	}
+	if s.HealthInterval == 0 || s.HealthTimeout < s.HealthInterval {
+		return nil
+	}
+	name := "--health-timeout"
+	for _, path := range context.Path {
+		if path.Flag != nil && path.Flag.Name == "health-timeout" && path.Resolved {
+			name = path.Flag.Tag.Get("env")
+		}
+	}
+	return &UsageError{
+		Name:  name,
+		Value: quote(s.HealthTimeout.String()),
+		Rule:  "is not shorter than the health interval, " + s.HealthInterval.String(),
+	}
 }
 
 // newParser panics where the tags of grammar make no sense, which no argument
@@ -103,8 +153,8 @@ func newParser(target *grammar, getenv func(string) string) *kong.Kong {
 		}),
 		kong.Resolvers(environment(getenv)),
 	}
-	for name, reader := range readers {
-		options = append(options, kong.NamedMapper(name, reader))
+	for name, mapper := range readers {
+		options = append(options, kong.NamedMapper(name, mapper))
 	}
 	parser, err := kong.New(target, options...)
 	if err != nil {
@@ -135,11 +185,11 @@ func environment(getenv func(string) string) kong.ResolverFunc {
 		if flag.Tag.Has("lenient") {
 			return nil, nil
 		}
-		rule := err.Error()
+		refused := &UsageError{Name: variable, Value: quote(value), Rule: err.Error()}
 		if usage := (*UsageError)(nil); errors.As(err, &usage) {
-			rule = usage.Rule
+			refused.Value, refused.Rule = usage.Value, usage.Rule
 		}
-		return nil, &UsageError{Name: variable, Value: quote(value), Rule: rule}
+		return nil, refused
 	}
 }
 

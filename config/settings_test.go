@@ -9,8 +9,10 @@ import (
 	"log/slog"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // env makes an environment of a map.
@@ -61,8 +63,12 @@ func TestParseDefaults(t *testing.T) {
 		DBPath:       filepath.Join(home(t), ".config", "plexus", "registry.db"),
 		LogLevel:     slog.LevelInfo,
 		HubNamespace: "registry-hub",
+
+		AutoRegister:   []Address{{"ws", "127.0.0.1", 4444}},
+		HealthInterval: 30 * time.Second,
+		HealthTimeout:  2 * time.Second,
 	}
-	if got != want {
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }
@@ -83,6 +89,9 @@ func TestParseFlagBeatsEnvironmentBeatsDefault(t *testing.T) {
 		{"ConfigPath", "-c", "REGISTRY_CONFIG", filepath.Join(home(t), ".config", "plexus", "backends.toml"), "a.toml", "b.toml", "a.toml", "b.toml", "\x00"},
 		{"LogLevel", "--log-level", "RUST_LOG", slog.LevelInfo, slog.LevelError, slog.LevelDebug, "error", "debug", ""},
 		{"HubNamespace", "--hub-namespace", "REGISTRY_HUB_NAMESPACE", "registry-hub", "a", "b-c_2", "a", "b-c_2", "b.c"},
+		{"AutoRegister", "--auto-register", "REGISTRY_AUTO_REGISTER", []Address{{"ws", "127.0.0.1", 4444}}, []Address{{"wss", "::1", 443}}, []Address(nil), "wss://[::1]", "off", "localhost:4444"},
+		{"HealthInterval", "--health-interval", "REGISTRY_HEALTH_INTERVAL", 30 * time.Second, time.Minute, time.Duration(0), "1m", "0", "999ms"},
+		{"HealthTimeout", "--health-timeout", "REGISTRY_HEALTH_TIMEOUT", 2 * time.Second, 29999 * time.Millisecond, time.Millisecond, "29.999s", "1ms", "30s"},
 	}
 	const unset = "(unset)"
 	for _, s := range settings {
@@ -111,7 +120,7 @@ func TestParseFlagBeatsEnvironmentBeatsDefault(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if field := reflect.ValueOf(got).FieldByName(s.field).Interface(); field != want {
+					if field := reflect.ValueOf(got).FieldByName(s.field).Interface(); !reflect.DeepEqual(field, want) {
 						t.Errorf("%s is %v, want %v", s.field, field, want)
 					}
 				})
@@ -182,6 +191,24 @@ func TestParseRefuses(t *testing.T) {
 		{name: "positional", args: []string{"serve"}, want: `unexpected argument serve (try --help)`},
 		{name: "positional after dashes", args: []string{"--", "--port"}, want: `unexpected argument --port`},
 		{name: "empty positional", args: []string{""}, want: `unexpected argument`},
+		{name: "interval too short", args: []string{"--health-interval=0.999s"}, want: `--health-interval: "0.999s" is neither 0 nor a duration from 1s to 24h, such as 30s or 1m30s`},
+		{name: "interval without a unit", args: []string{"--health-interval=30"}, want: `--health-interval: "30" is neither 0 nor`},
+		{name: "interval too long", args: []string{"--health-interval=24h1s"}, want: `--health-interval: "24h1s" is neither 0 nor`},
+		{name: "negative interval", args: []string{"--health-interval=-1s"}, want: `--health-interval: "-1s" is neither 0 nor`},
+		{name: "timeout zero", vars: []string{"REGISTRY_HEALTH_TIMEOUT", "0"}, want: `REGISTRY_HEALTH_TIMEOUT: "0" is not a duration above 0, such as 2s or 500ms`},
+		{name: "negative timeout", args: []string{"--health-timeout=-2s"}, want: `--health-timeout: "-2s" is not a duration above 0`},
+		{name: "timeout as long as the interval", args: []string{"--health-timeout=5s", "--health-interval=5s"}, want: `--health-timeout: "5s" is not shorter than the health interval, 5s`},
+		{name: "timeout of the environment as long as the interval", vars: []string{"REGISTRY_HEALTH_TIMEOUT", "1m"}, want: `REGISTRY_HEALTH_TIMEOUT: "1m0s" is not shorter than the health interval, 30s`},
+		{name: "auto-register without a scheme", args: []string{"--auto-register=127.0.0.1:4444"}, want: `--auto-register: "127.0.0.1:4444" is not a ws:// or wss:// URL`},
+		{name: "auto-register, one of several", args: []string{"--auto-register=ws://a, http://b,ws://c"}, want: `--auto-register: "http://b" is not a ws:// or wss:// URL`},
+		{name: "auto-register of the environment, one of several", vars: []string{"REGISTRY_AUTO_REGISTER", "ws://a,http://b"}, want: `REGISTRY_AUTO_REGISTER: "http://b" is not a ws:// or wss:// URL`},
+		{name: "auto-register with an empty one", args: []string{"--auto-register=ws://a,,ws://b"}, want: `--auto-register: "" is not a ws:// or wss:// URL`},
+		{name: "auto-register with nothing", args: []string{"--auto-register="}, want: `--auto-register: "" is not a ws:// or wss:// URL`},
+		{name: "auto-register off and on", args: []string{"--auto-register=ws://a,off"}, want: `--auto-register: "ws://a,off" has off beside something else`},
+		{name: "auto-register without a value", args: []string{"--auto-register"}, want: `--auto-register: needs a value (--auto-register=…)`},
+		{name: "auto-register, the second time", args: []string{"--auto-register=ws://a", "--auto-register=b"}, want: `--auto-register: "b" is not`},
+		{name: "backends", vars: []string{"REGISTRY_BACKENDS", "prod=wss://a,dev=ws//x"}, want: `REGISTRY_BACKENDS: entry 2 "dev=ws//x": the URL is not a ws:// or wss:// URL`},
+		{name: "no flag for backends", args: []string{"--backends=a=ws://b"}, want: `unknown flag --backends`},
 		{name: "no home", vars: []string{"HOME", ""}, want: `HOME: "" is not an absolute path, so --config (or REGISTRY_CONFIG) must be given`},
 		{name: "relative home", vars: []string{"HOME", "somewhere"}, want: `HOME: "somewhere" is not an absolute path`},
 	} {
@@ -197,10 +224,54 @@ func TestParseRefuses(t *testing.T) {
 			if strings.ContainsAny(err.Error(), "\r\n\x00") {
 				t.Errorf("more than one line: %q", err)
 			}
-			if settings != (Settings{}) {
+			if !reflect.ValueOf(settings).IsZero() {
 				t.Errorf("settings with an error: %+v", settings)
 			}
 		})
+	}
+}
+
+func TestParseAutoRegister(t *testing.T) {
+	a, b := Address{"ws", "a", 80}, Address{"wss", "b", 4444}
+	for _, test := range []struct {
+		args []string
+		want []Address
+	}{
+		{[]string{"--auto-register=ws://a,wss://b:4444"}, []Address{a, b}},
+		{[]string{"--auto-register", " wss://b:4444/ , ws://a:80,"}, []Address{b, a}},
+		{[]string{"--auto-register=ws://a", "--auto-register=wss://b:4444"}, []Address{a, b}},
+		{[]string{"--auto-register=ws://a,ws://a:80", "--auto-register=WS://a"}, []Address{a}},
+		{[]string{"--auto-register=off"}, nil},
+		{[]string{"--auto-register=ws://a", "--auto-register=off"}, nil},
+		{[]string{"--auto-register=off", "--auto-register=ws://a"}, []Address{a}},
+	} {
+		// The variable adds nothing to the flags.
+		got := mustParse(t, atHome(t, "REGISTRY_AUTO_REGISTER", "ws://elsewhere"), test.args...)
+		if !slices.Equal(got.AutoRegister, test.want) {
+			t.Errorf("%q: got %v, want %v", test.args, got.AutoRegister, test.want)
+		}
+	}
+}
+
+// Where only the interval is given, the timeout is no reason to refuse it.
+func TestParseHealthTimeoutFollowsTheInterval(t *testing.T) {
+	for interval, want := range map[string]time.Duration{
+		"0": 2 * time.Second, "1s": 500 * time.Millisecond, "2s": time.Second, "3s": 1500 * time.Millisecond,
+		"4s": 2 * time.Second, "24h": 2 * time.Second,
+	} {
+		if got := mustParse(t, atHome(t), "--health-interval="+interval); got.HealthTimeout != want {
+			t.Errorf("interval %s: got a timeout of %s, want %s", interval, got.HealthTimeout, want)
+		}
+	}
+	if got := mustParse(t, atHome(t), "--health-interval=0", "--health-timeout=1h"); got.HealthTimeout != time.Hour {
+		t.Errorf("without an interval: got a timeout of %s, want 1h", got.HealthTimeout)
+	}
+}
+
+func TestParseBackendsOfTheEnvironment(t *testing.T) {
+	const value = "prod=wss://plexus.example.com:4444,dev=ws://127.0.0.1:4446"
+	if got := mustParse(t, atHome(t, "REGISTRY_BACKENDS", value)); got.Backends != value {
+		t.Errorf("got %q, want %q", got.Backends, value)
 	}
 }
 
@@ -250,7 +321,11 @@ func checkHelp(t *testing.T, help string) {
 		if tag.Get("help") == "" {
 			t.Errorf("%s: no help", settings.Field(i).Name)
 		}
-		wanted = append(wanted, "Variable: "+tag.Get("env")+"\n", "Default: "+tag.Get("default"))
+		variable := "Variable: " + tag.Get("env") + "\n"
+		if tag.Get("kong") == "-" { // no flag
+			variable = "\n  " + tag.Get("env") + "\n"
+		}
+		wanted = append(wanted, variable, "Default: "+tag.Get("default"))
 	}
 	for _, want := range wanted {
 		if !strings.Contains(help, want) {
@@ -302,11 +377,12 @@ func TestParseVersion(t *testing.T) {
 func TestParseReadsOnlyWhatItIsHanded(t *testing.T) {
 	for name, value := range map[string]string{
 		"REGISTRY_PORT": "x", "REGISTRY_HOST": "a b", "REGISTRY_CONFIG": "wrong", "REGISTRY_DB_PATH": "wrong",
-		"RUST_LOG": "trace", "REGISTRY_HUB_NAMESPACE": "wrong", "XDG_CONFIG_HOME": t.TempDir(), "HOME": t.TempDir(),
+		"RUST_LOG": "trace", "REGISTRY_HUB_NAMESPACE": "wrong", "REGISTRY_BACKENDS": "wrong",
+		"REGISTRY_AUTO_REGISTER": "wrong", "REGISTRY_HEALTH_INTERVAL": "1h", "REGISTRY_HEALTH_TIMEOUT": "1h", "XDG_CONFIG_HOME": t.TempDir(), "HOME": t.TempDir(),
 	} {
 		t.Setenv(name, value)
 	}
-	if got, want := mustParse(t, atHome(t)), mustParse(t, env(map[string]string{"HOME": home(t)})); got != want {
+	if got, want := mustParse(t, atHome(t)), mustParse(t, env(map[string]string{"HOME": home(t)})); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if got := mustParse(t, atHome(t)); got.Port != 4445 || got.LogLevel != slog.LevelInfo || got.HubNamespace != "registry-hub" {

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -23,6 +25,9 @@ var readers = map[string]kong.Mapper{
 	"file":      reader[string](readFile),
 	"level":     reader[slog.Level](ParseLevel),
 	"namespace": reader[string](readNamespace),
+	"interval":  reader[time.Duration](readInterval),
+	"timeout":   reader[time.Duration](readTimeout),
+	"url":       addresses{},
 }
 
 // reader makes a value of text, or tells the rule that the text breaks.
@@ -32,16 +37,60 @@ var _ kong.Mapper = reader[int](nil)
 
 // Decode reads the next argument; its errors are of type [*UsageError].
 func (r reader[T]) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
-	flag := "--" + ctx.Value.Name
-	var text string
-	if err := ctx.Scan.PopValueInto("value", &text); err != nil {
-		return &UsageError{Name: flag, Rule: "needs a value (" + flag + "=…)"}
+	text, err := popText(ctx)
+	if err != nil {
+		return err
 	}
 	value, err := r(text)
 	if err != nil {
-		return &UsageError{Name: flag, Value: quote(text), Rule: err.Error()}
+		return refuseText(ctx, text, err)
 	}
 	target.Set(reflect.ValueOf(value))
+	return nil
+}
+
+func popText(ctx *kong.DecodeContext) (text string, err error) {
+	if ctx.Scan.PopValueInto("value", &text) != nil {
+		flag := "--" + ctx.Value.Name
+		return "", &UsageError{Name: flag, Rule: "needs a value (" + flag + "=…)"}
+	}
+	return text, nil
+}
+
+func refuseText(ctx *kong.DecodeContext, text string, rule error) error {
+	return &UsageError{Name: "--" + ctx.Value.Name, Value: quote(text), Rule: rule.Error()}
+}
+
+// addresses reads URLs into a []Address, after those of earlier flags. The
+// word off drops these, and adds none.
+type addresses struct{}
+
+var _ kong.Mapper = addresses{}
+
+// Decode reads the next argument; its errors are of type [*UsageError].
+func (addresses) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
+	text, err := popText(ctx)
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(text) == "off" {
+		target.SetZero()
+		return nil
+	}
+	list, _ := target.Interface().([]Address)
+	for entry := range strings.SplitSeq(strings.TrimSuffix(text, ","), ",") {
+		entry = strings.TrimSpace(entry)
+		address, err := ParseAddress(entry)
+		switch {
+		case entry == "off":
+			return refuseText(ctx, text, errors.New("has off beside something else"))
+		case err != nil:
+			return refuseText(ctx, entry, err)
+		case !slices.Contains(list, address):
+			list = append(list, address)
+		}
+	}
+	target.Set(reflect.ValueOf(list))
 	return nil
 }
 
@@ -90,4 +139,23 @@ func readNamespace(text string) (string, error) {
 		}
 	}
 	return text, nil
+}
+
+// longest is the bound of durations, far from where sums of them overflow.
+const longest = 24 * time.Hour
+
+func readInterval(text string) (time.Duration, error) {
+	interval, err := time.ParseDuration(text)
+	if err != nil || interval != 0 && (interval < time.Second || interval > longest) {
+		return 0, errors.New("is neither 0 nor a duration from 1s to 24h, such as 30s or 1m30s")
+	}
+	return interval, nil
+}
+
+func readTimeout(text string) (time.Duration, error) {
+	timeout, err := time.ParseDuration(text)
+	if err != nil || timeout <= 0 || timeout > longest {
+		return 0, errors.New("is not a duration above 0, such as 2s or 500ms")
+	}
+	return timeout, nil
 }
