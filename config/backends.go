@@ -71,7 +71,11 @@ func decode(text string) (document map[string]any, err error) {
 	}()
 	_, err = toml.Decode(text, &document)
 	if syntax := (toml.ParseError{}); errors.As(err, &syntax) {
-		err = &FileError{Line: syntax.Position.Line, Err: errors.New(syntax.Message)}
+		line := syntax.Position.Line
+		if strings.Contains(syntax.Message, `got '\n'`) {
+			line-- // the library has counted the end of the line already
+		}
+		err = &FileError{Line: line, Err: errors.New(syntax.Message)}
 	}
 	return document, err
 }

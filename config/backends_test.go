@@ -335,3 +335,12 @@ func FuzzParseBackends(f *testing.F) {
 		}
 	})
 }
+
+// TestSyntaxErrorAtTheEndOfALine is about a library that counts the line end
+// before it complains.
+func TestSyntaxErrorAtTheEndOfALine(t *testing.T) {
+	_, err := ParseBackends("backends.toml", []byte("[[backend]]\nname = \"a\"\nhost = \"h\"\nport = 1\n\n[[backend]\n"))
+	if err == nil || !strings.HasPrefix(err.Error(), "backends.toml:6: ") {
+		t.Errorf("the error is %v, and should be on line 6", err)
+	}
+}
