@@ -46,11 +46,13 @@ func New(h *hub.Hub, options ...Option) *Server {
 	}
 	s.ws = websocket.NewServer(h, s.limits, s.log)
 	s.http = &http.Server{
-		Handler:           s.ws,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       30 * time.Second,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		Handler: s.ws,
+		// Until the upgrade, which lifts them.
+		ReadTimeout:    10 * time.Second,
+		WriteTimeout:   10 * time.Second,
+		IdleTimeout:    30 * time.Second,
+		MaxHeaderBytes: 16 << 10,
+		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	return s
 }
@@ -62,24 +64,26 @@ func (s *Server) Connections() int { return s.ws.Connections() }
 // streams end, calls finish, sockets close with code 1001. It returns nil
 // after a complete stop, an error that says what was cut off after one that
 // took too long, and the listener's error if that fails. The listener is
-// closed in any case. Serve may be called once.
+// closed in any case, and no connection is left. Serve may be called once.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	failed := make(chan error, 1)
-	go func() { failed <- s.http.Serve(l) }() // ends with Shutdown
+	go func() { failed <- s.http.Serve(l) }() // ends with Close
+	var failure error
 	select {
 	case err := <-failed:
-		return fmt.Errorf("serving %s: %w", l.Addr(), err)
+		failure = fmt.Errorf("serving %s: %w", l.Addr(), err)
+		failed <- err
 	case <-ctx.Done():
 	}
+	// First the listener, and what has not been upgraded: there is nothing
+	// to finish in it, and a client that only connects would hold us up.
+	s.http.Close()
+	<-failed
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.stop)
 	defer cancel()
-	// HTTP first, so that no connection is upgraded any more.
-	err := s.http.Shutdown(stopping)
-	err = errors.Join(err, s.ws.Shutdown(stopping))
-	<-failed
-	if err != nil {
-		s.http.Close()
-		return fmt.Errorf("serving %s: connections were cut off at the end: %w", l.Addr(), err)
+	if err := s.ws.Shutdown(stopping); err != nil {
+		err = fmt.Errorf("serving %s: connections were cut off at the end: %w", l.Addr(), err)
+		return errors.Join(failure, err)
 	}
-	return nil
+	return failure
 }

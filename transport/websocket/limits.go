@@ -11,18 +11,20 @@ type Limits struct {
 	// is answered with an error, one of more than 8 times that closes the
 	// connection with code 1009.
 	MessageBytes int64
-	// Calls is how many calls of one connection run at once; 256. A further
-	// one waits CallWait for its turn and is then refused.
+	// Calls is how many calls of one connection run at once; 256. Their
+	// parameters together may be as long as one message. A further one waits
+	// CallWait for its turn and is then refused.
 	Calls int
 	// CallWait is 1 second.
 	CallWait time.Duration
 	// QueueBytes and QueueFrames bound what is queued to a client that does
-	// not read; 256 KiB and 1,024. One item may be larger than that.
+	// not read; 256 KiB and 1,024, a quarter more for answers that are no
+	// items. One item may be larger than that.
 	QueueBytes  int
 	QueueFrames int
 	// StallTimeout is how long a client may take for the next 64 KiB, or not
-	// read at all; 6 seconds. Then it has half as long again to take what it
-	// was sent, and is closed with code 1008.
+	// read at all; 5 seconds. Then it has half as long again to take the rest
+	// of what it is being sent, and is closed with code 1008.
 	StallTimeout time.Duration
 	// PingInterval is how often a client is pinged, 30 seconds, and
 	// DeadTimeout how long it may stay silent, 70 seconds.
@@ -36,7 +38,7 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.CallWait, time.Second)
 	setDefault(&l.QueueBytes, 256<<10)
 	setDefault(&l.QueueFrames, 1024)
-	setDefault(&l.StallTimeout, 6*time.Second)
+	setDefault(&l.StallTimeout, 5*time.Second)
 	setDefault(&l.PingInterval, 30*time.Second)
 	setDefault(&l.DeadTimeout, 70*time.Second)
 	return l

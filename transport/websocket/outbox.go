@@ -3,16 +3,28 @@
 package websocket
 
 import (
-	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/transport/wire"
 )
 
-// errGone says that nothing more reaches the client.
-var errGone = errors.New("the client is gone")
+var (
+	// errGone says that nothing more reaches the client.
+	errGone = errors.New("the client is gone")
+	// errMuted says that the client has unsubscribed from the call.
+	errMuted = errors.New("the client unsubscribed")
+)
+
+// unencodable is an item whose content can't be written as JSON.
+type unencodable struct{ cause error }
+
+var _ error = (*unencodable)(nil)
+
+func (e *unencodable) Error() string { return e.cause.Error() }
+func (e *unencodable) Unwrap() error { return e.cause }
 
 // outbox is what waits to be written to one client. Frames are encoded
 // straight into it, and only when there is room: a call that waits holds no
@@ -23,7 +35,7 @@ type outbox struct {
 	wake      chan struct{} // tells the writer that something is there
 
 	mu      sync.Mutex
-	room    sync.Cond // on mu: there is room again, or err
+	room    sync.Cond // on mu: there is room again, or err, or a call is muted
 	filling frames
 	writing frames // lent to the writer
 	err     error  // once set, all is refused
@@ -35,9 +47,8 @@ type frames struct {
 	ends []int
 }
 
-// reset empties f, and lets go of a buffer that one large item made.
-func (f *frames) reset() {
-	const keep = 8 << 10
+// reset empties f, and lets go of a buffer with more room than keep bytes.
+func (f *frames) reset(keep int) {
 	if cap(f.buf) > keep {
 		f.buf = nil
 	}
@@ -47,26 +58,45 @@ func (f *frames) reset() {
 	f.buf, f.ends = f.buf[:0], f.ends[:0]
 }
 
+// How many bytes a buffer may keep while frames come one after another, and
+// while nothing is queued.
+const (
+	keepBusy = 64 << 10
+	keepIdle = 4 << 10
+)
+
 func newOutbox(maxBytes, maxFrames int) *outbox {
 	o := &outbox{maxBytes: maxBytes, maxFrames: maxFrames, wake: make(chan struct{}, 1)}
 	o.room.L = &o.mu
 	return o
 }
 
+// full tells that whoever has something to say must wait. Direct answers have
+// a quarter more room: there is one at a time, and streams that fill the rest
+// must not hold up the answer to their unsubscription.
+func (o *outbox) full(answer bool) bool {
+	bytes, frames := o.maxBytes, o.maxFrames
+	if answer {
+		bytes += bytes/4 + 1
+		frames += frames/4 + 1
+	}
+	return len(o.filling.buf)+len(o.writing.buf) >= bytes ||
+		len(o.filling.ends)+len(o.writing.ends) >= frames
+}
+
 // begin waits for room and takes the lock; end gives it back. It fails when
-// the client is gone, or when it has unsubscribed from the call whose context
-// is ctx; nil waits for the client alone.
-func (o *outbox) begin(ctx context.Context) error {
+// the client is gone, or when it has unsubscribed from c; nil is for direct
+// answers.
+func (o *outbox) begin(c *call) error {
 	o.mu.Lock()
 	for {
 		var err error
 		switch {
 		case o.err != nil:
 			err = o.err
-		case ctx != nil && context.Cause(ctx) == errUnsubscribed:
-			err = errUnsubscribed
-		case len(o.filling.buf)+len(o.writing.buf) < o.maxBytes &&
-			len(o.filling.ends)+len(o.writing.ends) < o.maxFrames:
+		case c != nil && c.muted:
+			err = errMuted
+		case !o.full(c == nil):
 			return nil
 		default:
 			o.room.Wait()
@@ -79,38 +109,61 @@ func (o *outbox) begin(ctx context.Context) error {
 
 // end adds the frame that buf, the filling buffer, now ends with.
 func (o *outbox) end(buf []byte) {
+	first := len(o.filling.ends) == 0 // the writer takes all at once
 	o.filling.buf = buf
 	o.filling.ends = append(o.filling.ends, len(buf))
 	o.mu.Unlock()
-	select {
-	case o.wake <- struct{}{}:
-	default:
+	if first {
+		select {
+		case o.wake <- struct{}{}:
+		default:
+		}
 	}
 }
 
-// subscription queues the answer that a stream begins with.
-func (o *outbox) subscription(id []byte, subscription int64) error {
-	if err := o.begin(nil); err != nil {
+// await returns when there is room for items, or the client is gone.
+func (o *outbox) await() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.err == nil && o.full(false) {
+		o.room.Wait()
+	}
+}
+
+// subscription queues the answer that the stream of c begins with.
+func (o *outbox) subscription(c *call) error {
+	if err := o.begin(c); err != nil {
 		return err
 	}
-	o.end(wire.AppendSubscription(o.filling.buf, id, subscription))
+	o.end(wire.AppendSubscription(o.filling.buf, c.id, c.subscription))
 	return nil
 }
 
-// item queues an item of the stream whose context is ctx. It waits while the
-// outbox is full. An item that can't be written as JSON is an error, and
-// leaves the outbox as it was.
-func (o *outbox) item(ctx context.Context, method string, subscription int64, item *hub.Item) error {
-	if err := o.begin(ctx); err != nil {
+// item queues an item of the stream of c. It waits while the outbox is full.
+// An item that can't be written as JSON is [unencodable], and leaves the
+// outbox as it was.
+func (o *outbox) item(c *call, item *hub.Item) error {
+	if err := o.begin(c); err != nil {
 		return err
 	}
-	buf, err := wire.AppendNotification(o.filling.buf, method, subscription, item)
+	buf, err := encode(o.filling.buf, c, item)
 	if err != nil {
 		o.mu.Unlock()
-		return err
+		return &unencodable{err}
 	}
 	o.end(buf)
 	return nil
+}
+
+// encode appends the frame of an item. The content's own code may run in it,
+// so a panic is an error.
+func encode(dst []byte, c *call, item *hub.Item) (buf []byte, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			buf, err = dst, fmt.Errorf("panic: %v", cause)
+		}
+	}()
+	return wire.AppendNotification(dst, c.notify, c.subscription, item)
 }
 
 // answer queues a frame that appendTo writes.
@@ -122,18 +175,29 @@ func (o *outbox) answer(appendTo func(dst []byte) []byte) error {
 	return nil
 }
 
-// take lends the writer everything that is queued. The writer gives it back
-// by its next call; nil tells that nothing is queued.
+// take lends the writer everything that is queued; nil tells that nothing is.
+// The writer gives it back with give.
 func (o *outbox) take() *frames {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.writing.reset()
-	o.room.Broadcast()
 	if len(o.filling.ends) == 0 {
 		return nil
 	}
 	o.filling, o.writing = o.writing, o.filling
 	return &o.writing
+}
+
+// give takes back what was lent to the writer.
+func (o *outbox) give() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	keep := keepBusy
+	if len(o.filling.ends) == 0 {
+		keep = keepIdle
+		o.filling.reset(keep)
+	}
+	o.writing.reset(keep)
+	o.room.Broadcast()
 }
 
 // fail refuses everything from now on, and whoever waits.
@@ -146,9 +210,11 @@ func (o *outbox) fail(err error) {
 	o.room.Broadcast()
 }
 
-// nudge makes those who wait look at their contexts.
-func (o *outbox) nudge() {
+// mute refuses whatever c has yet to say. Nothing of it is queued any more
+// once this has returned.
+func (o *outbox) mute(c *call) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	c.muted = true
 	o.room.Broadcast()
 }

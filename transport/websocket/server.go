@@ -57,7 +57,8 @@ func NewServer(h *hub.Hub, limits Limits, log *slog.Logger) *Server {
 // goroutines that Shutdown waits for.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !websocket.IsWebSocketUpgrade(r) {
-		w.Header().Set("Connection", "Upgrade")
+		// To close comes first: else a body that lags would be waited for.
+		w.Header()["Connection"] = []string{"close", "Upgrade"}
 		w.Header().Set("Upgrade", "websocket")
 		http.Error(w, "This is the Plexus hub "+s.hub.Namespace()+". Connect to it by WebSocket.", http.StatusUpgradeRequired)
 		return
@@ -150,11 +151,6 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		// What the kernel keeps for a client that does not read is bounded
-		// as well.
-		tcp.SetWriteBuffer(128 << 10)
-	}
-	h.socket = &socket{Conn: conn, stall: h.stall}
+	h.socket = newSocket(conn, h.stall)
 	return h.socket, rw, nil
 }

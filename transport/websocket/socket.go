@@ -4,6 +4,7 @@ package websocket
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -16,6 +17,12 @@ const (
 	// slow, but not stalled.
 	gatherBytes = 32 << 10
 	chunkBytes  = 64 << 10
+
+	// sendBuffer is how much the kernel may keep for a client that does not
+	// read. When it is to be closed, lastBuffer makes room for the rest of
+	// what was begun and for why it is closed.
+	sendBuffer = 128 << 10
+	lastBuffer = 512 << 10
 )
 
 // socket is the connection under a WebSocket. While it is corked it gathers
@@ -28,6 +35,19 @@ type socket struct {
 	buf     []byte
 	corked  bool
 	stalled bool
+	last    bool // the deadline is set once and for all
+}
+
+func newSocket(conn net.Conn, stall time.Duration) *socket {
+	s := &socket{Conn: conn, stall: stall}
+	s.setSendBuffer(sendBuffer)
+	return s
+}
+
+func (s *socket) setSendBuffer(bytes int) {
+	if c, ok := s.Conn.(interface{ SetWriteBuffer(int) error }); ok {
+		c.SetWriteBuffer(bytes)
+	}
 }
 
 // Write gathers p, or writes it at once.
@@ -64,7 +84,7 @@ func (s *socket) uncork() error {
 	defer s.mu.Unlock()
 	s.corked = false
 	err := s.flush()
-	if cap(s.buf) > 4<<10 { // an idle connection keeps little
+	if cap(s.buf) > keepIdle {
 		s.buf = nil
 	}
 	return err
@@ -78,6 +98,20 @@ func (s *socket) hasStalled() bool {
 	return s.stalled
 }
 
+// finish lets whatever is still written take that long in all.
+func (s *socket) finish(within time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.finishLocked(within)
+}
+
+func (s *socket) finishLocked(within time.Duration) {
+	if !s.last {
+		s.last = true
+		s.Conn.SetWriteDeadline(time.Now().Add(within))
+	}
+}
+
 func (s *socket) flush() error {
 	err := s.write(s.buf)
 	s.buf = s.buf[:0]
@@ -85,11 +119,11 @@ func (s *socket) flush() error {
 }
 
 // write writes p in chunks, each in its time. When a chunk is late the first
-// time, the rest of p has half that time again: a client that wakes up then
-// finds whole frames, and after them why it is closed.
+// time, the rest has half that time again, and more room in the kernel: a
+// client that wakes up finds whole frames, and after them why it is closed.
 func (s *socket) write(p []byte) error {
 	for len(p) > 0 {
-		if !s.stalled {
+		if !s.last {
 			s.Conn.SetWriteDeadline(time.Now().Add(s.stall))
 		}
 		n, err := s.Conn.Write(p[:min(len(p), chunkBytes)])
@@ -97,19 +131,27 @@ func (s *socket) write(p []byte) error {
 		if err == nil {
 			continue
 		}
-		if s.stalled || !errors.Is(err, os.ErrDeadlineExceeded) {
+		if s.last || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
 		s.stalled = true
-		s.Conn.SetWriteDeadline(time.Now().Add(s.stall / 2))
+		s.setSendBuffer(lastBuffer)
+		s.finishLocked(s.stall / 2)
 	}
 	return nil
 }
 
+// drain reads on for a while and throws it away. A socket that is closed with
+// something unread would take back what was written last.
+func (s *socket) drain(within time.Duration) {
+	s.Conn.SetReadDeadline(time.Now().Add(within))
+	_, _ = io.Copy(io.Discard, s.Conn)
+}
+
 // abort closes the connection without waiting for what is still unsent.
 func (s *socket) abort() {
-	if tcp, ok := s.Conn.(*net.TCPConn); ok {
-		tcp.SetLinger(0)
+	if c, ok := s.Conn.(interface{ SetLinger(int) error }); ok {
+		c.SetLinger(0)
 	}
 	s.Conn.Close()
 }

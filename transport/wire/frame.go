@@ -319,7 +319,9 @@ func PeekSubscription(beginning []byte) (id []byte) {
 			return
 		}
 		p.object(func(name []byte) {
-			if value := p.value(); string(name) == "subscription" && !p.failed {
+			value := p.value()
+			// A number at the very end may go on.
+			if string(name) == "subscription" && !p.failed && p.dec.InputOffset() < int64(len(beginning)) {
 				id = value
 			}
 		})

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package websocket_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/plexus-go/plexus/transport/websocket"
+)
+
+// batch sends members as one array and reads the array that answers them.
+func (c *client) batch(members ...string) (answers []frame) {
+	c.t.Helper()
+	c.send("[%s]", strings.Join(members, ","))
+	text := c.text()
+	if err := json.Unmarshal([]byte(text), &answers); err != nil {
+		c.t.Fatalf("got %s, want an array: %v", text, err)
+	}
+	return answers
+}
+
+const blockMember = `{"jsonrpc":"2.0","id":%d,"method":"probe.block"}`
+
+func TestBatchIsAnsweredBeforeItsItems(t *testing.T) {
+	c := serve(t, websocket.Limits{}).dial()
+	for range 20 {
+		answers := c.batch(
+			`{"jsonrpc":"2.0","id":"a","method":"echo_once","params":["one"]}`,
+			`{"jsonrpc":"2.0","method":"echo_once","params":["a notification starts nothing"]}`,
+			`7`,
+			`{"jsonrpc":"2.0","id":1,"method":"none"}`,
+			`{"jsonrpc":"2.0","id":2,"method":"hub.call","params":{"method":"echo.once","params":{"message":"two"}}}`,
+		)
+		ids := ""
+		for _, f := range answers {
+			ids += string(f.ID) + " "
+		}
+		if ids != `"a" null 1 2 ` || answers[1].Error.Code != -32600 || answers[2].Error.Code != -32601 {
+			t.Fatalf("got ids %s in %+v", ids, answers)
+		}
+		ended := map[string]int{}
+		for range 4 {
+			f := c.next()
+			if f.Params == nil {
+				t.Fatalf("got %s", f.text)
+			}
+			ended[fmt.Sprint(f.Params.Subscription, f.Params.Result.Type)]++
+		}
+		for _, f := range []frame{answers[0], answers[3]} {
+			for _, kind := range []string{"data", "done"} {
+				if ended[string(f.Result)+kind] != 1 {
+					t.Errorf("%s: %d %s items, want 1", f.ID, ended[string(f.Result)+kind], kind)
+				}
+			}
+		}
+		c.quiet()
+	}
+}
+
+func TestBatchOfNotificationsIsNotAnswered(t *testing.T) {
+	c := serve(t, websocket.Limits{}).dial()
+	c.send(`[{"jsonrpc":"2.0","method":"_info"},{"jsonrpc":"2.0","method":"none"}]`)
+	c.quiet()
+}
+
+func TestBatchWithMoreCallsThanMayRun(t *testing.T) {
+	s := serve(t, websocket.Limits{Calls: 4, CallWait: time.Hour})
+	c := s.dial()
+	members := make([]string, 6)
+	for i := range members {
+		members[i] = fmt.Sprintf(blockMember, i)
+	}
+	// None of them waits for the others: they start when all are answered.
+	answers := c.batch(members...)
+	for i, f := range answers {
+		if refused := f.Error != nil; refused != (i >= 4) {
+			t.Errorf("member %d: %+v", i, f)
+		} else if refused && f.Error.Code != -32029 {
+			t.Errorf("member %d: code %d", i, f.Error.Code)
+		}
+	}
+	until(t, "four streams", func() bool { return s.probe.running.Load() == 4 })
+}
+
+func TestBatchWaitsForCallsThatEnd(t *testing.T) {
+	s := serve(t, websocket.Limits{Calls: 2, CallWait: time.Hour})
+	c := s.dial()
+	// The calls before have sent their last items, but may not have returned.
+	for i := range 200 {
+		if answers := c.batch(
+			`{"jsonrpc":"2.0","id":1,"method":"echo.once","params":{"message":"a"}}`,
+			`{"jsonrpc":"2.0","id":2,"method":"echo.once","params":{"message":"b"}}`,
+		); answers[0].Error != nil || answers[1].Error != nil {
+			t.Fatalf("batch %d: %+v", i, answers)
+		}
+		for range 4 {
+			c.next()
+		}
+	}
+}
+
+func TestBatchHoldsUnsubscriptions(t *testing.T) {
+	s := serve(t, websocket.Limits{})
+	c := s.dial()
+	sub := c.call(1, "probe.block", "{}")
+	c.item(sub, "data")
+	unsub := fmt.Sprintf(`{"jsonrpc":"2.0","id":2,"method":"hub.call_unsub","params":[%d]}`, sub)
+	answers := c.batch(unsub, unsub)
+	if string(answers[0].Result) != "true" || string(answers[1].Result) != "false" {
+		t.Errorf("got %+v", answers)
+	}
+	until(t, "the stream to end", func() bool { return s.probe.running.Load() == 0 })
+	c.quiet()
+}

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package websocket
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/sourcegraph/jsonrpc2"
+
+	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/transport/wire"
+)
+
+// call is a call that runs.
+type call struct {
+	hub.Call
+	id           []byte // of the request, until it is answered
+	notify       string // the method that its notifications name
+	subscription int64
+	bytes        int64 // of its parameters
+	ctx          context.Context
+	cancel       context.CancelCauseFunc
+
+	muted bool // by the lock of the outbox
+}
+
+// Handle serves the message that the stream has just read, on the reader's
+// goroutine. A client that does not read what it is answered is not read from
+// either, and begins no calls.
+func (c *session) Handle(context.Context, *jsonrpc2.Conn, *jsonrpc2.Request) {
+	m := c.stream.message
+	turn := turn{limit: c.limits.CallWait}
+	defer turn.stop()
+	if m.Batch != nil {
+		c.batch(m.Batch, &turn)
+		return
+	}
+	a := c.prepare(m.Request, &turn)
+	switch {
+	case a.call != nil:
+		go c.serve(a.call, true)
+	case !a.silent:
+		c.out.answer(a.append)
+	}
+}
+
+// batch serves each member as if alone, but sends their direct answers as one
+// array, before the first item of any stream.
+func (c *session) batch(members []wire.Request, turn *turn) {
+	answers := []byte{'['}
+	var calls []*call
+	for _, r := range members {
+		a := c.prepare(r, turn)
+		if a.silent {
+			continue
+		}
+		if len(answers) > 1 {
+			answers = append(answers, ',')
+		}
+		answers = a.append(answers)
+		if a.call != nil {
+			calls = append(calls, a.call)
+		}
+	}
+	if len(answers) > 1 {
+		c.out.answer(func(dst []byte) []byte { return append(append(dst, answers...), ']') })
+	}
+	for _, call := range calls {
+		go c.serve(call, false)
+	}
+}
+
+// answer is the direct answer to a request.
+type answer struct {
+	id     []byte
+	silent bool        // the request asked for none
+	fault  *wire.Fault // the answer, or
+	call   *call       // its subscription is the answer, or
+	result string      // JSON text, the answer
+}
+
+func (a *answer) append(dst []byte) []byte {
+	switch {
+	case a.fault != nil:
+		return wire.AppendFault(dst, a.id, a.fault)
+	case a.call != nil:
+		return wire.AppendSubscription(dst, a.id, a.call.subscription)
+	default:
+		return wire.AppendResult(dst, a.id, []byte(a.result))
+	}
+}
+
+// prepare routes a request and checks its parameters; a call waits its turn.
+func (c *session) prepare(r wire.Request, turn *turn) (a answer) {
+	a.id, a.fault = r.ID, r.Fault
+	if a.fault != nil {
+		return a
+	}
+	if r.ID == nil {
+		a.silent = true // a notification starts nothing
+		return a
+	}
+	defer func() {
+		// Parameters may bring code of their own.
+		if cause := recover(); cause != nil {
+			c.log.Error("a request panicked", "method", r.Method, "panic", cause, "stack", string(debug.Stack()))
+			a.fault = &wire.Fault{Code: plugin.CodeInternal, Message: "Internal error"}
+		}
+	}()
+	target := wire.Resolve(c.hub, r.Method)
+	switch target.Action {
+	case wire.Subscribe:
+		params := c.detach(r.Params)
+		bound, fault := target.Bind(params)
+		if a.fault = fault; fault == nil {
+			c.out.await()
+			call := &call{Call: bound, id: r.ID, notify: target.Notify, bytes: int64(len(params))}
+			if a.fault = c.admit(call, turn); a.fault == nil {
+				a.call = call
+			}
+		}
+	case wire.Unsubscribe:
+		id, ok := wire.ParseSubscription(r.Params)
+		if !ok {
+			a.fault = wire.InvalidParams("expected [subscription], the id that the call was answered with")
+			return a
+		}
+		a.result = strconv.FormatBool(c.unsubscribe(id))
+	case wire.Respond:
+		if a.fault = target.Respond(r.Params); a.fault == nil {
+			a.result = `{"success":true}`
+		}
+	default:
+		a.fault = wire.MethodNotFound
+	}
+	return a
+}
+
+// detach copies parameters that are a small part of a large message, which a
+// call that lasts would keep.
+func (c *session) detach(params []byte) []byte {
+	if c.stream.size > 4<<10 && len(params) < c.stream.size/2 {
+		return bytes.Clone(params)
+	}
+	return params
+}
+
+// turn is how the calls of one message wait for others to end.
+type turn struct {
+	limit time.Duration
+	timer *time.Timer // nil before the first has waited
+	over  bool        // none may wait any more
+	own   int         // how many calls of the message run, that none waits for
+}
+
+func (t *turn) stop() {
+	if t.timer != nil {
+		t.timer.Stop()
+	}
+}
+
+// admit waits until the call may run among the others, and gives it a
+// subscription.
+func (c *session) admit(call *call, turn *turn) *wire.Fault {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	// The parameters of all calls together may be as long as one message, and
+	// those of one call longer.
+	for c.active >= c.limits.Calls || c.held >= c.limits.MessageBytes {
+		if turn.over || c.active <= turn.own || c.stopped {
+			break
+		}
+		c.waitForCall(turn)
+	}
+	switch {
+	case c.stopped:
+		return &wire.Fault{Code: plugin.CodeFailure, Message: hub.ErrShutdown.Error()}
+	case c.active >= c.limits.Calls || c.held >= c.limits.MessageBytes:
+		return &wire.Fault{
+			Code:    plugin.CodeTooMany,
+			Message: "Too many calls",
+			Data:    fmt.Sprintf("%d calls are running on this connection, as many as it may have", c.active),
+		}
+	}
+	turn.own++
+	c.active++
+	c.held += call.bytes
+	c.calls.Add(1)
+	call.ctx, call.cancel = context.WithCancelCause(c.ctx)
+	call.subscription = c.ids.Next()
+	c.running[call.subscription] = call
+	return nil
+}
+
+// waitForCall waits for a call to end, without the lock that it is called
+// with.
+func (c *session) waitForCall(turn *turn) {
+	if turn.timer == nil {
+		turn.timer = time.NewTimer(turn.limit)
+	}
+	c.waiting = true
+	c.mu.Unlock()
+	select {
+	case <-c.freed:
+	case <-turn.timer.C:
+		turn.over = true
+	}
+	c.mu.Lock()
+	c.waiting = false
+}
+
+func (c *session) wakeReader() {
+	select {
+	case c.freed <- struct{}{}:
+	default:
+	}
+}
+
+// end gives back what admit gave.
+func (c *session) end(call *call) {
+	call.cancel(nil)
+	c.mu.Lock()
+	delete(c.running, call.subscription)
+	c.active--
+	c.held -= call.bytes
+	waiting := c.waiting
+	c.mu.Unlock()
+	if waiting {
+		c.wakeReader()
+	}
+	c.calls.Done()
+}
+
+// serve runs a call to its end. Without announce, the subscription was
+// answered already.
+func (c *session) serve(call *call, announce bool) {
+	defer c.end(call)
+	defer func() {
+		// The hub answers for what a method does, but not for one that goes
+		// on when its range was broken off.
+		if cause := recover(); cause != nil {
+			c.log.Error("a stream panicked", "subscription", call.subscription, "panic", cause, "stack", string(debug.Stack()))
+		}
+	}()
+	if announce {
+		// A client that can't hear this has still asked for the call.
+		_ = c.out.subscription(call)
+	}
+	call.id = nil // a part of the message
+	for item := range call.Items(call.ctx) {
+		if item.Kind == hub.Done || item.Kind == hub.Error && !item.Recoverable {
+			c.forget(call)
+		}
+		err := c.out.item(call, item)
+		if err == nil {
+			continue
+		}
+		var bad *unencodable
+		if errors.As(err, &bad) {
+			c.log.Error("a result can't be written as JSON", "method", item.ContentType, "error", err)
+			c.forget(call)
+			*item = hub.Item{Kind: hub.Error, Metadata: item.Metadata, Code: plugin.CodeInternal, Message: "the result can't be written as JSON"}
+			_ = c.out.item(call, item)
+		}
+		return
+	}
+}
+
+// forget makes that a call can't be unsubscribed from any more: its last item
+// is about to be queued.
+func (c *session) forget(call *call) {
+	c.mu.Lock()
+	delete(c.running, call.subscription)
+	c.mu.Unlock()
+}
+
+// unsubscribe ends a stream and tells whether it was running. Nothing of it is
+// queued any more once this has returned.
+func (c *session) unsubscribe(subscription int64) bool {
+	c.mu.Lock()
+	call := c.running[subscription]
+	delete(c.running, subscription)
+	c.mu.Unlock()
+	if call == nil {
+		return false
+	}
+	c.out.mute(call)
+	call.cancel(errUnsubscribed)
+	return true
+}
+
+// fault answers what can't be answered otherwise.
+func (c *session) fault(id []byte, f *wire.Fault) {
+	c.out.answer(func(dst []byte) []byte { return wire.AppendFault(dst, id, f) })
+}

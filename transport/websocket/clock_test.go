@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package websocket_test
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	gorilla "github.com/gorilla/websocket"
+
+	"github.com/plexus-go/plexus/transport/websocket"
+)
+
+// The tests of this file run on a clock of their own, over connections in
+// memory that hold nothing: what one end writes waits until the other reads.
+
+// pipes is a listener in memory.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func newPipes() *pipes { return &pipes{make(chan net.Conn), make(chan struct{})} }
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	select {
+	case <-p.closed:
+	default:
+		close(p.closed)
+	}
+	return nil
+}
+
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
+
+// inMemory runs a test with a client of a server that has the default limits.
+func inMemory(t *testing.T, test func(t *testing.T, s *server, c *client)) {
+	inMemoryWith(t, websocket.Limits{}, test)
+}
+
+func inMemoryWith(t *testing.T, limits websocket.Limits, test func(t *testing.T, s *server, c *client)) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipes()
+		s := serveOn(t, limits, p)
+		c := s.dialWith(&gorilla.Dialer{NetDialContext: func(context.Context, string, string) (net.Conn, error) {
+			ours, theirs := net.Pipe()
+			p.conns <- theirs
+			return ours, nil
+		}}, nil)
+		synctest.Wait()
+		defer c.Close()
+		test(t, s, c)
+	})
+}
+
+// ended waits until the connection has ended, and tells how long that took.
+func (s *server) ended() time.Duration {
+	begin := time.Now()
+	for s.Connections() > 0 {
+		if time.Sleep(10 * time.Millisecond); time.Since(begin) > 5*time.Minute {
+			s.t.Fatal("the connection did not end")
+		}
+	}
+	return time.Since(begin).Truncate(time.Second)
+}
+
+func TestPingsComeEachThirtySeconds(t *testing.T) {
+	inMemory(t, func(t *testing.T, s *server, c *client) {
+		begin, answer := time.Now(), c.PingHandler()
+		var pings []time.Duration
+		c.SetPingHandler(func(data string) error {
+			pings = append(pings, time.Since(begin))
+			return answer(data)
+		})
+		time.AfterFunc(10*time.Minute+time.Second, func() { c.send(`{"jsonrpc":"2.0","id":1,"method":"none"}`) })
+		c.SetReadDeadline(time.Time{})
+		if _, _, err := c.ReadMessage(); err != nil {
+			t.Fatalf("a peer that answers was closed: %v", err)
+		}
+		if len(pings) != 20 {
+			t.Errorf("%d pings, want 20", len(pings))
+		}
+		for i, at := range pings {
+			if want := time.Duration(i+1) * 30 * time.Second; at != want {
+				t.Errorf("ping after %v, want %v", at, want)
+			}
+		}
+	})
+}
+
+func TestAPeerThatAnswersNoPingIsClosedAfterSeventySeconds(t *testing.T) {
+	inMemory(t, func(t *testing.T, s *server, c *client) {
+		go io.Copy(io.Discard, c.NetConn())
+		if took := s.ended(); took != 70*time.Second {
+			t.Errorf("closed after %v, want 70s", took)
+		}
+	})
+}
+
+func TestAClientThatTakesNoPingIsClosed(t *testing.T) {
+	inMemory(t, func(t *testing.T, s *server, c *client) {
+		// The ping after 30 seconds stalls; then its grace, and the goodbye.
+		if took := s.ended(); took < 37*time.Second || took > 40*time.Second {
+			t.Errorf("closed after %v, want less than 10s after the first ping", took)
+		}
+	})
+}
+
+func TestAClientThatWakesUpForAPingLearnsWhy(t *testing.T) {
+	inMemory(t, func(t *testing.T, s *server, c *client) {
+		time.Sleep(36 * time.Second) // in the grace of the ping
+		pings := 0
+		c.SetPingHandler(func(string) error { pings++; return nil })
+		if got := c.closed(); got != gorilla.ClosePolicyViolation || pings != 1 {
+			t.Errorf("%d pings and then %d, want 1 and then %d", pings, got, gorilla.ClosePolicyViolation)
+		}
+		c.Close()
+		s.ended()
+	})
+}
+
+func TestAClientThatOnlyPingsIsClosed(t *testing.T) {
+	inMemory(t, func(t *testing.T, s *server, c *client) {
+		begin, pinger := time.Now(), make(chan struct{})
+		go func() {
+			defer close(pinger)
+			for c.WriteControl(gorilla.PingMessage, []byte("are you there?"), time.Now().Add(time.Second)) == nil {
+				time.Sleep(time.Second)
+			}
+		}()
+		s.ended()
+		if took := time.Since(begin); took > 10*time.Second {
+			t.Errorf("closed after %v", took)
+		}
+		<-pinger
+	})
+}
+
+func TestAStalledClientIsClosedWithinTenSeconds(t *testing.T) {
+	inMemory(t, func(t *testing.T, s *server, c *client) {
+		c.send(onceRequest)
+		if took := s.ended(); took < 5*time.Second || took > 10*time.Second {
+			t.Errorf("closed after %v", took)
+		}
+	})
+}
+
+func TestOnlyTheLastOfSeveralPingsNeedBeAnswered(t *testing.T) {
+	inMemory(t, func(t *testing.T, s *server, c *client) {
+		for _, data := range []string{"1", "2", "3"} {
+			if err := c.WriteControl(gorilla.PingMessage, []byte(data), time.Now().Add(time.Second)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		last := ""
+		c.SetPongHandler(func(data string) error { last = data; return nil })
+		c.send(`{"jsonrpc":"2.0","id":1,"method":"none"}`)
+		c.refused("1", -32601)
+		if last != "3" { // the answer may have come before it
+			go c.send(`{"jsonrpc":"2.0","id":2,"method":"none"}`)
+			c.refused("2", -32601)
+		}
+		if last != "3" {
+			t.Errorf("the last pong answers %q, want 3", last)
+		}
+	})
+}
+
+func TestASlowUploadIsNotADeadPeer(t *testing.T) {
+	inMemory(t, func(t *testing.T, s *server, c *client) {
+		c.SetPingHandler(func(string) error { return nil }) // a pong would come inside the message
+		c.SetReadDeadline(time.Time{})
+		answers := make(chan error, 3)
+		go func() {
+			for range 3 {
+				_, _, err := c.ReadMessage()
+				answers <- err
+			}
+		}()
+		frame := masked(textFrame, true, []byte(onceRequest))
+		for part := frame[:20]; len(frame) > 0; part = frame[:min(len(frame), 5)] {
+			if _, err := c.NetConn().Write(part); err != nil {
+				t.Fatal(err)
+			}
+			frame = frame[len(part):]
+			time.Sleep(time.Minute)
+		}
+		for range 3 {
+			if err := <-answers; err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+func TestASlowReaderIsNotClosed(t *testing.T) {
+	inMemory(t, func(t *testing.T, s *server, c *client) {
+		c.send(`{"jsonrpc":"2.0","id":1,"method":"probe.large","params":{"bytes":%d}}`, 2<<20)
+		chunk := make([]byte, 64<<10)
+		for read := 0; read < 2<<20; {
+			time.Sleep(4 * time.Second)
+			n, err := io.ReadFull(c.NetConn(), chunk)
+			if err != nil {
+				t.Fatalf("after %d bytes: %v", read, err)
+			}
+			read += n
+		}
+	})
+}
+
+func TestAHalfMessageDoesNotKeepTheConnection(t *testing.T) {
+	inMemory(t, func(t *testing.T, s *server, c *client) {
+		go io.Copy(io.Discard, c.NetConn())
+		if _, err := c.NetConn().Write(masked(textFrame, true, []byte(onceRequest))[:60]); err != nil {
+			t.Fatal(err)
+		}
+		if took := s.ended(); took != 70*time.Second {
+			t.Errorf("closed after %v, want 70s", took)
+		}
+	})
+}
+
+func TestWhatFollowsAMessageBeyondReasonIsReadAway(t *testing.T) {
+	inMemory(t, func(t *testing.T, s *server, c *client) {
+		code := make(chan int, 1)
+		go func() { code <- c.closed() }()
+		head := append(binary.BigEndian.AppendUint64([]byte{0x81, 0xff}, 1<<40), 0, 0, 0, 0)
+		if _, err := c.NetConn().Write(append(head, make([]byte, 1<<20)...)); err != nil {
+			t.Errorf("the connection was closed while the client wrote: %v", err)
+		}
+		if got := <-code; got != gorilla.CloseMessageTooBig {
+			t.Errorf("closed with %d, want %d", got, gorilla.CloseMessageTooBig)
+		}
+		c.Close()
+		s.ended()
+	})
+}
+
+func TestACallWaitsForAnotherToEnd(t *testing.T) {
+	inMemoryWith(t, websocket.Limits{Calls: 1, CallWait: time.Hour}, func(t *testing.T, s *server, c *client) {
+		first := c.call(1, "probe.hang", "{}")
+		time.Sleep(time.Millisecond) // ids of subscriptions need a clock that moves
+		c.send(`{"jsonrpc":"2.0","id":2,"method":"probe.write"}`)
+		synctest.Wait()
+		close(s.probe.released)
+		c.item(first, "data")
+		c.item(first, "done")
+		second := c.subscribed("2")
+		c.item(second, "data")
+		c.item(second, "done")
+	})
+}
+
+func TestAClientThatPingsAfterTheCloseDoesNotHoldUpTheStop(t *testing.T) {
+	inMemory(t, func(t *testing.T, s *server, c *client) {
+		time.Sleep(10 * time.Second)
+		c.SetCloseHandler(func(int, string) error { return nil })
+		begin := time.Now()
+		stopped := s.stop(patience)
+		if got := c.closed(); got != gorilla.CloseGoingAway {
+			t.Errorf("closed with %d, want %d", got, gorilla.CloseGoingAway)
+		}
+		pinger := make(chan struct{})
+		go func() {
+			defer close(pinger)
+			for c.WriteControl(gorilla.PingMessage, nil, time.Now().Add(time.Second)) == nil {
+				time.Sleep(100 * time.Millisecond)
+			}
+		}()
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(begin); took > 3*time.Second {
+			t.Errorf("stopped after %v", took)
+		}
+		<-pinger
+	})
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package websocket_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	gorilla "github.com/gorilla/websocket"
+
+	"github.com/plexus-go/plexus/transport/websocket"
+)
+
+const writeRequest = `{"jsonrpc":"2.0","id":%d,"method":"hub.call","params":{"method":"probe.write","params":{}}}`
+
+func TestAWriteIsFinishedThoughItsClientHasGone(t *testing.T) {
+	const connections, several = 200, 20
+	var many, batch []byte
+	for id := range several {
+		many = append(many, masked(textFrame, true, fmt.Appendf(nil, writeRequest, id))...)
+		batch = fmt.Appendf(append(batch, ','), writeRequest, id)
+	}
+	batch[0] = '['
+	tests := []struct {
+		name   string
+		sent   []byte
+		writes int
+		linger int
+	}{
+		{"closed", masked(textFrame, true, fmt.Appendf(nil, writeRequest, 1)), 1, -1},
+		{"reset", masked(textFrame, true, fmt.Appendf(nil, writeRequest, 1)), 1, 0},
+		{"several calls, closed", many, several, -1},
+		{"several calls, reset", many, several, 0},
+		{"a batch, reset", masked(textFrame, true, append(batch, ']')), several, 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := serve(t, websocket.Limits{})
+			for range connections {
+				c := s.dial()
+				if _, err := c.NetConn().Write(test.sent); err != nil {
+					t.Fatal(err)
+				}
+				if test.linger == 0 {
+					c.tcp().SetLinger(0)
+				}
+				c.NetConn().Close()
+			}
+			until(t, "the connections to end", func() bool { return s.Connections() == 0 })
+			if got, want := s.probe.written.Load(), int64(connections*test.writes); got != want {
+				t.Errorf("%d writes were finished, want %d", got, want)
+			}
+		})
+	}
+}
+
+func TestMoreWritesThanMayRunAreFinishedToo(t *testing.T) {
+	// The last of them is read long after its client has gone.
+	const calls = 500
+	s := serve(t, websocket.Limits{Calls: 2})
+	c := s.dial()
+	var all []byte
+	for id := range calls {
+		all = append(all, masked(textFrame, true, fmt.Appendf(nil, writeRequest, id))...)
+	}
+	if _, err := c.NetConn().Write(all); err != nil {
+		t.Fatal(err)
+	}
+	c.tcp().SetLinger(0)
+	c.NetConn().Close()
+	until(t, "the connection to end", func() bool { return s.Connections() == 0 })
+	if got := s.probe.written.Load(); got != calls {
+		t.Errorf("%d writes were finished, want %d", got, calls)
+	}
+}
+
+func TestAConnectionLastsUntilItsCallsHaveEnded(t *testing.T) {
+	s := serve(t, websocket.Limits{})
+	c := s.dial()
+	c.call(1, "probe.hang", "{}")
+	until(t, "the call to begin", func() bool { return s.probe.running.Load() == 1 })
+	c.tcp().SetLinger(0)
+	c.NetConn().Close()
+	if err := <-s.stop(100 * time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want the stop to wait for the call", err)
+	}
+	close(s.probe.released)
+	if err := <-s.stop(patience); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAThousandConnectionsClosedAtOnce(t *testing.T) {
+	const connections = 1000
+	s := serve(t, websocket.Limits{})
+	s.dial().quiet()
+	until(t, "the first connection", func() bool { return s.Connections() == 1 })
+	dialer := &gorilla.Dialer{ReadBufferSize: 256, WriteBufferSize: 256}
+	var goroutines int
+	var before int64
+	// The first round makes what the runtime keeps for ever.
+	for round := range 2 {
+		clients := make([]*client, connections)
+		for i := range clients {
+			clients[i] = s.dialWith(dialer, nil)
+			sub := clients[i].call(1, "probe.block", "{}")
+			clients[i].item(sub, "data")
+		}
+		if got := s.Connections(); got != connections+1 {
+			t.Errorf("%d connections, want %d", got, connections+1)
+		}
+		if round == 1 {
+			t.Logf("%.1f KiB a connection with a call in flight, both ends", float64(heap()-before)/connections/1024)
+		}
+		var wg sync.WaitGroup
+		for _, c := range clients {
+			wg.Go(func() { c.NetConn().Close() })
+		}
+		wg.Wait()
+		until(t, "the connections to end", func() bool { return s.Connections() == 1 })
+		if n := s.probe.running.Load(); n != 0 {
+			t.Errorf("%d streams run", n)
+		}
+		if round == 0 {
+			noSessionsBut(t, 1)
+			goroutines, before = runtime.NumGoroutine(), heap()
+		}
+	}
+	until(t, "the goroutines to end", func() bool { return runtime.NumGoroutine() <= goroutines })
+	if kept := heap() - before; kept > 1<<20 {
+		t.Errorf("%d KiB are kept", kept>>10)
+	}
+}

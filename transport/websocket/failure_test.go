@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package websocket_test
+
+import (
+	"testing"
+
+	"github.com/plexus-go/plexus/transport/websocket"
+)
+
+func TestWhatFailsIsAnItemAndDisturbsNobody(t *testing.T) {
+	s := serve(t, websocket.Limits{})
+	c := s.dial()
+	c.send(`{"jsonrpc":"2.0","id":"other","method":"probe.block"}`)
+	other := c.subscribed(`"other"`)
+	c.item(other, "data")
+	tests := []struct{ name, method, code, message string }{
+		{"a panic in the handler", "probe.panic", "-32000", "probe.panic failed"},
+		{"content that is no JSON", "probe.nan", "-32603", "the result can't be written as JSON"},
+		{"a panic in the content", "probe.fragile", "-32603", "the result can't be written as JSON"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c.t = t
+			sub := c.call(1, test.method, "{}")
+			if got := c.item(sub, "error").Params.Result; got.Code != test.code || got.Message != test.message || got.Recoverable {
+				t.Errorf("got %+v", got)
+			}
+			c.quiet() // no done
+		})
+	}
+	c.t = t
+	c.unsubscribe("hub.call_unsub", other)
+	c.expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
+}
+
+func TestAPanicInTheParametersIsAnswered(t *testing.T) {
+	c := serve(t, websocket.Limits{}).dial()
+	c.send(`{"jsonrpc":"2.0","id":1,"method":"probe_trap"}`)
+	c.refused("1", -32603)
+	c.quiet()
+}
+
+func TestAProducerThatGoesOnAfterUnsubscription(t *testing.T) {
+	s := serve(t, websocket.Limits{})
+	c := s.dial()
+	sub := c.call(1, "probe.deaf", "{}")
+	c.item(sub, "data")
+	c.unsubscribe("hub.call_unsub", sub)
+	c.expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
+	c.quiet()
+	c.Close()
+	until(t, "the session to end", func() bool { return s.Connections() == 0 })
+}

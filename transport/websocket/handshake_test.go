@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package websocket_test
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	gorilla "github.com/gorilla/websocket"
+
+	"github.com/plexus-go/plexus/transport/websocket"
+)
+
+func TestAPlainRequestIsAnsweredAtOnce(t *testing.T) {
+	s := serve(t, websocket.Limits{})
+	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	for _, method := range []string{"GET", "POST"} {
+		request, err := http.NewRequest(method, "http://"+s.addr+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(response.Body)
+		response.Body.Close()
+		if response.StatusCode != http.StatusUpgradeRequired || response.Header.Get("Upgrade") != "websocket" ||
+			!strings.Contains(string(body), "hub") {
+			t.Errorf("%s: got %s, %q", method, response.Status, body)
+		}
+	}
+}
+
+func TestAnyPathUpgrades(t *testing.T) {
+	s := serve(t, websocket.Limits{})
+	for _, path := range []string{"", "/", "/ws", "/a/b?c=d", "/..", "/%2e"} {
+		ws, _, err := gorilla.DefaultDialer.Dial("ws://"+s.addr+path, nil)
+		if err != nil {
+			t.Errorf("%q: %v", path, err)
+			continue
+		}
+		c := &client{Conn: ws, t: t}
+		c.quiet()
+		c.Close()
+	}
+}
+
+func TestCompressionIsDeclined(t *testing.T) {
+	s := serve(t, websocket.Limits{})
+	ws, response, err := (&gorilla.Dialer{EnableCompression: true}).Dial("ws://"+s.addr, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.Close()
+	if got := response.Header.Get("Sec-Websocket-Extensions"); got != "" {
+		t.Errorf("extensions %q, want none", got)
+	}
+	c := &client{Conn: ws, t: t}
+	c.quiet()
+}
+
+func TestAPageOfLocalhostMayConnect(t *testing.T) {
+	s := serve(t, websocket.Limits{})
+	for _, origin := range []string{"http://localhost:5173", "http://127.0.0.1:8080", ""} {
+		header := http.Header{}
+		if origin != "" {
+			header.Set("Origin", origin)
+		}
+		c := s.dialWith(&gorilla.Dialer{}, header)
+		c.quiet()
+		c.Close()
+	}
+}
+
+func TestConnectionsAreCounted(t *testing.T) {
+	s := serve(t, websocket.Limits{})
+	a, b := s.dial(), s.dial()
+	a.quiet()
+	b.quiet()
+	if n := s.Connections(); n != 2 {
+		t.Errorf("%d connections, want 2", n)
+	}
+	a.Close()
+	until(t, "one connection", func() bool { return s.Connections() == 1 })
+}
+
+func TestACloseIsAnswered(t *testing.T) {
+	s := serve(t, websocket.Limits{})
+	for sent, want := range map[int]int{
+		gorilla.CloseNormalClosure:    gorilla.CloseNormalClosure,
+		gorilla.CloseGoingAway:        gorilla.CloseGoingAway,
+		gorilla.CloseNoStatusReceived: gorilla.CloseNoStatusReceived,
+	} {
+		c := s.dial()
+		sub := c.call(1, "probe.block", "{}")
+		c.item(sub, "data")
+		if err := c.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(sent, "")); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.closed(); got != want {
+			t.Errorf("closed with %d, want %d", got, want)
+		}
+	}
+	until(t, "the streams to end", func() bool { return s.probe.running.Load() == 0 && s.Connections() == 0 })
+}
+
+func TestWhatBreaksTheProtocolIsClosedWithAReason(t *testing.T) {
+	s := serve(t, websocket.Limits{})
+	for name, frame := range map[string][]byte{
+		"not masked":            {0x81, 0x02, '{', '}'},
+		"compressed":            {0xc1, 0x80, 0, 0, 0, 0},
+		"unknown kind":          {0x83, 0x80, 0, 0, 0, 0},
+		"continues nothing":     {0x80, 0x80, 0, 0, 0, 0},
+		"a large control frame": {0x89, 0xfe, 0, 126, 0, 0, 0, 0},
+	} {
+		c := s.dial()
+		if _, err := c.NetConn().Write(append(frame, strings.Repeat("more", 1000)...)); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.closed(); got != gorilla.CloseProtocolError {
+			t.Errorf("%s: closed with %d, want %d", name, got, gorilla.CloseProtocolError)
+		}
+	}
+	until(t, "the connections to end", func() bool { return s.Connections() == 0 })
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package websocket_test
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	gorilla "github.com/gorilla/websocket"
+
+	"github.com/plexus-go/plexus/transport/websocket"
+)
+
+// tap is a listener whose connections tell what is written to them.
+type tap struct {
+	net.Listener
+	writes atomic.Int64
+	bytes  atomic.Int64
+	late   chan struct{} // closed when a client has not taken a write in time
+	once   sync.Once
+}
+
+func newTap(t *testing.T) *tap { return &tap{Listener: listen(t), late: make(chan struct{})} }
+
+func (l *tap) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &tapped{c.(*net.TCPConn), l}, nil
+}
+
+type tapped struct {
+	*net.TCPConn
+	tap *tap
+}
+
+func (c *tapped) Write(p []byte) (int, error) {
+	c.tap.writes.Add(1)
+	n, err := c.TCPConn.Write(p)
+	c.tap.bytes.Add(int64(n))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.tap.once.Do(func() { close(c.tap.late) })
+	}
+	return n, err
+}
+
+// steady waits until nothing more is written.
+func (l *tap) steady(t *testing.T) {
+	t.Helper()
+	last, since := int64(-1), time.Now()
+	until(t, "the writes to come to a stop", func() bool {
+		if n := l.bytes.Load(); n != last {
+			last, since = n, time.Now()
+		}
+		return time.Since(since) > 200*time.Millisecond
+	})
+}
+
+// heap is what is in use after a collection.
+func heap() int64 {
+	var m runtime.MemStats
+	for range 3 { // pools let go in two
+		runtime.GC()
+	}
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func TestAClientThatDoesNotReadIsClosed(t *testing.T) {
+	for name, limits := range map[string]websocket.Limits{
+		"shortened":  {StallTimeout: 300 * time.Millisecond},
+		"by default": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, limits)
+			stuck, other := s.dial(), s.dial()
+			other.quiet()
+			stuck.quiet()
+			for id := range 100 {
+				stuck.send(`{"jsonrpc":"2.0","id":%d,"method":"probe.flood","params":{"bytes":1000}}`, id)
+			}
+			begin := time.Now()
+			calls, slowest := 0, time.Duration(0)
+			for s.Connections() == 2 && time.Since(begin) < patience {
+				asked := time.Now()
+				sub := other.call(calls, "echo.once", `{"message":"undisturbed"}`)
+				other.item(sub, "data")
+				other.item(sub, "done")
+				slowest = max(slowest, time.Since(asked))
+				calls++
+			}
+			took := time.Since(begin)
+			t.Logf("closed after %v; %d calls of another client meanwhile, the slowest took %v", took, calls, slowest)
+			if took > 10*time.Second || slowest > time.Second {
+				t.Errorf("too slow")
+			}
+			// One that wakes up late still learns why.
+			if got := stuck.closed(); got != gorilla.ClosePolicyViolation {
+				t.Errorf("closed with %d, want %d", got, gorilla.ClosePolicyViolation)
+			}
+			until(t, "the streams to end", func() bool { return s.probe.running.Load() == 0 })
+			other.quiet()
+		})
+	}
+}
+
+func TestAClientThatWakesUpGetsTheRest(t *testing.T) {
+	const size = 4 << 20
+	tap := newTap(t)
+	s := serveOn(t, websocket.Limits{StallTimeout: time.Second}, tap)
+	c := s.dial()
+	c.tcp().SetReadBuffer(64 << 10)
+	sub := c.call(1, "probe.large", fmt.Sprintf(`{"bytes":%d}`, size))
+	<-tap.late
+	if f := c.item(sub, "data"); len(f.Params.Result.Content) != size+2 {
+		t.Errorf("%d bytes of content, want %d", len(f.Params.Result.Content), size+2)
+	}
+	if got := c.closed(); got != gorilla.ClosePolicyViolation {
+		t.Errorf("closed with %d, want %d", got, gorilla.ClosePolicyViolation)
+	}
+}
+
+func TestWhatAClientThatDoesNotReadCosts(t *testing.T) {
+	const most = 1 << 20
+	tests := []struct {
+		name, call string
+		item       int64 // one large item, which is allowed beside
+	}{
+		{"streams", `"method":"probe.flood","params":{"bytes":1000}`, 0},
+		{"streams of empty items", `"method":"probe.flood","params":{"bytes":0}`, 0},
+		{"calls", `"method":"echo.once","params":{"message":"hello"}`, 0},
+		{"large results", `"method":"probe.large","params":{"bytes":300000}`, 300_000},
+		{"refusals", `"method":"none"`, 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			tap := newTap(t)
+			s := serveOn(t, websocket.Limits{StallTimeout: time.Hour}, tap)
+			c := s.dial()
+			c.quiet()
+			before := heap()
+			sender := make(chan struct{})
+			go func() { // ends when the server reads no more
+				defer close(sender)
+				for id := range 5_000 {
+					c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+					if c.WriteMessage(gorilla.TextMessage, fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,%s}`, id, test.call)) != nil {
+						return
+					}
+				}
+			}()
+			<-sender
+			tap.steady(t)
+			cost := heap() - before
+			t.Logf("%d KiB, %d goroutines", cost>>10, runtime.NumGoroutine())
+			if cost > most+test.item {
+				t.Errorf("costs %d KiB, want %d at most", cost>>10, (most+test.item)>>10)
+			}
+			c.tcp().SetLinger(0)
+			c.Close()
+			until(t, "the session to end", func() bool { return s.Connections() == 0 })
+		})
+	}
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package websocket_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	gorilla "github.com/gorilla/websocket"
+
+	"github.com/plexus-go/plexus/transport/websocket"
+)
+
+// stop begins a graceful stop and returns what will come of it.
+func (s *server) stop(within time.Duration) <-chan error {
+	stopped := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), within)
+		defer cancel()
+		stopped <- s.Shutdown(ctx)
+	}()
+	return stopped
+}
+
+const shuttingDown = "the hub is shutting down"
+
+// goingAway reads the close frame of a stop.
+func (c *client) goingAway() {
+	c.t.Helper()
+	c.SetReadDeadline(time.Now().Add(patience))
+	_, text, err := c.ReadMessage()
+	var closed *gorilla.CloseError
+	if !errors.As(err, &closed) || closed.Code != gorilla.CloseGoingAway || closed.Text != shuttingDown {
+		c.t.Errorf("got %q, %v, want the close code 1001", text, err)
+	}
+}
+
+func TestStopEndsStreams(t *testing.T) {
+	s := serve(t, websocket.Limits{})
+	busy, idle := s.dial(), s.dial()
+	sub := busy.call(1, "probe.block", "{}")
+	busy.item(sub, "data")
+	idle.quiet()
+	stopped := s.stop(patience)
+	if got := busy.item(sub, "error").Params.Result; got.Message != shuttingDown || !got.Recoverable || got.Code != "-32000" {
+		t.Errorf("got %+v", got)
+	}
+	busy.item(sub, "done")
+	busy.goingAway()
+	idle.goingAway()
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	if n := s.Connections(); n != 0 {
+		t.Errorf("%d connections are left", n)
+	}
+}
+
+func TestStopLetsAWriteFinish(t *testing.T) {
+	s := serve(t, websocket.Limits{})
+	c := s.dial()
+	sub := c.call(1, "probe.hang", "{}")
+	until(t, "the write to begin", func() bool { return s.probe.running.Load() == 1 })
+	stopped := s.stop(patience)
+	// No other call may begin meanwhile.
+	until(t, "the stop to be felt", func() bool {
+		c.send(`{"jsonrpc":"2.0","id":2,"method":"echo_once","params":["x"]}`)
+		f := c.next()
+		if f.Error != nil {
+			return f.Error.Code == -32000 && f.Error.Message == shuttingDown
+		}
+		c.next()
+		c.next()
+		return false
+	})
+	close(s.probe.released)
+	if got := string(c.item(sub, "data").Params.Result.Content); got != `"released"` {
+		t.Errorf("got %s", got)
+	}
+	c.item(sub, "done")
+	c.goingAway()
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStopReachesAWriterThatIsNeverIdle(t *testing.T) {
+	s := serve(t, websocket.Limits{})
+	c := s.dial()
+	for id := range 8 {
+		c.send(`{"jsonrpc":"2.0","id":%d,"method":"probe.flood","params":{"bytes":10}}`, id)
+	}
+	until(t, "a stream", func() bool { return s.probe.yielded.Load() > 0 })
+	stopped := s.stop(patience)
+	if code := c.closed(); code != gorilla.CloseGoingAway {
+		t.Errorf("closed with %d, want %d", code, gorilla.CloseGoingAway)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStopCutsOffAHungHandler(t *testing.T) {
+	s := serve(t, websocket.Limits{})
+	c := s.dial()
+	c.call(1, "probe.hang", "{}")
+	until(t, "the call to begin", func() bool { return s.probe.running.Load() == 1 })
+	begin := time.Now()
+	if err := <-s.stop(100 * time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want a deadline that was exceeded", err)
+	}
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("took %v", took)
+	}
+	if code := c.closed(); code != 0 {
+		t.Errorf("closed with %d, want none", code)
+	}
+	close(s.probe.released) // so that the test leaves nothing behind
+}
+
+func TestAClientThatIgnoresTheCloseDoesNotHoldUpTheStop(t *testing.T) {
+	s := serve(t, websocket.Limits{})
+	s.dial().quiet()
+	c := s.dial()
+	c.quiet()
+	begin := time.Now()
+	if err := <-s.stop(patience); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(begin); took > 3*time.Second {
+		t.Errorf("took %v, want about one second", took)
+	}
+}
+
+func TestAConnectionAfterTheStopIsTurnedAway(t *testing.T) {
+	s := serve(t, websocket.Limits{})
+	if err := <-s.stop(patience); err != nil {
+		t.Fatal(err)
+	}
+	c := s.dial()
+	c.goingAway()
+	if n := s.Connections(); n != 0 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+func TestStopWhileClientsComeAndGo(t *testing.T) {
+	s := serve(t, websocket.Limits{})
+	ended := make(chan struct{})
+	for range 8 {
+		go func() {
+			defer func() { ended <- struct{}{} }()
+			for {
+				ws, _, err := gorilla.DefaultDialer.Dial("ws://"+s.addr, nil)
+				if err != nil {
+					return
+				}
+				ws.WriteMessage(gorilla.TextMessage, []byte(onceRequest))
+				for err == nil {
+					_, _, err = ws.ReadMessage()
+					if s.probe.written.Load() == 0 {
+						break // drop it while the answer is under way
+					}
+				}
+				ws.Close()
+				if gorilla.IsCloseError(err, gorilla.CloseGoingAway) {
+					return
+				}
+			}
+		}()
+	}
+	until(t, "clients", func() bool { return s.Connections() > 0 })
+	stopped := s.stop(patience)
+	s.probe.written.Add(1)
+	for range 8 {
+		<-ended
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}

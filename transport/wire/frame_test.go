@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package wire_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/transport/wire"
+)
+
+func TestParseFrame(t *testing.T) {
+	half := 50.5
+	notification := func(item string) string {
+		return `{"jsonrpc":"2.0","method":"m","params":{"subscription":7,"result":` + item + `}}`
+	}
+	of := func(item string, want wire.Item) wire.Frame {
+		want.Raw = []byte(item)
+		return wire.Frame{Subscription: []byte("7"), Item: want}
+	}
+	tests := []struct {
+		name, text string
+		want       wire.Frame
+	}{
+		{"subscription", `{"jsonrpc":"2.0","id":7,"result":1275710172627390}`, wire.Frame{ID: []byte("7"), Result: []byte("1275710172627390")}},
+		{"result", ` { "id" : "a" , "result" : {"success":true} } `, wire.Frame{ID: []byte(`"a"`), Result: []byte(`{"success":true}`)}},
+		{"null result", `{"id":1,"result":null}`, wire.Frame{ID: []byte("1"), Result: []byte("null")}},
+		{"error", `{"id":null,"error":{"code":-32700,"message":"Parse error","data":[1]}}`,
+			wire.Frame{ID: []byte("null"), Failure: &wire.Failure{Code: -32700, Message: "Parse error", Data: []byte("[1]")}}},
+		{"error, code as a string", `{"id":1,"error":{"code":"-32700","message":"\u0041"}}`,
+			wire.Frame{ID: []byte("1"), Failure: &wire.Failure{Code: -32700, Message: "A"}}},
+		{"error, of other types", `{"id":1,"error":{"code":1.5,"message":7,"more":{}}}`, wire.Frame{ID: []byte("1"), Failure: &wire.Failure{}}},
+		{"error that is text", `{"id":1,"error":"no"}`, wire.Frame{ID: []byte("1"), Failure: &wire.Failure{}}},
+		{"error that is null", `{"id":1,"error":null,"result":2}`, wire.Frame{ID: []byte("1"), Result: []byte("2")}},
+		{"nothing", `{}`, wire.Frame{}},
+		{"something else", `{"method":"x","params":[1]}`, wire.Frame{}},
+
+		{"data", notification(`{"type":"data","metadata":{"provenance":["a","b"],"plexus_hash":"00e9","timestamp":17},"content_type":"x.y","content":{"z":[1]}}`),
+			of(`{"type":"data","metadata":{"provenance":["a","b"],"plexus_hash":"00e9","timestamp":17},"content_type":"x.y","content":{"z":[1]}}`,
+				wire.Item{Type: "data", Metadata: wire.Metadata{Provenance: []string{"a", "b"}, Hash: "00e9", Timestamp: 17}, ContentType: "x.y", Content: []byte(`{"z":[1]}`)})},
+		{"progress", notification(`{"type":"progress","message":"half","percentage":50.5}`),
+			of(`{"type":"progress","message":"half","percentage":50.5}`, wire.Item{Type: "progress", Message: "half", Percentage: &half})},
+		{"error item", notification(`{"type":"error","message":"no","code":"-32601","recoverable":true}`),
+			of(`{"type":"error","message":"no","code":"-32601","recoverable":true}`, wire.Item{Type: "error", Message: "no", Code: "-32601", Recoverable: true})},
+		{"error item, code as a number", notification(`{"type":"error","code":-5,"recoverable":1}`),
+			of(`{"type":"error","code":-5,"recoverable":1}`, wire.Item{Type: "error", Code: "-5"})},
+		{"request, newest", notification(`{"type":"request","requestId":"r","requestData":{"a":1},"timeoutMs":1500}`),
+			of(`{"type":"request","requestId":"r","requestData":{"a":1},"timeoutMs":1500}`,
+				wire.Item{Type: "request", RequestID: "r", Request: []byte(`{"a":1}`), Timeout: 1500 * time.Millisecond})},
+		{"request, older", notification(`{"type":"request","request_id":"r","request":{"a":1},"timeout":1e300}`),
+			of(`{"type":"request","request_id":"r","request":{"a":1},"timeout":1e300}`,
+				wire.Item{Type: "request", RequestID: "r", Request: []byte(`{"a":1}`), Timeout: 24 * time.Hour})},
+		{"request, both", notification(`{"type":"request","request_id":null,"request":null,"timeout":-1,"requestId":"r","requestData":1}`),
+			of(`{"type":"request","request_id":null,"request":null,"timeout":-1,"requestId":"r","requestData":1}`,
+				wire.Item{Type: "request", RequestID: "r", Request: []byte("1")})},
+		{"done", notification(` {"type":"done"} `), of(`{"type":"done"}`, wire.Item{Type: "done"})},
+		{"unknown type", notification(`{"type":"new","x":1}`), of(`{"type":"new","x":1}`, wire.Item{Type: "new"})},
+		{"no object", notification(`[1, 2]`), of(`[1, 2]`, wire.Item{})},
+		{"escaped names", notification(`{"\u0074ype":"\u0064one"}`), of(`{"\u0074ype":"\u0064one"}`, wire.Item{Type: "done"})},
+		{"metadata of other types", notification(`{"metadata":{"provenance":[1,"a"],"plexus_hash":null,"timestamp":1e99}}`),
+			of(`{"metadata":{"provenance":[1,"a"],"plexus_hash":null,"timestamp":1e99}}`, wire.Item{Metadata: wire.Metadata{Provenance: []string{"", "a"}}})},
+		{"names twice", `{"id":1,"id":2,"result":3}`, wire.Frame{ID: []byte("2"), Result: []byte("3")}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := wire.ParseFrame([]byte(test.text))
+			if err != nil || !reflect.DeepEqual(got, test.want) {
+				t.Errorf("%s\ngot  %+v, %v\nwant %+v", test.text, got, err, test.want)
+			}
+		})
+	}
+}
+
+func TestParseFrameRefuses(t *testing.T) {
+	for _, text := range []string{"", " ", "hello", "[]", `[{"id":1}]`, "7", `"x"`, "null", "{", `{"id":1`, `{"id":1}}`, `{"id":1} {}`, `{"id":}`, `{"params":{"result":{"metadata":{"provenance":[`} {
+		if f, err := wire.ParseFrame([]byte(text)); err == nil {
+			t.Errorf("%q: got %+v", text, f)
+		}
+	}
+}
+
+func TestKey(t *testing.T) {
+	for _, same := range [][]string{{"7", `"7"`, `"\u0037"`}, {`"a\nb"`, `"\u0061\u000Ab"`}, {`{"success":true}`}, {"null"}, {`""`}} {
+		for _, id := range same {
+			if got, want := string(wire.Key([]byte(id))), string(wire.Key([]byte(same[0]))); got != want {
+				t.Errorf("%s: got %q, want %q", id, got, want)
+			}
+		}
+	}
+}
+
+func TestPeekSubscription(t *testing.T) {
+	long := strings.Repeat("x", 1000)
+	for text, want := range map[string]string{
+		`{"jsonrpc":"2.0","method":"m","params":{"subscription":7,"result":{"content":"` + long:     "7",
+		`{"jsonrpc":"2.0","method":"m","params":{"subscription":"a b","result":{"content":"` + long: `"a b"`,
+		`{"params":{"other":[1],"subscription":7`:                                                   "",
+		`{"params":{"result":"` + long:                                                              "",
+		`{"id":7,"result":"` + long:                                                                 "",
+		`["` + long:                                                                                 "",
+		`{"params":"` + long:                                                                        "",
+		"":                                                                                          "",
+	} {
+		if got := wire.PeekSubscription([]byte(text)); string(got) != want {
+			t.Errorf("%.60s: got %s, want %s", text, got, want)
+		}
+	}
+}
+
+// TestWhatHubsSay reads what package wire itself writes.
+func TestWhatHubsSay(t *testing.T) {
+	text, err := wire.AppendNotification(nil, "m", 7, &hub.Item{
+		Kind: hub.Data, Metadata: hub.Metadata{Provenance: []string{"a"}, Hash: "00e9", Timestamp: 17}, ContentType: "x.y", Content: "z",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := wire.ParseFrame(text)
+	if err != nil || string(f.Subscription) != "7" || f.Item.Type != "data" || string(f.Item.Content) != `"z"` ||
+		f.Item.ContentType != "x.y" || !reflect.DeepEqual(f.Item.Metadata, wire.Metadata{Provenance: []string{"a"}, Hash: "00e9", Timestamp: 17}) {
+		t.Errorf("%s\ngot %+v, %v", text, f, err)
+	}
+	f, err = wire.ParseFrame(wire.AppendFault(nil, []byte("3"), wire.InvalidParams("why")))
+	if err != nil || f.Failure == nil || f.Failure.Code != -32602 || string(f.Failure.Data) != `"why"` {
+		t.Errorf("got %+v, %v", f, err)
+	}
+}
+
+// TestWhatClientsSay reads what clients ask by what hubs read it with.
+func TestWhatClientsSay(t *testing.T) {
+	for want, got := range map[string][]byte{
+		`{"jsonrpc":"2.0","id":1,"method":"_info","params":null}`:                                                        wire.AppendRequest(nil, 1, wire.InfoMethod, []byte("null")),
+		`{"jsonrpc":"2.0","id":2,"method":"h.hash"}`:                                                                     wire.AppendRequest(nil, 2, "h.hash", nil),
+		`{"jsonrpc":"2.0","id":3,"method":"h.call","params":{"method":"a.\"b","params":{"c":1}}}`:                        wire.AppendCall(nil, 3, "h", `a."b`, []byte(`{"c":1}`)),
+		`{"jsonrpc":"2.0","id":4,"method":"h.call","params":{"method":"a.b"}}`:                                           wire.AppendCall(nil, 4, "h", "a.b", nil),
+		`{"jsonrpc":"2.0","id":5,"method":"h.call_unsub","params":["x"]}`:                                                wire.AppendUnsubscribe(nil, 5, "h.call", []byte(`"x"`)),
+		`{"jsonrpc":"2.0","id":6,"method":"h.respond","params":{"request_id":"r","response_data":{"type":"cancelled"}}}`: wire.AppendRespond(nil, 6, "h", "r", []byte(`{"type":"cancelled"}`)),
+	} {
+		if string(got) != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+		if m := wire.Parse(got); m.Request.Fault != nil || m.Request.ID == nil {
+			t.Errorf("%s: %v", got, m.Request.Fault)
+		}
+	}
+}
+
+// recorded calls with the frames of the recordings that a hub sent.
+func recorded(t testing.TB, each func(text []byte)) {
+	names, err := filepath.Glob("../../testdata/wire/*.jsonl")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no recordings: %v", err)
+	}
+	for _, name := range names {
+		file, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(file)
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() {
+			var line struct {
+				Dir   string
+				Frame json.RawMessage
+			}
+			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Dir == "recv" && bytes.HasPrefix(line.Frame, []byte("{")) {
+				each(line.Frame)
+			}
+		}
+		file.Close()
+	}
+}
+
+func TestParseRecordedFrames(t *testing.T) {
+	n := 0
+	recorded(t, func(text []byte) {
+		n++
+		f, err := wire.ParseFrame(text)
+		switch {
+		case err != nil:
+			t.Errorf("%s: %v", text, err)
+		case f.Subscription != nil:
+			if f.Item.Type == "" || f.Item.Metadata.Hash == "" || f.Item.Metadata.Timestamp == 0 || f.Item.Metadata.Provenance == nil && !bytes.Contains(text, []byte(`"provenance": []`)) {
+				t.Errorf("%s: got %+v", text, f)
+			}
+		case f.ID == nil || (f.Result == nil) == (f.Failure == nil):
+			t.Errorf("%s: got %+v", text, f)
+		}
+	})
+	if n < 200 {
+		t.Errorf("only %d frames were recorded", n)
+	}
+}
+
+func FuzzParseFrame(f *testing.F) {
+	recorded(f, func(text []byte) { f.Add(text) })
+	f.Fuzz(func(t *testing.T, text []byte) {
+		before := bytes.Clone(text)
+		frame, err := wire.ParseFrame(text)
+		if !bytes.Equal(before, text) {
+			t.Fatal("the text was changed")
+		}
+		if err != nil && !reflect.DeepEqual(frame, wire.Frame{}) {
+			t.Fatalf("%+v beside %v", frame, err)
+		}
+		// What is handed on as JSON must be JSON.
+		values := [][]byte{frame.ID, frame.Result, frame.Subscription, frame.Item.Raw, frame.Item.Content, frame.Item.Request}
+		if frame.Failure != nil {
+			values = append(values, frame.Failure.Data)
+		}
+		for _, value := range values {
+			if value != nil && !json.Valid(value) {
+				t.Fatalf("%q is not JSON", value)
+			}
+		}
+		// encoding/json is as lenient: what it takes for an object is one.
+		var object map[string]json.RawMessage
+		if json.Unmarshal(text, &object) == nil && object != nil && err != nil {
+			t.Fatalf("%v", err)
+		}
+		wire.Key(frame.Subscription)
+		wire.PeekSubscription(text[:len(text)/2])
+	})
+}
+
+func BenchmarkParseFrame(b *testing.B) {
+	text := []byte(`{"jsonrpc":"2.0","method":"registry-hub.call","params":{"subscription":1275710172627390,"result":{"type":"data","metadata":{"provenance":["registry"],"plexus_hash":"00e9e57b321aa1bc","timestamp":1795336246},"content_type":"registry.get","content":{"type":"backend","backend":{"name":"alpha","host":"127.0.0.1","port":4444}}}}}`)
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := wire.ParseFrame(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
