@@ -5,11 +5,15 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,8 +23,11 @@ import (
 
 var binary string
 
+// patience is how long a test waits for what must happen.
+const patience = 30 * time.Second
+
 // TestMain builds the command once; the tests of this package run it as a
-// user would.
+// user would. Where the tests look for data races, the command does too.
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "plexus-registry")
@@ -30,7 +37,11 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		binary = filepath.Join(dir, "plexus-registry")
-		if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		build := []string{"build", "-o", binary}
+		if raced() {
+			build = append(build, "-race")
+		}
+		if out, err := exec.Command("go", append(build, ".")...).CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
 			return 1
 		}
@@ -38,13 +49,22 @@ func TestMain(m *testing.M) {
 	}())
 }
 
+// raced tells whether the tests were built to find data races.
+func raced() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
 // process is a registry that runs.
 type process struct {
-	url    string
+	url    string // ws://127.0.0.1:port
 	cmd    *exec.Cmd
 	stderr *lockedBuffer
-	exited chan error // receives what Wait returned, once
+	exited chan error // receives what Wait returned, once; then closed
 }
+
+// address is where the process listens.
+func (p *process) address() string { return strings.TrimPrefix(p.url, "ws://") }
 
 // lockedBuffer is a bytes.Buffer that a process may write while a test reads.
 type lockedBuffer struct {
@@ -64,18 +84,21 @@ func (b *lockedBuffer) String() string {
 	return b.buf.String()
 }
 
-// command prepares the binary with its files in dir and nothing else of the
-// environment.
+// command prepares the binary with its files in dir/plexus, a free port, and
+// nothing else of the environment. What a test appends to Env counts.
 func command(dir string, args ...string) *exec.Cmd {
 	cmd := exec.Command(binary, args...)
 	cmd.Env = []string{"HOME=" + dir, "XDG_CONFIG_HOME=" + dir, "REGISTRY_PORT=0"}
+	if raced() { // or it sleeps for a second before it exits
+		cmd.Env = append(cmd.Env, "GORACE=atexit_sleep_ms=0")
+	}
 	return cmd
 }
 
-// start runs a registry with its files in dir/plexus until the test ends.
-func start(t *testing.T, dir string, args ...string) *process {
+// start runs a registry until the test ends. It returns when clients can
+// connect.
+func start(t testing.TB, cmd *exec.Cmd) *process {
 	t.Helper()
-	cmd := command(dir, args...)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -88,6 +111,9 @@ func start(t *testing.T, dir string, args ...string) *process {
 	t.Cleanup(func() {
 		cmd.Process.Kill()
 		<-p.exited
+		if log := p.stderr.String(); strings.Contains(log, "DATA RACE") || strings.Contains(log, "panic") {
+			t.Errorf("the registry wrote\n%.10000s", log)
+		}
 	})
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	go func() {
@@ -103,23 +129,93 @@ func start(t *testing.T, dir string, args ...string) *process {
 	return p
 }
 
-// stop ends the process as a service manager would, and returns how it
-// exited.
-func (p *process) stop(t *testing.T) error {
+// stop ends the process as a service manager would.
+func (p *process) stop(t testing.TB) {
 	t.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
+	p.signal(t, syscall.SIGTERM)
+	if err := p.wait(t); err != nil {
+		t.Fatalf("the registry exited with %v\n%s", err, p.stderr)
 	}
-	return p.wait(t)
 }
 
-func (p *process) wait(t *testing.T) error {
+func (p *process) signal(t testing.TB, signal os.Signal) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wait returns how the process exited.
+func (p *process) wait(t testing.TB) error {
 	t.Helper()
 	select {
 	case err := <-p.exited:
 		return err
-	case <-time.After(15 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("the registry did not exit\n%s", p.stderr)
 		return nil
+	}
+}
+
+// log returns what the process has logged so far.
+func (p *process) log(t testing.TB) []map[string]any {
+	t.Helper()
+	var lines []map[string]any
+	for line := range strings.Lines(p.stderr.String()) {
+		if !strings.HasSuffix(line, "\n") {
+			break // still being written
+		}
+		var record map[string]any
+		if err := json.Unmarshal([]byte(line), &record); err != nil {
+			t.Fatalf("a line of the log is not JSON: %v: %s", err, line)
+		}
+		lines = append(lines, record)
+	}
+	return lines
+}
+
+// outcome is what a process that ended left behind.
+type outcome struct {
+	status         int
+	stdout, stderr string
+}
+
+// finish runs a command that must end by itself.
+func finish(t testing.TB, cmd *exec.Cmd) outcome {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	overdue := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	err := cmd.Wait()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	if !overdue.Stop() {
+		t.Fatalf("%v did not end\n%s", cmd.Args[1:], stderr.String())
+	}
+	return outcome{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+// eventually waits until what holds.
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+// writeFile writes a file and makes its directory.
+func writeFile(t testing.TB, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

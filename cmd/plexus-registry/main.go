@@ -19,6 +19,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/mattn/go-isatty"
@@ -61,7 +62,8 @@ func run(args []string, getenv func(string) string, stdout io.Writer, stderr *os
 
 	log := newLogger(stderr, settings.LogLevel)
 	if err := serve(ctx, settings, log, stdout); err != nil {
-		fmt.Fprintf(stderr, "plexus-registry: %v\n", err)
+		// One line, though several things may have failed.
+		fmt.Fprintf(stderr, "plexus-registry: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
 		return failed
 	}
 	return succeeded
@@ -69,6 +71,19 @@ func run(args []string, getenv func(string) string, stdout io.Writer, stderr *os
 
 // serve runs the hub until ctx is done.
 func serve(ctx context.Context, settings config.Settings, log *slog.Logger, stdout io.Writer) (err error) {
+	// What can fail without a trace comes first: a start that fails has not
+	// touched the database then, which the registry that holds the port may
+	// be using.
+	listener, err := net.Listen("tcp", net.JoinHostPort(settings.Host, strconv.Itoa(settings.Port)))
+	if err != nil {
+		return fmt.Errorf("can't listen: %w", err)
+	}
+	defer listener.Close() // again, after a start that succeeded
+	file := config.NewFile(settings.ConfigPath)
+	if _, err := file.Load(ctx); err != nil {
+		return err
+	}
+
 	store, err := sqlite.Open(ctx, settings.DBPath, sqlite.WithLogger(log))
 	if err != nil {
 		return err
@@ -77,7 +92,7 @@ func serve(ctx context.Context, settings config.Settings, log *slog.Logger, stdo
 
 	reg, err := registry.New(ctx, store,
 		registry.WithLogger(log),
-		registry.WithSource(config.NewFile(settings.ConfigPath)))
+		registry.WithSource(file))
 	if err != nil {
 		return err
 	}
@@ -91,10 +106,6 @@ func serve(ctx context.Context, settings config.Settings, log *slog.Logger, stdo
 		return err
 	}
 
-	listener, err := net.Listen("tcp", net.JoinHostPort(settings.Host, strconv.Itoa(settings.Port)))
-	if err != nil {
-		return fmt.Errorf("can't listen: %w", err)
-	}
 	fmt.Fprintf(stdout, "ws://%s\n", listener.Addr())
 	log.Info("serving", "hub", h.Namespace(), "address", listener.Addr().String(),
 		"database", settings.DBPath, "config", settings.ConfigPath, "version", version())

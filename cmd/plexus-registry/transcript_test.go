@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -45,7 +44,9 @@ func replay(t *testing.T, steps []transcript.Step) {
 	if err := os.MkdirAll(filepath.Dir(backends), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	ws := dial(t, start(t, dir).url)
+	url := start(t, command(dir)).url
+	contract := served(t, dial(t, url))
+	ws := dial(t, url)
 	matcher := transcript.Matcher{Dir: transcripts}
 	// A last exchange shows that nothing came after the last expected frame.
 	final, err := transcript.Parse(`--> {"jsonrpc": "2.0", "id": "last", "method": "nope"}
@@ -72,79 +73,22 @@ func replay(t *testing.T, steps []transcript.Step) {
 			if err := ws.WriteMessage(websocket.TextMessage, []byte(*step.Send)); err != nil {
 				t.Fatal(err)
 			}
+			var frames []map[string]any
 			for _, want := range step.Want {
 				got := receive(t, ws)
+				frames = append(frames, got)
 				if err := matcher.Match(want, got); err != nil {
 					text, _ := json.Marshal(got)
 					t.Fatalf("line %d: %s\n%v\nthe frame: %s", step.Line, *step.Send, err, text)
 				}
 			}
+			var request map[string]any
+			if json.Unmarshal([]byte(*step.Send), &request) != nil {
+				continue // not an object, which was what the step is about
+			}
+			if err := contract.checkExchange(request, frames); err != nil {
+				t.Errorf("line %d: %v", step.Line, err)
+			}
 		}
-	}
-}
-
-func dial(t *testing.T, url string) *websocket.Conn {
-	t.Helper()
-	ws, _, err := websocket.DefaultDialer.Dial(url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ws.Close() })
-	ws.SetReadDeadline(time.Now().Add(30 * time.Second))
-	return ws
-}
-
-func receive(t *testing.T, ws *websocket.Conn) map[string]any {
-	t.Helper()
-	var frame any
-	if err := ws.ReadJSON(&frame); err != nil {
-		t.Fatal(err)
-	}
-	object, ok := frame.(map[string]any)
-	if !ok {
-		return map[string]any{"array": frame}
-	}
-	return object
-}
-
-// items sends a request and returns the items of its stream, up to the last.
-func items(t *testing.T, ws *websocket.Conn, request any) []map[string]any {
-	t.Helper()
-	if err := ws.WriteJSON(request); err != nil {
-		t.Fatal(err)
-	}
-	answer := receive(t, ws)
-	if answer["error"] != nil {
-		t.Fatalf("%v is answered %v", request, answer)
-	}
-	var items []map[string]any
-	for {
-		frame := receive(t, ws)
-		params, _ := frame["params"].(map[string]any)
-		if params["subscription"] != answer["result"] {
-			t.Fatalf("a frame of another stream: %v", frame)
-		}
-		item := params["result"].(map[string]any)
-		items = append(items, item)
-		if item["type"] == "done" || item["type"] == "error" {
-			return items
-		}
-	}
-}
-
-// call makes a call through the hub's call and returns the first item.
-func call(t *testing.T, ws *websocket.Conn, method string, params any) map[string]any {
-	t.Helper()
-	return items(t, ws, map[string]any{
-		"jsonrpc": "2.0", "id": 1, "method": "registry-hub.call",
-		"params": map[string]any{"method": method, "params": params},
-	})[0]
-}
-
-func register(t *testing.T, ws *websocket.Conn, params any) {
-	t.Helper()
-	item := call(t, ws, "registry.register", params)
-	if content, ok := item["content"].(map[string]any); !ok || content["type"] != "backend_registered" {
-		t.Fatalf("register %v: %v", params, item)
 	}
 }

@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"transport":           {"hub", "plugin", "transport/websocket"},
 	"transport/wire":      {"hub", "plugin"},
 	"transport/websocket": {"hub", "plugin", "transport/wire"},
+	"transport/client":    {"hub", "plugin", "transport/wire"},
 	"storage/sqlite":      {"storage"},
 	"storage/storagetest": {"storage"},
 	"config":              {"storage"},

@@ -148,11 +148,11 @@ func superset(at string, least, got any) error {
 			if found {
 				continue
 			}
-			var why error // that of the element in the same place says most
-			if i < len(array) {
-				why = superset(fmt.Sprintf("%s[%d]", at, i), l, array[i])
+			err := fmt.Errorf("%s: no element like %s", at, text(l))
+			if i < len(array) { // the element in the same place says most
+				err = fmt.Errorf("%w: %w", err, superset(fmt.Sprintf("%s[%d]", at, i), l, array[i]))
 			}
-			return fmt.Errorf("%s: no element like %s: %v", at, text(l), why)
+			return err
 		}
 		return nil
 	}

@@ -66,8 +66,14 @@ func Parse(text string) ([]Step, error) {
 			if len(steps) == 0 || steps[len(steps)-1].Send == nil {
 				return nil, fail(i, "an answer to nothing")
 			}
+			if rest == "" {
+				return nil, fail(i, "no frame")
+			}
 			pattern.WriteString(rest)
 		case word == "given":
+			if !json.Valid([]byte(rest)) {
+				return nil, fail(i, "what is given is not JSON: %s", rest)
+			}
 			steps = append(steps, Step{Line: i + 1, Given: json.RawMessage(rest)})
 		case line == "no file":
 			steps = append(steps, Step{Line: i + 1, SetsFile: true})
@@ -75,6 +81,9 @@ func Parse(text string) ([]Step, error) {
 			step := Step{Line: i + 1, SetsFile: true, File: []byte{}}
 			for i++; i < len(lines) && lines[i] != "end"; i++ {
 				step.File = append(append(step.File, lines[i]...), '\n')
+			}
+			if i == len(lines) {
+				return nil, fail(step.Line-1, "the file has no end")
 			}
 			steps = append(steps, step)
 		default:

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/plexus-go/plexus/config"
+)
+
+// framesPerCall are the subscription id, one item, and done.
+const framesPerCall = 3
+
+// load is how many clients there are, and how many calls each has in flight.
+type load struct{ connections, inFlight int }
+
+func (l load) String() string { return fmt.Sprintf("%d×%d", l.connections, l.inFlight) }
+
+// subject is what is measured: the frames of a call, as each of several
+// clients sends them in turn.
+type subject struct {
+	name     string
+	requests func(connection int) [][]byte
+}
+
+// BenchmarkRegistry measures calls through a real socket, and in turns with
+// them the same request frames at a bare server that answers each with three
+// frames of the same size as the registry's. "ratio/echo" is the share of the
+// bare server's calls that the registry manages in the same time.
+func BenchmarkRegistry(b *testing.B) {
+	url := serveHere(b)
+	ws := dial(b, url)
+	for _, name := range numbered("bench", 1000) {
+		register(b, ws, benchEntry(name))
+	}
+	subjects := []subject{
+		{"_info", always(`{"jsonrpc":"2.0","id":7,"method":"_info","params":null}`)},
+		{"get", always(benchCall("get", map[string]any{"name": "bench-0500"}))},
+		{"list1000", always(benchCall("list", map[string]any{}))},
+		{"register", func(connection int) [][]byte {
+			var frames [][]byte
+			for _, name := range numbered("bench", 1000)[connection*50 : connection*50+50] {
+				frames = append(frames, []byte(benchCall("register", benchEntry(name))))
+			}
+			return frames
+		}},
+	}
+	var table strings.Builder
+	fmt.Fprintf(&table, "%-9s %5s %12s %12s %6s\n", "call", "load", "calls/s", "echo", "ratio")
+	for _, s := range subjects {
+		for _, l := range []load{{1, 1}, {1, 8}, {16, 8}} {
+			var row string // of the last and longest run
+			b.Run(s.name+"/"+l.String(), func(b *testing.B) { row = measure(b, url, s, l) })
+			table.WriteString(row)
+		}
+	}
+	fmt.Print("\n", table.String(), "\n")
+}
+
+func benchEntry(name string) map[string]any {
+	return map[string]any{"name": name, "host": "127.0.0.1", "port": 4444, "description": "A backend of the benchmark", "namespace": "plexus"}
+}
+
+func benchCall(method string, params any) string {
+	text, err := json.Marshal(callFrame(7, "registry."+method, params))
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
+func always(frame string) func(int) [][]byte {
+	return func(int) [][]byte { return [][]byte{[]byte(frame)} }
+}
+
+// serveHere runs the registry in this process, where it can be profiled,
+// wired as the command wires it.
+func serveHere(b *testing.B) (url string) {
+	b.Helper()
+	dir := b.TempDir()
+	ctx, stop := context.WithCancel(context.Background())
+	stdout, address := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		err := serve(ctx, config.Settings{
+			Host:         "127.0.0.1",
+			ConfigPath:   filepath.Join(dir, "backends.toml"),
+			DBPath:       filepath.Join(dir, "registry.db"),
+			HubNamespace: "registry-hub",
+		}, slog.New(slog.DiscardHandler), address)
+		address.CloseWithError(err)
+		ended <- err
+	}()
+	b.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			b.Error(err)
+		}
+	})
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		b.Fatal(err)
+	}
+	return strings.TrimSpace(line)
+}
+
+// serveEcho runs a bare server, as one writes it with gorilla/websocket, that
+// answers each message with the frames.
+func serveEcho(b *testing.B, frames [][]byte) (url string) {
+	b.Helper()
+	var upgrader websocket.Upgrader
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ws, err := upgrader.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer ws.Close()
+		for {
+			if _, _, err := ws.ReadMessage(); err != nil {
+				return
+			}
+			for _, frame := range frames {
+				if ws.WriteMessage(websocket.TextMessage, frame) != nil {
+					return
+				}
+			}
+		}
+	}))
+	b.Cleanup(server.Close)
+	return "ws" + strings.TrimPrefix(server.URL, "http")
+}
+
+// measure makes b.N calls at the registry and as many at the echo, and returns
+// a row of the table.
+func measure(b *testing.B, url string, s subject, l load) string {
+	registry := newClients(b, url, s, l)
+	echo := newClients(b, serveEcho(b, registry[0].sample(b)), s, l)
+	var ours, theirs time.Duration
+	// In turns, so that whatever else the machine does meets both alike.
+	turn := max(l.connections*l.inFlight, b.N/10)
+	for done := 0; done < b.N; {
+		n := min(turn, b.N-done)
+		done += n
+		ours += registry.make(b, n)
+		b.StopTimer()
+		theirs += echo.make(b, n)
+		b.StartTimer()
+	}
+	b.StopTimer()
+	calls, echoed, ratio := float64(b.N)/ours.Seconds(), float64(b.N)/theirs.Seconds(), theirs.Seconds()/ours.Seconds()
+	b.ReportMetric(calls, "calls/s")
+	b.ReportMetric(echoed, "echo/s")
+	b.ReportMetric(ratio, "ratio/echo")
+	return fmt.Sprintf("%-9s %5s %12.0f %12.0f %6.2f\n", s.name, l, calls, echoed, ratio)
+}
+
+// client is one connection that keeps calls in flight.
+type client struct {
+	ws       *websocket.Conn
+	requests [][]byte
+	next     int
+	window   int
+}
+
+type clients []*client
+
+func newClients(b *testing.B, url string, s subject, l load) clients {
+	b.Helper()
+	var all clients
+	for i := range l.connections {
+		all = append(all, &client{ws: dial(b, url), requests: s.requests(i), window: l.inFlight})
+		all[i].ws.SetReadDeadline(time.Time{})
+	}
+	return all
+}
+
+// sample makes one call and returns the frames of the answer, having seen
+// that they are one.
+func (c *client) sample(b *testing.B) [][]byte {
+	b.Helper()
+	if err := c.send(); err != nil {
+		b.Fatal(err)
+	}
+	var frames [][]byte
+	for range framesPerCall {
+		_, frame, err := c.ws.ReadMessage()
+		if err != nil {
+			b.Fatal(err)
+		}
+		frames = append(frames, frame)
+	}
+	for i, part := range []string{`"result":`, `"type":"data"`, `"type":"done"`} {
+		if !strings.Contains(string(frames[i]), part) {
+			b.Fatalf("frame %d of a call is %.300s", i, frames[i])
+		}
+	}
+	return frames
+}
+
+func (c *client) send() error {
+	request := c.requests[c.next%len(c.requests)]
+	c.next++
+	return c.ws.WriteMessage(websocket.TextMessage, request)
+}
+
+// make has n calls made by all clients together and tells how long it took.
+func (all clients) make(b *testing.B, n int) time.Duration {
+	b.Helper()
+	var group sync.WaitGroup
+	begin := time.Now()
+	for i, c := range all {
+		share := n / len(all)
+		if i < n%len(all) {
+			share++
+		}
+		group.Go(func() {
+			if err := c.make(share); err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	return time.Since(begin)
+}
+
+// make makes n calls. Frames of calls in flight may come in any order, but
+// each call has three.
+func (c *client) make(n int) error {
+	sent := min(n, c.window)
+	for range sent {
+		if err := c.send(); err != nil {
+			return err
+		}
+	}
+	for frames := 1; frames <= n*framesPerCall; frames++ {
+		_, r, err := c.ws.NextReader()
+		if err == nil {
+			_, err = io.Copy(io.Discard, r)
+		}
+		if err != nil {
+			return err
+		}
+		if frames%framesPerCall == 0 && sent < n {
+			sent++
+			if err := c.send(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
