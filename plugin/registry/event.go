@@ -5,6 +5,8 @@ package registry
 import (
 	"encoding/json"
 	"fmt"
+	"math"
+	"slices"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -71,38 +73,42 @@ type ErrorEvent struct {
 func (e Event) AppendJSON(dst []byte) ([]byte, error) {
 	switch {
 	case e.Backends != nil:
-		size := 64
-		for _, b := range e.Backends.Backends {
-			size += len(b.encoded) + 1
-		}
-		if cap(dst)-len(dst) < size {
-			dst = append(make([]byte, 0, len(dst)+size), dst...)
-		}
-		dst = append(dst, `{"type":"backends","backends":[`...)
-		for i, b := range e.Backends.Backends {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			dst = append(dst, b.encoded...)
-		}
-		return append(dst, "]}"...), nil
+		return e.Backends.appendJSON(dst)
 	case e.Backend != nil && e.Backend.Backend != nil:
-		return appendEntry(dst, "backend", e.Backend.Backend.encoded), nil
+		return appendEntry(dst, "backend", e.Backend.Backend)
 	case e.Registered != nil:
-		return appendEntry(dst, "backend_registered", e.Registered.Backend.encoded), nil
+		return appendEntry(dst, "backend_registered", &e.Registered.Backend)
 	case e.Updated != nil:
-		return appendEntry(dst, "backend_updated", e.Updated.Backend.encoded), nil
+		return appendEntry(dst, "backend_updated", &e.Updated.Backend)
 	}
 	type plain Event // without this method
 	return plugin.AppendJSON(dst, plain(e))
 }
 
-func appendEntry(dst []byte, tag string, encoded []byte) []byte {
+func (e *BackendsEvent) appendJSON(dst []byte) (_ []byte, err error) {
+	size := 64
+	for _, b := range e.Backends {
+		size += len(b.encoded) + 1
+	}
+	dst = slices.Grow(dst, size)
+	dst = append(dst, `{"type":"backends","backends":[`...)
+	for i, b := range e.Backends {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if dst, err = b.appendJSON(dst); err != nil {
+			return nil, err
+		}
+	}
+	return append(dst, "]}"...), nil
+}
+
+func appendEntry(dst []byte, tag string, b *BackendInfo) ([]byte, error) {
 	dst = append(dst, `{"type":"`...)
 	dst = append(dst, tag...)
 	dst = append(dst, `","backend":`...)
-	dst = append(dst, encoded...)
-	return append(dst, '}')
+	dst, err := b.appendJSON(dst)
+	return append(dst, '}'), err
 }
 
 func notFound(name string) Event {
@@ -130,7 +136,14 @@ type BackendInfo struct {
 	CreatedAt    int64         `json:"created_at" description:"Timestamp when created (Unix seconds)"`
 	UpdatedAt    int64         `json:"updated_at" description:"Timestamp when last updated (Unix seconds)"`
 
-	encoded []byte // the JSON of all that
+	encoded []byte // the JSON of all that; nil where it was not made by newInfo
+}
+
+func (b *BackendInfo) appendJSON(dst []byte) ([]byte, error) {
+	if b.encoded == nil {
+		return plugin.AppendJSON(dst, b)
+	}
+	return append(dst, b.encoded...), nil
 }
 
 // newInfo makes what clients see of b.
@@ -139,7 +152,7 @@ func newInfo(b storage.Backend) (*BackendInfo, error) {
 		ID:           b.ID,
 		Name:         b.Name,
 		Host:         b.Host,
-		Port:         uint16(b.Port),
+		Port:         shownPort(b.Port),
 		Protocol:     b.Protocol,
 		Description:  b.Description,
 		Namespace:    b.Namespace,
@@ -163,6 +176,14 @@ func newInfo(b storage.Backend) (*BackendInfo, error) {
 	return info, nil
 }
 
+// shownPort is 0 for what is no port at all, rather than somebody else's.
+func shownPort(port int) uint16 {
+	if port < 0 || port > math.MaxUint16 {
+		return 0
+	}
+	return uint16(port)
+}
+
 // BackendSource is where an entry's present form comes from.
 type BackendSource string
 
@@ -181,7 +202,8 @@ func (BackendSource) Enum() []plugin.Choice {
 // EnumDescription says what the enumeration is.
 func (BackendSource) EnumDescription() string { return "Source of a backend registration" }
 
-// Metadata is a JSON object, kept as it came.
+// Metadata is a JSON object, kept as it came. That it is one is checked where
+// the parameters are validated.
 type Metadata json.RawMessage
 
 var (
@@ -189,11 +211,8 @@ var (
 	_ plugin.Schematic = Metadata(nil)
 )
 
-// UnmarshalJSON keeps the text, of an object only.
+// UnmarshalJSON keeps the text.
 func (m *Metadata) UnmarshalJSON(text []byte) error {
-	if len(text) == 0 || text[0] != '{' {
-		return fmt.Errorf("metadata is not a JSON object")
-	}
 	*m = append((*m)[:0], text...)
 	return nil
 }
@@ -210,9 +229,10 @@ var (
 	_ plugin.Schematic = AnyMetadata(nil)
 )
 
-// MarshalJSON writes an object as it is and anything else as a string.
+// MarshalJSON writes an object as it is and anything else as a string, also
+// one that names a member twice.
 func (m AnyMetadata) MarshalJSON() ([]byte, error) {
-	if len(m) > 0 && m[0] == '{' && json.Valid(m) {
+	if len(m) > 0 && m[0] == '{' && jsontext.Value(m).IsValid() {
 		return m, nil
 	}
 	return jsonv2.Marshal(string(m), jsontext.AllowInvalidUTF8(true))

@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
+	"sync"
 	"time"
 
 	"github.com/plexus-go/plexus/plugin"
@@ -16,6 +18,9 @@ import (
 // Register adds a backend, or replaces the address of the one of that name and
 // activates it again: what is registered at run time wins over everything.
 func (r *Registry) Register(ctx context.Context, in RegisterParams) (Event, error) {
+	if err := in.Validate(); err != nil {
+		return Event{}, &plugin.ParamsError{Reason: err.Error()}
+	}
 	b, err := r.write(ctx, in.Name, func(old *storage.Backend, now int64) storage.Backend {
 		if old == nil {
 			b := in.backend(storage.Backend{ID: newID(), CreatedAt: now})
@@ -60,7 +65,13 @@ func (r *Registry) Get(_ context.Context, in NameParams) (Event, error) {
 
 // Update changes what is given of an entry, and nothing else.
 func (r *Registry) Update(ctx context.Context, in UpdateParams) (Event, error) {
+	if err := in.Validate(); err != nil {
+		return Event{}, &plugin.ParamsError{Reason: err.Error()}
+	}
 	b, err := r.change(ctx, in.Name, func(b *storage.Backend, now int64) {
+		if in == (UpdateParams{Name: in.Name}) {
+			return // nothing is given
+		}
 		in.apply(b)
 		b.UpdatedAt = now
 		if !b.Runtime {
@@ -127,12 +138,15 @@ func (r *Registry) Deregister(ctx context.Context, in NameParams) (Event, error)
 }
 
 // Reload loads the sources again. Where one can't be, the registry stays as it
-// was.
+// was, and the caller is told why.
 func (r *Registry) Reload(ctx context.Context, _ plugin.None) (Event, error) {
 	count, err := r.reload(context.WithoutCancel(ctx))
-	if err != nil {
+	if loading := (*loadError)(nil); errors.As(err, &loading) {
 		r.log.Warn("reload failed", "error", err)
 		return Event{Error: &ErrorEvent{Message: err.Error()}}, nil
+	}
+	if err != nil {
+		return Event{}, &plugin.Error{Message: "the registry could not store what its sources list", Err: err}
 	}
 	return Event{Reloaded: &ReloadedEvent{Count: uint(count)}}, nil
 }
@@ -153,16 +167,16 @@ func (r *Registry) change(ctx context.Context, name string, edit func(b *storage
 // write stores what make makes of the present entry, nil where there is none;
 // a backend without a name means storage.ErrNotFound. It finishes though the
 // caller leaves, and tries again when somebody else changed the entry in
-// between.
+// between; the registry's own writes of one name wait for one another.
 func (r *Registry) write(ctx context.Context, name string, make func(old *storage.Backend, now int64) storage.Backend) (*BackendInfo, error) {
 	ctx = context.WithoutCancel(ctx)
+	defer r.writing.lock(name).Unlock()
+	var old *storage.Backend
+	if e := r.view.get(name); e != nil {
+		old = &e.backend
+	}
 	for tries := 1; ; tries++ {
-		var old *storage.Backend
-		cond := storage.IfAbsent()
-		if e := r.view.get(name); e != nil {
-			old, cond = &e.backend, storage.IfRevision(e.backend.Revision)
-		}
-		w := storage.Write{Backend: make(old, time.Now().Unix()), If: cond}
+		w := storage.Write{Backend: make(old, time.Now().Unix()), If: unchanged(old)}
 		if w.Backend.Name == "" {
 			return nil, storage.ErrNotFound
 		}
@@ -173,10 +187,10 @@ func (r *Registry) write(ctx context.Context, name string, make func(old *storag
 			}
 			return newInfo(changes[0].Backend)
 		}
-		if tries == mostTries {
-			return nil, failed(name, err)
+		if errors.Is(err, storage.ErrConflict) && tries < mostTries {
+			old, err = r.stored(ctx, name)
 		}
-		if err := r.refresh(ctx, err, []storage.Write{w}); err != nil {
+		if err != nil {
 			return nil, failed(name, err)
 		}
 	}
@@ -186,26 +200,37 @@ func (r *Registry) write(ctx context.Context, name string, make func(old *storag
 // way of: each time one of them has got through.
 const mostTries = 1000
 
-// refresh brings the view up to date with the entries that writes concern, if
-// err says that they were changed meanwhile; it returns any other error.
-func (r *Registry) refresh(ctx context.Context, err error, writes []storage.Write) error {
-	if !errors.Is(err, storage.ErrConflict) {
-		return err
+// nameLocks holds up the writes of one name, and of few others.
+type nameLocks struct {
+	seed  maphash.Seed
+	locks [256]sync.Mutex
+}
+
+func (l *nameLocks) lock(name string) *sync.Mutex {
+	lock := &l.locks[maphash.String(l.seed, name)%uint64(len(l.locks))]
+	lock.Lock()
+	return lock
+}
+
+// unchanged holds as long as an entry is as it was, nil for absent.
+func unchanged(old *storage.Backend) storage.Condition {
+	if old == nil {
+		return storage.IfAbsent()
 	}
-	for _, w := range writes {
-		b, err := r.store.Get(ctx, w.Backend.Name)
-		switch {
-		case errors.Is(err, storage.ErrNotFound):
-			// Its deletion is on its way through Watch.
-		case err != nil:
-			return err
-		default:
-			if err := r.view.apply(storage.Change{Revision: b.Revision, Backend: b}); err != nil {
-				return err
-			}
-		}
+	return storage.IfRevision(old.Revision)
+}
+
+// stored reads an entry from the store itself, which knows of a change before
+// the view does; nil if there is none.
+func (r *Registry) stored(ctx context.Context, name string) (*storage.Backend, error) {
+	b, err := r.store.Get(ctx, name)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, nil
 	}
-	return nil
+	if err != nil {
+		return nil, err
+	}
+	return &b, nil
 }
 
 // applied brings changes that the store has made into the view.

@@ -4,7 +4,7 @@ package registry
 
 import (
 	"encoding/json"
-	"strconv"
+	"fmt"
 
 	"github.com/plexus-go/plexus/storage"
 )
@@ -44,7 +44,7 @@ func (p *RegisterParams) backend(old storage.Backend) storage.Backend {
 // Validate checks what was given by the rules for backends.
 func (p *RegisterParams) Validate() error {
 	if p.Source != nil && *p.Source != string(storage.SourceAuto) && *p.Source != string(storage.SourceManual) {
-		return &storage.FieldError{Field: "source", Value: strconv.Quote(*p.Source), Rule: `is neither "auto" nor "manual"`}
+		return &storage.FieldError{Field: "source", Value: fmt.Sprintf("%.64q", *p.Source), Rule: `is neither "auto" nor "manual"`}
 	}
 	b := p.backend(storage.Backend{})
 	if p.Protocol != nil && *p.Protocol == "" {

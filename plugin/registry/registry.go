@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -24,6 +26,7 @@ type Registry struct {
 	log   *slog.Logger
 	view  *view
 
+	writing nameLocks
 	loading sync.Mutex // held while sources are loaded
 	sources []*loaded
 
@@ -52,6 +55,7 @@ func New(ctx context.Context, store storage.Store, options ...Option) (*Registry
 		store:    store,
 		log:      slog.New(slog.DiscardHandler),
 		view:     newView(),
+		writing:  nameLocks{seed: maphash.MakeSeed()},
 		followed: make(chan struct{}),
 	}
 	for _, option := range options {
@@ -91,29 +95,48 @@ func (r *Registry) list(ctx context.Context) (revision int64, err error) {
 	return revision, nil
 }
 
-// follow keeps the view current until ctx is done.
+// follow keeps the view current until ctx is done or the store is closed.
 func (r *Registry) follow(ctx context.Context, revision int64) {
 	defer close(r.followed)
 	for ctx.Err() == nil {
-		for change, err := range r.store.Watch(ctx, revision) {
-			if err == nil {
-				err = r.view.follow(change)
+		err := r.watch(ctx, &revision)
+		if errors.Is(err, storage.ErrCompacted) {
+			var listed int64
+			if listed, err = r.list(ctx); err == nil {
+				revision = listed
 			}
-			if err == nil {
-				revision = change.Revision
-				continue
+		}
+		switch {
+		case err == nil || ctx.Err() != nil:
+		case errors.Is(err, storage.ErrClosed):
+			r.log.Error("the registry no longer follows its store", "error", err)
+			return
+		default:
+			r.log.Error("the registry can't follow its store, and will try again", "error", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(followPause):
 			}
-			if !errors.Is(err, storage.ErrCompacted) {
-				r.log.Error("the registry no longer follows its store", "error", err)
-				return
-			}
-			if revision, err = r.list(ctx); err != nil {
-				r.log.Error("the registry no longer follows its store", "error", err)
-				return
-			}
-			break
 		}
 	}
+}
+
+// followPause is how long a store that failed is left alone.
+const followPause = time.Second
+
+// watch follows the store until it says no more; revision is then that of the
+// last change.
+func (r *Registry) watch(ctx context.Context, revision *int64) error {
+	for change, err := range r.store.Watch(ctx, *revision) {
+		if err == nil {
+			err = r.view.follow(change)
+		}
+		if err != nil {
+			return err
+		}
+		*revision = change.Revision
+	}
+	return nil
 }
 
 // newID makes the id of a new entry: ids grow with time, which orders what

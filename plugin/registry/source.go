@@ -4,6 +4,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -29,18 +30,27 @@ type loaded struct {
 	names  map[string]bool
 }
 
-// reload loads every source and applies what it lists. It returns how many
-// backends were added or changed. A source that fails changes nothing, and
-// stops the ones after it.
+// loadError is what a source says of why it can't be loaded.
+type loadError struct{ err error }
+
+func (e *loadError) Error() string { return e.err.Error() }
+
+func (e *loadError) Unwrap() error { return e.err }
+
+// reload loads every source and applies what they list. It returns how many
+// backends were added or changed. Where one source can't be loaded nothing is
+// changed, and the error is a [*loadError].
 func (r *Registry) reload(ctx context.Context) (count int, err error) {
 	r.loading.Lock()
 	defer r.loading.Unlock()
-	for _, l := range r.sources {
-		listed, err := l.source.Load(ctx)
-		if err != nil {
-			return count, err
+	lists := make([][]storage.Backend, len(r.sources))
+	for i, l := range r.sources {
+		if lists[i], err = l.source.Load(ctx); err != nil {
+			return 0, &loadError{err}
 		}
-		n, err := r.applyList(ctx, l, listed)
+	}
+	for i, l := range r.sources {
+		n, err := r.applyList(ctx, l, lists[i])
 		if err != nil {
 			return count, fmt.Errorf("applying what the source %s lists: %w", l.source.Source(), err)
 		}
@@ -53,9 +63,10 @@ func (r *Registry) reload(ctx context.Context) (count int, err error) {
 // one change. What was registered at run time, and what another source owns,
 // is left alone. An entry that the list no longer names is deactivated.
 func (r *Registry) applyList(ctx context.Context, l *loaded, listed []storage.Backend) (count int, err error) {
-	for range mostTries {
+	stored := r.view.all()
+	for tries := 1; ; tries++ {
 		var writes []storage.Write
-		writes, count = r.compare(l, listed)
+		writes, count = compare(stored, l, listed)
 		var changes []storage.Change
 		if len(writes) > 0 {
 			changes, err = r.store.Apply(ctx, writes...)
@@ -67,18 +78,26 @@ func (r *Registry) applyList(ctx context.Context, l *loaded, listed []storage.Ba
 			}
 			return count, r.applied(changes)
 		}
-		// Somebody wrote one of these names meanwhile: compare again.
-		if err := r.refresh(ctx, err, writes); err != nil {
+		// Somebody wrote one of these names meanwhile: compare again, with
+		// the store itself, which knows of it before the view does.
+		if errors.Is(err, storage.ErrConflict) && tries < mostTries {
+			stored, _, err = r.store.List(ctx)
+		}
+		if err != nil {
 			return 0, err
 		}
 	}
-	return 0, err
 }
 
-// compare tells what to write, and how many of the writes add or change
-// something that the source lists.
-func (r *Registry) compare(l *loaded, listed []storage.Backend) (writes []storage.Write, count int) {
+// compare tells what to write where the store holds stored, and how many of
+// the writes add or change something that the source lists.
+func compare(stored []storage.Backend, l *loaded, listed []storage.Backend) (writes []storage.Write, count int) {
 	now := time.Now().Unix()
+	source := l.source.Source()
+	byName := make(map[string]*storage.Backend, len(stored))
+	for i := range stored {
+		byName[stored[i].Name] = &stored[i]
+	}
 	named := make(map[string]bool, len(listed))
 	// What is created here at once is equally new; lists of the newest first
 	// show it in the order of the source.
@@ -88,38 +107,38 @@ func (r *Registry) compare(l *loaded, listed []storage.Backend) (writes []storag
 	}
 	for i, b := range listed {
 		named[b.Name] = true
-		e := r.view.get(b.Name)
-		if e == nil {
+		old := byName[b.Name]
+		if old == nil {
 			b.ID = ids[i]
-			b.Source, b.Runtime, b.Active = l.source.Source(), false, true
+			b.Source, b.Runtime, b.Active = source, false, true
 			b.RegisteredAt, b.CreatedAt, b.UpdatedAt = now, now, now
 			writes = append(writes, storage.Write{Backend: b, If: storage.IfAbsent()})
 			count++
 			continue
 		}
-		old := e.backend
-		if old.Runtime || old.Source != l.source.Source() {
+		if old.Runtime || old.Source != source {
 			continue
 		}
 		returns := !old.Active && !l.names[b.Name]
-		if sameListing(old, b) && !returns {
+		if sameListing(*old, b) && !returns {
 			continue
 		}
-		updated := old
+		updated := *old
 		updated.Host, updated.Port, updated.Protocol = b.Host, b.Port, b.Protocol
 		updated.Description, updated.Namespace = b.Description, b.Namespace
 		updated.RegisteredAt, updated.UpdatedAt = now, now
 		updated.Active = old.Active || returns
-		writes = append(writes, storage.Write{Backend: updated, If: storage.IfRevision(old.Revision)})
+		writes = append(writes, storage.Write{Backend: updated, If: unchanged(old)})
 		count++
 	}
-	for _, old := range r.view.all() {
-		if old.Runtime || old.Source != l.source.Source() || !old.Active || named[old.Name] {
+	for i := range stored {
+		old := &stored[i]
+		if old.Runtime || old.Source != source || !old.Active || named[old.Name] {
 			continue
 		}
-		dropped := old
+		dropped := *old
 		dropped.Active, dropped.UpdatedAt = false, now
-		writes = append(writes, storage.Write{Backend: dropped, If: storage.IfRevision(old.Revision)})
+		writes = append(writes, storage.Write{Backend: dropped, If: unchanged(old)})
 	}
 	return writes, count
 }

@@ -4,6 +4,7 @@ package registry
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 
@@ -32,31 +33,45 @@ func newView() *view {
 	return &view{byName: map[string]*entry{}, gone: map[string]int64{}}
 }
 
-// reset fills the view with everything that the store holds at revision.
+// reset fills the view with everything that the store holds at revision, and
+// keeps what writers have brought in since.
 func (v *view) reset(backends []storage.Backend, revision int64) error {
 	byName := make(map[string]*entry, len(backends))
-	oldest := make([]*entry, 0, len(backends))
 	for _, b := range backends {
 		info, err := newInfo(b)
 		if err != nil {
 			return err
 		}
-		e := &entry{backend: b, info: info}
-		byName[b.Name] = e
-		oldest = append(oldest, e)
+		byName[b.Name] = &entry{backend: b, info: info}
 	}
-	slices.SortFunc(oldest, byCreation)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.byName, v.oldest, v.watched = byName, oldest, revision
-	clear(v.gone)
+	for name, e := range v.byName {
+		if e.backend.Revision > revision {
+			byName[name] = e
+		}
+	}
+	for name, deleted := range v.gone {
+		if deleted <= revision {
+			delete(v.gone, name)
+		} else if e := byName[name]; e != nil && e.backend.Revision < deleted {
+			delete(byName, name)
+		}
+	}
+	v.byName, v.watched = byName, revision
+	v.oldest = slices.SortedFunc(maps.Values(byName), byCreation)
 	return nil
 }
 
 // byCreation orders entries by age. Ids are of version 7, which grow with
-// time: they order what was created within one second.
+// time: they order what was created within one second. Entries of other
+// programs may have none.
 func byCreation(a, b *entry) int {
-	return cmp.Or(cmp.Compare(a.backend.CreatedAt, b.backend.CreatedAt), cmp.Compare(a.backend.ID, b.backend.ID))
+	return cmp.Or(
+		cmp.Compare(a.backend.CreatedAt, b.backend.CreatedAt),
+		cmp.Compare(a.backend.ID, b.backend.ID),
+		cmp.Compare(a.backend.Name, b.backend.Name),
+	)
 }
 
 // apply brings a change in, if it is news. Changes of one name may come in

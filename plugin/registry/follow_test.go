@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package registry_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/plexus-go/plexus/storage"
+	"github.com/plexus-go/plexus/storage/sqlite"
+)
+
+// theirs is an entry that somebody else stores.
+func theirs(name string) storage.Backend {
+	return storage.Backend{
+		ID: "id of " + name, Name: name, Host: "theirs", Port: 1, Protocol: "ws", Source: storage.SourceManual,
+		Runtime: true, Active: true, RegisteredAt: 1, CreatedAt: 1, UpdatedAt: 1,
+	}
+}
+
+func put(t *testing.T, store storage.Store, b storage.Backend) {
+	t.Helper()
+	if _, err := storage.Put(context.Background(), store, b, storage.Condition{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func remove(t *testing.T, store storage.Store, name string) {
+	t.Helper()
+	if _, err := storage.Delete(context.Background(), store, name, storage.Condition{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestChangesOfOthersAreFollowed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t)
+		h.registerNames("ours")
+		put(t, h.store, theirs("theirs"))
+		synctest.Wait()
+		same(t, "after a put", h.names(""), []string{"ours", "theirs"})
+
+		changed := theirs("theirs")
+		changed.Port, changed.Active = 2, false
+		put(t, h.store, changed)
+		synctest.Wait()
+		same(t, "after a change", h.get("theirs").Port, 2)
+		same(t, "after a change", h.names(""), []string{"ours"})
+
+		h.registerNames("theirs")
+		if got := h.get("theirs"); got.ID != "id of theirs" || !got.Active {
+			t.Errorf("registered over it: %v", got)
+		}
+		remove(t, h.store, "theirs")
+		remove(t, h.store, "ours")
+		synctest.Wait()
+		same(t, "after deletions", h.names(`{"active_only": false}`), []string{})
+		put(t, h.store, theirs("ours"))
+		synctest.Wait()
+		same(t, "after a new beginning", h.get("ours").ID, "id of ours")
+	})
+}
+
+// compacted says so, once.
+func compacted(yield func(storage.Change, error) bool) {
+	yield(storage.Change{}, fmt.Errorf("watching: %w", storage.ErrCompacted))
+}
+
+func TestCompactedChangesAreListed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		inner, err := sqlite.Open(t.Context(), ":memory:", sqlite.WithHistory(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = inner.Close() })
+		// The registry watches only when many changes are gone by.
+		release := make(chan struct{})
+		store := &meddledStore{Store: inner}
+		store.watch = func(ctx context.Context, after int64) iter.Seq2[storage.Change, error] {
+			<-release
+			return inner.Watch(ctx, after)
+		}
+		h := over(t, store)
+		h.registerNames("kept", "gone")
+		remove(t, inner, "gone")
+		for i := range 10 {
+			put(t, inner, theirs(fmt.Sprint("n", i)))
+		}
+		close(release)
+		synctest.Wait()
+		same(t, "how many", len(h.names("")), 11)
+		if b := h.lookup("gone"); b != nil {
+			t.Errorf("got %v", b)
+		}
+		put(t, inner, theirs("later"))
+		synctest.Wait()
+		same(t, "followed again", h.get("later").Host, "theirs")
+		if strings.Contains(h.log.String(), "ERROR") {
+			t.Errorf("the log is %s", h.log)
+		}
+	})
+}
+
+// While the registry lists anew, calls go on. What they have written is not in
+// the list, and must be seen all the same.
+func TestWritesDuringAListStayVisible(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		inner := memory(t)
+		store := &meddledStore{Store: inner}
+		listing, listed, answer := 0, make(chan struct{}), make(chan struct{})
+		store.list = func(ctx context.Context) ([]storage.Backend, int64, error) {
+			backends, revision, err := inner.List(ctx)
+			if listing++; listing == 2 {
+				close(listed)
+				<-answer
+			}
+			return backends, revision, err
+		}
+		watching := 0
+		begin := make(chan struct{})
+		store.watch = func(ctx context.Context, after int64) iter.Seq2[storage.Change, error] {
+			if watching++; watching == 1 {
+				<-begin
+				return compacted
+			}
+			return silent(ctx, after)
+		}
+		h := over(t, store)
+		h.registerNames("changed", "deleted", "again")
+		close(begin)
+		<-listed
+		h.registerNames("new")
+		h.do("update", `{"name": "changed", "port": 9}`)
+		h.do("delete", `{"name": "deleted"}`)
+		h.do("delete", `{"name": "again"}`)
+		h.registerNames("again")
+		before := h.all()
+		close(answer)
+		synctest.Wait()
+		same(t, "after the list", h.all(), before)
+		same(t, "how often it was listed", listing, 2)
+	})
+}
+
+func TestAStoreThatFailsIsFollowedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		inner := memory(t)
+		store := &meddledStore{Store: inner}
+		broken := errors.New("the network is down")
+		watching, listing := 0, 0
+		store.watch = func(ctx context.Context, after int64) iter.Seq2[storage.Change, error] {
+			switch watching++; watching {
+			case 1:
+				return func(yield func(storage.Change, error) bool) { yield(storage.Change{}, broken) }
+			case 2, 3:
+				return compacted
+			}
+			return inner.Watch(ctx, after)
+		}
+		store.list = func(ctx context.Context) ([]storage.Backend, int64, error) {
+			if listing++; listing == 2 {
+				return nil, 0, broken
+			}
+			return inner.List(ctx)
+		}
+		h := over(t, store)
+		put(t, inner, theirs("a"))
+		for range 3 {
+			later()
+		}
+		synctest.Wait()
+		same(t, "listed", h.names(""), []string{"a"})
+		same(t, "how often it was watched", watching, 4)
+		if strings.Count(h.log.String(), "the network is down") != 2 {
+			t.Errorf("the log is %s", h.log)
+		}
+		h.close() // nothing is left behind, or synctest says so
+	})
+}
+
+func TestAClosedStoreIsNotFollowed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t)
+		h.registerNames("a")
+		if err := h.store.Close(); err != nil {
+			t.Fatal(err)
+		}
+		later()
+		same(t, "listed", h.names(""), []string{"a"})
+		if strings.Count(h.log.String(), "no longer follows") != 1 {
+			t.Errorf("the log is %s", h.log)
+		}
+	})
+}
+
+// oddities are what another program may store though today's rules refuse it,
+// and how they are shown.
+var oddities = []struct {
+	name string
+	odd  func(b *storage.Backend)
+	want func(e *entry)
+}{
+	{"a port of 0", func(b *storage.Backend) { b.Port = 0 }, func(e *entry) { e.Port = 0 }},
+	{"a port that is none", func(b *storage.Backend) { b.Port = 70_000 }, func(e *entry) { e.Port = 0 }},
+	{"a negative port", func(b *storage.Backend) { b.Port = -1 }, func(e *entry) { e.Port = 0 }},
+	{"a protocol", func(b *storage.Backend) { b.Protocol = "HTTP" }, func(e *entry) { e.Protocol = "HTTP" }},
+	{"no id", func(b *storage.Backend) { b.ID = "" }, func(e *entry) { e.ID = "" }},
+	{"no id either", func(b *storage.Backend) { b.ID = "" }, func(e *entry) { e.ID = "" }},
+	{"text as metadata", func(b *storage.Backend) { b.Metadata = json.RawMessage(`pid 7`) },
+		func(e *entry) { e.Metadata = json.RawMessage(`"pid 7"`) }},
+	{"an array as metadata", func(b *storage.Backend) { b.Metadata = json.RawMessage(`[1]`) },
+		func(e *entry) { e.Metadata = json.RawMessage(`"[1]"`) }},
+	{"no text as metadata", func(b *storage.Backend) { b.Metadata = json.RawMessage(``) },
+		func(e *entry) { e.Metadata = json.RawMessage(`""`) }},
+	{"half an object as metadata", func(b *storage.Backend) { b.Metadata = json.RawMessage(`{"a":`) },
+		func(e *entry) { e.Metadata = json.RawMessage(`"{\"a\":"`) }},
+	{"metadata with a member twice", func(b *storage.Backend) { b.Metadata = json.RawMessage(`{"a":1,"a":2}`) },
+		func(e *entry) { e.Metadata = json.RawMessage(`"{\"a\":1,\"a\":2}"`) }},
+	{"metadata with half a surrogate", func(b *storage.Backend) { b.Metadata = json.RawMessage(`{"a":"\ud800"}`) },
+		func(e *entry) { e.Metadata = json.RawMessage(`"{\"a\":\"\\ud800\"}"`) }},
+	{"metadata over the bound", func(b *storage.Backend) { b.Metadata = json.RawMessage(metadataOfLength(100_000)) },
+		func(e *entry) { e.Metadata = json.RawMessage(metadataOfLength(100_000)) }},
+	{"metadata that is not UTF-8", func(b *storage.Backend) { b.Metadata = json.RawMessage("{\"a\":\"\xff\"}") },
+		func(e *entry) { e.Metadata = json.RawMessage("\"{\\\"a\\\":\\\"\ufffd\\\"}\"") }},
+	{"a host that is not UTF-8", func(b *storage.Backend) { b.Host = "h\xff" }, func(e *entry) { e.Host = "h\ufffd" }},
+	{"a description that is not UTF-8", func(b *storage.Backend) { b.Description = ptr("\xc3(") },
+		func(e *entry) { e.Description = ptr("\ufffd(") }},
+}
+
+// Odd entries are shown as well as can be, and hide nothing else. Calls change
+// what they are about, and no more.
+func TestOddEntriesAreShown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		followed := open(t)
+		var want []entry
+		for _, o := range oddities {
+			b := theirs(o.name)
+			o.odd(&b)
+			put(t, followed.store, b)
+			e := entry{
+				ID: "id of " + o.name, Name: o.name, Host: "theirs", Port: 1, Protocol: "ws", Source: "manual", Active: true,
+				RegisteredAt: 1, CreatedAt: 1, UpdatedAt: 1,
+			}
+			o.want(&e)
+			want = append(want, e)
+		}
+		synctest.Wait()
+		listed := over(t, followed.store)
+		same(t, "listed", listed.all(), followed.all())
+		same(t, "how many", len(listed.names("")), len(oddities))
+		for i, o := range oddities {
+			same(t, o.name, listed.get(o.name), want[i])
+		}
+
+		now := later()
+		for i, o := range oddities {
+			if e := listed.do("ping", object("name", o.name)); !e.Success {
+				t.Errorf("ping: %+v", e)
+			}
+			want[i].LastSeen = &now
+			same(t, o.name+", pinged", listed.get(o.name), want[i])
+			e := listed.do("update", object("name", o.name, "namespace", "n"))
+			want[i].Namespace, want[i].UpdatedAt = ptr("n"), now
+			same(t, o.name+", updated", *e.Backend, want[i])
+		}
+		for i, o := range oddities { // none has taken another's place
+			same(t, o.name+", in the end", listed.get(o.name), want[i])
+		}
+		synctest.Wait()
+		same(t, "followed", followed.all(), listed.all())
+		for _, o := range oddities {
+			e := listed.do("register", object("name", o.name, "host", "h", "port", 2, "description", "d", "metadata", struct{}{}))
+			if e.Backend.Port != 2 || e.Backend.Host != "h" || string(e.Backend.Metadata) != "{}" {
+				t.Errorf("registered anew: %v", e.Backend)
+			}
+		}
+	})
+}

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package registry_test
+
+import (
+	"context"
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/plexus-go/plexus/plugin/registry"
+	"github.com/plexus-go/plexus/storage"
+)
+
+// later lets the clock of a synctest bubble move on.
+func later() int64 {
+	time.Sleep(time.Minute)
+	return time.Now().Unix()
+}
+
+const fullRegistration = `{"name": "alpha", "host": "alpha.example", "port": 4444, "protocol": "wss", "description": "d",
+	"namespace": "n", "version": "1.2.3", "metadata": {"pid": 1}, "source": "auto"}`
+
+func TestRegisterNew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, testRegisterNew)
+}
+
+func testRegisterNew(t *testing.T) {
+	h := open(t)
+	for _, test := range []struct {
+		name, params string
+		want         entry
+	}{
+		{
+			"what must be given, alone",
+			`{"name": "alpha", "host": "10.0.0.1", "port": 1}`,
+			entry{Name: "alpha", Host: "10.0.0.1", Port: 1, Protocol: "ws", Source: "manual"},
+		},
+		{
+			"explicit nulls are absent",
+			`{"name": "alpha", "host": "10.0.0.1", "port": 1, "protocol": null, "description": null, "namespace": null,
+				"version": null, "metadata": null, "source": null}`,
+			entry{Name: "alpha", Host: "10.0.0.1", Port: 1, Protocol: "ws", Source: "manual"},
+		},
+		{
+			"empty texts are values",
+			`{"name": "alpha", "host": "10.0.0.1", "port": 1, "description": "", "namespace": "", "version": "", "metadata": {}}`,
+			entry{
+				Name: "alpha", Host: "10.0.0.1", Port: 1, Protocol: "ws", Source: "manual",
+				Description: ptr(""), Namespace: ptr(""), Version: ptr(""), Metadata: json.RawMessage(`{}`),
+			},
+		},
+		{
+			"everything",
+			fullRegistration,
+			entry{
+				Name: "alpha", Host: "alpha.example", Port: 4444, Protocol: "wss", Source: "auto",
+				Description: ptr("d"), Namespace: ptr("n"), Version: ptr("1.2.3"), Metadata: json.RawMessage(`{"pid":1}`),
+			},
+		},
+		{
+			"parameters that nobody knows are ignored",
+			`{"name": "alpha", "host": "10.0.0.1", "port": 1, "colour": "red", "id": "mine", "is_active": false}`,
+			entry{Name: "alpha", Host: "10.0.0.1", Port: 1, Protocol: "ws", Source: "manual"},
+		},
+	} {
+		now := later()
+		got := h.register(test.params)
+		if !regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`).MatchString(got.ID) {
+			t.Errorf("the id %q is no UUID", got.ID)
+		}
+		want := test.want
+		want.ID, want.Active = got.ID, true
+		want.RegisteredAt, want.CreatedAt, want.UpdatedAt = now, now, now
+		same(t, test.name+": registered", got, want)
+		same(t, test.name+": got", h.get("alpha"), want)
+		same(t, test.name+": listed", h.names(""), []string{"alpha"})
+		h.do("delete", `{"name": "alpha"}`)
+	}
+}
+
+func TestRegisterReplaces(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, testRegisterReplaces)
+}
+
+func testRegisterReplaces(t *testing.T) {
+	h := open(t)
+	for _, test := range []struct {
+		name, params string
+		change       func(want *entry)
+	}{
+		{
+			"the address, and keeps optional fields that are not given",
+			`{"name": "alpha", "host": "beta.example", "port": 5555}`,
+			func(want *entry) {
+				want.Host, want.Port, want.Protocol, want.Source = "beta.example", 5555, "ws", "manual"
+			},
+		},
+		{
+			"nothing that is null",
+			`{"name": "alpha", "host": "beta.example", "port": 5555, "protocol": null, "description": null, "namespace": null,
+				"version": null, "metadata": null, "source": null}`,
+			func(want *entry) {
+				want.Host, want.Port, want.Protocol, want.Source = "beta.example", 5555, "ws", "manual"
+			},
+		},
+		{
+			"each optional field that is given",
+			`{"name": "alpha", "host": "alpha.example", "port": 4444, "protocol": "wss", "description": "", "namespace": "m",
+				"version": "2", "metadata": {}, "source": "auto"}`,
+			func(want *entry) {
+				want.Description, want.Namespace, want.Version = ptr(""), ptr("m"), ptr("2")
+				want.Metadata = json.RawMessage(`{}`)
+			},
+		},
+		{
+			"the source alone",
+			strings.Replace(fullRegistration, "auto", "manual", 1),
+			func(want *entry) { want.Source = "manual" },
+		},
+		{
+			"the metadata alone",
+			strings.Replace(fullRegistration, `"pid": 1`, `"pid": 2`, 1),
+			func(want *entry) { want.Metadata = json.RawMessage(`{"pid":2}`) },
+		},
+		{
+			"the version alone",
+			strings.Replace(fullRegistration, "1.2.3", "1.2.4", 1),
+			func(want *entry) { want.Version = ptr("1.2.4") },
+		},
+		{
+			"the namespace alone",
+			strings.Replace(fullRegistration, `"n"`, `"m"`, 1),
+			func(want *entry) { want.Namespace = ptr("m") },
+		},
+		{
+			"the description alone",
+			strings.Replace(fullRegistration, `"d"`, `""`, 1),
+			func(want *entry) { want.Description = ptr("") },
+		},
+		{
+			"the port alone",
+			strings.Replace(fullRegistration, "4444", "4445", 1),
+			func(want *entry) { want.Port = 4445 },
+		},
+	} {
+		want := h.register(fullRegistration)
+		now := later()
+		got := h.register(test.params)
+		test.change(&want)
+		want.RegisteredAt, want.UpdatedAt, want.LastSeen = now, now, &now
+		same(t, test.name+": registered", got, want)
+		same(t, test.name+": got", h.get("alpha"), want)
+		same(t, test.name+": listed", h.names(`{"active_only": false}`), []string{"alpha"})
+		h.do("delete", `{"name": "alpha"}`)
+	}
+}
+
+func TestRegisterAgainChangesLastSeenOnly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, testRegisterAgainChangesLastSeenOnly)
+}
+
+func testRegisterAgainChangesLastSeenOnly(t *testing.T) {
+	h := open(t)
+	for _, params := range []string{
+		fullRegistration,
+		`{"name": "alpha", "host": "h", "port": 1}`,
+		`{"name": "alpha", "host": "h", "port": 1, "protocol": "WS", "source": "manual", "metadata": {"a": [1, 2]}}`,
+	} {
+		want := h.register(params)
+		for range 3 {
+			want.LastSeen = ptr(later())
+			same(t, "registered "+params, h.register(params), want)
+			same(t, "got", h.get("alpha"), want)
+		}
+		h.do("delete", `{"name": "alpha"}`)
+	}
+}
+
+func TestRegisterActivatesAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t)
+		want := h.register(fullRegistration)
+		h.do("deregister", `{"name": "alpha"}`)
+		if h.get("alpha").Active {
+			t.Fatal("still active")
+		}
+		now := later()
+		got := h.register(fullRegistration)
+		want.RegisteredAt, want.UpdatedAt, want.LastSeen = now, now, &now
+		same(t, "registered", got, want)
+		same(t, "listed", h.names(""), []string{"alpha"})
+	})
+}
+
+// After a deletion a name begins anew.
+func TestRegisterAfterDelete(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t)
+		first := h.register(fullRegistration)
+		h.do("delete", `{"name": "alpha"}`)
+		now := later()
+		second := h.register(`{"name": "alpha", "host": "h", "port": 1}`)
+		if second.ID == first.ID {
+			t.Error("the id is that of the deleted entry")
+		}
+		want := entry{
+			ID: second.ID, Name: "alpha", Host: "h", Port: 1, Protocol: "ws", Source: "manual", Active: true,
+			RegisteredAt: now, CreatedAt: now, UpdatedAt: now,
+		}
+		same(t, "registered", second, want)
+	})
+}
+
+// Metadata comes back as it was given, but for the space between its parts.
+func TestMetadataComesBackAsItCame(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	for _, test := range []struct{ given, want string }{
+		{`{}`, `{}`},
+		{`{"n":1e400}`, `{"n":1e400}`},
+		{`{"n":12345678901234567890,"m":-0,"o":1.10,"p":0.1e-7}`, `{"n":12345678901234567890,"m":-0,"o":1.10,"p":0.1e-7}`},
+		{`{"z":1,"a":2,"m":{"z":1,"a":2}}`, `{"z":1,"a":2,"m":{"z":1,"a":2}}`},
+		{`{"é":"☃ 🎉","":"","/":"</script>&"}`, `{"é":"☃ 🎉","":"","/":"</script>&"}`},
+		{`{"a":[[[{"b":[null,true,false,{}]}]]]}`, `{"a":[[[{"b":[null,true,false,{}]}]]]}`},
+		{"{\n\t\"a\" : [ 1 ,\r\n 2 ]\n}", `{"a":[1,2]}`},
+		{`{"control":"\u0000\n\"\\"}`, `{"control":"\u0000\n\"\\"}`},
+	} {
+		got := h.register(`{"name": "alpha", "host": "h", "port": 1, "metadata": ` + test.given + `}`)
+		if string(got.Metadata) != test.want {
+			t.Errorf("registered %s, answered %s", test.given, got.Metadata)
+		}
+		if got = h.get("alpha"); string(got.Metadata) != test.want {
+			t.Errorf("registered %s, got %s", test.given, got.Metadata)
+		}
+	}
+}
+
+func TestMetadataIsReturnedAsAnObjectNotText(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.register(fullRegistration)
+	for _, method := range []string{"get", "list"} {
+		content := h.call(context.Background(), method, `{"name": "alpha"}`).content
+		if !strings.Contains(string(content), `"metadata":{"pid":1}`) {
+			t.Errorf("%s: %s", method, content)
+		}
+	}
+}
+
+// A Go program that calls the methods itself meets the same rules.
+func TestRulesHoldForGoCallersToo(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.register(fullRegistration)
+	before := h.all()
+	for _, in := range []registry.RegisterParams{
+		{},
+		{Name: "beta", Host: "http://h", Port: 1},
+		{Name: "beta", Host: "h"},
+		{Name: "beta", Host: "h", Port: 1, Source: ptr(string(storage.SourceFile))},
+		{Name: "beta", Host: "h", Port: 1, Protocol: ptr("")},
+		{Name: "beta", Host: "h", Port: 1, Metadata: registry.Metadata(`[1]`)},
+	} {
+		if e, err := h.registry.Register(context.Background(), in); err == nil {
+			t.Errorf("register %+v: answered %+v", in, e)
+		}
+	}
+	if e, err := h.registry.Update(context.Background(), registry.UpdateParams{Name: "alpha", Host: ptr("")}); err == nil {
+		t.Errorf("update: answered %+v", e)
+	}
+	same(t, "listed", h.all(), before)
+}

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package registry_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/plexus-go/plexus/plugin/registry"
+	"github.com/plexus-go/plexus/storage"
+)
+
+// fakeSource lists what a test tells it to.
+type fakeSource struct {
+	source   storage.Source
+	backends []storage.Backend
+	err      error
+}
+
+func (s *fakeSource) Source() storage.Source { return s.source }
+
+func (s *fakeSource) Load(context.Context) ([]storage.Backend, error) { return s.backends, s.err }
+
+func (s *fakeSource) list(backends ...storage.Backend) { s.backends, s.err = backends, nil }
+
+func (s *fakeSource) fail(err error) { s.backends, s.err = nil, err }
+
+// listed is a backend as a source lists it.
+func listed(name string) storage.Backend {
+	return storage.Backend{Name: name, Host: "file.example", Port: 4444, Protocol: "wss", Source: storage.SourceFile, Active: true}
+}
+
+func withPort(port int, b storage.Backend) storage.Backend {
+	b.Port = port
+	return b
+}
+
+func (h *harness) reload(want int) {
+	h.t.Helper()
+	same(h.t, "reload", h.do("reload", ``), event{Type: "reloaded", Count: want})
+}
+
+func withFile(backends ...storage.Backend) (*fakeSource, registry.Option) {
+	source := &fakeSource{source: storage.SourceFile, backends: backends}
+	return source, registry.WithSource(source)
+}
+
+func TestSourceIsLoadedAtTheStart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		now := later()
+		b := listed("b")
+		b.Description, b.Namespace = ptr("d"), ptr("")
+		_, option := withFile(listed("a"), b, listed("c"))
+		h := open(t, option)
+		got := h.get("b")
+		same(t, "got", got, entry{
+			ID: got.ID, Name: "b", Host: "file.example", Port: 4444, Protocol: "wss", Description: ptr("d"), Namespace: ptr(""),
+			Source: "file", Active: true, RegisteredAt: now, CreatedAt: now, UpdatedAt: now,
+		})
+		same(t, "listed in the order of the source", h.names(""), []string{"a", "b", "c"})
+		if got.ID == "" || got.ID == h.get("a").ID {
+			t.Errorf("the id is %q", got.ID)
+		}
+	})
+}
+
+func TestSourceAddsChangesDropsAndBringsBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		source, option := withFile(listed("kept"), listed("changed"), listed("dropped"))
+		h := open(t, option)
+		kept, changed, dropped := h.get("kept"), h.get("changed"), h.get("dropped")
+
+		before := h.all()
+		later()
+		h.reload(0)
+		same(t, "after a reload of the same", h.all(), before)
+
+		now := later()
+		different := withPort(5, listed("changed"))
+		different.Description = ptr("new")
+		source.list(listed("kept"), different, listed("added"))
+		h.reload(2)
+		changed.Port, changed.Description, changed.RegisteredAt, changed.UpdatedAt = 5, ptr("new"), now, now
+		dropped.Active, dropped.UpdatedAt = false, now
+		same(t, "kept", h.get("kept"), kept)
+		same(t, "changed", h.get("changed"), changed)
+		same(t, "dropped", h.get("dropped"), dropped)
+		same(t, "active", h.names(""), []string{"added", "kept", "changed"})
+
+		later()
+		h.reload(0)
+		same(t, "dropped stays", h.get("dropped"), dropped)
+
+		now = later()
+		source.list(listed("kept"), different, listed("added"), withPort(6, listed("dropped")))
+		h.reload(1)
+		dropped.Active, dropped.Port, dropped.RegisteredAt, dropped.UpdatedAt = true, 6, now, now
+		same(t, "returned", h.get("dropped"), dropped)
+
+		source.list()
+		h.reload(0)
+		same(t, "active after all were dropped", h.names(""), []string{})
+		same(t, "all", len(h.names(`{"active_only": false}`)), 4)
+
+		source.list(listed("kept"))
+		h.reload(1) // that comes back as it was
+		if !h.get("kept").Active {
+			t.Error("kept is not active")
+		}
+	})
+}
+
+// Each thing that a source says is a change by itself.
+func TestSourceChangesEachField(t *testing.T) {
+	t.Parallel()
+	source, option := withFile(listed("a"))
+	h := open(t, option)
+	b := listed("a")
+	for _, test := range []struct {
+		change func()
+		seen   func(e entry) bool
+	}{
+		{func() { b.Host = "other" }, func(e entry) bool { return e.Host == "other" }},
+		{func() { b.Port = 9 }, func(e entry) bool { return e.Port == 9 }},
+		{func() { b.Protocol = "ws" }, func(e entry) bool { return e.Protocol == "ws" }},
+		{func() { b.Description = ptr("") }, func(e entry) bool { return e.Description != nil }},
+		{func() { b.Description = ptr("d") }, func(e entry) bool { return *e.Description == "d" }},
+		{func() { b.Description = nil }, func(e entry) bool { return e.Description == nil }},
+		{func() { b.Namespace = ptr("n") }, func(e entry) bool { return *e.Namespace == "n" }},
+		{func() { b.Namespace = nil }, func(e entry) bool { return e.Namespace == nil }},
+	} {
+		test.change()
+		source.list(b)
+		h.reload(1)
+		if got := h.get("a"); !test.seen(got) {
+			t.Errorf("listed %+v, got %v", b, got)
+		}
+		h.reload(0)
+	}
+}
+
+func TestSourceNeverTouchesWhatWasRegistered(t *testing.T) {
+	t.Parallel()
+	source, option := withFile()
+	h := open(t, option)
+	for _, test := range []struct {
+		name   string
+		before []string // calls before the source first names the entry
+		listed bool     // that the source names it from the start
+		after  []string // calls after that
+	}{
+		{"registered before", []string{`register {"name": "a", "host": "ours", "port": 1}`}, false, nil},
+		{"registered by a hub itself", []string{`register {"name": "a", "host": "ours", "port": 1, "source": "auto"}`}, false, nil},
+		{"registered over the source's", nil, true, []string{`register {"name": "a", "host": "ours", "port": 1}`}},
+		{"the same as the source's", nil, true, []string{`register {"name": "a", "host": "file.example", "port": 4444, "protocol": "wss"}`}},
+		{"updated", nil, true, []string{`update {"name": "a", "host": "ours"}`}},
+		{"deregistered after", []string{`register {"name": "a", "host": "ours", "port": 1}`, `deregister {"name": "a"}`}, false, nil},
+	} {
+		h.do("delete", `{"name": "a"}`)
+		for _, call := range test.before {
+			h.doLine(call)
+		}
+		if test.listed {
+			source.list(listed("a"))
+			h.reload(1)
+		}
+		for _, call := range test.after {
+			h.doLine(call)
+		}
+		want := h.get("a")
+		if want.Source == "file" {
+			t.Errorf("%s: the source is still %q", test.name, want.Source)
+		}
+		for range 2 {
+			source.list(withPort(9, listed("a")))
+			h.reload(0)
+			same(t, test.name+": listed differently", h.get("a"), want)
+			source.list()
+			h.reload(0)
+			same(t, test.name+": not listed", h.get("a"), want)
+		}
+	}
+}
+
+// doLine calls what "method params" says.
+func (h *harness) doLine(line string) {
+	h.t.Helper()
+	method, params, _ := strings.Cut(line, " ")
+	h.do(method, params)
+}
+
+func TestDeletedNameReturnsAtTheNextLoad(t *testing.T) {
+	t.Parallel()
+	source, option := withFile(listed("a"))
+	h := open(t, option)
+	first := h.get("a").ID
+	h.do("delete", `{"name": "a"}`)
+	if b := h.lookup("a"); b != nil {
+		t.Fatalf("still there: %v", b)
+	}
+	h.reload(1)
+	second := h.get("a")
+	if second.ID == first || second.Source != "file" || !second.Active {
+		t.Errorf("returned as %v", second)
+	}
+
+	// What hid the source's own is gone: that returns too.
+	h.do("register", `{"name": "a", "host": "ours", "port": 1}`)
+	h.do("delete", `{"name": "a"}`)
+	h.reload(1)
+	same(t, "host", h.get("a").Host, "file.example")
+
+	source.list()
+	h.do("delete", `{"name": "a"}`)
+	h.reload(0)
+	if b := h.lookup("a"); b != nil {
+		t.Errorf("nobody names it: %v", b)
+	}
+}
+
+func TestDeregisteredStaysSoOverALoad(t *testing.T) {
+	t.Parallel()
+	source, option := withFile(listed("a"))
+	h := open(t, option)
+	h.do("deregister", `{"name": "a"}`)
+	h.reload(0)
+	if h.get("a").Active {
+		t.Error("active again")
+	}
+	source.list(withPort(9, listed("a")))
+	h.reload(1)
+	if got := h.get("a"); got.Active || got.Port != 9 {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestFailingSourceChangesNothing(t *testing.T) {
+	t.Parallel()
+	source, option := withFile(listed("a"), listed("b"))
+	environment := &fakeSource{source: storage.SourceEnv}
+	h := open(t, option, registry.WithSource(environment))
+	before := h.all()
+	message := `backends.toml:12: backend "prod": port 70000 is not 1–65535`
+	// The environment has news, but a load is whole or not at all.
+	environment.list(listed("new"))
+	source.fail(errors.New(message))
+	for range 2 {
+		same(t, "reload", h.do("reload", ``), event{Type: "error", Message: message})
+		same(t, "listed", h.all(), before)
+	}
+	if !strings.Contains(h.log.String(), "backends.toml:12") {
+		t.Errorf("the log is %q", h.log)
+	}
+	source.list(listed("a"), listed("b"))
+	h.reload(1)
+	same(t, "listed", h.names(""), []string{"new", "a", "b"})
+}
+
+func TestNewFailsWhereASourceDoes(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("backends.toml:1: broken")
+	source, option := withFile()
+	source.fail(broken)
+	if _, err := registry.New(context.Background(), memory(t), option); !errors.Is(err, broken) {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+func TestOneNameInTwoSourcesBelongsToTheHigher(t *testing.T) {
+	t.Parallel()
+	file, fileOption := withFile(withPort(1, listed("a")), listed("f"))
+	environment := &fakeSource{source: storage.SourceEnv}
+	environment.list(withPort(2, listed("a")), listed("e"))
+	h := open(t, fileOption, registry.WithSource(environment)) // in the wrong order
+	for range 2 {
+		a, f, e := h.get("a"), h.get("f"), h.get("e")
+		if a.Source != "env" || a.Port != 2 || f.Source != "file" || e.Source != "env" {
+			t.Errorf("got %v, %v, %v", a, f, e)
+		}
+		file.list(withPort(3, listed("a")), listed("f"))
+		h.reload(0)
+	}
+}
+
+// A reload beside registrations of the same names: what was registered wins.
+func TestReloadBesideRegistrations(t *testing.T) {
+	t.Parallel()
+	source, option := withFile()
+	h := open(t, option)
+	const n = 50
+	var wg sync.WaitGroup
+	for round := range 5 {
+		var backends []storage.Backend
+		for i := range n {
+			backends = append(backends, withPort(round+1, listed(fmt.Sprint("n", i))))
+		}
+		source.list(backends...)
+		wg.Go(func() { h.do("reload", ``) })
+		for i := range n {
+			if i%5 == round {
+				wg.Go(func() { h.do("register", object("name", fmt.Sprint("n", i), "host", "ours", "port", 99)) })
+			}
+		}
+		wg.Wait()
+	}
+	for i := range n {
+		if got := h.get(fmt.Sprint("n", i)); got.Host != "ours" || got.Port != 99 || got.Source != "manual" {
+			t.Errorf("got %v", got)
+		}
+	}
+}
+
+// A name that is deleted beneath a reload, when the store's word of that is
+// late, is added again.
+func TestReloadMeetsTheChangesOfOthers(t *testing.T) {
+	t.Parallel()
+	store := &meddledStore{Store: memory(t), watch: silent}
+	source, option := withFile(listed("a"), listed("b"))
+	h := over(t, store, option)
+	source.list(withPort(9, listed("a")), withPort(9, listed("b")))
+	var once sync.Once
+	store.apply = func(ctx context.Context, writes []storage.Write) ([]storage.Change, error) {
+		once.Do(func() {
+			if _, err := storage.Delete(ctx, store.Store, "a", storage.Condition{}); err != nil {
+				t.Error(err)
+			}
+		})
+		return store.Store.Apply(ctx, writes...)
+	}
+	h.reload(2)
+	same(t, "a", h.get("a").Port, 9)
+	same(t, "b", h.get("b").Port, 9)
+	same(t, "what is stored", h.stored(), h.all())
+}
+
+func TestRestartKeepsEverything(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "registry.db")
+		source, option := withFile(listed("file"), listed("overridden"), listed("dropped"), listed("dropped later"))
+		first := over(t, openStore(t, path), option)
+		first.register(fullRegistration)
+		first.register(`{"name": "overridden", "host": "ours", "port": 1, "metadata": {"n": 1e400, "text": "☃"}}`)
+		first.registerNames("pinged", "updated", "gone", "deleted")
+		first.do("ping", `{"name": "pinged"}`)
+		first.do("update", `{"name": "updated", "description": ""}`)
+		first.do("deregister", `{"name": "gone"}`)
+		first.do("delete", `{"name": "deleted"}`)
+		source.list(listed("file"), listed("overridden"), listed("dropped later"))
+		first.reload(0)
+		before := first.all()
+		first.close()
+		if err := first.store.Close(); err != nil {
+			t.Fatal(err)
+		}
+
+		later()
+		second := over(t, openStore(t, path), option)
+		same(t, "after a restart", second.all(), before)
+		second.reload(0)
+		same(t, "after a reload", second.all(), before)
+		source.list(withPort(9, listed("file")), listed("overridden"), listed("dropped"))
+		second.reload(2)
+		same(t, "overridden", second.get("overridden").Host, "ours")
+		for name, active := range map[string]bool{"file": true, "dropped": true, "dropped later": false, "gone": false} {
+			same(t, name, second.get(name).Active, active)
+		}
+	})
+}

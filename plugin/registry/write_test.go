@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package registry_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/plexus-go/plexus/plugin/registry"
+	"github.com/plexus-go/plexus/storage"
+)
+
+// meddledStore is a store in which a test meddles with each call; nil leaves
+// a method as it is.
+type meddledStore struct {
+	storage.Store
+	apply func(ctx context.Context, writes []storage.Write) ([]storage.Change, error)
+	get   func(ctx context.Context, name string) (storage.Backend, error)
+	list  func(ctx context.Context) ([]storage.Backend, int64, error)
+	watch func(ctx context.Context, after int64) iter.Seq2[storage.Change, error]
+}
+
+func (s *meddledStore) Apply(ctx context.Context, writes ...storage.Write) ([]storage.Change, error) {
+	if s.apply != nil {
+		return s.apply(ctx, writes)
+	}
+	return s.Store.Apply(ctx, writes...)
+}
+
+func (s *meddledStore) Get(ctx context.Context, name string) (storage.Backend, error) {
+	if s.get != nil {
+		return s.get(ctx, name)
+	}
+	return s.Store.Get(ctx, name)
+}
+
+func (s *meddledStore) List(ctx context.Context) ([]storage.Backend, int64, error) {
+	if s.list != nil {
+		return s.list(ctx)
+	}
+	return s.Store.List(ctx)
+}
+
+func (s *meddledStore) Watch(ctx context.Context, after int64) iter.Seq2[storage.Change, error] {
+	if s.watch != nil {
+		return s.watch(ctx, after)
+	}
+	return s.Store.Watch(ctx, after)
+}
+
+// silent watches nothing until it ends.
+func silent(ctx context.Context, _ int64) iter.Seq2[storage.Change, error] {
+	return func(func(storage.Change, error) bool) { <-ctx.Done() }
+}
+
+func TestWritesFinishThoughTheCallerHasGone(t *testing.T) {
+	t.Parallel()
+	source, option := withFile()
+	store := &meddledStore{Store: memory(t)}
+	h := over(t, store, option)
+	for _, test := range []struct {
+		method, params string // of the entry a, that there is
+		done           func() bool
+	}{
+		{"register", `{"name": "new", "host": "h", "port": 1}`, func() bool { return h.lookup("new") != nil }},
+		{"register", `{"name": "a", "host": "other", "port": 1}`, func() bool { return h.get("a").Host == "other" }},
+		{"update", `{"name": "a", "port": 99}`, func() bool { return h.get("a").Port == 99 }},
+		{"ping", `{"name": "a"}`, func() bool { return h.get("a").LastSeen != nil }},
+		{"deregister", `{"name": "a"}`, func() bool { return !h.get("a").Active }},
+		{"delete", `{"name": "a"}`, func() bool { return h.lookup("a") == nil }},
+		{"reload", ``, func() bool { return h.lookup("listed") != nil }},
+	} {
+		for _, when := range []string{"before", "while"} {
+			store.apply = nil
+			for _, name := range []string{"a", "new", "listed"} {
+				h.do("delete", object("name", name))
+			}
+			h.registerNames("a")
+			source.list(listed("listed"))
+
+			ctx, cancel := context.WithCancel(context.Background())
+			if when == "before" {
+				cancel()
+			}
+			store.apply = func(ctx context.Context, writes []storage.Write) ([]storage.Change, error) {
+				cancel()
+				return store.Store.Apply(ctx, writes...)
+			}
+			h.doContext(ctx, test.method, test.params)
+			if !test.done() {
+				t.Errorf("%s, left %s: it was not done: %s", test.method, when, h.all())
+			}
+			same(t, "what is stored", h.stored(), h.all())
+		}
+	}
+}
+
+// Every reader sees a write that was answered before, though the store's own
+// word of it may never come.
+func TestWritesAreVisibleToTheNextRead(t *testing.T) {
+	t.Parallel()
+	h := over(t, &meddledStore{Store: memory(t), watch: silent})
+	for i := range 20 {
+		name := fmt.Sprint("n", i)
+		h.registerNames(name)
+		if h.lookup(name) == nil || h.names("")[0] != name {
+			t.Fatalf("%s is not visible", name)
+		}
+		h.do("update", object("name", name, "port", 2))
+		if h.get(name).Port != 2 {
+			t.Fatalf("the update of %s is not visible", name)
+		}
+		h.do("delete", object("name", name))
+		if h.lookup(name) != nil || len(h.names("")) != 0 {
+			t.Fatalf("the deletion of %s is not visible", name)
+		}
+		h.registerNames(name)
+		if h.lookup(name) == nil {
+			t.Fatalf("%s is not visible again", name)
+		}
+		h.do("delete", object("name", name))
+	}
+}
+
+const crowd = 500
+
+func TestConcurrentRegistrationsOfDistinctNames(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	var wg sync.WaitGroup
+	for i := range crowd {
+		wg.Go(func() {
+			name, port := fmt.Sprintf("n%03d", i), uint16(i+1)
+			e, err := h.registry.Register(t.Context(), registry.RegisterParams{Name: name, Host: "h", Port: port})
+			if err != nil || e.Registered.Backend.Name != name || e.Registered.Backend.Port != port {
+				t.Errorf("%s: answered %+v, %v", name, e, err)
+			}
+			e, err = h.registry.Get(t.Context(), registry.NameParams{Name: name})
+			if err != nil || e.Backend.Backend == nil || e.Backend.Backend.Port != port {
+				t.Errorf("%s: got %+v, %v", name, e, err)
+			}
+		})
+	}
+	wg.Wait()
+	same(t, "how many", len(h.names("")), crowd)
+	ids := map[string]bool{}
+	for _, b := range decode(t, []byte(h.all())).Backends {
+		ids[b.ID] = true
+	}
+	same(t, "how many ids", len(ids), crowd)
+	same(t, "what is stored", h.stored(), h.all())
+}
+
+// Registrations of one name wait for one another: they don't try again and
+// again.
+func TestConcurrentRegistrationsOfOneName(t *testing.T) {
+	t.Parallel()
+	store := &meddledStore{Store: memory(t)}
+	var tries atomic.Int64
+	store.apply = func(ctx context.Context, writes []storage.Write) ([]storage.Change, error) {
+		tries.Add(1)
+		return store.Store.Apply(ctx, writes...)
+	}
+	h := over(t, store)
+	var wg sync.WaitGroup
+	ids := make([]string, crowd)
+	for i := range crowd {
+		wg.Go(func() {
+			e, err := h.registry.Register(t.Context(), registry.RegisterParams{Name: "one", Host: "h", Port: uint16(i + 1)})
+			if err != nil || e.Registered.Backend.Port != uint16(i+1) {
+				t.Errorf("%d: answered %+v, %v", i, e, err)
+				return
+			}
+			ids[i] = e.Registered.Backend.ID
+		})
+	}
+	wg.Wait()
+	same(t, "tries", tries.Load(), int64(crowd))
+	got := h.get("one")
+	for i, id := range ids {
+		if id != got.ID {
+			t.Fatalf("%d was answered the id %s, and the entry has %s", i, id, got.ID)
+		}
+	}
+	same(t, "listed", h.names(""), []string{"one"})
+	same(t, "what is stored", h.stored(), h.all())
+}
+
+// Changes to different fields at once all stay.
+func TestConcurrentUpdatesLoseNothing(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.registerNames("a")
+	var wg sync.WaitGroup
+	for _, given := range []string{`"host": "h2"`, `"port": 2`, `"protocol": "wss"`, `"description": "d"`, `"namespace": "n"`} {
+		for range 10 {
+			wg.Go(func() { h.do("update", `{"name": "a", `+given+`}`) })
+			wg.Go(func() { h.do("ping", `{"name": "a"}`) })
+		}
+	}
+	wg.Wait()
+	got := h.get("a")
+	if got.Host != "h2" || got.Port != 2 || got.Protocol != "wss" || got.LastSeen == nil ||
+		got.Description == nil || *got.Description != "d" || got.Namespace == nil || *got.Namespace != "n" {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestConflictsAreTriedAgain(t *testing.T) {
+	t.Parallel()
+	store := &meddledStore{Store: memory(t)}
+	h := over(t, store)
+	h.registerNames("a")
+	conflicts := 0
+	store.apply = func(ctx context.Context, writes []storage.Write) ([]storage.Change, error) {
+		if conflicts++; conflicts%4 != 0 {
+			return nil, fmt.Errorf("storing: %w", storage.ErrConflict)
+		}
+		return store.Store.Apply(ctx, writes...)
+	}
+	for _, params := range []string{`{"name": "a", "port": 2}`, `{"name": "a", "port": 3}`} {
+		if e := h.do("update", params); e.Type != "backend_updated" {
+			t.Errorf("update %s: answered %+v", params, e)
+		}
+	}
+	h.registerNames("b")
+	h.do("deregister", `{"name": "b"}`)
+	same(t, "tries", conflicts, 16)
+	same(t, "listed", h.names(`{"active_only": false}`), []string{"b", "a"})
+}
+
+// Somebody else changes the entry between our look at it and our write, and
+// the store's word of that is late.
+func TestWritesMeetTheChangesOfOthers(t *testing.T) {
+	t.Parallel()
+	store := &meddledStore{Store: memory(t), watch: silent}
+	h := over(t, store)
+	const put, deleted = false, true
+	for i, test := range []struct {
+		name   string
+		ours   bool // that the entry was there before
+		theirs bool // what they do
+		method string
+		given  string
+		want   func(e event, after *storage.Backend) bool // of the entry that is stored in the end
+	}{
+		{"register over a new entry", false, put, "register", `"host": "ours", "port": 9`,
+			func(e event, after *storage.Backend) bool {
+				return e.Type == "backend_registered" && after.ID == "id of "+after.Name && after.Host == "ours" && *after.Description == "d"
+			}},
+		{"register over a changed entry", true, put, "register", `"host": "ours", "port": 9`,
+			func(e event, after *storage.Backend) bool {
+				return e.Type == "backend_registered" && after.ID == "id of "+after.Name && after.Host == "ours" && *after.Description == "d"
+			}},
+		{"register over a deleted entry", true, deleted, "register", `"host": "ours", "port": 9`,
+			func(e event, after *storage.Backend) bool {
+				return e.Type == "backend_registered" && after.Host == "ours" && after.LastSeen == 0
+			}},
+		{"update of a changed entry", true, put, "update", `"port": 9`,
+			func(e event, after *storage.Backend) bool {
+				return e.Type == "backend_updated" && after.Port == 9 && after.Host == "theirs" && *after.Description == "d"
+			}},
+		{"update of a deleted entry", true, deleted, "update", `"port": 9`,
+			func(e event, after *storage.Backend) bool { return e.Type == "error" && after == nil }},
+		{"ping of a changed entry", true, put, "ping", `"port": 9`,
+			func(e event, after *storage.Backend) bool {
+				return e.Success && after.LastSeen != 0 && after.Host == "theirs"
+			}},
+		{"ping of a deleted entry", true, deleted, "ping", `"port": 9`,
+			func(e event, after *storage.Backend) bool { return e.Type == "ping" && !e.Success && after == nil }},
+		{"delete of a changed entry", true, put, "delete", `"port": 9`,
+			func(e event, after *storage.Backend) bool { return e.Type == "backend_deleted" && after == nil }},
+		{"delete of a deleted entry", true, deleted, "delete", `"port": 9`,
+			func(e event, after *storage.Backend) bool { return e.Type == "error" && after == nil }},
+	} {
+		name := fmt.Sprint("n", i)
+		store.apply = nil
+		if test.ours {
+			h.registerNames(name)
+		}
+		var once sync.Once
+		store.apply = func(ctx context.Context, writes []storage.Write) ([]storage.Change, error) {
+			once.Do(func() {
+				b := theirs(name)
+				b.Description = ptr("d")
+				if _, err := store.Store.Apply(ctx, storage.Write{Backend: b, Delete: test.theirs}); err != nil {
+					t.Error(err)
+				}
+			})
+			return store.Store.Apply(ctx, writes...)
+		}
+		e := h.do(test.method, `{"name": "`+name+`", `+test.given+`}`)
+		var after *storage.Backend
+		if b, err := store.Store.Get(t.Context(), name); err == nil {
+			after = &b
+		}
+		if !test.want(e, after) {
+			t.Errorf("%s: answered %+v, and there is %+v", test.name, e, after)
+		}
+		if e.Type == "backend_registered" || e.Type == "backend_updated" {
+			same(t, test.name+": the next read", h.get(name), *e.Backend)
+		}
+	}
+}
+
+// What a store says of its failure is for the log, not for the caller.
+func TestStoreFailuresAreToldSafely(t *testing.T) {
+	t.Parallel()
+	secret := errors.New("disk /secret/registry.db is on fire")
+	store := &meddledStore{Store: memory(t)}
+	source := &fakeSource{source: storage.SourceFile}
+	h := over(t, store, registry.WithSource(source))
+	h.registerNames("a")
+	before := h.all()
+	source.list(listed("listed"))
+	fail := func(context.Context, []storage.Write) ([]storage.Change, error) { return nil, secret }
+	conflictFirst := func(context.Context, []storage.Write) ([]storage.Change, error) { return nil, storage.ErrConflict }
+	for name, apply := range map[string]func(context.Context, []storage.Write) ([]storage.Change, error){
+		"a write fails":                      fail,
+		"the read after a conflict fails":    conflictFirst,
+		"the context of the store has ended": func(context.Context, []storage.Write) ([]storage.Change, error) { return nil, context.Canceled },
+	} {
+		store.apply = apply
+		store.get = func(context.Context, string) (storage.Backend, error) { return storage.Backend{}, secret }
+		store.list = func(context.Context) ([]storage.Backend, int64, error) { return nil, 0, secret }
+		for method, params := range map[string]string{
+			"register":   `{"name": "b", "host": "h", "port": 1}`,
+			"update":     `{"name": "a", "port": 2}`,
+			"ping":       `{"name": "a"}`,
+			"deregister": `{"name": "a"}`,
+			"delete":     `{"name": "a"}`,
+			"reload":     ``,
+		} {
+			if name == "the read after a conflict fails" && method == "delete" {
+				continue // it has no condition
+			}
+			a := h.call(context.Background(), method, params)
+			if a.refused == nil || a.refused.Message == "" || strings.Contains(a.refused.Message, "secret") {
+				t.Errorf("%s, %s: answered %s, refused %+v", name, method, a.content, a.refused)
+			}
+		}
+	}
+	if !strings.Contains(h.log.String(), "is on fire") {
+		t.Errorf("the log has no cause: %s", h.log)
+	}
+	same(t, "listed", h.all(), before)
+}
+
+func TestNewFailsWhereTheStoreDoes(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	store := &meddledStore{Store: memory(t)}
+	store.list = func(context.Context) ([]storage.Backend, int64, error) { return nil, 0, broken }
+	if _, err := registry.New(context.Background(), store); !errors.Is(err, broken) {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+// After Close reads are answered still, writes only while the store is open.
+func TestClosed(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.registerNames("a")
+	h.close()
+	h.close()
+	if err := h.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "listed", h.names(""), []string{"a"})
+	if a := h.call(context.Background(), "register", `{"name": "b", "host": "h", "port": 1}`); a.refused == nil {
+		t.Errorf("registered %s", a.content)
+	}
+	same(t, "listed", h.names(""), []string{"a"})
+}
