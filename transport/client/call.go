@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/plexus-go/plexus/transport/wire"
+)
+
+// CallOption changes one call.
+type CallOption func(*call)
+
+// Idempotent says that to make the call twice is as good as once, as it is for
+// anything that only reads. Then the client repeats it by itself when the
+// connection is lost before its first item, some times.
+func Idempotent() CallOption { return func(c *call) { c.idempotent = true } }
+
+// mostRepeats bounds how often a call is sent again: it may be what brings the
+// hub down.
+const mostRepeats = 3
+
+// ErrNoData is what CallOne returns where the stream ends without a data item.
+var ErrNoData = errors.New("the method answered without data")
+
+// Call calls a method of one of the hub's activations, "registry.list", with
+// parameters that json.Marshal takes; nil for none. Every range over the
+// sequence makes the call anew.
+//
+// The range ends with the stream. When it is broken off, or when ctx is done,
+// the hub is told to end the stream. An error ends the range, unless it is a
+// [*StreamError] that is Recoverable; it is else a [*CallError], a
+// [*RPCError], or what json.Marshal says of the parameters.
+//
+// Calls that find no connection wait for one as long as ctx allows. A call
+// whose connection is lost before it is sent is sent through the next one.
+func (c *Client) Call(ctx context.Context, method string, params any, options ...CallOption) iter.Seq2[Item, error] {
+	call := call{client: c, method: method, path: method, params: params}
+	for _, option := range options {
+		option(&call)
+	}
+	return func(yield func(Item, error) bool) { call.run(ctx, yield) }
+}
+
+// CallOne calls a method that answers once and decodes its content into a T;
+// json.RawMessage takes it as it is. It waits for the end of the stream, but
+// takes a lost connection, or the end of ctx, for that once the data is there.
+// Of a stream it takes the first data item, and breaks off at the second.
+//
+// The errors are those of [Client.Call], ErrNoData, and what json.Unmarshal
+// says of the content. A recoverable error is passed over.
+func CallOne[T any](ctx context.Context, c *Client, method string, params any, options ...CallOption) (T, error) {
+	var value T
+	item, err := one(c.Call(ctx, method, params, options...))
+	if err != nil {
+		if errors.Is(err, ErrNoData) {
+			err = fmt.Errorf("%s: %w", method, err)
+		}
+		return value, err
+	}
+	if err := item.Decode(&value); err != nil {
+		return value, fmt.Errorf("%s: %w", method, err)
+	}
+	return value, nil
+}
+
+// one returns the first data item of a call.
+func one(items iter.Seq2[Item, error]) (Item, error) {
+	var found *Item
+	for item, err := range items {
+		var told *StreamError
+		var unfinished *CallError
+		switch {
+		case err == nil && item.Type == Data && found == nil:
+			found = &item
+		case err == nil && item.Type == Data:
+			return *found, nil
+		case err == nil, errors.As(err, &told) && told.Recoverable:
+		case found != nil && errors.As(err, &unfinished):
+			return *found, nil
+		default:
+			return Item{}, err
+		}
+	}
+	if found == nil {
+		return Item{}, ErrNoData
+	}
+	return *found, nil
+}
+
+// call is what was asked for, whatever connection it goes through.
+type call struct {
+	client     *Client
+	method     string // for errors
+	path       string // through the hub's call; else
+	own        string // a method of the hub itself, "schema", or
+	root       string // a top-level method
+	params     any
+	idempotent bool
+}
+
+func (c *call) run(ctx context.Context, yield func(Item, error) bool) {
+	var params []byte
+	if c.params != nil {
+		var err error
+		if params, err = json.Marshal(c.params); err != nil {
+			yield(Item{}, fmt.Errorf("%s: parameters: %w", c.method, err))
+			return
+		}
+	}
+	run := run{call: c, params: params, yield: yield}
+	var conn *connection
+	for {
+		var err error
+		if conn, err = c.client.connected(ctx, conn); err != nil {
+			run.fail(err)
+			return
+		}
+		if !run.through(ctx, conn) {
+			return
+		}
+	}
+}
+
+// run is one range over a call.
+type run struct {
+	*call
+	params  []byte
+	yield   func(Item, error) bool
+	sent    int  // how often it may have reached a hub
+	yielded bool // the range has seen something of it
+}
+
+// fail ends the range.
+func (r *run) fail(err error) {
+	var rpc *RPCError
+	var stream *StreamError
+	if !errors.As(err, &rpc) && !errors.As(err, &stream) {
+		err = &CallError{Method: r.method, Sent: r.sent > 0, Repeatable: r.sent == 0 || r.idempotent, Err: err}
+	}
+	r.yield(Item{}, err)
+}
+
+// through makes the call through conn. It tells whether to try again, through
+// another one.
+func (r *run) through(ctx context.Context, conn *connection) (again bool) {
+	s := newStream(r.method, r.target(conn.info.Name))
+	defer conn.leave(s)
+	err := conn.begin(ctx, s, func(id int64) []byte {
+		if r.path != "" {
+			return wire.AppendCall(nil, id, conn.info.Name, r.path, r.params)
+		}
+		return wire.AppendRequest(nil, id, s.target, r.params)
+	})
+	if err == nil {
+		var more bool
+		if more, err = r.take(ctx, conn, s); !more {
+			return false // the range was broken off
+		}
+	}
+	if s.wasSent() {
+		r.sent++
+	}
+	switch {
+	case err == nil:
+		return false
+	case ctx.Err() != nil || errors.Is(err, ErrClosed):
+	case !s.wasSent():
+		return true
+	case errors.Is(err, ErrLost) && r.idempotent && !r.yielded && r.sent <= mostRepeats:
+		return true
+	}
+	r.fail(err)
+	return false
+}
+
+// target is the top-level method of a hub of that name.
+func (c *call) target(hub string) string {
+	switch {
+	case c.path != "":
+		return hub + ".call"
+	case c.own != "":
+		return hub + "." + c.own
+	}
+	return c.root
+}
+
+// take yields the items of s until they end, and returns why, or until the
+// range is broken off.
+func (r *run) take(ctx context.Context, conn *connection, s *stream) (more bool, err error) {
+	for {
+		if ctx.Err() != nil {
+			return true, contextError(ctx)
+		}
+		i, ok, ended, err := s.take()
+		switch {
+		case ended:
+			return true, err
+		case !ok:
+			select {
+			case <-s.ready:
+			case <-ctx.Done():
+			}
+			continue
+		case i.Type == "request":
+			if err := r.answer(ctx, conn, &i); err != nil {
+				r.yield(Item{}, err)
+				return false, nil
+			}
+			continue
+		}
+		r.yielded = true
+		if i.Type == "error" {
+			more = r.yield(Item{}, streamError(r.method, &i))
+		} else {
+			more = r.yield(itemOf(&i), nil)
+		}
+		if !more {
+			return false, nil
+		}
+	}
+}
+
+// answer answers a question. Its error is the callback's.
+func (r *run) answer(ctx context.Context, conn *connection, i *wire.Item) error {
+	var answer Answer
+	var failed error
+	if ask := r.client.settings.answers; ask != nil {
+		asking := ctx
+		if i.Timeout > 0 {
+			var cancel context.CancelFunc
+			asking, cancel = context.WithTimeout(ctx, i.Timeout)
+			defer cancel()
+		}
+		r.yielded = true
+		answer, failed = ask(asking, questionOf(r.method, i))
+		if failed != nil && asking.Err() != nil && ctx.Err() == nil {
+			failed = nil // the method knows already that its time is up
+		}
+	}
+	if failed != nil {
+		answer = Cancelled()
+		failed = fmt.Errorf("%s: answering a question: %w", r.method, failed)
+	}
+	data, err := json.Marshal(answer)
+	if err != nil {
+		data, _ = json.Marshal(Cancelled())
+		failed = fmt.Errorf("%s: answering a question: %w", r.method, err)
+	}
+	conn.hurry(func(id int64) []byte {
+		return wire.AppendRespond(nil, id, conn.info.Name, i.RequestID, bytes.TrimSpace(data))
+	})
+	return failed
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package client
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// Client calls the methods of one hub over one connection, which it makes anew
+// when it is lost. Make it with [Dial]; all its methods may be called at once
+// by any number of goroutines.
+type Client struct {
+	url      string
+	settings *settings
+
+	ctx    context.Context // until Close
+	cancel context.CancelFunc
+	ended  chan struct{} // closed when no goroutine is left
+
+	mu      sync.Mutex
+	conn    *connection   // nil while there is none
+	info    HubInfo       // of the last one
+	err     error         // why there is none
+	final   bool          // there will be none
+	changed chan struct{} // closed, and replaced, when any of these changes
+}
+
+var _ io.Closer = (*Client)(nil)
+
+// Dial connects to the hub at url, ws or wss, and learns its name. ctx is for
+// that only; the connection lives until Close.
+//
+// The error is a [*DialError].
+func Dial(ctx context.Context, url string, options ...Option) (*Client, error) {
+	s := newSettings(options)
+	conn, err := s.open(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{url: url, settings: s, ended: make(chan struct{}), changed: make(chan struct{})}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.set(conn, nil, false)
+	go c.run(conn)
+	return c, nil
+}
+
+// Close ends all calls with ErrClosed, says goodbye to the hub, and closes the
+// connection. When it returns, within about a second, no goroutine of the
+// client is left. It returns nil, always.
+func (c *Client) Close() error {
+	c.cancel()
+	<-c.ended
+	return nil
+}
+
+// Hub returns the hub's name, as it was last heard.
+func (c *Client) Hub() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.info.Name
+}
+
+// run serves connections, one after the other.
+func (c *Client) run(conn *connection) {
+	defer close(c.ended)
+	pause := backoff{shortest: c.settings.shortest, longest: c.settings.longest}
+	for conn != nil {
+		begun := time.Now()
+		err := conn.run(c.ctx)
+		final := c.ctx.Err() != nil || !c.settings.reconnect
+		c.set(nil, err, final)
+		if final {
+			return
+		}
+		pause.lasted(time.Since(begun))
+		conn = c.again(&pause)
+	}
+	c.set(nil, ErrClosed, true)
+}
+
+// again connects again; nil when the client is closed before.
+func (c *Client) again(pause *backoff) *connection {
+	for {
+		select {
+		case <-time.After(pause.next()):
+		case <-c.ctx.Done():
+			return nil
+		}
+		conn, err := c.settings.open(c.ctx, c.url)
+		if err == nil {
+			c.set(conn, nil, false)
+			return conn
+		}
+		c.set(nil, err, false)
+	}
+}
+
+func (c *Client) set(conn *connection, err error, final bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.conn, c.err, c.final = conn, err, final
+	if conn != nil {
+		c.info = conn.info
+	}
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// connected returns the connection, and waits for it while there is none. One
+// that has failed the caller already is not returned again.
+func (c *Client) connected(ctx context.Context, failed *connection) (*connection, error) {
+	for {
+		c.mu.Lock()
+		conn, err, final, changed := c.conn, c.err, c.final, c.changed
+		c.mu.Unlock()
+		switch {
+		case c.ctx.Err() != nil:
+			return nil, ErrClosed
+		case ctx.Err() != nil:
+			if err == nil {
+				return nil, contextError(ctx)
+			}
+			return nil, fmt.Errorf("%w while there is no connection: %w", contextError(ctx), err)
+		case conn != nil && conn != failed:
+			return conn, nil
+		case final:
+			return nil, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// backoff is how long to wait before each attempt to connect.
+type backoff struct {
+	shortest, longest time.Duration
+	last              time.Duration // 0 before the first
+}
+
+// next returns the next wait: twice the last one, shortened at random, so that
+// the clients of a hub that was restarted don't come all at once.
+func (b *backoff) next() time.Duration {
+	b.last = min(max(2*b.last, b.shortest), b.longest)
+	return b.last/2 + rand.N(b.last/2+1)
+}
+
+// lasted says how long a connection lived. One that was worth its wait lets
+// the waits begin anew; a hub that hangs up at once does not.
+func (b *backoff) lasted(d time.Duration) {
+	if d >= 10*b.last {
+		b.last = 0
+	}
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package client_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/plexus-go/plexus/transport/client"
+	"github.com/plexus-go/plexus/transport/websocket"
+)
+
+// secure serves a hub over TLS and returns its address and what to trust.
+func secure(t testing.TB, address string) (url string, config *tls.Config) {
+	t.Helper()
+	noLeak(t)
+	ws := websocket.NewServer(newHub(t), websocket.Limits{}, slog.New(slog.DiscardHandler))
+	web := httptest.NewUnstartedServer(ws)
+	web.Listener.Close()
+	web.Listener = listen(t, address)
+	web.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
+	web.StartTLS()
+	t.Cleanup(func() {
+		web.Close()
+		if err := ws.Shutdown(within(t)); err != nil {
+			t.Error(err)
+		}
+	})
+	roots := x509.NewCertPool()
+	roots.AddCert(web.Certificate())
+	return "wss://" + web.Listener.Addr().String(), &tls.Config{RootCAs: roots}
+}
+
+func TestTLS(t *testing.T) {
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		t.Run(address, func(t *testing.T) {
+			url, config := secure(t, address)
+			c := dial(t, url, client.WithTLS(config))
+			if n, err := c.Info(within(t)); err != nil || n.Name != "hub" {
+				t.Errorf("got %v, %v", n, err)
+			}
+			config.ClientSessionCache = tls.NewLRUClientSessionCache(10)
+			for range 2 {
+				if n, err := client.Info(within(t), url, client.WithTLS(config)); err != nil || n.Name != "hub" {
+					t.Errorf("got %v, %v", n, err)
+				}
+			}
+			_, err := client.Dial(within(t), url)
+			var unknown x509.UnknownAuthorityError
+			if !errors.Is(err, client.ErrRefused) || !errors.As(err, &unknown) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestCredentials(t *testing.T) {
+	var header atomic.Pointer[http.Header]
+	h := pretend(t, func(c *peer) { header.Store(&c.header); c.info("h"); c.gone() })
+	dial(t, h.url+"/any/path?x=1",
+		client.WithHeader("X-Two", "1"), client.WithHeader("x-two", "2"),
+		client.WithToken("old"), client.WithToken("secret"),
+		client.WithCookie("access_token", "jwt"), client.WithCookie("other", "with space"), client.WithCookie("no good", "x"))
+	got := *header.Load()
+	for name, want := range map[string]string{
+		"X-Two":         "1|2",
+		"Authorization": "Bearer secret",
+		"Cookie":        `access_token=jwt; other="with space"`,
+	} {
+		if text := strings.Join(got[name], "|"); text != want {
+			t.Errorf("%s: got %q, want %q", name, text, want)
+		}
+	}
+	for _, name := range []string{"Origin", "Sec-Websocket-Protocol", "Sec-Websocket-Extensions"} {
+		if got[name] != nil {
+			t.Errorf("%s is sent: %q", name, got[name])
+		}
+	}
+}
+
+// TestProxy goes through an HTTP proxy, with and without TLS inside.
+func TestProxy(t *testing.T) {
+	noLeak(t)
+	l := listen(t, "127.0.0.1:0")
+	var passed atomic.Int64
+	go proxy(l, &passed)
+	through := client.WithProxy(func(r *http.Request) (*url.URL, error) {
+		if r.Host == "direct.invalid" {
+			return nil, nil
+		}
+		return &url.URL{Scheme: "http", Host: l.Addr().String()}, nil
+	})
+	plain := start(t)
+	secure, config := secure(t, "127.0.0.1:0")
+	for i, url := range []string{plain, secure} {
+		c := dial(t, url, through, client.WithTLS(config))
+		if n, err := c.Info(within(t)); err != nil || n.Name != "hub" || int(passed.Load()) != i+1 {
+			t.Errorf("got %v, %v; %d have passed", n, err, passed.Load())
+		}
+	}
+	_, err := client.Info(within(t), "ws://refused.invalid:80", through)
+	var failed *client.DialError
+	if !errors.As(err, &failed) || failed.Step != client.StepUpgrade || !errors.Is(err, client.ErrRefused) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// proxy answers CONNECT, until l is closed.
+func proxy(l net.Listener, passed *atomic.Int64) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		all.Go(func() {
+			defer conn.Close()
+			r, err := http.ReadRequest(bufio.NewReader(conn))
+			if err != nil || r.Method != http.MethodConnect {
+				return
+			}
+			to, err := net.Dial("tcp", r.Host)
+			if err != nil {
+				io.WriteString(conn, "HTTP/1.1 502 Bad Gateway\r\n\r\n")
+				return
+			}
+			defer to.Close()
+			passed.Add(1)
+			io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
+			all.Go(func() { io.Copy(to, conn); to.Close() })
+			io.Copy(conn, to)
+		})
+	}
+}
+
+// TestLostByTheNetwork cuts the connection under calls that run.
+func TestLostByTheNetwork(t *testing.T) {
+	var running atomic.Int64
+	url := start(t, endless(&running))
+	var last atomic.Pointer[net.Conn]
+	cut := client.WithNetDial(func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		last.Store(&conn)
+		return conn, err
+	})
+	c := dial(t, url, cut)
+	var all sync.WaitGroup
+	for range 10 {
+		all.Go(func() {
+			for _, err := range c.Call(within(t), "endless.three", nil) {
+				if err == nil {
+					continue
+				}
+				var call *client.CallError
+				if !errors.Is(err, client.ErrLost) || !errors.As(err, &call) || !call.Sent || call.Repeatable {
+					t.Errorf("got %v", err)
+				}
+			}
+		})
+	}
+	until(t, "all calls to run", func() bool { return running.Load() == 10 })
+	(*last.Load()).Close()
+	all.Wait()
+	if info, err := c.Info(within(t)); err != nil || info.Name != "hub" {
+		t.Errorf("got %v, %v", info, err)
+	}
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/plexus-go/plexus/transport/wire"
+)
+
+// HubInfo is what a hub says of itself when it is asked _info.
+type HubInfo struct {
+	// Name is the hub's namespace, which its methods begin with.
+	Name string
+	// Mechanisms are the kinds of authentication that the hub takes
+	// ("anonymous"); nil where it does not say.
+	Mechanisms []string
+	// Hash is the hub's, which changes with its schema; empty where the hub
+	// does not say.
+	Hash string
+}
+
+// infoRequest is the question, as every client of the field asks it.
+var infoRequest = wire.AppendRequest(nil, 1, wire.InfoMethod, []byte("null"))
+
+// Info asks the hub at url, ws or wss, who it is, on a connection of its own.
+// It is cheap, starts no goroutine that outlives it, and takes no longer than
+// ctx allows: without a deadline, a hub that never answers is waited for for
+// ever. Of the options, those that concern a [Client] have no effect.
+//
+// The error is a [*DialError].
+func Info(ctx context.Context, url string, options ...Option) (HubInfo, error) {
+	s := newSettings(options)
+	ws, release, err := s.connect(ctx, url, nil)
+	if err != nil {
+		return HubInfo{}, err
+	}
+	defer ws.Close()
+	defer release()
+	info, err := s.ask(ws)
+	if err != nil {
+		return HubInfo{}, s.infoFailed(ctx, url, err)
+	}
+	// Say goodbye, for the hub's log, but don't wait for an answer.
+	_ = ws.WriteControl(websocket.CloseMessage, goodbye, time.Now().Add(time.Second))
+	return info, nil
+}
+
+// goodbye is the payload of a normal close.
+var goodbye = websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
+
+// infoFailed words that _info was not answered.
+func (s *settings) infoFailed(ctx context.Context, address string, err error) error {
+	return &DialError{URL: shownURL(address), Step: StepInfo, Err: orContext(ctx, err)}
+}
+
+// ask asks _info on a connection that nothing else uses.
+func (s *settings) ask(ws *websocket.Conn) (HubInfo, error) {
+	var told infoAnswer
+	if err := ws.WriteMessage(websocket.TextMessage, infoRequest); err != nil {
+		return HubInfo{}, err
+	}
+	buf := infoBuffers.Get().(*bytes.Buffer)
+	defer infoBuffers.Put(buf)
+	for !told.complete {
+		buf.Reset()
+		err := readMessage(ws, buf, min(s.limit, mostInfo))
+		if err != nil {
+			var closed *websocket.CloseError
+			if told.info.Name != "" && errors.As(err, &closed) {
+				break // the last item is missing, but what matters is there
+			}
+			return HubInfo{}, lostError(err)
+		}
+		frame, err := wire.ParseFrame(buf.Bytes())
+		if err != nil {
+			return HubInfo{}, protocolError("%v", err)
+		}
+		if err := told.read(&frame); err != nil {
+			return HubInfo{}, err
+		}
+	}
+	if told.info.Name == "" {
+		return HubInfo{}, protocolError("the answer to _info has no name of the hub")
+	}
+	return told.info, nil
+}
+
+// mostInfo bounds the messages while only _info can be answered.
+const mostInfo = 64 << 10
+
+var infoBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// infoAnswer gathers what _info is answered with.
+type infoAnswer struct {
+	subscription []byte // its key, once the request is answered
+	info         HubInfo
+	complete     bool
+}
+
+// read reads a frame. What does not belong to the answer is ignored.
+func (a *infoAnswer) read(f *wire.Frame) error {
+	switch {
+	case f.Failure != nil:
+		return rpcError(wire.InfoMethod, f.Failure)
+	case f.Result != nil:
+		a.subscription = bytes.Clone(wire.Key(f.Result))
+		return nil
+	case a.subscription == nil || f.Subscription == nil || !bytes.Equal(wire.Key(f.Subscription), a.subscription):
+		return nil
+	}
+	switch f.Item.Type {
+	case "data":
+		var err error
+		a.info, err = infoOf(f.Item.Content, f.Item.Metadata.Hash)
+		return err
+	case "error":
+		if !f.Item.Recoverable {
+			return streamError(wire.InfoMethod, &f.Item)
+		}
+	case "done":
+		a.complete = true
+	}
+	return nil
+}
+
+// infoOf decodes the content of _info.
+func infoOf(content []byte, hash string) (HubInfo, error) {
+	var told struct {
+		Backend string `json:"backend"`
+		Auth    struct {
+			Mechanisms []struct {
+				Kind string `json:"kind"`
+			} `json:"mechanisms"`
+		} `json:"auth_capabilities"`
+	}
+	// A field of another type is as good as none, but for the name.
+	if err := json.Unmarshal(content, &told); err != nil && told.Backend == "" {
+		return HubInfo{}, protocolError("the answer to _info is %.64q", content)
+	}
+	info := HubInfo{Name: told.Backend, Hash: hash}
+	for _, m := range told.Auth.Mechanisms {
+		info.Mechanisms = append(info.Mechanisms, m.Kind)
+	}
+	return info, nil
+}
+
+func rpcError(method string, f *wire.Failure) error {
+	return &RPCError{Method: method, Code: f.Code, Message: f.Message, Data: bytes.Clone(f.Data)}
+}
+
+func streamError(method string, i *wire.Item) error {
+	return &StreamError{
+		Method: method, Code: i.Code, Message: i.Message, Recoverable: i.Recoverable, Metadata: Metadata(i.Metadata),
+	}
+}

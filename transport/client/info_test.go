@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package client_test
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/plexus-go/plexus/transport/client"
+)
+
+func TestInfo(t *testing.T) {
+	url := start(t)
+	got, err := client.Info(within(t), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Name != "hub" || !reflect.DeepEqual(got.Mechanisms, []string{"anonymous"}) || len(got.Hash) != 16 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestInfoOverIPv6(t *testing.T) {
+	l := listen(t, "[::1]:0")
+	serve(t, newHub(t), l)
+	if got, err := client.Info(within(t), "ws://"+l.Addr().String()); err != nil || got.Name != "hub" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// TestInfoFromOtherHubs asks hubs that answer in ways of their own.
+func TestInfoFromOtherHubs(t *testing.T) {
+	const answer = `{"jsonrpc":"2.0","id":1,"result":5}`
+	tests := []struct {
+		name   string
+		frames []string
+		want   string // the hub's name, or
+		fails  error
+	}{
+		{"ours", []string{answer, named(`5`, `{"backend":"h"}`), ended(`5`)}, "h", nil},
+		{"string ids", []string{`{"jsonrpc":"2.0","id":1,"result":"a\u002fb"}`, named(`"a/b"`, `{"backend":"h"}`), ended(`"a/b"`)}, "h", nil},
+		{"an id that is a number here and a string there", []string{answer, named(`"5"`, `{"backend":"h"}`), ended(`5`)}, "h", nil},
+		{"the answer's id as a string", []string{`{"jsonrpc":"2.0","id":"1","result":5}`, named(`5`, `{"backend":"h"}`), ended(`5`)}, "h", nil},
+		{"null capabilities", []string{answer, named(`5`, `{"backend":"h","auth_capabilities":null}`), ended(`5`)}, "h", nil},
+		{"odd capabilities", []string{answer, named(`5`, `{"backend":"h","auth_capabilities":[1]}`), ended(`5`)}, "h", nil},
+		{"null beside the result", []string{`{"id":1,"error":null,"result":5}`, named(`5`, `{"backend":"h"}`), ended(`5`)}, "h", nil},
+		{"no done", []string{answer, named(`5`, `{"backend":"h"}`)}, "h", nil},
+		{"frames of others", []string{`{}`, `{"method":"x","id":7}`, named(`6`, `{"backend":"not me"}`), answer, named(`6`, `{"backend":"not me"}`), named(`5`, `{"backend":"h"}`), ended(`5`)}, "h", nil},
+		{"items of other types", []string{answer, item(`5`, `"type":"heartbeat"`), item(`5`, `"type":null`), named(`5`, `{"backend":"h"}`), ended(`5`)}, "h", nil},
+		{"a recoverable error", []string{answer, item(`5`, `"type":"error","message":"wait","recoverable":true`), named(`5`, `{"backend":"h"}`), ended(`5`)}, "h", nil},
+		{"done alone", []string{answer, ended(`5`)}, "", client.ErrProtocol},
+		{"no name", []string{answer, named(`5`, `{}`), ended(`5`)}, "", client.ErrProtocol},
+		{"a name that is none", []string{answer, named(`5`, `{"backend":7}`), ended(`5`)}, "", client.ErrProtocol},
+		{"no JSON", []string{`hello`}, "", client.ErrProtocol},
+		{"nothing", nil, "", client.ErrRefused},
+		{"nothing but a subscription", []string{answer}, "", client.ErrLost},
+		{"a long message", []string{`"` + strings.Repeat("x", 70<<10) + `"`}, "", client.ErrTooLarge},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := pretend(t, func(c *peer) {
+				c.next()
+				for _, frame := range test.frames {
+					c.send("%s", frame)
+				}
+			})
+			got, err := client.Info(within(t), h.url)
+			if got.Name != test.want || !errors.Is(err, test.fails) {
+				t.Errorf("got %+v, %v; want %q, %v", got, err, test.want, test.fails)
+			}
+		})
+	}
+}
+
+func item(subscription, fields string) string {
+	return `{"jsonrpc":"2.0","method":"result","params":{"subscription":` + subscription + `,"result":{` + fields + `}}}`
+}
+
+func named(subscription, content string) string { return item(subscription, data(content)) }
+
+func ended(subscription string) string { return item(subscription, done) }
+
+func TestInfoRefused(t *testing.T) {
+	h := pretend(t, func(c *peer) {
+		c.next()
+		c.send(`{"jsonrpc":"2.0","id":1,"error":{"code":"-32001","message":"who are you?","data":{"a":1}}}`)
+	})
+	_, err := client.Info(within(t), h.url)
+	var rpc *client.RPCError
+	if !errors.As(err, &rpc) || rpc.Code != -32001 || string(rpc.Data) != `{"a":1}` || !errors.Is(err, client.ErrRefused) {
+		t.Errorf("got %v", err)
+	}
+
+	h = pretend(t, func(c *peer) {
+		c.next()
+		c.send(`{"jsonrpc":"2.0","id":1,"result":5}`)
+		c.item("5", `"type":"error","message":"not now","code":7,"recoverable":false`)
+	})
+	_, err = client.Info(within(t), h.url)
+	var stream *client.StreamError
+	if !errors.As(err, &stream) || stream.Code != "7" || stream.ErrorCode() != 7 {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestSteps tells at which step an attempt to connect fails.
+func TestSteps(t *testing.T) {
+	noLeak(t)
+	closed := listen(t, "127.0.0.1:0")
+	closed.Close()
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		io.WriteString(w, "hello")
+	}))
+	defer plain.Close()
+	secure := httptest.NewUnstartedServer(plain.Config.Handler)
+	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
+	secure.StartTLS()
+	defer secure.Close()
+	address := func(s *httptest.Server) string { return strings.SplitN(s.URL, "://", 2)[1] }
+
+	tests := []struct {
+		name, url string
+		step      client.Step
+		status    int
+		text      string
+	}{
+		{"scheme", "http://127.0.0.1:1/?token=secret", client.StepURL, 0, `dial http://127.0.0.1:1/: url: the scheme "http" is neither ws nor wss`},
+		{"no host", "ws:///x", client.StepURL, 0, "dial ws:///x: url: there is no host"},
+		{"malformed", "ws://a b/?secret", client.StepURL, 0, `dial ws://a b/: url: invalid character " " in host name`},
+		{"user", "ws://u:secret@h/x", client.StepURL, 0, "dial ws://h/x: url: a user has no place in it"},
+		{"nobody listens", "ws://" + closed.Addr().String() + "?token=secret", client.StepConnect, 0, "connection refused"},
+		{"certificate", "wss://" + address(secure), client.StepTLS, 0, "certificate"},
+		{"no TLS", "wss://" + address(plain), client.StepTLS, 0, "tls"},
+		{"not allowed", "ws://" + address(plain), client.StepUpgrade, 401, "upgrade: the answer is 401 Unauthorized"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := client.Info(within(t), test.url, client.WithTLS(&tls.Config{}))
+			var dial *client.DialError
+			if !errors.As(err, &dial) || !errors.Is(err, client.ErrRefused) || errors.Is(err, client.ErrTimeout) {
+				t.Fatalf("got %v", err)
+			}
+			if dial.Step != test.step || dial.Status != test.status ||
+				!strings.Contains(err.Error(), test.text) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("got step %q, status %d: %v", dial.Step, dial.Status, err)
+			}
+		})
+	}
+}
+
+// TestInfoStops stops a probe at every step, by a deadline and by cancelling.
+func TestInfoStops(t *testing.T) {
+	noLeak(t)
+	silent := listen(t, "127.0.0.1:0") // accepts, and never says a word
+	go func() {
+		for {
+			conn, err := silent.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { conn.Close() })
+		}
+	}()
+	upgraded := pretend(t, (*peer).gone)
+	subscribed := pretend(t, func(c *peer) {
+		r := c.next()
+		c.send(`{"jsonrpc":"2.0","id":%d,"result":5}`, r.ID)
+		c.item("5", data(`{"backend":"h"}`))
+		c.gone()
+	})
+	stuck := client.WithNetDial(func(ctx context.Context, _, _ string) (net.Conn, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	tests := []struct {
+		name, url string
+		step      client.Step
+		option    client.Option
+	}{
+		{"connect", "ws://" + silent.Addr().String(), client.StepConnect, stuck},
+		{"tls", "wss://" + silent.Addr().String(), client.StepTLS, client.WithTLS(nil)},
+		{"upgrade", "ws://" + silent.Addr().String(), client.StepUpgrade, client.WithTLS(nil)},
+		{"answer", upgraded.url, client.StepInfo, client.WithTLS(nil)},
+		{"done", subscribed.url, client.StepInfo, client.WithTLS(nil)},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+			defer cancel()
+			begun := time.Now()
+			_, err := client.Info(ctx, test.url, test.option)
+			var dial *client.DialError
+			if !errors.As(err, &dial) || dial.Step != test.step || !errors.Is(err, client.ErrTimeout) ||
+				!errors.Is(err, context.DeadlineExceeded) || errors.Is(err, client.ErrRefused) {
+				t.Errorf("got %v", err)
+			}
+			if d := time.Since(begun); d > patience/2 {
+				t.Errorf("it took %v", d)
+			}
+
+			ctx, cancel = context.WithCancel(context.Background())
+			time.AfterFunc(20*time.Millisecond, cancel)
+			_, err = client.Info(ctx, test.url, test.option)
+			if !errors.As(err, &dial) || !errors.Is(err, context.Canceled) || errors.Is(err, client.ErrRefused) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// BenchmarkInfoTLS is the same over TLS, with a cache of sessions as a prober
+// has it, and without.
+func BenchmarkInfoTLS(b *testing.B) {
+	url, config := secure(b, "127.0.0.1:0")
+	for name, cache := range map[string]tls.ClientSessionCache{"resumed": tls.NewLRUClientSessionCache(10), "new": nil} {
+		b.Run(name, func(b *testing.B) {
+			config := config.Clone()
+			config.ClientSessionCache = cache
+			with := client.WithTLS(config)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := client.Info(context.Background(), url, with); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkInfo is a probe of a hub of ours, whose share is in it.
+func BenchmarkInfo(b *testing.B) {
+	url := start(b)
+	ctx := context.Background()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := client.Info(ctx, url); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"math"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Option sets what [Dial] and [Info] leave at its default. A limit, bound or
+// time that is not above zero leaves it there.
+type Option func(*settings)
+
+// settings are all options together. They are not changed after they are made.
+type settings struct {
+	tls     *tls.Config
+	header  http.Header
+	proxy   func(*http.Request) (*url.URL, error)
+	dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	limit   int64
+	timeout time.Duration
+	answers func(context.Context, Question) (Answer, error)
+
+	queueItems int
+	queueBytes int
+	queueWait  time.Duration
+
+	ping time.Duration
+	dead time.Duration
+
+	reconnect bool
+	shortest  time.Duration
+	longest   time.Duration
+}
+
+func newSettings(options []Option) *settings {
+	s := &settings{
+		proxy:      http.ProxyFromEnvironment,
+		limit:      10 << 20,
+		timeout:    10 * time.Second,
+		queueItems: 4096,
+		queueBytes: 16 << 20,
+		queueWait:  2 * time.Second,
+		ping:       30 * time.Second,
+		dead:       70 * time.Second,
+		reconnect:  true,
+		shortest:   100 * time.Millisecond,
+		longest:    30 * time.Second,
+	}
+	for _, option := range options {
+		option(s)
+	}
+	return s
+}
+
+func set[T int | int64 | time.Duration](field *T, value T) {
+	if value > 0 {
+		*field = value
+	}
+}
+
+// WithTLS sets how wss connections are made; nil is the default, which trusts
+// what the system trusts. A configuration with a ClientSessionCache makes
+// frequent connections to the same hubs cheaper. It must not be changed later.
+func WithTLS(config *tls.Config) Option { return func(s *settings) { s.tls = config } }
+
+// WithHeader adds a header to the upgrade request. It may be given many times.
+func WithHeader(name, value string) Option {
+	return func(s *settings) {
+		if s.header == nil {
+			s.header = http.Header{}
+		}
+		s.header.Add(name, value)
+	}
+}
+
+// WithToken sends "Authorization: Bearer token". Over ws, and not wss,
+// everybody on the way can read it.
+func WithToken(token string) Option {
+	return func(s *settings) {
+		WithHeader("Authorization", "")(s)
+		s.header.Set("Authorization", "Bearer "+token)
+	}
+}
+
+// WithCookie adds a cookie to the upgrade request: hubs of the field read
+// their token from the cookie access_token.
+func WithCookie(name, value string) Option {
+	return func(s *settings) {
+		cookie := (&http.Cookie{Name: name, Value: value}).String()
+		if cookie == "" { // no cookie can have that name
+			return
+		}
+		if earlier := s.header.Get("Cookie"); earlier != "" {
+			cookie = earlier + "; " + cookie
+		}
+		WithHeader("Cookie", "")(s)
+		s.header.Set("Cookie", cookie)
+	}
+}
+
+// WithProxy sets the proxy, http or socks5, that connections pass. It is
+// called for each; nil, also as a result, means none. The default is
+// http.ProxyFromEnvironment.
+func WithProxy(proxy func(*http.Request) (*url.URL, error)) Option {
+	return func(s *settings) { s.proxy = proxy }
+}
+
+// WithNetDial sets what connects to an address, in place of a net.Dialer.
+func WithNetDial(dial func(ctx context.Context, network, address string) (net.Conn, error)) Option {
+	return func(s *settings) { s.dial = dial }
+}
+
+// WithMessageLimit bounds the messages that are read; the default is 10 MiB.
+// A call that is answered with a longer one fails with ErrTooLarge.
+func WithMessageLimit(bytes int64) Option {
+	return func(s *settings) { set(&s.limit, min(bytes, math.MaxInt64-1)) }
+}
+
+// WithDialTimeout bounds every attempt of a Client to connect and to learn the
+// hub's name; the default is 10 seconds. [Info] knows only its context.
+func WithDialTimeout(d time.Duration) Option { return func(s *settings) { set(&s.timeout, d) } }
+
+// WithAnswers sets what answers the questions that methods ask while they run.
+// It is called by the goroutine that ranges over the call, with the call's
+// context, which ends when the question's time is up. An error answers
+// [Cancelled] and ends the range with it. Without this option, every question
+// is answered Cancelled.
+func WithAnswers(answer func(ctx context.Context, q Question) (Answer, error)) Option {
+	return func(s *settings) { s.answers = answer }
+}
+
+// WithQueue bounds what waits for a range that takes its items slowly: so many
+// items, and bytes of them; the defaults are 4,096 and 16 MiB.
+//
+// While a call's queue is full, the connection is not read, which slows down
+// the hub, but also the other calls. So that lasts only as long as the range
+// takes an item every now and then: when it has taken none for the time wait, 2
+// seconds by default, its call fails with ErrSlow, and the others go on. While
+// there are other calls, it may hold them up for wait in all, until its queue
+// is empty again. A hub closes the connection of a client that does not read at
+// all (ours after 5 seconds), so wait should be less.
+//
+// A range whose body makes calls of its own through the same Client waits for
+// what its own full queue holds up: use a second Client where more items come
+// than the queue takes.
+func WithQueue(items, bytes int, wait time.Duration) Option {
+	return func(s *settings) {
+		set(&s.queueItems, items)
+		set(&s.queueBytes, bytes)
+		set(&s.queueWait, wait)
+	}
+}
+
+// WithKeepAlive sets after which time without a word the hub is pinged, 30
+// seconds by default, and after which it counts as lost, 70 seconds.
+func WithKeepAlive(ping, dead time.Duration) Option {
+	return func(s *settings) {
+		set(&s.ping, ping)
+		set(&s.dead, dead)
+	}
+}
+
+// WithBackoff sets how long a Client waits before it connects again: the
+// shortest time at first, 100 milliseconds by default, twice as long after
+// every failure, up to the longest, 30 seconds; each of them shortened at
+// random by up to a half.
+func WithBackoff(shortest, longest time.Duration) Option {
+	return func(s *settings) {
+		set(&s.shortest, shortest)
+		set(&s.longest, longest)
+		s.longest = max(s.longest, s.shortest)
+	}
+}
+
+// WithoutReconnect makes a lost connection the end of the Client: calls under
+// way and all later ones fail with ErrLost.
+func WithoutReconnect() Option { return func(s *settings) { s.reconnect = false } }

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package client_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/plexus-go/plexus/transport/client"
+)
+
+// asks is a hub whose method asks one question and answers with what it was
+// told, and in which request.
+func asks(t testing.TB, question string) *fake {
+	return pretend(t, func(c *peer) {
+		c.info("h")
+		for {
+			if r := c.called("7"); r == nil {
+				return
+			}
+			c.item("7", question)
+			r := c.next()
+			if r == nil {
+				return
+			}
+			if r.Method != "h.respond" {
+				t.Errorf("the client sent %s", r.text)
+			}
+			// As hubs do that please every client.
+			c.send(`{"jsonrpc":"2.0","id":%d,"result":{"success":true}}`, r.ID)
+			c.item(`{"success":true}`, done)
+			told, _ := json.Marshal(object{"id": r.Params.RequestID, "told": r.Params.ResponseData})
+			c.item("7", data(string(told)))
+			c.item("7", done)
+		}
+	})
+}
+
+func TestQuestions(t *testing.T) {
+	tests := []struct {
+		name, item string
+		answer     func(q client.Question) client.Answer
+		want       client.Question
+		told       string
+	}{
+		{
+			"confirm, as the newest hubs ask", `"type":"request","requestId":"r1","requestData":{"type":"confirm","message":"Sure?","default":true},"timeoutMs":30000`,
+			func(client.Question) client.Answer { return client.Confirmed(true) },
+			client.Question{Kind: client.Confirm, Message: "Sure?", Default: json.RawMessage("true"), Timeout: 30 * time.Second},
+			`{"id":"r1","told":{"type":"confirmed","value":true}}`,
+		},
+		{
+			"prompt, as older hubs ask", `"type":"request",` + meta + `,"request_id":"r1","request":{"type":"prompt","message":"Name?","default":null,"placeholder":"you"},"timeout":500`,
+			func(client.Question) client.Answer { return client.Text("me") },
+			client.Question{Kind: client.Prompt, Message: "Name?", Placeholder: "you", Timeout: 500 * time.Millisecond},
+			`{"id":"r1","told":{"type":"text","value":"me"}}`,
+		},
+		{
+			"select, in both spellings", `"type":"request",` + meta + `,"requestId":"r1","request_id":"r1","requestData":{"type":"select","message":"Which?","options":[{"value":"a","label":"A"},{"value":2,"label":"B","description":"two"}],"multi_select":true},"request":null,"timeoutMs":0,"timeout":null`,
+			func(q client.Question) client.Answer {
+				return client.Selected(q.Options[0].Value, q.Options[1].Value)
+			},
+			client.Question{Kind: client.Select, Message: "Which?", MultiSelect: true, Options: []client.Choice{
+				{Value: json.RawMessage(`"a"`), Label: "A"}, {Value: json.RawMessage("2"), Label: "B", Description: "two"}}},
+			`{"id":"r1","told":{"type":"selected","values":["a",2]}}`,
+		},
+		{
+			"custom", `"type":"request","requestId":7,"requestData":{"type":"custom","data":{"x":1}}`,
+			func(q client.Question) client.Answer { return client.CustomData(q.Data) },
+			client.Question{Kind: client.Custom, Data: json.RawMessage(`{"x":1}`)},
+			`{"id":"7","told":{"data":{"x":1},"type":"custom"}}`,
+		},
+		{
+			"nothing chosen", `"type":"request","requestId":"r1","requestData":{"type":"select"}`,
+			func(q client.Question) client.Answer { return client.Selected() },
+			client.Question{Kind: client.Select},
+			`{"id":"r1","told":{"type":"selected","values":[]}}`,
+		},
+		{
+			"of a kind that nobody knows", `"type":"request","requestId":"r1","requestData":[1]`,
+			func(q client.Question) client.Answer { return client.Answer{} },
+			client.Question{},
+			`{"id":"r1","told":{"type":"cancelled"}}`,
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := asks(t, test.item)
+			var got client.Question
+			c := dial(t, h.url, client.WithAnswers(func(ctx context.Context, q client.Question) (client.Answer, error) {
+				got = q
+				if _, ok := ctx.Deadline(); !ok {
+					t.Error("the callback has no deadline")
+				}
+				return test.answer(q), nil
+			}))
+			told, err := client.CallOne[json.RawMessage](within(t), c, "x.y", nil)
+			if err != nil || string(told) != test.told {
+				t.Errorf("got %s, %v; want %s", told, err, test.told)
+			}
+			test.want.Method = "x.y"
+			if test.want.Data == nil {
+				got.Data = nil // has all of it
+			}
+			if !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+// TestUnansweredQuestions are cancelled, so that no method waits for nothing.
+func TestUnansweredQuestions(t *testing.T) {
+	const cancelled = `{"id":"r","told":{"type":"cancelled"}}`
+	h := asks(t, `"type":"request","requestId":"r","requestData":{"type":"confirm"},"timeoutMs":20`)
+	told, err := client.CallOne[json.RawMessage](within(t), dial(t, h.url), "x.y", nil)
+	if err != nil || string(told) != cancelled {
+		t.Errorf("without a callback: got %s, %v", told, err)
+	}
+
+	// Its time passes before somebody has answered: the method knows.
+	c := dial(t, h.url, client.WithAnswers(func(ctx context.Context, q client.Question) (client.Answer, error) {
+		<-ctx.Done()
+		return client.Answer{}, ctx.Err()
+	}))
+	told, err = client.CallOne[json.RawMessage](within(t), c, "x.y", nil)
+	if err != nil || string(told) != cancelled {
+		t.Errorf("in vain: got %s, %v", told, err)
+	}
+
+	mine := errors.New("the terminal is gone")
+	c = dial(t, h.url, client.WithAnswers(func(ctx context.Context, q client.Question) (client.Answer, error) {
+		return client.Confirmed(true), mine
+	}))
+	if _, err = client.CallOne[json.RawMessage](within(t), c, "x.y", nil); !errors.Is(err, mine) {
+		t.Errorf("got %v", err)
+	}
+
+	c = dial(t, h.url, client.WithAnswers(func(ctx context.Context, q client.Question) (client.Answer, error) {
+		return client.CustomData(func() {}), nil
+	}))
+	if _, err = client.CallOne[json.RawMessage](within(t), c, "x.y", nil); err == nil {
+		t.Error("an answer that is not JSON was sent")
+	}
+}

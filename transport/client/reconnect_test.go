@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/plexus-go/plexus/plugin/echo"
+	"github.com/plexus-go/plexus/transport/client"
+)
+
+// TestBackoff loses a hub for ten minutes: the waits grow, each at random, and
+// begin anew after a connection that was worth it.
+func TestBackoff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pretendByPipe(t, func(c *peer) { c.info("h"); c.gone() })
+		dialPipe(t, p, client.WithBackoff(100*time.Millisecond, 30*time.Second))
+		grows := func() {
+			t.Helper()
+			last := time.Now()
+			p.dials()
+			p.setDown(true)
+			p.cut()
+			time.Sleep(10 * time.Minute)
+			want := 100 * time.Millisecond
+			n := 0
+			for _, at := range p.dials() {
+				wait := at.Sub(last)
+				if wait < want/2 || wait > want {
+					t.Errorf("attempt %d: waited %v, want %v to %v", n, wait, want/2, want)
+				}
+				last, want, n = at, min(2*want, 30*time.Second), n+1
+			}
+			if n < 25 || n > 60 {
+				t.Errorf("%d attempts in ten minutes", n)
+			}
+		}
+		grows()
+		p.setDown(false)
+		time.Sleep(6 * time.Minute) // connected again, for long enough
+		grows()
+	})
+}
+
+// TestHubThatHangsUp takes every connection and leaves at once: the waits
+// grow all the same.
+func TestHubThatHangsUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pretendByPipe(t, func(c *peer) { c.info("h") })
+		dialPipe(t, p)
+		time.Sleep(5 * time.Minute)
+		if n := len(p.dials()); n < 10 || n > 40 {
+			t.Errorf("%d connections in five minutes", n)
+		}
+	})
+}
+
+// TestCallsWaitForAConnection calls a hub that is away.
+func TestCallsWaitForAConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var names atomic.Int64
+		p := pretendByPipe(t, func(c *peer) {
+			name := fmt.Sprint("h", names.Add(1)) // restarted under another one
+			c.info(name)
+			for r := c.called("7"); r != nil; r = c.called("7") {
+				if r.Method != name+".call" {
+					t.Errorf("the client called %s of %s", r.Method, name)
+				}
+				c.item("7", data("1"))
+				c.item("7", done)
+			}
+		})
+		c := dialPipe(t, p)
+		p.setDown(true)
+		p.cut()
+		synctest.Wait()
+
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		_, err := client.CallOne[int](ctx, c, "x.y", nil)
+		var call *client.CallError
+		if !errors.Is(err, client.ErrTimeout) || !errors.Is(err, client.ErrRefused) || !errors.As(err, &call) || call.Sent || !call.Repeatable {
+			t.Errorf("got %v", err)
+		}
+
+		time.AfterFunc(time.Minute, func() { p.setDown(false) })
+		if n, err := client.CallOne[int](context.Background(), c, "x.y", nil); err != nil || n != 1 || c.Hub() != "h2" {
+			t.Errorf("got %v, %v of %s", n, err, c.Hub())
+		}
+	})
+}
+
+// lossy is a hub that loses its first connections as they have got a call, and
+// after that many items.
+func lossy(t *testing.T, connections, items int) (p *pipes, calls *atomic.Int64) {
+	calls = new(atomic.Int64)
+	p = pretendByPipe(t, func(c *peer) {
+		c.info("h")
+		for r := c.called("7"); r != nil; r = c.called("7") {
+			n := int(calls.Add(1))
+			for i := range items {
+				c.item("7", data(fmt.Sprint(i)))
+			}
+			if n <= connections {
+				return
+			}
+			c.item("7", data("100"))
+			c.item("7", done)
+		}
+	})
+	return p, calls
+}
+
+func TestLostCalls(t *testing.T) {
+	tests := []struct {
+		name               string
+		connections, items int
+		options            []client.CallOption
+		seen               string
+		calls              int64
+		repeatable         bool // of the error; there is none where all was seen
+	}{
+		{"one that writes is not repeated", 1, 0, nil, "[]", 1, false},
+		{"one that is idempotent is", 1, 0, []client.CallOption{client.Idempotent()}, "[100]", 2, false},
+		{"but not after an item", 1, 1, []client.CallOption{client.Idempotent()}, "[0]", 1, true},
+		{"three times", 3, 0, []client.CallOption{client.Idempotent()}, "[100]", 4, false},
+		{"and not more often", 99, 0, []client.CallOption{client.Idempotent()}, "[]", 4, true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, calls := lossy(t, test.connections, test.items)
+				c := dialPipe(t, p)
+				seen, err := gathered(c.Call(context.Background(), "x.y", nil, test.options...))
+				if fmt.Sprint(seen) != test.seen || calls.Load() != test.calls {
+					t.Errorf("saw %v in %d calls; want %v in %d", seen, calls.Load(), test.seen, test.calls)
+				}
+				if test.seen == "[100]" {
+					if err != nil {
+						t.Error(err)
+					}
+					return
+				}
+				var call *client.CallError
+				if !errors.Is(err, client.ErrLost) || !errors.As(err, &call) || !call.Sent || call.Repeatable != test.repeatable {
+					t.Errorf("got %v", err)
+				}
+			})
+		})
+	}
+}
+
+// TestOwnMethodsAreRepeated: to ask is idempotent.
+func TestOwnMethodsAreRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pretendByPipe(t, func(c *peer) { c.info("h"); c.info("h") })
+		c := dialPipe(t, p)
+		if info, err := c.Info(context.Background()); err != nil || info.Name != "h" {
+			t.Errorf("got %v, %v", info, err)
+		}
+		if info, err := c.Info(context.Background()); err != nil || info.Name != "h" {
+			t.Errorf("got %v, %v", info, err)
+		}
+		if n := len(p.dials()); n < 2 {
+			t.Errorf("%d connections", n)
+		}
+	})
+}
+
+// TestUnsentCalls are stuck behind a hub that does not read; when the
+// connection is lost, they go through the next one.
+func TestUnsentCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var connections atomic.Int64
+		p := pretendByPipe(t, func(c *peer) {
+			c.info("h")
+			if connections.Add(1) == 1 {
+				time.Sleep(5 * time.Second) // and reads nothing
+				return
+			}
+			for r := c.called("7"); r != nil; r = c.called("7") {
+				c.item("7", data("1"))
+				c.item("7", done)
+			}
+		})
+		c := dialPipe(t, p)
+		first := make(chan error)
+		go func() {
+			_, err := client.CallOne[int](context.Background(), c, "x.y", nil)
+			first <- err
+		}()
+		synctest.Wait() // the pipe holds nothing: the writer is stuck
+
+		// One gives up while it is queued, the other goes through.
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_, err := client.CallOne[int](ctx, c, "x.y", nil)
+		var call *client.CallError
+		if !errors.Is(err, client.ErrTimeout) || !errors.As(err, &call) || call.Sent || !call.Repeatable {
+			t.Errorf("got %v", err)
+		}
+		if n, err := client.CallOne[int](context.Background(), c, "x.y", nil); err != nil || n != 1 {
+			t.Errorf("got %v, %v", n, err)
+		}
+		if err := <-first; !errors.Is(err, client.ErrLost) || !errors.As(err, &call) || !call.Sent {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// TestWithdrawnCalls gives up a call that is queued behind a hub that does not
+// read: when it reads again, it does not get that call.
+func TestWithdrawnCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pretendByPipe(t, func(c *peer) {
+			c.info("h")
+			time.Sleep(5 * time.Second)
+			for r := c.called("7"); r != nil; r = c.called("7") {
+				if r.Params.Method == "x.withdrawn" {
+					t.Error("it was sent")
+				}
+				c.item("7", data("1"))
+				c.item("7", done)
+			}
+		})
+		c := dialPipe(t, p)
+		first := make(chan error)
+		go func() {
+			_, err := client.CallOne[int](context.Background(), c, "x.first", nil)
+			first <- err
+		}()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_, err := client.CallOne[int](ctx, c, "x.withdrawn", nil)
+		var call *client.CallError
+		if !errors.Is(err, client.ErrTimeout) || !errors.As(err, &call) || call.Sent {
+			t.Errorf("got %v", err)
+		}
+		if err := <-first; err != nil {
+			t.Error(err)
+		}
+		if n, err := client.CallOne[int](context.Background(), c, "x.last", nil); err != nil || n != 1 {
+			t.Errorf("got %v, %v", n, err)
+		}
+	})
+}
+
+// TestKeepAlive pings a hub that is silent, and gives up one that is dead.
+func TestKeepAlive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pings := 0
+		p := pretendByPipe(t, func(c *peer) {
+			c.info("h")
+			pong := c.PingHandler()
+			c.SetPingHandler(func(data string) error {
+				if pings++; pings > 10 {
+					return nil // dead from now on
+				}
+				return pong(data)
+			})
+			c.called("7")
+			c.gone()
+		})
+		c := dialPipe(t, p, client.WithoutReconnect())
+		begun := time.Now()
+		_, err := gathered(c.Call(context.Background(), "x.y", nil))
+		if d := time.Since(begun); !errors.Is(err, client.ErrLost) || d < 5*time.Minute || d > 8*time.Minute {
+			t.Errorf("after %v: %v", d, err)
+		}
+		if _, err := client.CallOne[int](context.Background(), c, "x.y", nil); !errors.Is(err, client.ErrLost) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// TestWithKeepAlive: the times can be set.
+func TestWithKeepAlive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pretendByPipe(t, func(c *peer) { c.info("h"); time.Sleep(time.Minute) })
+		c := dialPipe(t, p, client.WithoutReconnect(), client.WithKeepAlive(time.Second, 3*time.Second))
+		begun := time.Now()
+		_, err := client.CallOne[int](context.Background(), c, "x.y", nil)
+		if d := time.Since(begun); !errors.Is(err, client.ErrLost) || d > 5*time.Second {
+			t.Errorf("after %v: %v", d, err)
+		}
+	})
+}
+
+// TestViolationBehindAStuckWriter: a hub that talks nonsense and does not
+// read is given up at once, too.
+func TestViolationBehindAStuckWriter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pretendByPipe(t, func(c *peer) {
+			c.info("h")
+			time.Sleep(time.Second)
+			c.send("nonsense")
+			time.Sleep(time.Minute)
+		})
+		c := dialPipe(t, p, client.WithoutReconnect())
+		begun := time.Now()
+		_, err := client.CallOne[int](context.Background(), c, "x.y", nil)
+		if d := time.Since(begun); !errors.Is(err, client.ErrProtocol) || d > 2*time.Second {
+			t.Errorf("after %v: %v", d, err)
+		}
+	})
+}
+
+// TestDialTimeout: neither Dial nor a reconnect waits for ever.
+func TestDialTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pretendByPipe(t, (*peer).gone)
+		begun := time.Now()
+		_, err := client.Dial(context.Background(), "ws://pipe", p.option(), client.WithProxy(nil), client.WithDialTimeout(3*time.Second))
+		var dial *client.DialError
+		if d := time.Since(begun); d != 3*time.Second || !errors.Is(err, client.ErrTimeout) || !errors.As(err, &dial) || dial.Step != client.StepInfo {
+			t.Errorf("after %v: %v", d, err)
+		}
+	})
+}
+
+// TestClose ends calls, and waits for what is left, whatever the hub does.
+func TestClose(t *testing.T) {
+	tests := []struct {
+		name   string
+		script func(c *peer)
+		cut    bool
+		most   time.Duration
+	}{
+		{"polite", func(c *peer) { c.info("h"); c.called("7"); c.gone() }, false, 0},
+		{"does not read", func(c *peer) { c.info("h"); time.Sleep(time.Minute) }, false, time.Second},
+		{"deaf", func(c *peer) { c.info("h"); c.called("7"); time.Sleep(time.Minute) }, false, time.Second},
+		{"away", func(c *peer) { c.info("h"); c.called("7"); c.gone() }, true, 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := pretendByPipe(t, test.script)
+				c := dialPipe(t, p)
+				result := make(chan error)
+				go func() {
+					_, err := gathered(c.Call(context.Background(), "x.y", nil))
+					result <- err
+				}()
+				synctest.Wait()
+				want := client.ErrClosed
+				if test.cut {
+					p.setDown(true)
+					p.cut()
+					want = client.ErrLost
+					time.Sleep(time.Second)
+				}
+				begun := time.Now()
+				go c.Close()
+				if err := <-result; !errors.Is(err, want) {
+					t.Errorf("got %v", err)
+				}
+				c.Close() // twice is once
+				if d := time.Since(begun); d > test.most {
+					t.Errorf("it took %v", d)
+				}
+				_, err := client.CallOne[int](context.Background(), c, "x.y", nil)
+				var call *client.CallError
+				if !errors.Is(err, client.ErrClosed) || !errors.As(err, &call) || call.Sent {
+					t.Errorf("got %v", err)
+				}
+			})
+		})
+	}
+}
+
+// TestRestartedHub stops a hub of ours and starts it again, while calls go on.
+func TestRestartedHub(t *testing.T) {
+	noLeak(t)
+	l := listen(t, "127.0.0.1:0")
+	stop := serve(t, newHub(t), l)
+	c := dial(t, "ws://"+l.Addr().String(), client.WithBackoff(time.Millisecond, 10*time.Millisecond))
+	ask := func() error {
+		_, err := client.CallOne[echo.Echo](within(t), c, "echo.once", object{"message": "hi"}, client.Idempotent())
+		return err
+	}
+	for range 3 {
+		if err := ask(); err != nil {
+			t.Fatal(err)
+		}
+		stop()
+		again, err := net.Listen("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop = serve(t, newHub(t), again)
+	}
+	if err := ask(); err != nil {
+		t.Fatal(err)
+	}
+}

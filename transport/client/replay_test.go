@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package client_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/plexus-go/plexus/transport/client"
+)
+
+// recorded is a request of a recording, and the frames that answered it.
+type recorded struct {
+	ID     json.RawMessage
+	Method string
+	Params json.RawMessage
+	Frames []string
+}
+
+// recording reads one of the recordings of a reference hub. What is not a
+// request is left out.
+func recording(t *testing.T, name string) (all []*recorded) {
+	t.Helper()
+	file, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var last *recorded
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var line struct {
+			Dir   string
+			Frame json.RawMessage
+		}
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			continue // a note
+		}
+		if line.Dir == "recv" {
+			if last != nil {
+				last.Frames = append(last.Frames, string(line.Frame))
+			}
+			continue
+		}
+		last = new(recorded)
+		if json.Unmarshal(line.Frame, last) != nil || last.Method == "" || last.ID == nil {
+			last = nil
+			continue
+		}
+		all = append(all, last)
+	}
+	return all
+}
+
+// items are the items that a recorded request was answered with, or else the
+// error.
+func (r *recorded) items(t *testing.T) (items []object, failure object) {
+	t.Helper()
+	for _, text := range r.Frames {
+		var frame struct {
+			Error  object
+			Params struct{ Result object }
+		}
+		if err := json.Unmarshal([]byte(text), &frame); err != nil {
+			t.Fatal(err)
+		}
+		if frame.Error != nil {
+			return nil, frame.Error
+		}
+		if frame.Params.Result != nil {
+			items = append(items, frame.Params.Result)
+		}
+	}
+	return items, nil
+}
+
+// TestRecordings replays what a reference hub answered, byte for byte but for
+// the ids of requests, to the calls that it was asked.
+func TestRecordings(t *testing.T) {
+	names, err := filepath.Glob("../../testdata/wire/*.jsonl")
+	if err != nil || len(names) < 20 {
+		t.Fatalf("%d recordings, %v", len(names), err)
+	}
+	calls := 0
+	for _, name := range names {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			for _, r := range recording(t, name) {
+				if replay(t, r) {
+					calls++
+				}
+			}
+		})
+	}
+	if calls < 90 {
+		t.Errorf("only %d calls were replayed", calls)
+	}
+}
+
+// replay makes a recorded call, if it is one that the client can make.
+func replay(t *testing.T, r *recorded) bool {
+	var asked struct {
+		Method string
+		Params json.RawMessage
+	}
+	if r.Method == "registry-hub.call" && json.Unmarshal(r.Params, &asked) != nil {
+		return false
+	}
+	if r.Method == "registry-hub.call" && asked.Method == "" || r.Method == "registry-hub.respond" || len(r.Frames) == 0 ||
+		r.Method != "registry-hub.call" && !strings.HasPrefix(r.Method, "registry-hub.hash") && r.Method != "registry-hub.schema" {
+		return false
+	}
+	h := pretend(t, func(c *peer) {
+		c.info("registry-hub")
+		got := c.next()
+		if got == nil {
+			return
+		}
+		if got.Method != r.Method {
+			t.Errorf("the client called %s, want %s", got.Method, r.Method)
+		}
+		for i, frame := range r.Frames {
+			if i == 0 { // the answer; its id is the recorded one
+				var answer map[string]json.RawMessage
+				_ = json.Unmarshal([]byte(frame), &answer)
+				answer["id"], _ = json.Marshal(got.ID)
+				text, _ := json.Marshal(answer)
+				frame = string(text)
+			}
+			c.send("%s", frame)
+		}
+		c.gone()
+	})
+	c := dial(t, h.url)
+	items, failure := r.items(t)
+	switch r.Method {
+	case "registry-hub.hash":
+		hash, err := c.Hash(within(t))
+		if failure != nil {
+			t.Errorf("%s: the recording is an error", r.Method)
+		}
+		if want := items[0]["content"].(object)["value"]; err != nil || hash != want {
+			t.Errorf("%s: got %q, %v; want %q", r.Method, hash, err, want)
+		}
+	case "registry-hub.schema":
+		schema, err := c.Schema(within(t), "")
+		if failure != nil {
+			if err == nil {
+				t.Errorf("%s: no error", r.Method)
+			}
+			return true
+		}
+		if want := items[0]["content"].(object)["hash"]; err != nil || schema.Hash != want {
+			t.Errorf("%s: got %+v, %v; want %v", r.Method, schema, err, want)
+		}
+	case "registry-hub.call":
+		if path, ok := strings.CutSuffix(asked.Method, ".schema"); ok && asked.Params == nil {
+			if want, _ := items[0]["content"].(object); want["methods"] != nil {
+				schema, err := c.Schema(within(t), path)
+				if err != nil || schema.Hash != want["hash"] || len(schema.Methods) != len(want["methods"].([]any)) {
+					t.Errorf("%s: got %+v, %v; want %v", asked.Method, schema, err, want)
+				}
+				return true
+			}
+		}
+		var params any
+		if asked.Params != nil {
+			params = asked.Params
+		}
+		compare(t, c, asked.Method, params, items, failure)
+	default:
+		return false
+	}
+	return true
+}
+
+// compare makes the call and compares what comes with what was recorded.
+func compare(t *testing.T, c *client.Client, method string, params any, items []object, failure object) {
+	t.Helper()
+	n := 0
+	for item, err := range c.Call(within(t), method, params) {
+		var rpc *client.RPCError
+		var stream *client.StreamError
+		switch {
+		case errors.As(err, &rpc) && failure != nil:
+			if float64(rpc.Code) != failure["code"] || rpc.Message != failure["message"] {
+				t.Errorf("%s: got %v, want %v", method, err, failure)
+			}
+			return
+		case errors.As(err, &stream) && n < len(items):
+			if want := items[n]; want["type"] != "error" || stream.Message != want["message"] || want["code"] != nil && stream.Code != want["code"] ||
+				float64(stream.Metadata.Timestamp) != want["metadata"].(object)["timestamp"] {
+				t.Errorf("%s: got %v, want %v", method, err, want)
+			}
+			return
+		case err != nil || n == len(items):
+			t.Errorf("%s: got %+v, %v", method, item, err)
+			return
+		}
+		var content any
+		if err := item.Decode(&content); err != nil {
+			t.Errorf("%s: %v", method, err)
+		}
+		if want := items[n]; item.Type != want["type"] || item.ContentType != want["content_type"] || !reflect.DeepEqual(content, want["content"]) {
+			t.Errorf("%s: got %+v, want %v", method, item, want)
+		}
+		n++
+	}
+	if failure != nil || n != len(items)-1 || items[n]["type"] != "done" {
+		t.Errorf("%s: ended after %d items of %v", method, n, items)
+	}
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/transport/wire"
+)
+
+// Info asks the hub _info through the connection. It says that both are
+// alive; [Client.Hub] knows the name without asking.
+func (c *Client) Info(ctx context.Context) (HubInfo, error) {
+	item, err := c.own(ctx, call{method: wire.InfoMethod, root: wire.InfoMethod, params: json.RawMessage("null")})
+	if err != nil {
+		return HubInfo{}, err
+	}
+	return infoOf(item.Content, item.Metadata.Hash)
+}
+
+// Hash asks for the hash over everything that the hub serves. Who keeps
+// schemas asks for them again when it has changed.
+func (c *Client) Hash(ctx context.Context) (string, error) {
+	item, err := c.own(ctx, call{method: "hash", own: "hash"})
+	if err != nil {
+		return "", err
+	}
+	var told struct {
+		Value string `json:"value"`
+	}
+	if json.Unmarshal(item.Content, &told); told.Value == "" {
+		return "", fmt.Errorf("hash: %w", protocolError("the answer is %.64q", item.Content))
+	}
+	return told.Value, nil
+}
+
+// Schema asks for the schema of the activation at path, "registry", or with
+// the path "" for that of the hub itself, whose children are its activations.
+//
+// Of other hubs' schemas it reads what it can: nulls are absent, and a JSON
+// Schema of parameters or results that it can't make sense of is nil.
+func (c *Client) Schema(ctx context.Context, path string) (plugin.Schema, error) {
+	asked := call{method: "schema", own: "schema"}
+	if path != "" {
+		asked = call{method: path + ".schema", path: path + ".schema"}
+	}
+	item, err := c.own(ctx, asked)
+	if err != nil {
+		return plugin.Schema{}, err
+	}
+	schema, err := schemaOf(item.Content)
+	if err != nil {
+		return plugin.Schema{}, fmt.Errorf("%s: %w", asked.method, err)
+	}
+	return schema, nil
+}
+
+// own calls a method that only reads and answers once.
+func (c *Client) own(ctx context.Context, asked call) (Item, error) {
+	asked.client, asked.idempotent = c, true
+	item, err := one(func(yield func(Item, error) bool) { asked.run(ctx, yield) })
+	if err == ErrNoData {
+		err = fmt.Errorf("%s: %w", asked.method, err)
+	}
+	return item, err
+}
+
+// schemaOf decodes a schema.
+func schemaOf(content []byte) (plugin.Schema, error) {
+	var told struct {
+		plugin.Schema
+		Methods []methodSchema `json:"methods"` // in place of the Schema's
+	}
+	// A field of another type is as good as none.
+	var odd *json.UnmarshalTypeError
+	if err := json.Unmarshal(content, &told); err != nil && (!errors.As(err, &odd) || odd.Field == "") {
+		return plugin.Schema{}, protocolError("%.64q is not a schema: %v", content, err)
+	}
+	schema := told.Schema
+	for _, m := range told.Methods {
+		m.MethodSchema.Params, m.MethodSchema.Returns = jsonSchemaOf(m.Params), jsonSchemaOf(m.Returns)
+		schema.Methods = append(schema.Methods, m.MethodSchema)
+	}
+	return schema, nil
+}
+
+// methodSchema is a plugin.MethodSchema with the JSON Schemas unread.
+type methodSchema struct {
+	plugin.MethodSchema
+	Params  json.RawMessage `json:"params"`
+	Returns json.RawMessage `json:"returns"`
+}
+
+func jsonSchemaOf(text json.RawMessage) *jsonschema.Schema {
+	var schema *jsonschema.Schema
+	if json.Unmarshal(text, &schema) != nil {
+		return nil
+	}
+	return schema
+}
