@@ -175,3 +175,6 @@ func (f *File) lastLoaded() mark {
 	defer f.mu.Unlock()
 	return f.loaded
 }
+
+// Place returns the path of the file.
+func (f *File) Place() string { return f.path }

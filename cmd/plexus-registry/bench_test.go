@@ -169,20 +169,20 @@ func measure(b *testing.B, url string, s subject, l load) string {
 }
 
 // client is one connection that keeps calls in flight.
-type client struct {
+type benchClient struct {
 	ws       *websocket.Conn
 	requests [][]byte
 	next     int
 	window   int
 }
 
-type clients []*client
+type clients []*benchClient
 
 func newClients(b *testing.B, url string, s subject, l load) clients {
 	b.Helper()
 	var all clients
 	for i := range l.connections {
-		all = append(all, &client{ws: dial(b, url), requests: s.requests(i), window: l.inFlight})
+		all = append(all, &benchClient{ws: dial(b, url), requests: s.requests(i), window: l.inFlight})
 		all[i].ws.SetReadDeadline(time.Time{})
 	}
 	return all
@@ -190,7 +190,7 @@ func newClients(b *testing.B, url string, s subject, l load) clients {
 
 // sample makes one call and returns the frames of the answer, having seen
 // that they are one.
-func (c *client) sample(b *testing.B) [][]byte {
+func (c *benchClient) sample(b *testing.B) [][]byte {
 	b.Helper()
 	if err := c.send(); err != nil {
 		b.Fatal(err)
@@ -211,7 +211,7 @@ func (c *client) sample(b *testing.B) [][]byte {
 	return frames
 }
 
-func (c *client) send() error {
+func (c *benchClient) send() error {
 	request := c.requests[c.next%len(c.requests)]
 	c.next++
 	return c.ws.WriteMessage(websocket.TextMessage, request)
@@ -239,7 +239,7 @@ func (all clients) make(b *testing.B, n int) time.Duration {
 
 // make makes n calls. Frames of calls in flight may come in any order, but
 // each call has three.
-func (c *client) make(n int) error {
+func (c *benchClient) make(n int) error {
 	sent := min(n, c.window)
 	for range sent {
 		if err := c.send(); err != nil {

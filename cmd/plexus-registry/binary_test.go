@@ -88,7 +88,7 @@ func (b *lockedBuffer) String() string {
 // nothing else of the environment. What a test appends to Env counts.
 func command(dir string, args ...string) *exec.Cmd {
 	cmd := exec.Command(binary, args...)
-	cmd.Env = []string{"HOME=" + dir, "XDG_CONFIG_HOME=" + dir, "REGISTRY_PORT=0"}
+	cmd.Env = []string{"HOME=" + dir, "XDG_CONFIG_HOME=" + dir, "REGISTRY_PORT=0", "REGISTRY_AUTO_REGISTER=off", "REGISTRY_HEALTH_INTERVAL=0"}
 	if raced() { // or it sleeps for a second before it exits
 		cmd.Env = append(cmd.Env, "GORACE=atexit_sleep_ms=0")
 	}

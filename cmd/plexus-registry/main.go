@@ -10,6 +10,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -20,15 +21,18 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/mattn/go-isatty"
 
 	"github.com/plexus-go/plexus/config"
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage/sqlite"
 	"github.com/plexus-go/plexus/transport"
+	"github.com/plexus-go/plexus/transport/client"
 )
 
 func main() {
@@ -83,6 +87,10 @@ func serve(ctx context.Context, settings config.Settings, log *slog.Logger, stdo
 	if _, err := file.Load(ctx); err != nil {
 		return err
 	}
+	env, err := config.NewEnv(settings.Backends)
+	if err != nil {
+		return err
+	}
 
 	store, err := sqlite.Open(ctx, settings.DBPath, sqlite.WithLogger(log))
 	if err != nil {
@@ -90,13 +98,30 @@ func serve(ctx context.Context, settings config.Settings, log *slog.Logger, stdo
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 
-	reg, err := registry.New(ctx, store,
+	options := []registry.Option{
 		registry.WithLogger(log),
-		registry.WithSource(file))
+		registry.WithVersion(version()),
+		registry.WithSource(env),
+		registry.WithSource(file),
+		registry.WithHealth(registry.Health{
+			Prober:   newProber(),
+			Interval: settings.HealthInterval,
+			Timeout:  settings.HealthTimeout,
+		}),
+	}
+	for _, a := range settings.AutoRegister {
+		options = append(options, registry.WithDiscovery(registry.Address(a)))
+	}
+	reg, err := registry.New(ctx, store, options...)
 	if err != nil {
 		return err
 	}
-	defer reg.Close()
+	defer func() { err = errors.Join(err, reg.Close()) }()
+	var reloading sync.WaitGroup
+	defer reloading.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	reloading.Go(func() { reloadOnHangup(ctx, reg) })
 
 	h, err := hub.New(settings.HubNamespace, hub.WithLogger(log))
 	if err != nil {
@@ -112,6 +137,37 @@ func serve(ctx context.Context, settings config.Settings, log *slog.Logger, stdo
 	err = transport.New(h, transport.WithLogger(log)).Serve(ctx, listener)
 	log.Info("stopped")
 	return err
+}
+
+// prober asks hubs for their names.
+type prober struct{ options []client.Option }
+
+// newProber makes a prober whose probes share TLS sessions.
+func newProber() prober {
+	sessions := &tls.Config{ClientSessionCache: tls.NewLRUClientSessionCache(0)}
+	return prober{[]client.Option{client.WithTLS(sessions)}}
+}
+
+func (p prober) Probe(ctx context.Context, url string) (name string, err error) {
+	info, err := client.Info(ctx, url, p.options...)
+	return info.Name, err
+}
+
+// reloadOnHangup does what registry.reload does at each SIGHUP, until ctx is
+// done.
+func reloadOnHangup(ctx context.Context, reg *registry.Registry) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangup:
+			// What goes wrong is logged by the registry.
+			_, _ = reg.Reload(ctx, plugin.None{})
+		}
+	}
 }
 
 func newLogger(w *os.File, level slog.Level) *slog.Logger {

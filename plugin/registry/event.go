@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -28,22 +29,28 @@ type Event struct {
 	Backend      *LookupEvent   `tag:"backend" description:"Single backend info"`
 	Ping         *PingEvent     `tag:"ping" description:"Ping response"`
 	Reloaded     *ReloadedEvent `tag:"reloaded" description:"Config reloaded"`
+	Status       *StatusEvent   `tag:"status" description:"State of the registry"`
 	Error        *ErrorEvent    `tag:"error" description:"Error occurred"`
 }
 
 // BackendEvent carries an entry.
 type BackendEvent struct {
-	Backend BackendInfo `json:"backend"`
+	Backend  BackendInfo `json:"backend"`
+	LeaseID  string      `json:"lease_id,omitzero" description:"Names this registration, to renew or end it and no other"`
+	Revision int64       `json:"revision,omitzero" description:"Revision of the change, where changes are watched"`
 }
 
 // NameEvent tells of an entry by its name.
 type NameEvent struct {
-	Name string `json:"name"`
+	Name     string `json:"name"`
+	Revision int64  `json:"revision,omitzero" description:"Revision of the change, where changes are watched"`
 }
 
 // BackendsEvent is a list, the newest entry first.
 type BackendsEvent struct {
 	Backends []*BackendInfo `json:"backends"`
+	Next     string         `json:"next,omitzero" description:"Where the next page begins: give it as after; absent on the last page"`
+	Revision *int64         `json:"revision,omitzero" description:"Revision that the list is of, where changes are watched"`
 }
 
 // LookupEvent is the entry that was asked for, null if there is none.
@@ -75,18 +82,19 @@ func (e Event) AppendJSON(dst []byte) ([]byte, error) {
 	case e.Backends != nil:
 		return e.Backends.appendJSON(dst)
 	case e.Backend != nil && e.Backend.Backend != nil:
-		return appendEntry(dst, "backend", e.Backend.Backend)
-	case e.Registered != nil:
-		return appendEntry(dst, "backend_registered", &e.Registered.Backend)
-	case e.Updated != nil:
-		return appendEntry(dst, "backend_updated", &e.Updated.Backend)
+		dst, err := appendEntry(dst, "backend", e.Backend.Backend)
+		return append(dst, '}'), err
+	case e.Registered != nil && e.Registered.LeaseID == "":
+		return e.Registered.appendJSON(dst, causeRegistered)
+	case e.Updated != nil && e.Updated.LeaseID == "":
+		return e.Updated.appendJSON(dst, causeUpdated)
 	}
 	type plain Event // without this method
 	return plugin.AppendJSON(dst, plain(e))
 }
 
 func (e *BackendsEvent) appendJSON(dst []byte) (_ []byte, err error) {
-	size := 64
+	size := 128
 	for _, b := range e.Backends {
 		size += len(b.encoded) + 1
 	}
@@ -100,22 +108,35 @@ func (e *BackendsEvent) appendJSON(dst []byte) (_ []byte, err error) {
 			return nil, err
 		}
 	}
-	return append(dst, "]}"...), nil
+	dst = append(dst, ']')
+	if e.Next != "" {
+		dst = append(dst, `,"next":"`...) // digits, a dot, and hexadecimal digits
+		dst = append(dst, e.Next...)
+		dst = append(dst, '"')
+	}
+	if e.Revision != nil {
+		dst = append(dst, `,"revision":`...)
+		dst = strconv.AppendInt(dst, *e.Revision, 10)
+	}
+	return append(dst, '}'), nil
 }
 
+func (e *BackendEvent) appendJSON(dst []byte, tag string) ([]byte, error) {
+	dst, err := appendEntry(dst, tag, &e.Backend)
+	if e.Revision != 0 {
+		dst = append(dst, `,"revision":`...)
+		dst = strconv.AppendInt(dst, e.Revision, 10)
+	}
+	return append(dst, '}'), err
+}
+
+// appendEntry begins the object of an event with an entry.
 func appendEntry(dst []byte, tag string, b *BackendInfo) ([]byte, error) {
 	dst = append(dst, `{"type":"`...)
 	dst = append(dst, tag...)
 	dst = append(dst, `","backend":`...)
-	dst, err := b.appendJSON(dst)
-	return append(dst, '}'), err
+	return b.appendJSON(dst)
 }
-
-func notFound(name string) Event {
-	return Event{Error: &ErrorEvent{Message: notFoundMessage(name)}}
-}
-
-func notFoundMessage(name string) string { return "Backend not found: " + name }
 
 // BackendInfo is an entry as clients see it.
 type BackendInfo struct {
@@ -136,6 +157,12 @@ type BackendInfo struct {
 	CreatedAt    int64         `json:"created_at" description:"Timestamp when created (Unix seconds)"`
 	UpdatedAt    int64         `json:"updated_at" description:"Timestamp when last updated (Unix seconds)"`
 
+	Health          HealthStatus `json:"health,omitzero" description:"How it was when it was last probed"`
+	HealthError     string       `json:"health_error,omitzero" description:"Why the last probe failed"`
+	HealthLatencyMS float64      `json:"health_latency_ms,omitzero" description:"How long the last probe took, in milliseconds"`
+	Flapping        bool         `json:"flapping,omitzero" description:"Whether it changes between good and bad too often to be trusted"`
+	TTLSeconds      int64        `json:"ttl_seconds,omitzero" description:"How long its lease lasts from one renewal to the next"`
+
 	encoded []byte // the JSON of all that; nil where it was not made by newInfo
 }
 
@@ -146,8 +173,9 @@ func (b *BackendInfo) appendJSON(dst []byte) ([]byte, error) {
 	return append(dst, b.encoded...), nil
 }
 
-// newInfo makes what clients see of b.
-func newInfo(b storage.Backend) (*BackendInfo, error) {
+// newInfo makes what clients see of b in the condition c, nil before it was
+// probed.
+func newInfo(b storage.Backend, c *condition) (*BackendInfo, error) {
 	info := &BackendInfo{
 		ID:           b.ID,
 		Name:         b.Name,
@@ -163,9 +191,17 @@ func newInfo(b storage.Backend) (*BackendInfo, error) {
 		RegisteredAt: b.RegisteredAt,
 		CreatedAt:    b.CreatedAt,
 		UpdatedAt:    b.UpdatedAt,
+		Health:       StatusUnknown,
+		TTLSeconds:   b.LeaseSeconds,
 	}
-	if b.LastSeen != 0 {
-		info.LastSeen = &b.LastSeen
+	seen := b.LastSeen
+	if c != nil {
+		info.Health, info.HealthError, info.Flapping = c.status, c.reason, c.flapping()
+		info.HealthLatencyMS = float64(c.latency.Microseconds()) / 1000
+		seen = max(seen, c.seen)
+	}
+	if seen != 0 {
+		info.LastSeen = &seen
 	}
 	var err error
 	// A database that another program wrote may hold text that is not UTF-8;

@@ -48,11 +48,11 @@ func TestEventsAreWrittenAsTheirTypeSays(t *testing.T) {
 	add(h.registry.Get(ctx, registry.NameParams{Name: "nobody"}))
 	add(h.registry.Update(ctx, registry.UpdateParams{Name: "full", Description: ptr(odd + "\n")}))
 	add(h.registry.Update(ctx, registry.UpdateParams{Name: odd, Port: ptr(uint16(1))}))
-	add(h.registry.Ping(ctx, registry.NameParams{Name: "full"}))
-	add(h.registry.Ping(ctx, registry.NameParams{Name: odd}))
-	add(h.registry.Deregister(ctx, registry.NameParams{Name: "full"}))
+	add(h.registry.Ping(ctx, registry.LeaseParams{Name: "full"}))
+	add(h.registry.Ping(ctx, registry.LeaseParams{Name: odd}))
+	add(h.registry.Deregister(ctx, registry.LeaseParams{Name: "full"}))
 	list(false)
-	add(h.registry.Delete(ctx, registry.NameParams{Name: "full"}))
+	add(h.registry.Delete(ctx, registry.LeaseParams{Name: "full"}))
 	add(h.registry.Reload(ctx, plugin.None{}))
 	// One that nobody registered, made by another Go program.
 	made := registry.BackendInfo{Name: "made", Host: "h", Port: 1, Protocol: "ws", Source: "manual", Metadata: registry.AnyMetadata(`x`)}
@@ -60,6 +60,13 @@ func TestEventsAreWrittenAsTheirTypeSays(t *testing.T) {
 	add(registry.Event{Updated: &registry.BackendEvent{Backend: made}}, nil)
 	add(registry.Event{Backend: &registry.LookupEvent{Backend: &made}}, nil)
 	add(registry.Event{Backends: &registry.BackendsEvent{Backends: []*registry.BackendInfo{&made, &made}}}, nil)
+
+	revision := int64(7)
+	add(registry.Event{Backends: &registry.BackendsEvent{Backends: []*registry.BackendInfo{&made}, Next: "1.61", Revision: &revision}}, nil)
+	add(registry.Event{Registered: &registry.BackendEvent{Backend: made, Revision: revision}}, nil)
+	add(registry.Event{Registered: &registry.BackendEvent{Backend: made, LeaseID: "lease"}}, nil)
+	add(registry.Event{Updated: &registry.BackendEvent{Backend: made, Revision: revision}}, nil)
+	add(h.registry.Status(ctx, plugin.None{}))
 
 	seen := map[string]bool{}
 	for _, e := range events {

@@ -21,37 +21,36 @@ func (r *Registry) Register(ctx context.Context, in RegisterParams) (Event, erro
 	if err := in.Validate(); err != nil {
 		return Event{}, &plugin.ParamsError{Reason: err.Error()}
 	}
-	b, err := r.write(ctx, in.Name, func(old *storage.Backend, now int64) storage.Backend {
+	c, err := r.write(ctx, in.Name, func(old *storage.Backend, now int64) (storage.Write, error) {
+		w := storage.Write{Cause: causeRegistered}
 		if old == nil {
-			b := in.backend(storage.Backend{ID: newID(), CreatedAt: now})
-			b.RegisteredAt, b.UpdatedAt = now, now
-			return b
+			w.Backend = in.backend(storage.Backend{ID: newID(), CreatedAt: now})
+			w.Backend.RegisteredAt, w.Backend.UpdatedAt = now, now
+		} else {
+			w.Backend = in.backend(*old)
+			w.Backend.LastSeen = now
+			if !sameRegistration(*old, w.Backend) {
+				w.Backend.RegisteredAt, w.Backend.UpdatedAt = now, now
+			}
 		}
-		b := in.backend(*old)
-		b.LastSeen = now
-		if !sameRegistration(*old, b) {
-			b.RegisteredAt, b.UpdatedAt = now, now
-		}
-		return b
+		r.leases.renew(w.Backend)
+		return w, nil
 	})
+	if err != nil {
+		return Event{}, failed(in.Name, err)
+	}
+	info, err := newInfo(c.Backend, r.view.conditionOf(c.Backend))
 	if err != nil {
 		return Event{}, err
 	}
-	return Event{Registered: &BackendEvent{Backend: *b}}, nil
+	return Event{Registered: &BackendEvent{Backend: *info, LeaseID: c.Backend.LeaseID}}, nil
 }
 
 // sameRegistration tells whether registering b over old changed nothing but
-// the moment at which it was last seen.
+// the moment at which it was last seen, and its lease.
 func sameRegistration(old, b storage.Backend) bool {
 	return sameListing(old, b) && sameText(old.Version, b.Version) && bytes.Equal(old.Metadata, b.Metadata) &&
-		old.Source == b.Source && old.Runtime == b.Runtime && old.Active == b.Active
-}
-
-// List returns the active entries, or all of them, the newest first.
-func (r *Registry) List(_ context.Context, in ListParams) (Event, error) {
-	activeOnly := valueOr(in.ActiveOnly, true)
-	infos := r.view.newest(func(e *entry) bool { return e.backend.Active || !activeOnly })
-	return Event{Backends: &BackendsEvent{Backends: infos}}, nil
+		old.Source == b.Source && old.Runtime == b.Runtime && old.Active == b.Active && old.LeaseSeconds == b.LeaseSeconds
 }
 
 // Get returns the entry of that name; none is no error.
@@ -68,81 +67,111 @@ func (r *Registry) Update(ctx context.Context, in UpdateParams) (Event, error) {
 	if err := in.Validate(); err != nil {
 		return Event{}, &plugin.ParamsError{Reason: err.Error()}
 	}
-	b, err := r.change(ctx, in.Name, func(b *storage.Backend, now int64) {
-		if in == (UpdateParams{Name: in.Name}) {
-			return // nothing is given
+	c, err := r.write(ctx, in.Name, func(old *storage.Backend, now int64) (storage.Write, error) {
+		if old == nil {
+			return storage.Write{}, storage.ErrNotFound
 		}
-		in.apply(b)
+		b := *old
+		if in == (UpdateParams{Name: in.Name}) {
+			return storage.Write{Backend: b, Cause: causeUpdated}, nil // nothing is given
+		}
+		in.apply(&b)
 		b.UpdatedAt = now
 		if !b.Runtime {
-			b.Source, b.Runtime = storage.SourceManual, true
+			b.Source, b.Runtime, b.Adopted = storage.SourceManual, true, false
 		}
+		return storage.Write{Backend: b, Cause: causeUpdated}, nil
 	})
-	if errors.Is(err, storage.ErrNotFound) {
-		return notFound(in.Name), nil
+	if err != nil {
+		return failure(in.Name, nil, err)
 	}
+	info, err := newInfo(c.Backend, r.view.conditionOf(c.Backend))
 	if err != nil {
 		return Event{}, err
 	}
-	return Event{Updated: &BackendEvent{Backend: *b}}, nil
+	return Event{Updated: &BackendEvent{Backend: *info}}, nil
 }
 
 // Delete erases an entry. One that a source still lists returns when that is
 // loaded the next time.
-func (r *Registry) Delete(ctx context.Context, in NameParams) (Event, error) {
-	ctx = context.WithoutCancel(ctx)
-	changes, err := r.store.Apply(ctx, storage.Write{Backend: storage.Backend{Name: in.Name}, Delete: true})
-	if errors.Is(err, storage.ErrNotFound) {
-		return notFound(in.Name), nil
-	}
-	if err == nil {
-		err = r.applied(changes)
-	}
+func (r *Registry) Delete(ctx context.Context, in LeaseParams) (Event, error) {
+	err := r.erase(in.Name, func() error {
+		_, err := r.write(ctx, in.Name, func(old *storage.Backend, _ int64) (storage.Write, error) {
+			return storage.Write{Backend: storage.Backend{Name: in.Name}, Delete: true}, in.check(old)
+		})
+		return err
+	})
 	if err != nil {
-		return Event{}, failed(in.Name, err)
+		return failure(in.Name, in.LeaseID, err)
 	}
 	return Event{Deleted: &NameEvent{Name: in.Name}}, nil
 }
 
-// Ping notes that a backend was seen, and activates it again.
-func (r *Registry) Ping(ctx context.Context, in NameParams) (Event, error) {
-	_, err := r.change(ctx, in.Name, func(b *storage.Backend, now int64) {
-		b.LastSeen = now
-		if !b.Active {
-			b.Active, b.UpdatedAt = true, now
+// Ping notes that a backend was seen, activates it again and renews its lease.
+func (r *Registry) Ping(ctx context.Context, in LeaseParams) (Event, error) {
+	_, err := r.write(ctx, in.Name, func(old *storage.Backend, now int64) (storage.Write, error) {
+		if err := in.check(old); err != nil {
+			return storage.Write{}, err
 		}
+		b := *old
+		b.LastSeen = now
+		w := storage.Write{Cause: causeUpdated}
+		if !b.Active {
+			b.Active, b.Reason, b.UpdatedAt = true, "", now
+			w.Cause = causeRegistered
+		}
+		r.leases.renew(b)
+		w.Backend = b
+		return w, nil
 	})
-	if errors.Is(err, storage.ErrNotFound) {
-		return Event{Ping: &PingEvent{Name: in.Name, Message: notFoundMessage(in.Name)}}, nil
+	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, errOver) {
+		return Event{Ping: &PingEvent{Name: in.Name, Message: refusal(in.Name, in.LeaseID, err)}}, nil
 	}
 	if err != nil {
-		return Event{}, err
+		return failure(in.Name, in.LeaseID, err)
 	}
 	return Event{Ping: &PingEvent{Name: in.Name, Success: true, Message: "Backend health check updated"}}, nil
 }
 
 // Deregister deactivates an entry and keeps it.
-func (r *Registry) Deregister(ctx context.Context, in NameParams) (Event, error) {
-	_, err := r.change(ctx, in.Name, func(b *storage.Backend, now int64) {
-		if b.Active {
-			b.Active, b.UpdatedAt = false, now
+func (r *Registry) Deregister(ctx context.Context, in LeaseParams) (Event, error) {
+	_, err := r.write(ctx, in.Name, func(old *storage.Backend, now int64) (storage.Write, error) {
+		if err := in.check(old); err != nil {
+			return storage.Write{}, err
 		}
+		return deactivated(*old, storage.ReasonDeregistered, now), nil
 	})
-	if errors.Is(err, storage.ErrNotFound) {
-		return notFound(in.Name), nil
-	}
 	if err != nil {
-		return Event{}, err
+		return failure(in.Name, in.LeaseID, err)
 	}
 	return Event{Deregistered: &NameEvent{Name: in.Name}}, nil
 }
 
-// Reload loads the sources again. Where one can't be, the registry stays as it
-// was, and the caller is told why.
+// deactivated is the write that deactivates b. The reason is the last one.
+func deactivated(b storage.Backend, reason storage.Reason, now int64) storage.Write {
+	if b.Active {
+		b.Active, b.UpdatedAt = false, now
+	}
+	b.Reason = reason
+	return storage.Write{Backend: b, Cause: causeDeregistered}
+}
+
+// check refuses what concerns another registration than the present one.
+func (p *LeaseParams) check(old *storage.Backend) error {
+	switch {
+	case old == nil:
+		return storage.ErrNotFound
+	case p.LeaseID != nil && *p.LeaseID != old.LeaseID:
+		return errOver
+	}
+	return nil
+}
+
+// Reload loads the sources again. Those that can't be stay as they were, and
+// the caller is told why.
 func (r *Registry) Reload(ctx context.Context, _ plugin.None) (Event, error) {
 	count, err := r.reload(context.WithoutCancel(ctx))
 	if loading := (*loadError)(nil); errors.As(err, &loading) {
-		r.log.Warn("reload failed", "error", err)
 		return Event{Error: &ErrorEvent{Message: err.Error()}}, nil
 	}
 	if err != nil {
@@ -151,47 +180,36 @@ func (r *Registry) Reload(ctx context.Context, _ plugin.None) (Event, error) {
 	return Event{Reloaded: &ReloadedEvent{Count: uint(count)}}, nil
 }
 
-// change is write for an entry that must exist: else it is
-// storage.ErrNotFound.
-func (r *Registry) change(ctx context.Context, name string, edit func(b *storage.Backend, now int64)) (*BackendInfo, error) {
-	return r.write(ctx, name, func(old *storage.Backend, now int64) storage.Backend {
-		if old == nil {
-			return storage.Backend{}
-		}
-		b := *old
-		edit(&b, now)
-		return b
-	})
-}
-
-// write stores what make makes of the present entry, nil where there is none;
-// a backend without a name means storage.ErrNotFound. It finishes though the
-// caller leaves, and tries again when somebody else changed the entry in
-// between; the registry's own writes of one name wait for one another.
-func (r *Registry) write(ctx context.Context, name string, make func(old *storage.Backend, now int64) storage.Backend) (*BackendInfo, error) {
+// write stores what make makes of the present entry, nil where there is none.
+// It finishes though the caller leaves, and tries again when somebody else
+// changed the entry in between; the registry's own writes of one name wait for
+// one another. An error of make is returned as it is.
+func (r *Registry) write(ctx context.Context, name string, make func(old *storage.Backend, now int64) (storage.Write, error)) (storage.Change, error) {
 	ctx = context.WithoutCancel(ctx)
 	defer r.writing.lock(name).Unlock()
 	var old *storage.Backend
 	if e := r.view.get(name); e != nil {
-		old = &e.backend
+		b := e.backend
+		if e.condition != nil {
+			b.LastSeen = max(b.LastSeen, e.condition.seen)
+		}
+		old = &b
 	}
 	for tries := 1; ; tries++ {
-		w := storage.Write{Backend: make(old, time.Now().Unix()), If: unchanged(old)}
-		if w.Backend.Name == "" {
-			return nil, storage.ErrNotFound
+		w, err := make(old, time.Now().Unix())
+		if err != nil {
+			return storage.Change{}, err
 		}
+		w.If = unchanged(old)
 		changes, err := r.store.Apply(ctx, w)
 		if err == nil {
-			if err := r.applied(changes); err != nil {
-				return nil, failed(name, err)
-			}
-			return newInfo(changes[0].Backend)
+			return changes[0], r.applied(changes)
 		}
 		if errors.Is(err, storage.ErrConflict) && tries < mostTries {
 			old, err = r.stored(ctx, name)
 		}
 		if err != nil {
-			return nil, failed(name, err)
+			return storage.Change{}, err
 		}
 	}
 }
@@ -243,7 +261,44 @@ func (r *Registry) applied(changes []storage.Change) error {
 	return nil
 }
 
+// failure is the answer where an entry could not be written.
+func failure(name string, lease *string, err error) (Event, error) {
+	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, errOver) {
+		return Event{Error: &ErrorEvent{Message: refusal(name, lease, err)}}, nil
+	}
+	return Event{}, failed(name, err)
+}
+
+// refusal says why an entry is not written.
+func refusal(name string, lease *string, err error) string {
+	if errors.Is(err, errOver) {
+		return fmt.Sprintf("Lease %s of backend %s is over: it was registered again since", *lease, name)
+	}
+	return "Backend not found: " + name
+}
+
 // failed is what a caller is told when the store fails.
 func failed(name string, err error) error {
 	return &plugin.Error{Message: fmt.Sprintf("the registry could not store %q", name), Err: err}
+}
+
+// storeSeen stores when backends were last seen, which probes note in memory
+// only.
+func (r *Registry) storeSeen(ctx context.Context) error {
+	var writes []storage.Write
+	for _, e := range r.view.all() {
+		if e.condition == nil || e.condition.seen <= e.backend.LastSeen {
+			continue
+		}
+		b := e.backend
+		b.LastSeen = e.condition.seen
+		writes = append(writes, storage.Write{Backend: b, If: storage.IfRevision(b.Revision), Cause: causeUpdated})
+	}
+	if len(writes) == 0 {
+		return nil
+	}
+	if _, err := r.store.Apply(ctx, writes...); err != nil && !errors.Is(err, storage.ErrConflict) {
+		return fmt.Errorf("storing when backends were last seen: %w", err)
+	}
+	return nil
 }

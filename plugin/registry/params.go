@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/google/uuid"
+
 	"github.com/plexus-go/plexus/storage"
 )
 
@@ -20,7 +22,14 @@ type RegisterParams struct {
 	Version     *string  `json:"version" description:"The version of the hub"`
 	Metadata    Metadata `json:"metadata,omitzero" description:"Any JSON object, up to 16 KiB; returned as it came"`
 	Source      *string  `json:"source" description:"Who registers: \"auto\" for a hub that announces itself, else \"manual\""`
+	TTLSeconds  *uint32  `json:"ttl_seconds" description:"Deactivate the backend unless it is pinged or registered again within so many seconds (5 to 86400)"`
 }
+
+// The bounds of a lease, in seconds.
+const (
+	leastTTL = 5
+	mostTTL  = 86_400
+)
 
 // backend is what the parameters say, normalized; what they leave open is
 // taken from old, the zero Backend where there is none.
@@ -35,8 +44,12 @@ func (p *RegisterParams) backend(old storage.Backend) storage.Backend {
 		b.Metadata = json.RawMessage(p.Metadata)
 	}
 	b.Source = storage.Source(valueOr(p.Source, string(storage.SourceManual)))
-	b.Runtime = true
-	b.Active = true
+	b.Runtime, b.Adopted = true, false
+	b.Active, b.Reason = true, ""
+	b.LeaseID, b.LeaseSeconds = "", 0
+	if p.TTLSeconds != nil {
+		b.LeaseID, b.LeaseSeconds = uuid.NewString(), int64(*p.TTLSeconds)
+	}
 	b.Normalize()
 	return b
 }
@@ -45,6 +58,10 @@ func (p *RegisterParams) backend(old storage.Backend) storage.Backend {
 func (p *RegisterParams) Validate() error {
 	if p.Source != nil && *p.Source != string(storage.SourceAuto) && *p.Source != string(storage.SourceManual) {
 		return &storage.FieldError{Field: "source", Value: fmt.Sprintf("%.64q", *p.Source), Rule: `is neither "auto" nor "manual"`}
+	}
+	if p.TTLSeconds != nil && (*p.TTLSeconds < leastTTL || *p.TTLSeconds > mostTTL) {
+		return &storage.FieldError{Field: "ttl_seconds", Value: fmt.Sprint(*p.TTLSeconds),
+			Rule: fmt.Sprintf("is not %d–%d", leastTTL, mostTTL)}
 	}
 	b := p.backend(storage.Backend{})
 	if p.Protocol != nil && *p.Protocol == "" {
@@ -55,12 +72,45 @@ func (p *RegisterParams) Validate() error {
 
 // ListParams are the parameters of list.
 type ListParams struct {
-	ActiveOnly *bool `json:"active_only" description:"The active_only parameter"` // true where absent
+	ActiveOnly *bool   `json:"active_only" description:"The active_only parameter"` // true where absent
+	Namespace  *string `json:"namespace" description:"Only backends of this routing namespace"`
+	Source     *string `json:"source" description:"Only backends from this source: auto, file, manual or env"`
+	Limit      *uint32 `json:"limit" description:"At most so many backends; all where absent"`
+	After      *string `json:"after" description:"Go on after the page that gave this as next"`
 }
 
-// NameParams are the parameters of the methods that take a name alone.
+// Validate checks what only certain values make sense for.
+func (p *ListParams) Validate() error {
+	if p.Source != nil && rank(storage.Source(*p.Source)) < 0 && *p.Source != string(storage.SourceManual) {
+		return &storage.FieldError{Field: "source", Value: fmt.Sprintf("%.64q", *p.Source), Rule: "is not one of auto, file, manual, env"}
+	}
+	if p.Limit != nil && *p.Limit == 0 {
+		return &storage.FieldError{Field: "limit", Value: "0", Rule: "is not above 0"}
+	}
+	if p.After != nil {
+		if _, err := parseCursor(*p.After); err != nil {
+			return &storage.FieldError{Field: "after", Value: fmt.Sprintf("%.64q", *p.After), Rule: "is not what a page gave as next"}
+		}
+	}
+	return nil
+}
+
+// NameParams are the parameters of get.
 type NameParams struct {
 	Name string `json:"name" description:"The name parameter"`
+}
+
+// LeaseParams are the parameters of what concerns one registration.
+type LeaseParams struct {
+	Name    string  `json:"name" description:"The name parameter"`
+	LeaseID *string `json:"lease_id" description:"Only if this registration is still the present one"`
+}
+
+// WatchParams are the parameters of watch.
+type WatchParams struct {
+	Name      *string `json:"name" description:"Only the backend of this name"`
+	Namespace *string `json:"namespace" description:"Only backends of this routing namespace"`
+	After     *int64  `json:"after" description:"Go on after this revision, without the list that a watch begins with"`
 }
 
 // UpdateParams are the parameters of update.

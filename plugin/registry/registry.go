@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -22,16 +24,21 @@ const Namespace = "registry"
 
 // Registry is the activation. Make it with [New].
 type Registry struct {
-	store storage.Store
-	log   *slog.Logger
-	view  *view
+	store   storage.Store
+	log     *slog.Logger
+	version string
+	started time.Time
+	view    *view
+	leases  *leases
 
 	writing nameLocks
-	loading sync.Mutex // held while sources are loaded
-	sources []*loaded
 
-	stop     context.CancelFunc
-	followed chan struct{} // closed when the view is no longer kept
+	feeds     feeds
+	discovery discovery
+	health    Health
+
+	stop    context.CancelFunc
+	running sync.WaitGroup // everything that New has started
 }
 
 var _ plugin.Activation = (*Registry)(nil)
@@ -42,26 +49,69 @@ type Option func(*Registry)
 // WithLogger sets where the registry logs; the default is nowhere.
 func WithLogger(log *slog.Logger) Option { return func(r *Registry) { r.log = log } }
 
-// WithSource adds a source of backends. It is loaded by New and at each
-// reload.
+// WithVersion sets the version of the program that status tells.
+func WithVersion(version string) Option { return func(r *Registry) { r.version = version } }
+
+// WithSource adds a source of backends. It is loaded by New, whenever it says
+// that it has changed, and at each reload.
 func WithSource(s Source) Option {
-	return func(r *Registry) { r.sources = append(r.sources, &loaded{source: s}) }
+	return func(r *Registry) { r.feeds.add(&feed{source: s.Source(), from: s}) }
+}
+
+// WithHealth has every backend probed. Without it, their health is unknown.
+func WithHealth(h Health) Option {
+	return func(r *Registry) { r.health = h }
+}
+
+// WithDiscovery asks for hubs at these addresses, at the start and in every
+// round of health, and registers each under the name that it answers.
+func WithDiscovery(addresses ...Address) Option {
+	return func(r *Registry) { r.discovery.addresses = append(r.discovery.addresses, addresses...) }
+}
+
+// WithSelf registers the hub that hosts the registry, under its name and the
+// address of its listener. One that listens on all interfaces is registered
+// at the loopback address.
+func WithSelf(name string, listening net.Addr) Option {
+	return func(r *Registry) {
+		at, err := netip.ParseAddrPort(listening.String())
+		if err != nil {
+			r.log.Warn("the address of this hub can't be registered", "address", listening.String(), "error", err)
+			return
+		}
+		ip := at.Addr().Unmap()
+		if ip.IsUnspecified() {
+			if ip.Is4() {
+				ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+			} else {
+				ip = netip.IPv6Loopback()
+			}
+		}
+		self := Address{Host: ip.String(), Port: int(at.Port()), Protocol: "ws"}
+		r.discovery.self = append(r.discovery.self, self.backend(name))
+	}
 }
 
 // New makes a registry over a store, which stays the caller's to close, after
 // the registry. It loads the sources, and fails where one of them does.
 func New(ctx context.Context, store storage.Store, options ...Option) (*Registry, error) {
 	r := &Registry{
-		store:    store,
-		log:      slog.New(slog.DiscardHandler),
-		view:     newView(),
-		writing:  nameLocks{seed: maphash.MakeSeed()},
-		followed: make(chan struct{}),
+		store:   store,
+		log:     slog.New(slog.DiscardHandler),
+		version: "(devel)",
+		started: time.Now(),
+		view:    newView(),
+		leases:  newLeases(),
+		writing: nameLocks{seed: maphash.MakeSeed()},
 	}
 	for _, option := range options {
 		option(r)
 	}
-	sortSources(r.sources)
+	if d := &r.discovery; len(d.addresses)+len(d.self) > 0 {
+		d.feed = &feed{source: storage.SourceAuto}
+		d.found = make([]string, len(d.addresses))
+		r.feeds.add(d.feed)
+	}
 	revision, err := r.list(ctx)
 	if err != nil {
 		return nil, err
@@ -69,18 +119,37 @@ func New(ctx context.Context, store storage.Store, options ...Option) (*Registry
 	if _, err := r.reload(ctx); err != nil {
 		return nil, err
 	}
-	following, stop := context.WithCancel(context.WithoutCancel(ctx))
-	r.stop = stop
-	go r.follow(following, revision)
+	for _, e := range r.view.all() {
+		if e.backend.Active {
+			r.leases.renew(e.backend) // one full term after a restart
+		}
+	}
+	r.start(context.WithoutCancel(ctx), revision)
 	return r, nil
 }
 
-// Close ends the registry; the store can be closed then. Calls that come
-// later fail, or are answered from the last state.
+// start runs what keeps the registry true, until Close.
+func (r *Registry) start(ctx context.Context, revision int64) {
+	ctx, r.stop = context.WithCancel(ctx)
+	r.running.Go(func() { r.follow(ctx, revision) })
+	r.running.Go(func() { r.watchLeases(ctx) })
+	for _, f := range r.feeds.all {
+		if f.from != nil {
+			r.running.Go(func() { r.followSource(ctx, f) })
+		}
+	}
+	if r.discovery.feed != nil || r.health.Prober != nil {
+		r.running.Go(func() { r.watchHealth(ctx) })
+	}
+}
+
+// Close ends the registry and waits for what it was doing; the store can be
+// closed then. Calls that come later fail, or are answered from the last
+// state.
 func (r *Registry) Close() error {
 	r.stop()
-	<-r.followed
-	return nil
+	r.running.Wait()
+	return r.storeSeen(context.Background())
 }
 
 // list fills the view from the store.
@@ -97,9 +166,8 @@ func (r *Registry) list(ctx context.Context) (revision int64, err error) {
 
 // follow keeps the view current until ctx is done or the store is closed.
 func (r *Registry) follow(ctx context.Context, revision int64) {
-	defer close(r.followed)
 	for ctx.Err() == nil {
-		err := r.watch(ctx, &revision)
+		err := r.followOnce(ctx, &revision)
 		if errors.Is(err, storage.ErrCompacted) {
 			var listed int64
 			if listed, err = r.list(ctx); err == nil {
@@ -124,9 +192,9 @@ func (r *Registry) follow(ctx context.Context, revision int64) {
 // followPause is how long a store that failed is left alone.
 const followPause = time.Second
 
-// watch follows the store until it says no more; revision is then that of the
+// followOnce follows the store until it says no more; revision is then that of the
 // last change.
-func (r *Registry) watch(ctx context.Context, revision *int64) error {
+func (r *Registry) followOnce(ctx context.Context, revision *int64) error {
 	for change, err := range r.store.Watch(ctx, *revision) {
 		if err == nil {
 			err = r.view.follow(change)
@@ -160,6 +228,8 @@ func (r *Registry) Define() plugin.Definition {
 			plugin.Unary("ping", "Update the health check timestamp for a backend", r.Ping),
 			plugin.Unary("reload", "Reload backends from the configuration file", r.Reload),
 			plugin.Unary("deregister", "Mark a backend as gone, and keep its entry", r.Deregister),
+			plugin.Stream("watch", "Tell what happens to backends, as it happens", r.Watch),
+			plugin.Unary("status", "Tell how the registry is", r.Status),
 		},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -26,6 +27,10 @@ type fakeSource struct {
 func (s *fakeSource) Source() storage.Source { return s.source }
 
 func (s *fakeSource) Load(context.Context) ([]storage.Backend, error) { return s.backends, s.err }
+
+func (s *fakeSource) Changes(context.Context) iter.Seq[struct{}] {
+	return func(func(struct{}) bool) {}
+}
 
 func (s *fakeSource) list(backends ...storage.Backend) { s.backends, s.err = backends, nil }
 
@@ -235,9 +240,10 @@ func TestDeregisteredStaysSoOverALoad(t *testing.T) {
 	if h.get("a").Active {
 		t.Error("active again")
 	}
+	// An entry that its source changes is meant to be used.
 	source.list(withPort(9, listed("a")))
 	h.reload(1)
-	if got := h.get("a"); got.Active || got.Port != 9 {
+	if got := h.get("a"); !got.Active || got.Port != 9 {
 		t.Errorf("got %v", got)
 	}
 }

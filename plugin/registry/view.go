@@ -25,8 +25,18 @@ type view struct {
 }
 
 type entry struct {
-	backend storage.Backend
-	info    *BackendInfo
+	backend   storage.Backend
+	condition *condition // nil before the first probe
+	info      *BackendInfo
+}
+
+// newEntry makes an entry of b, which c was found of.
+func newEntry(b storage.Backend, c *condition) (*entry, error) {
+	info, err := newInfo(b, c)
+	if err != nil {
+		return nil, err
+	}
+	return &entry{backend: b, condition: c, info: info}, nil
 }
 
 func newView() *view {
@@ -38,11 +48,11 @@ func newView() *view {
 func (v *view) reset(backends []storage.Backend, revision int64) error {
 	byName := make(map[string]*entry, len(backends))
 	for _, b := range backends {
-		info, err := newInfo(b)
+		e, err := newEntry(b, v.conditionOf(b))
 		if err != nil {
 			return err
 		}
-		byName[b.Name] = &entry{backend: b, info: info}
+		byName[b.Name] = e
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -79,11 +89,10 @@ func byCreation(a, b *entry) int {
 func (v *view) apply(c storage.Change) error {
 	var e *entry
 	if !c.Deleted {
-		info, err := newInfo(c.Backend)
-		if err != nil {
+		var err error
+		if e, err = newEntry(c.Backend, v.conditionOf(c.Backend)); err != nil {
 			return err
 		}
-		e = &entry{backend: c.Backend, info: info}
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -145,26 +154,65 @@ func (v *view) get(name string) *entry {
 	return v.byName[name]
 }
 
-// newest lists the entries that keep holds for, the newest first.
-func (v *view) newest(keep func(*entry) bool) []*BackendInfo {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	infos := make([]*BackendInfo, 0, len(v.oldest))
-	for _, e := range slices.Backward(v.oldest) {
-		if keep(e) {
-			infos = append(infos, e.info)
-		}
+// conditionOf returns what probes have found of b, nil for nothing.
+func (v *view) conditionOf(b storage.Backend) *condition {
+	if e := v.get(b.Name); e != nil && e.condition != nil && e.condition.address == addressOf(b) {
+		return e.condition
 	}
-	return infos
+	return nil
 }
 
-// all returns every stored backend, in no order.
-func (v *view) all() []storage.Backend {
+// all returns every entry, the oldest first.
+func (v *view) all() []*entry {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	backends := make([]storage.Backend, 0, len(v.oldest))
-	for _, e := range v.oldest {
-		backends = append(backends, e.backend)
+	return slices.Clone(v.oldest)
+}
+
+// backends returns what is stored of every entry, the oldest first.
+func (v *view) backends() []storage.Backend {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	backends := make([]storage.Backend, len(v.oldest))
+	for i, e := range v.oldest {
+		backends[i] = e.backend
 	}
 	return backends
+}
+
+// snapshot returns every entry, and the revision to watch from. ahead are the
+// revisions of names that were changed after that already: changes up to them
+// are in the snapshot.
+func (v *view) snapshot() (entries []*entry, revision int64, ahead map[string]int64) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	ahead = maps.Clone(v.gone)
+	for _, e := range v.oldest {
+		if e.backend.Revision > v.watched {
+			ahead[e.backend.Name] = e.backend.Revision
+		}
+	}
+	return slices.Clone(v.oldest), v.watched, ahead
+}
+
+// examine attaches what probes have found to the entries that were probed, if
+// they are still the same.
+func (v *view) examine(outcomes []probed, conditions map[string]*condition) error {
+	fresh := make([]*entry, len(outcomes))
+	for i, p := range outcomes {
+		var err error
+		if fresh[i], err = newEntry(p.entry.backend, conditions[p.entry.backend.Name]); err != nil {
+			return err
+		}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for i, p := range outcomes {
+		if v.byName[p.entry.backend.Name] != p.entry {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(v.oldest, p.entry, byCreation)
+		v.oldest[at], v.byName[p.entry.backend.Name] = fresh[i], fresh[i]
+	}
+	return nil
 }

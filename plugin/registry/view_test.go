@@ -55,19 +55,17 @@ func newestOf(changes []storage.Change, reached []bool) map[string]int64 {
 
 // checkView compares what a view shows, in every way in which it is asked.
 func checkView(v *view, want map[string]int64) error {
-	infos := v.newest(func(*entry) bool { return true })
-	if len(infos) != len(want) || len(v.all()) != len(want) {
-		return fmt.Errorf("it lists %d and %d entries of %d", len(infos), len(v.all()), len(want))
+	listed := v.all()
+	if len(listed) != len(want) || len(v.backends()) != len(want) {
+		return fmt.Errorf("it lists %d and %d entries of %d", len(listed), len(v.backends()), len(want))
 	}
-	var listed []*entry
-	for _, info := range infos {
-		e := v.get(info.Name)
-		if e == nil || e.info != info || e.backend.Revision != want[info.Name] || int64(info.Port) != want[info.Name] {
-			return fmt.Errorf("it lists %q of revision %d, gets %+v, and should have %d", info.Name, info.Port, e, want[info.Name])
+	for _, shown := range listed {
+		name := shown.backend.Name
+		e := v.get(name)
+		if e != shown || e.backend.Revision != want[name] || int64(e.info.Port) != want[name] {
+			return fmt.Errorf("it lists %+v, gets %+v, and should have %q at %d", shown, e, name, want[name])
 		}
-		listed = append(listed, e)
 	}
-	slices.Reverse(listed)
 	if !slices.IsSortedFunc(listed, byCreation) {
 		return fmt.Errorf("it is not in order")
 	}

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/plexus-go/plexus/storage"
 )
@@ -189,6 +190,28 @@ func (s *Store) Get(ctx context.Context, name string) (storage.Backend, error) {
 		return storage.Backend{}, fmt.Errorf("getting backend %q: %w", name, err)
 	}
 	return b, nil
+}
+
+// Size returns how many bytes the database takes, without its log.
+func (s *Store) Size(ctx context.Context) (bytes int64, err error) {
+	err = s.read(ctx, func(conn *sqlite.Conn) error {
+		for _, pragma := range []string{"PRAGMA page_size", "PRAGMA page_count"} {
+			stmt, err := conn.Prepare(pragma)
+			if err != nil {
+				return err
+			}
+			value, err := sqlitex.ResultInt64(stmt)
+			if err != nil {
+				return err
+			}
+			bytes = max(bytes, 1) * value
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("measuring the database: %w", err)
+	}
+	return bytes, nil
 }
 
 // List implements [storage.Store].

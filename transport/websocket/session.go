@@ -56,6 +56,13 @@ var (
 	errUnsubscribed = errors.New("the client unsubscribed")
 )
 
+// What a client had sent before the session was to end is still served: until
+// it has sent nothing for the quiet time, or at the latest for the linger time.
+const (
+	quiet  = 50 * time.Millisecond
+	linger = time.Second
+)
+
 // errStalled is why a client that does not read is closed.
 var errStalled = errors.New("the client does not read")
 
@@ -121,6 +128,9 @@ func (c *session) write() error {
 	defer ping.Stop()
 	stopping := c.stopping
 	var drained chan struct{}
+	var silence <-chan time.Time // while the session lingers
+	var last time.Time           // when it no longer does
+	var read int64               // what the stream had read when it last looked
 	for {
 		var err error
 		select {
@@ -137,6 +147,13 @@ func (c *session) write() error {
 		case <-stopping:
 			stopping = nil
 			c.cancel(hub.ErrShutdown)
+			silence, last, read = time.After(quiet), time.Now().Add(linger), c.stream.reads.Load()
+		case <-silence:
+			if now := c.stream.reads.Load(); now != read && time.Now().Before(last) {
+				silence, read = time.After(quiet), now
+				continue
+			}
+			silence = nil
 			c.closeCalls()
 			drained = make(chan struct{})
 			go func() { // ends with the calls

@@ -10,6 +10,7 @@ import (
 	"net"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -32,6 +33,7 @@ type objectStream struct {
 	dead    time.Duration
 	message wire.Message // what was read last, for the handler
 	size    int          // its bytes
+	reads   atomic.Int64 // how many messages were read
 	stub    reflect.Value
 	refuse  func(f *wire.Fault) // answers what is not even a request
 	pings   chan string         // the last ping that was not answered yet
@@ -104,6 +106,7 @@ func (s *objectStream) ReadObject(v any) error {
 			continue
 		}
 		if err == nil {
+			s.reads.Add(1)
 			s.message, s.size = wire.Parse(frame), len(frame)
 			err = s.setStub(v)
 		}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// BenchmarkWatch measures how long after its writer's answer a change has
+// reached the last of many watchers, through real sockets.
+func BenchmarkWatch(b *testing.B) {
+	for _, watchers := range []int{100, 1000} {
+		b.Run(fmt.Sprint(watchers), func(b *testing.B) { measureWatch(b, watchers) })
+	}
+}
+
+func measureWatch(b *testing.B, watchers int) {
+	url := serveHere(b)
+	var told atomic.Int64
+	all := make(chan time.Time, 1)
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	for range watchers {
+		ws := dial(b, url)
+		defer ws.Close()
+		ws.SetReadDeadline(time.Now().Add(5 * time.Minute))
+		if err := ws.WriteMessage(websocket.TextMessage, []byte(`{"jsonrpc":"2.0","id":1,"method":"registry_watch"}`)); err != nil {
+			b.Fatal(err)
+		}
+		for range 2 { // the subscription, and the list
+			if _, _, err := ws.ReadMessage(); err != nil {
+				b.Fatal(err)
+			}
+		}
+		reading.Go(func() {
+			for {
+				_, frame, err := ws.ReadMessage()
+				if err != nil {
+					return
+				}
+				if bytes.Contains(frame, []byte(`"backend_registered"`)) && told.Add(1) == int64(watchers) {
+					all <- time.Now()
+				}
+			}
+		})
+	}
+	writer := dial(b, url)
+	defer writer.Close()
+	writer.SetReadDeadline(time.Now().Add(5 * time.Minute))
+	var late []time.Duration
+	for b.Loop() {
+		told.Store(0)
+		register(b, writer, benchEntry("watched"))
+		answered := time.Now()
+		late = append(late, max((<-all).Sub(answered), 0))
+	}
+	slices.Sort(late)
+	b.ReportMetric(float64(late[len(late)/2].Microseconds())/1000, "p50-ms")
+	b.ReportMetric(float64(late[len(late)*99/100].Microseconds())/1000, "p99-ms")
+}

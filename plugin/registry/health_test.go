@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package registry_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/plexus-go/plexus/plugin/registry"
+	"github.com/plexus-go/plexus/storage"
+)
+
+// patient is a registry in a bubble whose hubs answer as a test says. A round
+// begins every 30 seconds, give or take a tenth.
+type patient struct {
+	t    *testing.T
+	reg  *registry.Registry
+	hubs *hubs
+	log  *syncBuilder
+}
+
+type syncBuilder struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (s *syncBuilder) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuilder) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+const interval = 30 * time.Second
+
+func newPatient(t *testing.T, store storage.Store) *patient {
+	t.Helper()
+	p := &patient{t: t, hubs: &hubs{answer: map[string]string{}}, log: &syncBuilder{}}
+	var err error
+	p.reg, err = registry.New(t.Context(), store,
+		registry.WithLogger(slog.New(slog.NewTextHandler(p.log, nil))),
+		registry.WithHealth(registry.Health{Prober: p.hubs, Interval: interval, Timeout: 2 * time.Second}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.reg.Close() })
+	synctest.Wait()
+	return p
+}
+
+// up makes hubs answer, down silences them, under the host of their name.
+func (p *patient) up(names ...string) {
+	for _, name := range names {
+		p.answers(name, name)
+	}
+}
+
+func (p *patient) answers(host, name string) {
+	p.hubs.mu.Lock()
+	defer p.hubs.mu.Unlock()
+	p.hubs.answer["ws://"+host+":4444"] = name
+}
+
+func (p *patient) down(names ...string) {
+	p.hubs.mu.Lock()
+	defer p.hubs.mu.Unlock()
+	for _, name := range names {
+		delete(p.hubs.answer, "ws://"+name+":4444")
+	}
+}
+
+func (p *patient) register(names ...string) {
+	p.t.Helper()
+	for _, name := range names {
+		if _, err := p.reg.Register(p.t.Context(), registry.RegisterParams{Name: name, Host: name, Port: 4444}); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// rounds lets so many rounds pass.
+func (p *patient) rounds(n int) {
+	for range n {
+		// No two rounds are further apart than the interval and its jitter,
+		// nor closer; one is begun in each of these spans, on average, and
+		// the tests below don't depend on which.
+		time.Sleep(interval + interval/10)
+		synctest.Wait()
+	}
+}
+
+func (p *patient) get(name string) *registry.BackendInfo {
+	p.t.Helper()
+	event, err := p.reg.Get(p.t.Context(), registry.NameParams{Name: name})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if event.Backend.Backend == nil {
+		p.t.Fatalf("%s is gone", name)
+	}
+	return event.Backend.Backend
+}
+
+func (p *patient) expect(name string, status registry.HealthStatus, active bool) {
+	p.t.Helper()
+	if b := p.get(name); b.Health != status || b.IsActive != active {
+		p.t.Fatalf("%s is %s, active %v (%s); want %s, %v", name, b.Health, b.IsActive, b.HealthError, status, active)
+	}
+}
+
+func bubble(t *testing.T, test func(t *testing.T, p *patient)) {
+	synctest.Test(t, func(t *testing.T) { test(t, newPatient(t, memory(t))) })
+}
+
+func TestHealthOfOneThatAnswers(t *testing.T) {
+	bubble(t, func(t *testing.T, p *patient) {
+		p.register("a", "b", "c", "d")
+		p.expect("a", registry.StatusUnknown, true)
+		p.up("a", "b", "c", "d")
+		p.rounds(1)
+		p.expect("a", registry.StatusPassing, true)
+		if b := p.get("a"); b.LastSeen == nil || time.Now().Unix()-*b.LastSeen > 33 || b.HealthError != "" {
+			t.Errorf("last seen %v, error %q", b.LastSeen, b.HealthError)
+		}
+	})
+}
+
+func TestThreeFailuresDeactivate(t *testing.T) {
+	bubble(t, func(t *testing.T, p *patient) {
+		p.register("a", "b", "c", "d")
+		p.up("b", "c", "d")
+		// Rounds are 27 to 33 seconds apart, so the first failure shows after
+		// one span and the third cannot have come before the second span ends.
+		p.rounds(1)
+		p.expect("a", registry.StatusWarning, true)
+		if b := p.get("a"); b.HealthError != errSilent.Error() {
+			t.Errorf("the error is %q", b.HealthError)
+		}
+		p.rounds(3)
+		p.expect("a", registry.StatusCritical, false)
+		p.up("a")
+		p.rounds(1)
+		p.expect("a", registry.StatusPassing, true)
+	})
+}
+
+func TestAnotherNameDeactivatesAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, p *patient) {
+		p.register("a", "b", "c", "d")
+		p.up("b", "c", "d")
+		p.answers("a", "somebody")
+		p.rounds(1)
+		p.expect("a", registry.StatusCritical, false)
+		if b := p.get("a"); !strings.Contains(b.HealthError, `"somebody"`) {
+			t.Errorf("the error is %q", b.HealthError)
+		}
+		p.up("a")
+		p.rounds(1)
+		p.expect("a", registry.StatusPassing, true)
+	})
+}
+
+func TestWhenManyFailNothingIsDeactivated(t *testing.T) {
+	tests := []struct {
+		backends, silent int
+		deactivated      bool
+	}{
+		{9, 3, true},  // a third is not more than a third
+		{9, 4, false}, // our network
+		{8, 3, false},
+		{3, 3, false},
+		{3, 2, true}, // fewer than three prove nothing
+		{1, 1, true},
+	}
+	for _, tt := range tests {
+		t.Run(fmt.Sprintf("%d of %d", tt.silent, tt.backends), func(t *testing.T) {
+			bubble(t, func(t *testing.T, p *patient) {
+				for i := range tt.backends {
+					name := fmt.Sprintf("n%d", i)
+					p.register(name)
+					if i >= tt.silent {
+						p.up(name)
+					}
+				}
+				p.rounds(6)
+				if active := p.get("n0").IsActive; active == tt.deactivated {
+					t.Errorf("active %v", active)
+				}
+				if said := strings.Contains(p.log.String(), "our own network"); said == tt.deactivated {
+					t.Errorf("the log:\n%s", p.log)
+				}
+				if !tt.deactivated {
+					p.expect("n0", registry.StatusWarning, true)
+				}
+			})
+		})
+	}
+}
+
+func TestInactiveOnesDoNotCountAsOurNetwork(t *testing.T) {
+	bubble(t, func(t *testing.T, p *patient) {
+		for i := range 8 {
+			p.register(fmt.Sprintf("n%d", i))
+			p.up(fmt.Sprintf("n%d", i))
+		}
+		p.down("n0", "n1")
+		p.rounds(5)
+		p.expect("n0", registry.StatusCritical, false)
+		// Two of the six that are left: with the two from before it would be
+		// half of all.
+		p.down("n2", "n3")
+		p.rounds(5)
+		p.expect("n2", registry.StatusCritical, false)
+	})
+}
+
+func TestHealthDoesNotWakeWhatSaidGoodbye(t *testing.T) {
+	bubble(t, func(t *testing.T, p *patient) {
+		p.register("gone", "b", "c", "d")
+		p.up("gone", "b", "c", "d")
+		if _, err := p.reg.Deregister(t.Context(), registry.LeaseParams{Name: "gone"}); err != nil {
+			t.Fatal(err)
+		}
+		p.rounds(3)
+		p.expect("gone", registry.StatusPassing, false)
+	})
+}
+
+func TestFlappingIsMarked(t *testing.T) {
+	bubble(t, func(t *testing.T, p *patient) {
+		p.register("a", "b", "c", "d")
+		p.up("b", "c", "d")
+		changes, last := 0, true
+		for range 40 {
+			p.up("a")
+			p.rounds(1)
+			p.down("a")
+			p.rounds(3) // long enough to be deactivated
+			if now := p.get("a").IsActive; now != last {
+				changes, last = changes+1, now
+			}
+		}
+		if b := p.get("a"); !b.Flapping {
+			t.Errorf("it is %s and not marked", b.Health)
+		}
+		if changes > 6 {
+			t.Errorf("it was toggled %d times", changes)
+		}
+		p.up("a")
+		p.rounds(20)
+		p.expect("a", registry.StatusPassing, true)
+		if p.get("a").Flapping {
+			t.Error("it is marked still")
+		}
+	})
+}
+
+func TestAnotherAddressBeginsAnew(t *testing.T) {
+	bubble(t, func(t *testing.T, p *patient) {
+		p.register("a", "b", "c", "d")
+		p.up("b", "c", "d")
+		p.rounds(5)
+		p.expect("a", registry.StatusCritical, false)
+		if _, err := p.reg.Register(t.Context(), registry.RegisterParams{Name: "a", Host: "elsewhere", Port: 4444}); err != nil {
+			t.Fatal(err)
+		}
+		p.expect("a", registry.StatusUnknown, true)
+	})
+}
+
+func TestLastSeenOutlivesARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memory(t)
+		p := newPatient(t, store)
+		p.register("a", "b", "c", "d")
+		p.up("a", "b", "c", "d")
+		p.rounds(2)
+		seen := *p.get("a").LastSeen
+		if err := p.reg.Close(); err != nil {
+			t.Fatal(err)
+		}
+		again := newPatient(t, store)
+		if b := again.get("a"); b.LastSeen == nil || *b.LastSeen != seen {
+			t.Errorf("last seen %v, want %d", b.LastSeen, seen)
+		}
+	})
+}
+
+// slow answers after the time that a probe may take, and counts.
+type slow struct{ running, most, probes atomic.Int64 }
+
+func (s *slow) Probe(ctx context.Context, _ string) (string, error) {
+	s.probes.Add(1)
+	if n := s.running.Add(1); n > s.most.Load() {
+		s.most.Store(n)
+	}
+	defer s.running.Add(-1)
+	<-ctx.Done()
+	return "", ctx.Err()
+}
+
+func TestProbesAreBoundedAndEndInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const backends = 2000
+		store := memory(t)
+		writes := make([]storage.Write, backends)
+		for i := range writes {
+			b := at(fmt.Sprintf("n%d", i), fmt.Sprintf("h%d", i))
+			b.ID, b.Source, b.Runtime, b.Active = b.Name, storage.SourceManual, true, true
+			writes[i].Backend = b
+		}
+		if _, err := store.Apply(t.Context(), writes...); err != nil {
+			t.Fatal(err)
+		}
+		var prober slow
+		reg, err := registry.New(t.Context(), store,
+			registry.WithHealth(registry.Health{Prober: &prober, Interval: interval, Timeout: 2 * time.Second}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(interval - interval/10)
+		synctest.Wait()
+		if n := prober.probes.Load(); n < backends {
+			t.Errorf("%d probes of silent backends in one interval, want %d", n, backends)
+		}
+		if most := prober.most.Load(); most > 400 {
+			t.Errorf("%d probes at once", most)
+		}
+		begin := time.Now()
+		if err := reg.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if waited := time.Since(begin); waited > 0 {
+			t.Errorf("Close waited %v for probes", waited)
+		}
+	})
+}
+
+func TestDiscoveryRegistersWhatAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answering := &hubs{answer: map[string]string{}}
+		reg, err := registry.New(t.Context(), memory(t),
+			registry.WithDiscovery(registry.Address{Host: "127.0.0.1", Port: 4444, Protocol: "ws"}),
+			registry.WithHealth(registry.Health{Prober: answering, Interval: interval, Timeout: time.Second}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer reg.Close()
+		p := &patient{t: t, reg: reg, hubs: answering}
+		p.rounds(1)
+		p.answers("127.0.0.1", "substrate")
+		p.rounds(1)
+		if b := p.get("substrate"); b.Source != "auto" || b.Host != "127.0.0.1" || b.Port != 4444 || !b.IsActive {
+			t.Errorf("found %+v", b)
+		}
+		if _, err := reg.Delete(t.Context(), registry.LeaseParams{Name: "substrate"}); err != nil {
+			t.Fatal(err)
+		}
+		p.down("127.0.0.1")
+		p.rounds(1)
+		if event, _ := reg.Get(t.Context(), registry.NameParams{Name: "substrate"}); event.Backend.Backend != nil {
+			t.Error("what was deleted has returned without an answer")
+		}
+		p.answers("127.0.0.1", "substrate")
+		p.rounds(1)
+		p.get("substrate")
+	})
+}

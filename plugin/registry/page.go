@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package registry
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/plexus-go/plexus/storage"
+)
+
+// List returns the active entries, or all of them, the newest first: those
+// that the filters let through, a page at a time where a limit is given.
+func (r *Registry) List(_ context.Context, in ListParams) (Event, error) {
+	activeOnly := valueOr(in.ActiveOnly, true)
+	limit := int64(math.MaxInt64)
+	if in.Limit != nil {
+		limit = int64(*in.Limit)
+	}
+	event := &BackendsEvent{Backends: []*BackendInfo{}}
+	entries := r.view.all()
+	if in.After != nil {
+		last, err := parseCursor(*in.After)
+		if err != nil {
+			return Event{}, err
+		}
+		at, _ := slices.BinarySearchFunc(entries, &entry{backend: last}, byCreation)
+		entries = entries[:at]
+	}
+	for _, e := range slices.Backward(entries) {
+		b := &e.backend
+		if activeOnly && !b.Active ||
+			in.Namespace != nil && !sameText(in.Namespace, b.Namespace) ||
+			in.Source != nil && *in.Source != string(b.Source) {
+			continue
+		}
+		if int64(len(event.Backends)) == limit {
+			event.Next = cursorOf(event.Backends[limit-1])
+			break
+		}
+		event.Backends = append(event.Backends, e.info)
+	}
+	return Event{Backends: event}, nil
+}
+
+// cursorOf says where a page ended. What it says stays true when entries come
+// and go.
+func cursorOf(last *BackendInfo) string {
+	return strconv.FormatInt(last.CreatedAt, 10) + "." + hex.EncodeToString([]byte(last.ID))
+}
+
+// parseCursor returns what orders entries of the backend that a page ended
+// with.
+func parseCursor(cursor string) (storage.Backend, error) {
+	at, id, ok := strings.Cut(cursor, ".")
+	created, atErr := strconv.ParseInt(at, 10, 64)
+	decoded, idErr := hex.DecodeString(id)
+	if !ok || atErr != nil || idErr != nil {
+		return storage.Backend{}, fmt.Errorf("%q is no cursor", cursor)
+	}
+	return storage.Backend{CreatedAt: created, ID: string(decoded)}, nil
+}

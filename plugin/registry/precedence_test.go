@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package registry_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/plugin/registry"
+	"github.com/plexus-go/plexus/storage"
+	"github.com/plexus-go/plexus/storage/sqlite"
+)
+
+// list is a source that lists what a test says.
+type list struct {
+	source   storage.Source
+	mu       sync.Mutex
+	backends []storage.Backend
+	err      error
+	changed  chan struct{}
+}
+
+func newList(source storage.Source, backends ...storage.Backend) *list {
+	return &list{source: source, backends: backends, changed: make(chan struct{}, 1)}
+}
+
+func (l *list) Source() storage.Source { return l.source }
+
+func (l *list) Load(context.Context) ([]storage.Backend, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.backends), l.err
+}
+
+func (l *list) Changes(ctx context.Context) iter.Seq[struct{}] {
+	return func(yield func(struct{}) bool) {
+		for {
+			select {
+			case <-l.changed:
+				if !yield(struct{}{}) {
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// set makes backends the list and says so.
+func (l *list) set(backends ...storage.Backend) {
+	l.mu.Lock()
+	l.backends = backends
+	l.mu.Unlock()
+	l.changed <- struct{}{}
+}
+
+// hubs answer probes: by URL, the name that is answered.
+type hubs struct {
+	mu     sync.Mutex
+	answer map[string]string
+}
+
+var errSilent = errors.New("connection refused")
+
+func (h *hubs) Probe(_ context.Context, url string) (string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if name, ok := h.answer[url]; ok {
+		return name, nil
+	}
+	return "", errSilent
+}
+
+func (h *hubs) set(answer map[string]string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.answer = answer
+}
+
+// at is a backend at a host, which tells apart who has written an entry.
+func at(name, host string) storage.Backend {
+	return storage.Backend{Name: name, Host: host, Port: 4444, Protocol: "ws"}
+}
+
+// The owners of entries, the highest first.
+const (
+	byCall = "call"
+	byEnv  = "env"
+	byFile = "file"
+	byAuto = "auto"
+)
+
+// modelEntry is what the model knows of an entry.
+type modelEntry struct {
+	owner, host     string
+	source          string // of what was registered by a call
+	active, dropped bool
+	lease           time.Time // zero for none
+	ttl             time.Duration
+}
+
+// model is the table of precedence, written down once more.
+type model struct {
+	entries map[string]*modelEntry
+	lists   map[string]map[string]string // owner → name → host
+	erased  map[string]map[string]bool
+}
+
+func newModel() *model {
+	return &model{entries: map[string]*modelEntry{}, lists: map[string]map[string]string{}, erased: map[string]map[string]bool{}}
+}
+
+func (m *model) load(owner string, names map[string]string) {
+	m.lists[owner] = names
+	m.erased[owner] = map[string]bool{}
+}
+
+// settle applies the lists.
+func (m *model) settle() {
+	names := map[string]bool{}
+	for _, l := range m.lists {
+		for name := range l {
+			names[name] = true
+		}
+	}
+	for name := range m.entries {
+		names[name] = true
+	}
+	for name := range names {
+		owner, host := "", ""
+		for _, o := range []string{byEnv, byFile, byAuto} {
+			if h, ok := m.lists[o][name]; ok && !m.erased[o][name] {
+				owner, host = o, h
+				break
+			}
+		}
+		e := m.entries[name]
+		switch {
+		case e == nil && owner != "":
+			m.entries[name] = &modelEntry{owner: owner, host: host, active: true}
+		case e == nil || e.owner == byCall:
+		case owner == "":
+			if e.active && e.owner != byAuto {
+				e.active, e.dropped = false, true
+			}
+		case owner != e.owner || host != e.host || !e.active && e.dropped:
+			e.owner, e.host, e.active, e.dropped = owner, host, true, false
+		}
+	}
+}
+
+func (m *model) expire(now time.Time) {
+	for _, e := range m.entries {
+		if e.active && !e.lease.IsZero() && !now.Before(e.lease) {
+			e.active, e.dropped = false, false
+		}
+	}
+}
+
+// TestPrecedence drives random sequences of everything that can happen to
+// entries, restarts included, and compares with the model after each step.
+func TestPrecedence(t *testing.T) {
+	steps := 10_000
+	if testing.Short() {
+		steps = 1_000
+	}
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { drive(t, rand.New(rand.NewPCG(seed, 1)), steps/4) })
+		})
+	}
+}
+
+func drive(t *testing.T, rng *rand.Rand, steps int) {
+	store, err := sqlite.Open(t.Context(), ":memory:")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	names := []string{"a", "b", "c", "d", "e"}
+	some := func(host string) map[string]string {
+		chosen := map[string]string{}
+		for _, name := range names {
+			if rng.IntN(3) == 0 {
+				chosen[name] = fmt.Sprintf("%s%d", host, rng.IntN(2))
+			}
+		}
+		return chosen
+	}
+	backends := func(chosen map[string]string) []storage.Backend {
+		var all []storage.Backend
+		for _, name := range slices.Sorted(maps.Keys(chosen)) {
+			all = append(all, at(name, chosen[name]))
+		}
+		return all
+	}
+	// Each discovered name has an address of its own, so that the model need
+	// not know about addresses.
+	var addresses []registry.Address
+	for _, name := range names {
+		addresses = append(addresses, registry.Address{Host: "auto-" + name, Port: 4444, Protocol: "ws"})
+	}
+	found := func(chosen map[string]string) map[string]string {
+		answers := map[string]string{}
+		for name := range chosen {
+			answers["ws://auto-"+name+":4444"] = name
+		}
+		return answers
+	}
+
+	m := newModel()
+	env, file, answering := newList(storage.SourceEnv), newList(storage.SourceFile), &hubs{}
+	everFound := map[string]string{}
+	var reg *registry.Registry
+	start := func() {
+		envList, fileList, foundList := some("env"), some("file"), some("auto")
+		env, file = newList(storage.SourceEnv, backends(envList)...), newList(storage.SourceFile, backends(fileList)...)
+		answering.set(found(foundList))
+		m.load(byEnv, envList)
+		m.load(byFile, fileList)
+		m.lists[byAuto] = nil
+		m.settle()
+		for name := range foundList {
+			foundList[name] = "auto-" + name
+		}
+		everFound = foundList
+		m.load(byAuto, maps.Clone(everFound))
+		m.settle()
+		for _, e := range m.entries {
+			if e.active && e.ttl > 0 {
+				e.lease = time.Now().Add(e.ttl)
+			}
+		}
+		reg, err = registry.New(t.Context(), store, registry.WithSource(env), registry.WithSource(file),
+			registry.WithDiscovery(addresses...), registry.WithHealth(registry.Health{Prober: answering, Timeout: time.Second}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+	}
+	start()
+	defer func() { reg.Close() }()
+
+	var done []string // the last steps, for the report
+	for step := range steps {
+		name := names[rng.IntN(len(names))]
+		did := ""
+		switch rng.IntN(10) {
+		case 0, 1:
+			host := fmt.Sprintf("call%d", rng.IntN(2))
+			params := registry.RegisterParams{Name: name, Host: host, Port: 4444}
+			e := m.entries[name]
+			if e == nil {
+				e = &modelEntry{}
+				m.entries[name] = e
+			}
+			*e = modelEntry{owner: byCall, source: "manual", host: host, active: true}
+			if rng.IntN(2) == 0 {
+				e.source = "auto"
+				params.Source = &e.source
+			}
+			if rng.IntN(2) == 0 {
+				ttl := uint32(5 + rng.IntN(20))
+				params.TTLSeconds = &ttl
+				e.ttl = time.Duration(ttl) * time.Second
+				e.lease = time.Now().Add(e.ttl)
+			}
+			if _, err := reg.Register(t.Context(), params); err != nil {
+				t.Fatal(err)
+			}
+			did = "register " + name + " at " + host
+		case 2:
+			host := fmt.Sprintf("update%d", rng.IntN(2))
+			if e := m.entries[name]; e != nil {
+				if e.owner != byCall {
+					e.owner, e.source = byCall, "manual"
+				}
+				e.host = host
+			}
+			if _, err := reg.Update(t.Context(), registry.UpdateParams{Name: name, Host: &host}); err != nil {
+				t.Fatal(err)
+			}
+			did = "update " + name
+		case 3:
+			delete(m.entries, name)
+			for owner, l := range m.lists {
+				if _, ok := l[name]; ok {
+					m.erased[owner][name] = true
+				}
+			}
+			if _, err := reg.Delete(t.Context(), registry.LeaseParams{Name: name}); err != nil {
+				t.Fatal(err)
+			}
+			did = "delete " + name
+		case 4:
+			if e := m.entries[name]; e != nil {
+				e.active, e.dropped = true, false
+				if e.ttl > 0 {
+					e.lease = time.Now().Add(e.ttl)
+				}
+			}
+			if _, err := reg.Ping(t.Context(), registry.LeaseParams{Name: name}); err != nil {
+				t.Fatal(err)
+			}
+			did = "ping " + name
+		case 5:
+			if e := m.entries[name]; e != nil {
+				e.active, e.dropped = false, false
+			}
+			if _, err := reg.Deregister(t.Context(), registry.LeaseParams{Name: name}); err != nil {
+				t.Fatal(err)
+			}
+			did = "deregister " + name
+		case 6:
+			chosen := some("file")
+			file.set(backends(chosen)...)
+			m.load(byFile, chosen)
+			m.settle()
+			did = fmt.Sprint("the file changes to ", chosen)
+		case 7:
+			m.load(byEnv, m.lists[byEnv])
+			m.load(byFile, m.lists[byFile])
+			m.settle()
+			if _, err := reg.Reload(t.Context(), plugin.None{}); err != nil {
+				t.Fatal(err)
+			}
+			did = "reload"
+		case 8:
+			// A little later than whole seconds, after the look at the leases.
+			time.Sleep(time.Duration(1+rng.IntN(8))*time.Second + time.Millisecond)
+			m.expire(time.Now())
+			did = "time passes"
+		case 9:
+			if rng.IntN(4) > 0 {
+				continue
+			}
+			if err := reg.Close(); err != nil {
+				t.Fatal(err)
+			}
+			start()
+			did = fmt.Sprint("restart with ", m.lists)
+		}
+		synctest.Wait()
+		done = append(done, did)
+		if diff := compare(t, reg, m); diff != "" {
+			t.Fatalf("step %d: %s\nafter: %q", step, diff, done[max(0, len(done)-12):])
+		}
+	}
+}
+
+func compare(t *testing.T, reg *registry.Registry, m *model) string {
+	t.Helper()
+	all := false
+	event, err := reg.List(t.Context(), registry.ListParams{ActiveOnly: &all})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, b := range event.Backends.Backends {
+		got[b.Name] = fmt.Sprintf("%s at %s, active %v", b.Source, b.Host, b.IsActive)
+	}
+	want := map[string]string{}
+	for name, e := range m.entries {
+		source := e.owner
+		if source == byCall {
+			source = e.source
+		}
+		want[name] = fmt.Sprintf("%s at %s, active %v", source, e.host, e.active)
+	}
+	if maps.Equal(got, want) {
+		return ""
+	}
+	return fmt.Sprintf("got  %v\nwant %v", got, want)
+}
+
+// TestEveryPairOfSources names one backend in two sources, in both orders of
+// appearance, and across a restart.
+func TestEveryPairOfSources(t *testing.T) {
+	ranks := []string{byCall, byEnv, byFile, byAuto}
+	for high := range ranks {
+		for low := high + 1; low < len(ranks); low++ {
+			for _, highFirst := range []bool{true, false} {
+				for _, restart := range []bool{true, false} {
+					name := fmt.Sprintf("%s over %s, high first %v, restart %v", ranks[high], ranks[low], highFirst, restart)
+					t.Run(name, func(t *testing.T) {
+						synctest.Test(t, func(t *testing.T) { pair(t, ranks[high], ranks[low], highFirst, restart) })
+					})
+				}
+			}
+		}
+	}
+}
+
+func pair(t *testing.T, high, low string, highFirst, restart bool) {
+	store, err := sqlite.Open(t.Context(), ":memory:")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	present := map[string]bool{}
+	first, second := low, high
+	if highFirst {
+		first, second = high, low
+	}
+	var reg *registry.Registry
+	env, file, answering := newList(storage.SourceEnv), newList(storage.SourceFile), &hubs{}
+	start := func() {
+		reg, err = registry.New(t.Context(), store, registry.WithSource(env), registry.WithSource(file),
+			registry.WithDiscovery(registry.Address{Host: byAuto, Port: 4444, Protocol: "ws"}),
+			registry.WithHealth(registry.Health{Prober: answering, Interval: time.Minute, Timeout: time.Second}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+	}
+	apply := func(owner string) {
+		switch owner {
+		case byCall:
+			if _, err := reg.Register(t.Context(), registry.RegisterParams{Name: "x", Host: byCall, Port: 4444}); err != nil {
+				t.Fatal(err)
+			}
+		case byEnv, byFile:
+			l := map[string]*list{byEnv: env, byFile: file}[owner]
+			if present[owner] {
+				l.set(at("x", owner))
+			} else {
+				l.set()
+			}
+		case byAuto:
+			if present[owner] {
+				answering.set(map[string]string{"ws://auto:4444": "x"})
+			} else {
+				answering.set(map[string]string{"ws://auto:4444": "y"})
+			}
+			time.Sleep(70 * time.Second) // a round of health
+		}
+		synctest.Wait()
+	}
+	expect := func(owner string, active bool) {
+		t.Helper()
+		event, err := reg.Get(t.Context(), registry.NameParams{Name: "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := event.Backend.Backend
+		if b == nil || b.Host != owner || b.IsActive != active {
+			t.Fatalf("got %+v, want it at %s, active %v", b, owner, active)
+		}
+	}
+	start()
+	defer func() { reg.Close() }()
+	present[first] = true
+	apply(first)
+	expect(first, true)
+	if restart {
+		reg.Close()
+		start()
+		expect(first, true)
+	}
+	present[second] = true
+	apply(second)
+	expect(high, true)
+	if restart {
+		reg.Close()
+		start()
+		expect(high, true)
+	}
+	if high == byCall {
+		return // what was registered by a call is dropped by nobody
+	}
+	present[high] = false
+	apply(high)
+	expect(low, true)
+	if low == byAuto {
+		return // finding nobody is no reason to drop
+	}
+	present[low] = false
+	apply(low)
+	expect(low, false)
+	present[low] = true
+	apply(low)
+	expect(low, true)
+}

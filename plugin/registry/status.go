@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package registry
+
+import (
+	"context"
+	"time"
+
+	"github.com/plexus-go/plexus/plugin"
+)
+
+// StatusEvent tells how the registry is.
+type StatusEvent struct {
+	Version       string          `json:"version" description:"Version of the program"`
+	Revision      int64           `json:"revision" description:"Revision of the store"`
+	UptimeSeconds int64           `json:"uptime_seconds" description:"Seconds since the registry was started"`
+	Backends      int             `json:"backends" description:"How many entries there are"`
+	Active        int             `json:"active" description:"How many of them are active"`
+	BySource      map[string]int  `json:"by_source" description:"How many entries come from each source"`
+	ByHealth      map[string]int  `json:"by_health" description:"How many entries are in each state of health"`
+	Sources       []*SourceStatus `json:"sources" description:"The sources that are loaded, the highest rank first"`
+	DatabaseBytes int64           `json:"database_bytes,omitzero" description:"Size of the database, where it is known"`
+}
+
+// SourceStatus tells how a source is.
+type SourceStatus struct {
+	Source BackendSource `json:"source"`
+	Loaded bool          `json:"loaded" description:"Whether it was ever loaded"`
+	Names  int           `json:"names" description:"How many backends it lists"`
+	Place  string        `json:"place,omitzero" description:"Where it is: the path of the file"`
+	Error  string        `json:"error,omitzero" description:"Why it could not be loaded the last time"`
+}
+
+// placed is a source that can say where it is.
+type placed interface{ Place() string }
+
+// sized is a store that can say how large it is.
+type sized interface {
+	Size(ctx context.Context) (int64, error)
+}
+
+// Status tells how the registry is.
+func (r *Registry) Status(ctx context.Context, _ plugin.None) (Event, error) {
+	entries, revision, ahead := r.view.snapshot()
+	for _, at := range ahead {
+		revision = max(revision, at)
+	}
+	s := &StatusEvent{
+		Version:       r.version,
+		Revision:      revision,
+		UptimeSeconds: int64(time.Since(r.started).Seconds()),
+		Backends:      len(entries),
+		BySource:      map[string]int{},
+		ByHealth:      map[string]int{},
+		Sources:       r.feeds.status(),
+	}
+	for _, e := range entries {
+		s.BySource[string(e.backend.Source)]++
+		s.ByHealth[string(e.info.Health)]++
+		if e.backend.Active {
+			s.Active++
+		}
+	}
+	if store, ok := r.store.(sized); ok {
+		var err error
+		if s.DatabaseBytes, err = store.Size(ctx); err != nil {
+			r.log.Warn("the size of the database is not known", "error", err)
+		}
+	}
+	return Event{Status: s}, nil
+}
+
+func (fs *feeds) status() []*SourceStatus {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	all := []*SourceStatus{}
+	for _, f := range fs.all {
+		s := &SourceStatus{Source: BackendSource(f.source), Loaded: f.list != nil}
+		for name := range f.list {
+			if _, listed := f.names(name); listed {
+				s.Names++
+			}
+		}
+		if p, ok := f.from.(placed); ok {
+			s.Place = p.Place()
+		}
+		if f.err != nil {
+			s.Error = f.err.Error()
+		}
+		all = append(all, s)
+	}
+	return all
+}

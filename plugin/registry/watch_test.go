@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package registry_test
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/plexus-go/plexus/plugin/registry"
+	"github.com/plexus-go/plexus/storage"
+	"github.com/plexus-go/plexus/storage/sqlite"
+)
+
+// told words an event as "type name".
+func told(t *testing.T, e registry.Event, err error) string {
+	t.Helper()
+	switch {
+	case err != nil:
+		t.Fatal(err)
+	case e.Backends != nil:
+		var names []string
+		for _, b := range e.Backends.Backends {
+			names = append(names, b.Name)
+		}
+		return "backends " + strings.Join(names, " ")
+	case e.Registered != nil:
+		return "registered " + e.Registered.Backend.Name
+	case e.Updated != nil:
+		return "updated " + e.Updated.Backend.Name
+	case e.Deregistered != nil:
+		return "deregistered " + e.Deregistered.Name
+	case e.Deleted != nil:
+		return "deleted " + e.Deleted.Name
+	case e.Error != nil:
+		return "error " + e.Error.Message
+	}
+	t.Fatalf("no event: %+v", e)
+	return ""
+}
+
+func revisionOf(e registry.Event) int64 {
+	switch {
+	case e.Backends != nil:
+		return *e.Backends.Revision
+	case e.Registered != nil:
+		return e.Registered.Revision
+	case e.Updated != nil:
+		return e.Updated.Revision
+	case e.Deregistered != nil:
+		return e.Deregistered.Revision
+	case e.Deleted != nil:
+		return e.Deleted.Revision
+	}
+	return 0
+}
+
+// changes makes one change of each kind.
+func (p *patient) changes() {
+	p.t.Helper()
+	ctx := p.t.Context()
+	host := "elsewhere"
+	_, err1 := p.reg.Register(ctx, registry.RegisterParams{Name: "b", Host: "h", Port: 1})
+	_, err2 := p.reg.Update(ctx, registry.UpdateParams{Name: "b", Host: &host})
+	_, err3 := p.reg.Deregister(ctx, registry.LeaseParams{Name: "b"})
+	_, err4 := p.reg.Ping(ctx, registry.LeaseParams{Name: "b"})
+	_, err5 := p.reg.Delete(ctx, registry.LeaseParams{Name: "b"})
+	for _, err := range []error{err1, err2, err3, err4, err5} {
+		if err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+func TestWatchTellsEverythingInOrder(t *testing.T) {
+	leased(t, func(t *testing.T, p *patient, _ storage.Store) {
+		p.register("a")
+		next, stop := iter.Pull2(p.reg.Watch(t.Context(), registry.WatchParams{}))
+		defer stop()
+		e, err, _ := next()
+		if got := told(t, e, err); got != "backends a" {
+			t.Fatalf("it begins with %q", got)
+		}
+		last := revisionOf(e)
+		p.changes()
+		for _, want := range []string{"registered b", "updated b", "deregistered b", "registered b", "deleted b"} {
+			e, err, _ := next()
+			if got := told(t, e, err); got != want {
+				t.Fatalf("told %q, want %q", got, want)
+			}
+			if revisionOf(e) <= last {
+				t.Fatalf("revision %d after %d", revisionOf(e), last)
+			}
+			last = revisionOf(e)
+		}
+	})
+}
+
+func TestWatchResumes(t *testing.T) {
+	leased(t, func(t *testing.T, p *patient, _ storage.Store) {
+		next, stop := iter.Pull2(p.reg.Watch(t.Context(), registry.WatchParams{}))
+		defer stop()
+		next()
+		p.changes()
+		var all []string
+		var revisions []int64
+		for range 5 {
+			e, err, _ := next()
+			all, revisions = append(all, told(t, e, err)), append(revisions, revisionOf(e))
+		}
+		for i, after := range revisions[:4] {
+			resumed, stop := iter.Pull2(p.reg.Watch(t.Context(), registry.WatchParams{After: &after}))
+			for _, want := range all[i+1:] {
+				e, err, _ := resumed()
+				if got := told(t, e, err); got != want {
+					t.Errorf("after %d: told %q, want %q", after, got, want)
+				}
+			}
+			stop()
+		}
+	})
+}
+
+func TestWatchOfALostRevision(t *testing.T) {
+	leased(t, func(t *testing.T, p *patient, store storage.Store) {
+		p.register("a")
+		for _, after := range []int64{-1, 1 << 40} {
+			var got []string
+			for e, err := range p.reg.Watch(t.Context(), registry.WatchParams{After: &after}) {
+				got = append(got, told(t, e, err))
+			}
+			if len(got) != 1 || !strings.Contains(got[0], "list again") {
+				t.Errorf("after %d: %q", after, got)
+			}
+		}
+	})
+}
+
+func TestWatchFilters(t *testing.T) {
+	leased(t, func(t *testing.T, p *patient, _ storage.Store) {
+		name, namespace, other := "a", "ns", "b"
+		byName, stop1 := iter.Pull2(p.reg.Watch(t.Context(), registry.WatchParams{Name: &name}))
+		defer stop1()
+		byNamespace, stop2 := iter.Pull2(p.reg.Watch(t.Context(), registry.WatchParams{Namespace: &namespace}))
+		defer stop2()
+		byName()
+		byNamespace()
+		p.changes() // of b
+		for _, n := range []string{name, other} {
+			if _, err := p.reg.Register(t.Context(), registry.RegisterParams{Name: n, Host: "h", Port: 1, Namespace: &namespace}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		e, err, _ := byName()
+		if got := told(t, e, err); got != "registered a" {
+			t.Errorf("by name: %q", got)
+		}
+		e1, err1, _ := byNamespace()
+		e2, err2, _ := byNamespace()
+		if got := told(t, e1, err1) + ", " + told(t, e2, err2); got != "registered a, registered b" {
+			t.Errorf("by namespace: %q", got)
+		}
+	})
+}
+
+// TestSlowWatcherGetsTheLatestState falls behind the history of the store.
+func TestSlowWatcherGetsTheLatestState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, err := sqlite.Open(t.Context(), ":memory:", sqlite.WithHistory(4))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		p := unprobed(t, store)
+		next, stop := iter.Pull2(p.reg.Watch(t.Context(), registry.WatchParams{}))
+		defer stop()
+		next()
+		for i := range 10 {
+			p.register(fmt.Sprintf("n%d", i))
+		}
+		synctest.Wait()
+		e, err, _ := next()
+		if got := told(t, e, err); got != "backends n9 n8 n7 n6 n5 n4 n3 n2 n1 n0" {
+			t.Errorf("told %q", got)
+		}
+		p.register("n10")
+		e, err, _ = next()
+		if got := told(t, e, err); got != "registered n10" {
+			t.Errorf("then told %q", got)
+		}
+	})
+}
+
+// TestWatchersAndWritersAtOnce checks that every watcher, whenever it began,
+// ends up with the state of the registry: none missing, none twice.
+func TestWatchersAndWritersAtOnce(t *testing.T) {
+	p := unprobed(t, memory(t))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	const writers, each, watchers = 4, 100, 16
+	var watching, writing sync.WaitGroup
+	for range writers {
+		for range watchers / writers {
+			watching.Go(func() {
+				known := map[string]bool{}
+				last := int64(-1)
+				for e, err := range p.reg.Watch(ctx, registry.WatchParams{}) {
+					word := strings.Fields(told(t, e, err))
+					if r := revisionOf(e); r <= last {
+						t.Errorf("revision %d after %d", r, last)
+					} else {
+						last = r
+					}
+					switch word[0] {
+					case "backends":
+						for _, name := range word[1:] {
+							known[name] = true
+						}
+					case "registered":
+						if known[word[1]] {
+							t.Errorf("%s is told twice", word[1])
+						}
+						known[word[1]] = true
+					case "deleted":
+						if !known[word[1]] {
+							t.Errorf("%s was not told", word[1])
+						}
+						delete(known, word[1])
+					}
+					if known["end"] {
+						if len(known) != writers*each/2+1 {
+							t.Errorf("%d entries are known at the end", len(known))
+						}
+						return
+					}
+				}
+			})
+		}
+	}
+	for w := range writers {
+		writing.Go(func() {
+			for i := range each {
+				name := fmt.Sprintf("w%d-%d", w, i)
+				if _, err := p.reg.Register(ctx, registry.RegisterParams{Name: name, Host: "h", Port: 1}); err != nil {
+					t.Error(err)
+				}
+				if i%2 == 0 {
+					if _, err := p.reg.Delete(ctx, registry.LeaseParams{Name: name}); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	writing.Wait()
+	p.register("end")
+	watching.Wait()
+}
+
+func TestPages(t *testing.T) {
+	p := unprobed(t, memory(t))
+	var want []string
+	for i := range 25 {
+		p.register(fmt.Sprintf("n%02d", i))
+		want = append([]string{fmt.Sprintf("n%02d", i)}, want...)
+	}
+	for _, limit := range []uint32{1, 7, 24, 25, 26, 1000} {
+		var got []string
+		params := registry.ListParams{Limit: &limit}
+		for pages := 0; ; pages++ {
+			event, err := p.reg.List(t.Context(), params)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(event.Backends.Backends) > int(limit) || pages > 25 {
+				t.Fatalf("a page of %d, the %dth", len(event.Backends.Backends), pages)
+			}
+			for _, b := range event.Backends.Backends {
+				got = append(got, b.Name)
+			}
+			if event.Backends.Next == "" {
+				break
+			}
+			params.After = &event.Backends.Next
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("pages of %d: %v", limit, got)
+		}
+	}
+}
+
+// TestPagesStayInPlace deletes the entry that a page ended with, and adds one.
+func TestPagesStayInPlace(t *testing.T) {
+	p := unprobed(t, memory(t))
+	p.register("a", "b", "c", "d")
+	two := uint32(2)
+	first, err := p.reg.List(t.Context(), registry.ListParams{Limit: &two})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.reg.Delete(t.Context(), registry.LeaseParams{Name: "c"}); err != nil {
+		t.Fatal(err)
+	}
+	p.register("e")
+	second, err := p.reg.List(t.Context(), registry.ListParams{Limit: &two, After: &first.Backends.Next})
+	if got := told(t, first, err) + ", " + told(t, second, err); got != "backends d c, backends b a" {
+		t.Errorf("pages: %s", got)
+	}
+}
+
+func TestListFilters(t *testing.T) {
+	p := unprobed(t, memory(t))
+	namespace, auto := "ns", "auto"
+	p.register("plain")
+	for _, params := range []registry.RegisterParams{
+		{Name: "spaced", Host: "h", Port: 1, Namespace: &namespace},
+		{Name: "found", Host: "h", Port: 1, Source: &auto},
+		{Name: "both", Host: "h", Port: 1, Namespace: &namespace, Source: &auto},
+	} {
+		if _, err := p.reg.Register(t.Context(), params); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		params registry.ListParams
+		want   string
+	}{
+		{registry.ListParams{}, "backends both found spaced plain"},
+		{registry.ListParams{Namespace: &namespace}, "backends both spaced"},
+		{registry.ListParams{Source: &auto}, "backends both found"},
+		{registry.ListParams{Source: &auto, Namespace: &namespace}, "backends both"},
+	} {
+		e, err := p.reg.List(t.Context(), tt.params)
+		if got := told(t, e, err); got != tt.want {
+			t.Errorf("%+v: %s", tt.params, got)
+		}
+	}
+	wrong, zero, cursor := "nowhere", uint32(0), "x"
+	for _, params := range []registry.ListParams{{Source: &wrong}, {Limit: &zero}, {After: &cursor}} {
+		if err := params.Validate(); err == nil {
+			t.Errorf("%+v is taken", params)
+		}
+	}
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package sqlite
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/plexus-go/plexus/storage"
+)
+
+func TestSizeGrows(t *testing.T) {
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "registry.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	before, err := s.Size(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("x", 1<<20)
+	b := storage.Backend{ID: "id", Name: "large", Description: &long}
+	if _, err := storage.Put(t.Context(), s, b, storage.Condition{}); err != nil {
+		t.Fatal(err)
+	}
+	after, err := s.Size(t.Context())
+	if err != nil || before <= 0 || after-before < 1<<20 {
+		t.Errorf("%d bytes grew to %d by %d: %v", before, after, 1<<20, err)
+	}
+}
