@@ -61,8 +61,8 @@ func (h *Hub) BindCall(params []byte) (Call, error) {
 	return h.Call(in.Method, in.Params), nil
 }
 
-// Respond hands the answer to a question to the method that asked it. It
-// fails with CodeInvalidParams where there is no such question.
+// Respond takes the answer to a question of a method. No method can ask yet:
+// it always fails, with CodeInvalidParams, since there is no such question.
 func (h *Hub) Respond(params []byte) error {
 	in, err := bindStruct[RespondParams](respondBinder, params)
 	if err != nil {

@@ -69,7 +69,7 @@ type (
 		*circle
 	}
 	embedsText struct {
-		label
+		label //lint:ignore U1000 read by reflection
 	}
 	embedsTwice struct {
 		Inner

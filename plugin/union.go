@@ -10,7 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Union, embedded in a struct, makes it a tagged union: exactly one of the
+// Union is embedded in a struct to make it a tagged union: exactly one of the
 // struct's other fields is set, each a pointer to the struct of one variant.
 // In JSON it is that variant's object with one more member, the
 // discriminator, whose value is the variant's tag:

@@ -70,7 +70,7 @@ func TestParametersOfCallsInFlightAreBounded(t *testing.T) {
 
 func TestAClientThatReadsLateIsNotRefused(t *testing.T) {
 	// More calls than may run, and a client that reads long after CallWait.
-	const calls = 1000
+	const calls = 500
 	tap := newTap(t)
 	c := serveOn(t, websocket.Limits{CallWait: 150 * time.Millisecond}, tap).dial()
 	c.quiet()

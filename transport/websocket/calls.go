@@ -134,9 +134,7 @@ func (c *session) prepare(r wire.Request, turn *turn) (a answer) {
 		}
 		a.result = strconv.FormatBool(c.unsubscribe(id))
 	case wire.Respond:
-		if a.fault = target.Respond(r.Params); a.fault == nil {
-			a.result = `{"success":true}`
-		}
+		a.fault = target.Respond(r.Params)
 	default:
 		a.fault = wire.MethodNotFound
 	}
@@ -210,7 +208,11 @@ func (c *session) waitForCall(turn *turn) {
 	select {
 	case <-c.freed:
 	case <-turn.timer.C:
-		turn.over = true
+		if c.out.await() { // calls can't end while their client does not read
+			turn.timer.Reset(turn.limit)
+		} else {
+			turn.over = true
+		}
 	}
 	c.mu.Lock()
 	c.waiting = false

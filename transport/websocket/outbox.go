@@ -121,13 +121,16 @@ func (o *outbox) end(buf []byte) {
 	}
 }
 
-// await returns when there is room for items, or the client is gone.
-func (o *outbox) await() {
+// await returns when there is room for items, or the client is gone. It tells
+// whether it had to wait.
+func (o *outbox) await() (waited bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for o.err == nil && o.full(false) {
 		o.room.Wait()
+		waited = true
 	}
+	return waited
 }
 
 // subscription queues the answer that the stream of c begins with.

@@ -119,13 +119,10 @@ func (t Target) Bind(params []byte) (hub.Call, *Fault) {
 	return call, nil
 }
 
-// Respond hands an answer to the method that asked; nil tells that it was
-// taken.
+// Respond hands an answer to the method that asked, and tells what was wrong
+// with it. No method can ask yet, so there is always something.
 func (t Target) Respond(params []byte) *Fault {
-	if err := t.hub.Respond(params); err != nil {
-		return faultOf(err, params)
-	}
-	return nil
+	return faultOf(t.hub.Respond(params), params)
 }
 
 // faultOf words an error of the hub as the answer to a request.
