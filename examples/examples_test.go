@@ -5,6 +5,7 @@ package examples
 
 import (
 	"bufio"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -83,6 +84,10 @@ func TestHub(t *testing.T) {
 	}
 	if got := content(t, url, "echo_once", []string{"hello"})["message"]; got != "hello" {
 		t.Errorf("echo says %v", got)
+	}
+	self, _ := content(t, url, "registry_get", []string{"my-hub"})["backend"].(map[string]any)
+	if self == nil || "ws://127.0.0.1:"+fmt.Sprint(self["port"]) != url || self["source"] != "auto" {
+		t.Errorf("the hub at %s has registered itself as %v", url, self)
 	}
 	if got := content(t, url, "registry_register", []any{"alpha", "localhost", 4444})["type"]; got != "backend_registered" {
 		t.Errorf("register answers %v", got)

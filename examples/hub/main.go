@@ -23,17 +23,17 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	store, err1 := sqlite.Open(ctx, ":memory:") // or a path
-	reg, err2 := registry.New(ctx, store)
+	listener, err1 := net.Listen("tcp", cmp.Or(os.Getenv("LISTEN"), "127.0.0.1:4444"))
+	store, err2 := sqlite.Open(ctx, ":memory:") // or a path
 	h, err3 := hub.New("my-hub")
-	listener, err4 := net.Listen("tcp", cmp.Or(os.Getenv("LISTEN"), "127.0.0.1:4444"))
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	if err := errors.Join(err1, err2, err3); err != nil {
 		log.Fatal(err)
 	}
-	if err := errors.Join(h.Register(reg), h.Register(echo.New())); err != nil {
+	reg, err := registry.New(ctx, store, registry.WithSelf(h.Namespace(), listener.Addr()))
+	if err := errors.Join(err, h.Register(reg), h.Register(echo.New())); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Printf("ws://%s\n", listener.Addr())
-	err := transport.New(h).Serve(ctx, listener)
+	err = transport.New(h).Serve(ctx, listener)
 	log.Println("stopped:", errors.Join(err, reg.Close(), store.Close()))
 }
