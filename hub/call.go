@@ -105,9 +105,13 @@ func (s *stream) data(ctx context.Context, params any) (finish bool) {
 			}
 		}
 	}()
+	// A stream that goes on though the hub stops is broken off.
+	stops := func() bool {
+		return route.method.Streaming() && ctx.Err() != nil && errors.Is(context.Cause(ctx), ErrShutdown)
+	}
 	interrupted := false
 	for content, err := range route.method.Handle(ctx, params) {
-		if err != nil && interruption(ctx, err) {
+		if err == nil && stops() || err != nil && interruption(ctx, err) {
 			interrupted = true
 			break
 		}
@@ -125,7 +129,7 @@ func (s *stream) data(ctx context.Context, params any) (finish bool) {
 			return false
 		}
 	}
-	if interrupted || route.method.Schema().Streaming && errors.Is(context.Cause(ctx), ErrShutdown) {
+	if interrupted || stops() {
 		return s.fail(&plugin.Error{Message: ErrShutdown.Error(), Recoverable: true})
 	}
 	return true

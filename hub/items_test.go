@@ -252,6 +252,10 @@ func TestCancelledContext(t *testing.T) {
 			}
 		}
 	}
+	goesOn := func(_ context.Context, yield func(any, error) bool) {
+		for n := 1; n < 1000 && yield(n, nil); n++ {
+		}
+	}
 	for _, test := range []struct {
 		name  string
 		cause error
@@ -263,6 +267,7 @@ func TestCancelledContext(t *testing.T) {
 		{"a method that ends, when the hub stops", hub.ErrShutdown, waits, []string{"error -32000 the hub is shutting down (recoverable)", "done"}},
 		{"a method that says so, when the hub stops", hub.ErrShutdown, says(context.Context.Err), []string{"error -32000 the hub is shutting down (recoverable)", "done"}},
 		{"a method that tells the cause, when the hub stops", hub.ErrShutdown, says(context.Cause), []string{"error -32000 the hub is shutting down (recoverable)", "done"}},
+		{"a method that goes on, when the hub stops", hub.ErrShutdown, goesOn, []string{"error -32000 the hub is shutting down (recoverable)", "done"}},
 		{"a method that fails otherwise, when the hub stops", hub.ErrShutdown, says(func(context.Context) error { return &plugin.Error{Message: "so"} }), []string{"error -32000 so"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

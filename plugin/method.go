@@ -41,6 +41,9 @@ func Returns[T any]() Option {
 // Name returns the name of the method, without its namespace.
 func (m Method) Name() string { return m.schema.Name }
 
+// Streaming tells whether [Stream] made the method.
+func (m Method) Streaming() bool { return m.schema.Streaming }
+
 // Schema returns what the method says of itself. It is shared: don't change
 // what it points to.
 func (m Method) Schema() MethodSchema { return m.schema }
