@@ -158,6 +158,10 @@ func (f *File) leftAlone(seen snapshot, began time.Time) bool {
 		return !f.filled
 	case seen.err != nil:
 		return true
+	case seen.blank() && f.filled, seen.info.Size() != int64(len(seen.data)):
+		// It is being shortened: ext4 does that first, and notes the time
+		// of the change later.
+		return false
 	}
 	return began.Sub(seen.info.ModTime()) >= quiet
 }

@@ -54,6 +54,14 @@ type sketcher struct {
 // stop ends the walk: every loop ends where no text is left.
 func (s *sketcher) stop() { s.text = "" }
 
+// tooDeep gives up on what the library must not see.
+func (s *sketcher) tooDeep(format string) {
+	if s.err == nil {
+		s.err = &FileError{Line: s.line, Err: fmt.Errorf(format, maxDepth)}
+	}
+	s.stop()
+}
+
 func (s *sketcher) document() {
 	var table []string
 	for s.skip(); s.text != ""; s.skip() {
@@ -88,10 +96,7 @@ func (s *sketcher) pair(table []string, depth int) {
 // value walks over the value at path, depth values deep.
 func (s *sketcher) value(path []string, depth int) {
 	if depth > maxDepth {
-		if s.err == nil {
-			s.err = &FileError{Line: s.line, Err: fmt.Errorf("values are nested more than %d deep", maxDepth)}
-		}
-		s.stop()
+		s.tooDeep("values are nested more than %d deep")
 	}
 	s.skip()
 	switch {
@@ -145,6 +150,11 @@ func (s *sketcher) key() []string {
 		s.text = strings.TrimLeft(s.text, " \t")
 		if !s.take(".") {
 			return parts
+		}
+		if len(parts) == maxDepth {
+			// The library takes time and memory by the square of this.
+			s.tooDeep("a key has more than %d parts")
+			return nil
 		}
 	}
 }

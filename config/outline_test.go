@@ -136,3 +136,21 @@ func FuzzSketch(f *testing.F) {
 	}
 	f.Fuzz(checkSketch)
 }
+
+// TestLongKeysAreRefused is about a library that needs the square of the parts
+// of a key, in time and in memory.
+func TestLongKeysAreRefused(t *testing.T) {
+	for _, text := range []string{
+		"a" + strings.Repeat(".a", 1<<20) + " = 1\n",
+		"[a" + strings.Repeat(" . a", 1<<20) + "]\n",
+		"[[backend]]\nx = { a" + strings.Repeat(".'a'", 1<<20) + " = 1 }\n",
+	} {
+		_, err := ParseBackends("backends.toml", []byte(text))
+		if err == nil || !strings.Contains(err.Error(), "a key has more than 64 parts") {
+			t.Errorf("%.20s…: %v", text, err)
+		}
+	}
+	if _, err := sketch("a" + strings.Repeat(".a", maxDepth-1) + " = 1\n"); err != nil {
+		t.Errorf("%d parts: %v", maxDepth, err)
+	}
+}
