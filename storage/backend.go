@@ -38,6 +38,7 @@ const (
 	MaxNameBytes        = 255
 	MaxDescriptionBytes = 4 << 10
 	MaxMetadataBytes    = 16 << 10
+	MaxMetadataDepth    = 64 // levels, not bytes: clients read it within a list
 	MaxNamespaceBytes   = 255
 	MaxVersionBytes     = 255
 )
@@ -197,7 +198,7 @@ func validateHost(host string) *FieldError {
 
 // notInZone tells what can't be part of an interface's name or number.
 func notInZone(r rune) bool {
-	return r != '-' && r != '_' && r != '.' && (r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r))
+	return r != '-' && r != '_' && r != '.' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
 }
 
 func validatePort(port int) *FieldError {
@@ -234,8 +235,30 @@ func validateMetadata(metadata json.RawMessage) *FieldError {
 		return refuse("metadata", string(metadata), fmt.Sprintf("is longer than %d bytes", MaxMetadataBytes))
 	case len(metadata) == 0 || metadata[0] != '{' || !json.Valid(metadata):
 		return refuse("metadata", string(metadata), "is not a JSON object")
+	case depth(metadata) > MaxMetadataDepth:
+		return refuse("metadata", string(metadata), fmt.Sprintf("is nested deeper than %d", MaxMetadataDepth))
 	}
 	return nil
+}
+
+// depth tells how deep valid JSON is nested.
+func depth(text []byte) (deepest int) {
+	open, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			open++
+			deepest = max(deepest, open)
+		case c == '}' || c == ']':
+			open--
+		}
+	}
+	return deepest
 }
 
 func validateSource(source Source) *FieldError {
