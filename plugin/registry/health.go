@@ -10,8 +10,11 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
+	"unicode"
 
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/storage"
@@ -114,7 +117,7 @@ func (c *condition) next(address string, err error, latency time.Duration, now i
 	} else {
 		n.results |= 1
 		n.failures++
-		n.status, n.reason = StatusWarning, err.Error()
+		n.status, n.reason = StatusWarning, plain(err)
 		if n.failures >= mostFailures || errors.As(err, &misnamed{}) {
 			n.status = StatusCritical
 		}
@@ -132,8 +135,35 @@ func (c *condition) excused(address string, err error) *condition {
 	if c != nil && c.address == address {
 		*n = *c
 	}
-	n.status, n.reason = StatusWarning, err.Error()
+	n.status, n.reason = StatusWarning, plain(err)
 	return n
+}
+
+// plain words an error for everybody who lists: what a hub has answered may be
+// long, and made to be harmful to those who look at it.
+func plain(err error) string {
+	const most = 200
+	text := strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, err.Error())
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return text
+}
+
+// local tells that a probe failed for want of something here, which says
+// nothing about the backend.
+func local(err error) bool {
+	for _, lack := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.EADDRNOTAVAIL, syscall.ENETDOWN} {
+		if errors.Is(err, lack) {
+			return true
+		}
+	}
+	return false
 }
 
 // probed is the outcome of one probe.
@@ -233,7 +263,7 @@ func (r *Registry) judge(ctx context.Context, outcomes []probed) {
 	var writes []storage.Write
 	for _, p := range outcomes {
 		after := p.entry.condition.next(p.address, p.err, p.latency, now)
-		if ours && p.err != nil {
+		if p.err != nil && (ours || local(p.err)) {
 			after = p.entry.condition.excused(p.address, p.err)
 		}
 		conditions[p.entry.backend.Name] = after
@@ -252,7 +282,7 @@ func (r *Registry) judge(ctx context.Context, outcomes []probed) {
 			log.Error("a verdict on a backend could not be stored", "error", err)
 		default:
 			log.Info("health changed a backend", "active", w.Backend.Active, "why", conditions[w.Backend.Name].reason)
-			if err := r.applied(changes); err != nil {
+			if err := r.view.apply(changes...); err != nil {
 				log.Error("a backend can't be shown", "error", err)
 			}
 		}

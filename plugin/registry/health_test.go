@@ -4,11 +4,13 @@ package registry_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -376,5 +378,42 @@ func TestDiscoveryRegistersWhatAnswers(t *testing.T) {
 		p.answers("127.0.0.1", "substrate")
 		p.rounds(1)
 		p.get("substrate")
+	})
+}
+
+// failing is a prober whose probes fail as a test says.
+type failing struct{ err error }
+
+func (f failing) Probe(context.Context, string) (string, error) { return "", f.err }
+
+func failingHealth(t *testing.T, err error) *patient {
+	t.Helper()
+	reg, newErr := registry.New(t.Context(), memory(t),
+		registry.WithHealth(registry.Health{Prober: failing{err}, Interval: interval, Timeout: time.Second}))
+	if newErr != nil {
+		t.Fatal(newErr)
+	}
+	t.Cleanup(func() { reg.Close() })
+	p := &patient{t: t, reg: reg}
+	p.register("a")
+	return p
+}
+
+func TestWhatAHubAnswersIsShownPlainly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := failingHealth(t, errors.New("it said \x1b[31m\u202e\x00"+strings.Repeat("é", 1000)))
+		p.rounds(1)
+		got := p.get("a").HealthError
+		if len(got) > 210 || strings.ContainsAny(got, "\x1b\u202e\x00") || !strings.HasPrefix(got, "it said \uFFFD[31m\uFFFD\uFFFDéé") {
+			t.Errorf("shown is %q", got)
+		}
+	})
+}
+
+func TestOurOwnWantIsNotTheBackendsFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := failingHealth(t, fmt.Errorf("dial: %w", syscall.EMFILE))
+		p.rounds(6)
+		p.expect("a", registry.StatusWarning, true)
 	})
 }

@@ -88,6 +88,22 @@ func (l *leases) forget(name, id string) {
 // again.
 const retryLease = time.Second
 
+// drop forgets the lease of a name, whichever it is.
+func (l *leases) drop(name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.deadlines, name)
+}
+
+// restoreLease gives the present lease of a name, if it has one, a term: a
+// registration that failed has put its own in that place.
+func (r *Registry) restoreLease(name string) {
+	r.leases.drop(name)
+	if e := r.view.get(name); e != nil && e.backend.Active {
+		r.leases.renew(e.backend)
+	}
+}
+
 // watchLeases deactivates the entries whose leases were not renewed, until ctx
 // is done.
 func (r *Registry) watchLeases(ctx context.Context) {

@@ -3,7 +3,10 @@
 package registry_test
 
 import (
+	"context"
+	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -140,7 +143,7 @@ func TestAnOldLeaseTouchesNothing(t *testing.T) {
 			t.Errorf("an old lease was taken: %+v %+v %+v", ping, gone, deleted)
 		}
 		for _, message := range []string{ping.Ping.Message, gone.Error.Message, deleted.Error.Message} {
-			if !strings.Contains(message, old) || !strings.Contains(message, "over") {
+			if !strings.Contains(message, old) || !strings.Contains(message, "not the present") {
 				t.Errorf("it is told %q", message)
 			}
 		}
@@ -176,4 +179,47 @@ func TestTermsOfLeases(t *testing.T) {
 			t.Errorf("the error does not name the parameter: %v", err)
 		}
 	}
+}
+
+// refusing is a store that refuses to write while it is full.
+type refusing struct {
+	storage.Store
+	full atomic.Bool
+}
+
+func (s *refusing) Apply(ctx context.Context, writes ...storage.Write) ([]storage.Change, error) {
+	if s.full.Load() {
+		return nil, errors.New("the disk is full")
+	}
+	return s.Store.Apply(ctx, writes...)
+}
+
+func TestALeaseOutlivesARegistrationThatFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &refusing{Store: memory(t)}
+		p := unprobed(t, store)
+		p.lease("a", 10)
+		store.full.Store(true)
+		ttl := uint32(20)
+		if _, err := p.reg.Register(t.Context(), registry.RegisterParams{Name: "a", Host: "a", Port: 4444, TTLSeconds: &ttl}); err == nil {
+			t.Fatal("a full disk took it")
+		}
+		store.full.Store(false)
+		p.after(10 * time.Second)
+		p.expect("a", registry.StatusUnknown, false)
+	})
+}
+
+func TestALeaseThatCanNotBeStoredAsExpiredIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &refusing{Store: memory(t)}
+		p := unprobed(t, store)
+		p.lease("a", 10)
+		store.full.Store(true)
+		p.after(time.Minute)
+		p.expect("a", registry.StatusUnknown, true)
+		store.full.Store(false)
+		p.after(2 * time.Second)
+		p.expect("a", registry.StatusUnknown, false)
+	})
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,6 +38,7 @@ func (r *Registry) Register(ctx context.Context, in RegisterParams) (Event, erro
 		return w, nil
 	})
 	if err != nil {
+		r.restoreLease(in.Name)
 		return Event{}, failed(in.Name, err)
 	}
 	info, err := newInfo(c.Backend, r.view.conditionOf(c.Backend))
@@ -104,6 +106,7 @@ func (r *Registry) Delete(ctx context.Context, in LeaseParams) (Event, error) {
 	if err != nil {
 		return failure(in.Name, in.LeaseID, err)
 	}
+	r.leases.drop(in.Name)
 	return Event{Deleted: &NameEvent{Name: in.Name}}, nil
 }
 
@@ -125,7 +128,7 @@ func (r *Registry) Ping(ctx context.Context, in LeaseParams) (Event, error) {
 		return w, nil
 	})
 	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, errOver) {
-		return Event{Ping: &PingEvent{Name: in.Name, Message: refusal(in.Name, in.LeaseID, err)}}, nil
+		return Event{Ping: &PingEvent{Name: shown(in.Name), Message: refusal(in.Name, in.LeaseID, err)}}, nil
 	}
 	if err != nil {
 		return failure(in.Name, in.LeaseID, err)
@@ -203,7 +206,7 @@ func (r *Registry) write(ctx context.Context, name string, make func(old *storag
 		w.If = unchanged(old)
 		changes, err := r.store.Apply(ctx, w)
 		if err == nil {
-			return changes[0], r.applied(changes)
+			return changes[0], r.view.apply(changes...)
 		}
 		if errors.Is(err, storage.ErrConflict) && tries < mostTries {
 			old, err = r.stored(ctx, name)
@@ -251,16 +254,6 @@ func (r *Registry) stored(ctx context.Context, name string) (*storage.Backend, e
 	return &b, nil
 }
 
-// applied brings changes that the store has made into the view.
-func (r *Registry) applied(changes []storage.Change) error {
-	for _, c := range changes {
-		if err := r.view.apply(c); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // failure is the answer where an entry could not be written.
 func failure(name string, lease *string, err error) (Event, error) {
 	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, errOver) {
@@ -272,9 +265,18 @@ func failure(name string, lease *string, err error) (Event, error) {
 // refusal says why an entry is not written.
 func refusal(name string, lease *string, err error) string {
 	if errors.Is(err, errOver) {
-		return fmt.Sprintf("Lease %s of backend %s is over: it was registered again since", *lease, name)
+		return fmt.Sprintf("Lease %s is not the present one of backend %s", shown(*lease), shown(name))
 	}
-	return "Backend not found: " + name
+	return "Backend not found: " + shown(name)
+}
+
+// shown shortens what a caller sent, so that an answer stays readable.
+func shown(s string) string {
+	const most = 2 * storage.MaxNameBytes
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 // failed is what a caller is told when the store fails.

@@ -161,3 +161,18 @@ func firstOf[T any](p, fallback *T) *T {
 	}
 	return fallback
 }
+
+// Validate refuses filters that nothing can pass.
+func (p *WatchParams) Validate() error {
+	if p.Name != nil && len(*p.Name) > mostFilter {
+		return &storage.FieldError{Field: "name", Value: fmt.Sprintf("%.64q", *p.Name), Rule: fmt.Sprintf("is longer than %d bytes", mostFilter)}
+	}
+	if p.Namespace != nil && len(*p.Namespace) > mostFilter {
+		return &storage.FieldError{Field: "namespace", Value: fmt.Sprintf("%.64q", *p.Namespace), Rule: fmt.Sprintf("is longer than %d bytes", mostFilter)}
+	}
+	return nil
+}
+
+// mostFilter bounds the filters of a watch, which are kept as long as it lasts.
+// Names that another program has left may be longer than ours.
+const mostFilter = 4 << 10

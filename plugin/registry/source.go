@@ -158,9 +158,8 @@ func (r *Registry) reconcile(ctx context.Context) (count int, err error) {
 		if len(writes) == 0 {
 			return 0, nil
 		}
-		changes, err := r.store.Apply(ctx, writes...)
-		if err == nil {
-			return count, r.applied(changes)
+		if err = r.applyWhole(ctx, writes); err == nil {
+			return count, nil
 		}
 		// Somebody wrote one of these names meanwhile: compare again, with the
 		// store itself, which knows of it before the view does.
@@ -171,6 +170,17 @@ func (r *Registry) reconcile(ctx context.Context) (count int, err error) {
 			return 0, fmt.Errorf("applying what the sources list: %w", err)
 		}
 	}
+}
+
+// applyWhole stores writes as one change, of which readers see all or nothing.
+func (r *Registry) applyWhole(ctx context.Context, writes []storage.Write) error {
+	r.view.following.Lock()
+	defer r.view.following.Unlock()
+	changes, err := r.store.Apply(ctx, writes...)
+	if err != nil {
+		return err
+	}
+	return r.view.apply(changes...)
 }
 
 // plan compares what is stored with what is listed: what to write, and how

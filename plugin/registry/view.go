@@ -22,6 +22,10 @@ type view struct {
 	// has passed it, what was deleted so, and at which revision.
 	watched int64
 	gone    map[string]int64
+
+	// following is held while a change is brought in that Watch yields, and by
+	// who brings in several as one, so that Watch does not come in between.
+	following sync.Mutex
 }
 
 type entry struct {
@@ -84,24 +88,31 @@ func byCreation(a, b *entry) int {
 	)
 }
 
-// apply brings a change in, if it is news. Changes of one name may come in
-// any order; the newest revision stays.
-func (v *view) apply(c storage.Change) error {
-	var e *entry
-	if !c.Deleted {
+// apply brings changes in that are news, at once. Changes of one name may come
+// in any order; the newest revision stays.
+func (v *view) apply(changes ...storage.Change) error {
+	entries := make([]*entry, len(changes)) // nil for what was deleted
+	for i, c := range changes {
+		if c.Deleted {
+			continue
+		}
 		var err error
-		if e, err = newEntry(c.Backend, v.conditionOf(c.Backend)); err != nil {
+		if entries[i], err = newEntry(c.Backend, v.conditionOf(c.Backend)); err != nil {
 			return err
 		}
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.put(c, e)
+	for i, c := range changes {
+		v.put(c, entries[i])
+	}
 	return nil
 }
 
 // follow is apply for changes that Watch yields, in order.
 func (v *view) follow(c storage.Change) error {
+	v.following.Lock()
+	defer v.following.Unlock()
 	v.mu.RLock()
 	old := v.byName[c.Backend.Name]
 	known := old != nil && old.backend.Revision >= c.Revision || v.gone[c.Backend.Name] >= c.Revision

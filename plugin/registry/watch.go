@@ -46,7 +46,7 @@ func (r *Registry) Watch(ctx context.Context, in WatchParams) iter.Seq2[Event, e
 				return
 			case in.After != nil && !w.begun:
 				yield(Event{Error: &ErrorEvent{Message: fmt.Sprintf(
-					"Revision %d can't be resumed from, the changes after it are no longer kept: list again", w.after)}}, nil)
+					"Revision %d can't be resumed from, the changes after it are not kept: list again", w.after)}}, nil)
 				return
 			}
 			var all Event
