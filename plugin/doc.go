@@ -41,7 +41,8 @@
 // Structs become objects, by their json tags; a named struct inside another goes
 // to $defs, so types may be recursive. A field is optional, and its schema allows
 // null, if it is a pointer or tagged omitempty or omitzero. The tags description
-// and default say the rest; a field named _ carries the title and description of
+// and default say the rest (a default is JSON, but for strings, which may go
+// without their quotes); a field named _ carries the title and description of
 // the struct itself. Integers have a format and bounds, time.Time is a date-time,
 // []byte is base64 text, what marshals itself as text is a string, and any,
 // json.RawMessage and the like may be anything. Closed sets of strings are

@@ -55,6 +55,10 @@ func parametersOf(t reflect.Type) (*parameters, error) {
 	p.bare = true
 	for i, f := range p.fields {
 		p.byName[f.name] = i
+		if f.fallback != "" && f.fallback[0] != '"' && kindOf(f.typ) == reflect.String {
+			f.fallback = string(quote(f.fallback)) // a string may be written without its quotes
+			p.fields[i] = f
+		}
 		switch {
 		case f.fallback != "":
 			if !f.optional {
@@ -77,6 +81,14 @@ func parametersOf(t reflect.Type) (*parameters, error) {
 // maxParameters bounds the parameters of one method, so that the values of a
 // call are collected without an allocation.
 const maxParameters = 32
+
+// kindOf is the kind of a type, or of what it points to.
+func kindOf(t reflect.Type) reflect.Kind {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.Kind()
+}
 
 var (
 	null       = []byte("null")
