@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gorilla/websocket"
 )
@@ -47,6 +48,7 @@ func (s *settings) connect(ctx context.Context, address string, wrap func(net.Co
 	failed.Step = StepConnect
 
 	release = func() bool { return true }
+	upgraded := func() {}
 	dialer := websocket.Dialer{
 		NetDialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := s.netDial(ctx, network, address)
@@ -55,10 +57,12 @@ func (s *settings) connect(ctx context.Context, address string, wrap func(net.Co
 			}
 			failed.Step = StepUpgrade
 			release = context.AfterFunc(ctx, func() { conn.Close() })
+			bounded := &handshake{Conn: conn, left: mostHandshake}
+			upgraded = func() { bounded.over.Store(true) }
 			if wrap != nil {
-				return wrap(conn), nil
+				return wrap(bounded), nil
 			}
-			return conn, nil
+			return bounded, nil
 		},
 		Proxy:           s.proxy,
 		TLSClientConfig: s.tls,
@@ -84,6 +88,7 @@ func (s *settings) connect(ctx context.Context, address string, wrap func(net.Co
 		err = ctx.Err()
 	}
 	if err == nil {
+		upgraded()
 		return ws, release, nil
 	}
 	release()
@@ -96,6 +101,29 @@ func (s *settings) connect(ctx context.Context, address string, wrap func(net.Co
 	}
 	failed.Err = orContext(ctx, err)
 	return nil, nil, failed
+}
+
+// mostHandshake bounds what is read of a hub before the upgrade, certificates
+// included: the library reads a status line, or headers, of any length.
+const mostHandshake = 64 << 10
+
+// handshake is a connection that reads so much and no more until it is over.
+type handshake struct {
+	net.Conn
+	left int
+	over atomic.Bool
+}
+
+func (h *handshake) Read(p []byte) (int, error) {
+	if h.over.Load() {
+		return h.Conn.Read(p)
+	}
+	if h.left == 0 {
+		return 0, protocolError("the answer to the upgrade is too long")
+	}
+	n, err := h.Conn.Read(p[:min(len(p), h.left)])
+	h.left -= n
+	return n, err
 }
 
 func (s *settings) netDial(ctx context.Context, network, address string) (net.Conn, error) {
