@@ -8,6 +8,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,7 +50,7 @@ func NewServer(h *hub.Hub, limits Limits, log *slog.Logger) *Server {
 			ReadBufferSize:  1 << 10,
 			WriteBufferSize: 1 << 10,
 			WriteBufferPool: &sync.Pool{},
-			CheckOrigin:     func(*http.Request) bool { return true },
+			CheckOrigin:     trustedOrigin,
 		},
 		sessions: map[*session]struct{}{},
 	}
@@ -137,6 +140,27 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	return ctx.Err()
+}
+
+// trustedOrigin lets in clients that are no web pages, which send no Origin,
+// and pages that come from this machine or from the host that they call. Any
+// other page that a user happens to open must not reach a hub on their machine.
+func trustedOrigin(r *http.Request) bool {
+	origin := r.Header.Values("Origin")
+	if len(origin) == 0 {
+		return true
+	}
+	u, err := url.Parse(origin[0])
+	if err != nil || len(origin) > 1 || u.Host == "" {
+		return false // "null" among others
+	}
+	if name := u.Hostname(); name == "localhost" || strings.HasSuffix(name, ".localhost") {
+		return true
+	}
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && ip.IsLoopback() {
+		return true
+	}
+	return strings.EqualFold(u.Host, r.Host)
 }
 
 // hijacker slips a socket under the connection that the upgrade takes over.
