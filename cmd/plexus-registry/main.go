@@ -16,6 +16,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -54,15 +55,16 @@ func run(args []string, getenv func(string) string, stdout io.Writer, stderr *os
 	case errors.Is(err, config.ErrVersion):
 		fmt.Fprintln(stdout, "plexus-registry", version())
 		return succeeded
-	case err != nil:
+	case err == nil && settings.HubNamespace == registry.Namespace:
+		err = &config.UsageError{Name: "--hub-namespace", Value: strconv.Quote(settings.HubNamespace), Rule: "is the namespace of the registry itself"}
+	}
+	if err != nil {
 		fmt.Fprintf(stderr, "plexus-registry: %v\n", err)
 		return misused
 	}
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal(context.Background())
 	defer stop()
-	// From the first signal on, the next one has its usual effect.
-	context.AfterFunc(ctx, stop)
 
 	log := newLogger(stderr, settings.LogLevel)
 	if err := serve(ctx, settings, log, stdout); err != nil {
@@ -73,12 +75,31 @@ func run(args []string, getenv func(string) string, stdout io.Writer, stderr *os
 	return succeeded
 }
 
+// untilSignal returns a context that is done at the first SIGINT or SIGTERM.
+// From then on the next one has its usual effect.
+func untilSignal(parent context.Context) (ctx context.Context, stop context.CancelFunc) {
+	ctx, cancel := context.WithCancel(parent)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() { // ends with ctx
+		select {
+		case <-signals:
+		case <-ctx.Done():
+		}
+		// Before anybody can see that it is ending: a second signal that comes
+		// then must not be lost.
+		signal.Stop(signals)
+		cancel()
+	}()
+	return ctx, cancel
+}
+
 // serve runs the hub until ctx is done.
 func serve(ctx context.Context, settings config.Settings, log *slog.Logger, stdout io.Writer) (err error) {
 	// What can fail without a trace comes first: a start that fails has not
 	// touched the database then, which the registry that holds the port may
 	// be using.
-	listener, err := net.Listen("tcp", net.JoinHostPort(settings.Host, strconv.Itoa(settings.Port)))
+	listener, err := listen(settings.Host, settings.Port)
 	if err != nil {
 		return fmt.Errorf("can't listen: %w", err)
 	}
@@ -121,7 +142,7 @@ func serve(ctx context.Context, settings config.Settings, log *slog.Logger, stdo
 	defer reloading.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	reloading.Go(func() { reloadOnHangup(ctx, reg) })
+	reloading.Go(func() { reloadOnHangup(ctx, reg, log) })
 
 	h, err := hub.New(settings.HubNamespace, hub.WithLogger(log))
 	if err != nil {
@@ -131,12 +152,35 @@ func serve(ctx context.Context, settings config.Settings, log *slog.Logger, stdo
 		return err
 	}
 
-	fmt.Fprintf(stdout, "ws://%s\n", listener.Addr())
+	fmt.Fprintf(stdout, "ws://%s\n", reachable(listener.Addr()))
 	log.Info("serving", "hub", h.Namespace(), "address", listener.Addr().String(),
 		"database", settings.DBPath, "config", settings.ConfigPath, "version", version())
 	err = transport.New(h, transport.WithLogger(log)).Serve(ctx, listener)
 	log.Info("stopped")
 	return err
+}
+
+// listen listens on a host; an IPv4 address is not one for IPv6 as well.
+func listen(host string, port int) (net.Listener, error) {
+	network := "tcp"
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Is4() {
+		network = "tcp4"
+	}
+	return net.Listen(network, net.JoinHostPort(host, strconv.Itoa(port)))
+}
+
+// reachable is an address at which a client of this machine reaches the
+// listener: its own, unless it listens on all interfaces.
+func reachable(a net.Addr) string {
+	at, err := netip.ParseAddrPort(a.String())
+	switch {
+	case err != nil || !at.Addr().IsUnspecified():
+		return a.String()
+	case at.Addr().Is4():
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port()).String()
+	default:
+		return netip.AddrPortFrom(netip.IPv6Loopback(), at.Port()).String()
+	}
 }
 
 // prober asks hubs for their names.
@@ -155,7 +199,7 @@ func (p prober) Probe(ctx context.Context, url string) (name string, err error) 
 
 // reloadOnHangup does what registry.reload does at each SIGHUP, until ctx is
 // done.
-func reloadOnHangup(ctx context.Context, reg *registry.Registry) {
+func reloadOnHangup(ctx context.Context, reg *registry.Registry, log *slog.Logger) {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
@@ -165,7 +209,10 @@ func reloadOnHangup(ctx context.Context, reg *registry.Registry) {
 			return
 		case <-hangup:
 			// What goes wrong is logged by the registry.
-			_, _ = reg.Reload(ctx, plugin.None{})
+			event, err := reg.Reload(ctx, plugin.None{})
+			if err == nil && event.Reloaded != nil {
+				log.Info("reloaded at a hangup", "changed", event.Reloaded.Count)
+			}
 		}
 	}
 }
