@@ -188,7 +188,8 @@ type prober struct{ options []client.Option }
 
 // newProber makes a prober whose probes share TLS sessions.
 func newProber() prober {
-	sessions := &tls.Config{ClientSessionCache: tls.NewLRUClientSessionCache(0)}
+	const mostSessions = 16 << 10 // or backends that are probed in turn would drive each other out
+	sessions := &tls.Config{ClientSessionCache: tls.NewLRUClientSessionCache(mostSessions)}
 	return prober{[]client.Option{client.WithTLS(sessions)}}
 }
 

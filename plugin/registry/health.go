@@ -254,13 +254,18 @@ func (r *Registry) probe(ctx context.Context, e *entry) probed {
 // follows from them to the store.
 func (r *Registry) judge(ctx context.Context, outcomes []probed) {
 	ours, failed, active := massFailure(outcomes)
-	if ours {
-		r.log.Error("too many backends fail at once: it is our own network that is down, and nothing is deactivated",
-			"failed", failed, "active", active)
+	if ours != r.cutOff { // said once
+		r.cutOff = ours
+		if ours {
+			r.log.Error("too many backends fail at once: it is our own network that is down, and nothing is deactivated",
+				"failed", failed, "active", active)
+		} else {
+			r.log.Info("no longer do too many backends fail at once", "failed", failed, "active", active)
+		}
 	}
 	now := time.Now().Unix()
 	conditions := make(map[string]*condition, len(outcomes))
-	var writes []storage.Write
+	var verdicts []storage.Write
 	for _, p := range outcomes {
 		after := p.entry.condition.next(p.address, p.err, p.latency, now)
 		if p.err != nil && (ours || local(p.err)) {
@@ -268,25 +273,34 @@ func (r *Registry) judge(ctx context.Context, outcomes []probed) {
 		}
 		conditions[p.entry.backend.Name] = after
 		if w, ok := verdict(p.entry.backend, after, now); ok {
-			writes = append(writes, w)
+			verdicts = append(verdicts, w)
+			r.log.Info("health changes a backend", "backend", w.Backend.Name, "address", p.address,
+				"active", w.Backend.Active, "why", after.reason)
 		}
 	}
-	r.view.examine(outcomes, conditions)
-	for _, w := range writes {
-		log := r.log.With("backend", w.Backend.Name, "address", addressOf(w.Backend))
-		changes, err := r.store.Apply(ctx, w)
-		switch {
-		case errors.Is(err, storage.ErrConflict):
-			// Somebody knows better: the next round looks again.
-		case err != nil:
-			log.Error("a verdict on a backend could not be stored", "error", err)
-		default:
-			log.Info("health changed a backend", "active", w.Backend.Active, "why", conditions[w.Backend.Name].reason)
-			if err := r.view.apply(changes...); err != nil {
-				log.Error("a backend can't be shown", "error", err)
-			}
-		}
+	if err := r.view.examine(outcomes, conditions); err != nil {
+		r.log.Error("the health of backends can't be shown", "error", err)
 	}
+	if err := r.pass(ctx, verdicts); err != nil && ctx.Err() == nil {
+		r.log.Error("what health found could not be stored", "error", err)
+	}
+}
+
+// pass stores verdicts as one change. One on a backend that somebody has
+// changed meanwhile is void: the next round looks again.
+func (r *Registry) pass(ctx context.Context, verdicts []storage.Write) error {
+	if len(verdicts) == 0 {
+		return nil
+	}
+	err := r.applyWhole(ctx, verdicts)
+	switch {
+	case !errors.Is(err, storage.ErrConflict):
+		return err
+	case len(verdicts) == 1:
+		return nil
+	}
+	half := len(verdicts) / 2 // the others are valid still
+	return errors.Join(r.pass(ctx, verdicts[:half]), r.pass(ctx, verdicts[half:]))
 }
 
 // massFailure tells whether so many active backends failed that the fault is

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/plexus-go/plexus/transport/client"
+)
+
+// announcing is a hub that announces itself as the newer ones do (section 9 of
+// the protocol): each time it starts, and when it stops.
+type announcing struct {
+	name string
+	port int
+}
+
+func (a announcing) params() object {
+	return object{
+		"name": a.name, "host": "127.0.0.1", "port": a.port, "protocol": "ws", "version": "0.4.2",
+		"metadata": object{"pid": float64(os.Getpid()), "schema_hash": fmt.Sprintf("%016x", a.port)}, "source": "auto",
+	}
+}
+
+// say asks for the name of the registry's hub, makes one call on a connection of
+// its own, and wants its answer to be of a type.
+func (a announcing) say(url, method string, params object, want string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	info, err := client.Info(ctx, url)
+	if err != nil || info.Name != "registry-hub" {
+		return fmt.Errorf("%s: _info says %q, %v", a.name, info.Name, err)
+	}
+	c, err := client.Dial(ctx, url, client.WithoutReconnect())
+	if err != nil {
+		return fmt.Errorf("%s: %w", a.name, err)
+	}
+	defer c.Close()
+	answer, err := client.CallOne[object](ctx, c, method, params)
+	if err != nil {
+		return fmt.Errorf("%s: %w", a.name, err)
+	}
+	if answer["type"] != want || nameOf(answer) != a.name {
+		return fmt.Errorf("%s: %s is answered %v", a.name, method, answer)
+	}
+	return nil
+}
+
+// atOnce has every hub say something at the same moment.
+func atOnce(t *testing.T, hubs []announcing, say func(announcing) error) {
+	t.Helper()
+	var all sync.WaitGroup
+	for _, hub := range hubs {
+		all.Go(func() {
+			if err := say(hub); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestAnnouncements has 50 hubs come and go at once, with restarts of theirs and
+// of the registry.
+func TestAnnouncements(t *testing.T) {
+	t.Parallel()
+	var hubs []announcing
+	for i, name := range numbered("hub", 50) {
+		hubs = append(hubs, announcing{name, 5000 + i})
+	}
+	dir := t.TempDir()
+	p := start(t, command(dir))
+	arrive := func(a announcing) error { return a.say(p.url, "registry.register", a.params(), "backend_registered") }
+	leave := func(a announcing) error {
+		return a.say(p.url, "registry.deregister", object{"name": a.name}, "backend_deregistered")
+	}
+	check := func(when string, active bool) map[string]object {
+		t.Helper()
+		c := connect(t, p.url)
+		entries := c.all(t)
+		if len(entries) != len(hubs) {
+			t.Errorf("%s: there are %d entries", when, len(entries))
+		}
+		for _, hub := range hubs {
+			entry := entries[hub.name]
+			if entry == nil || entry["is_active"] != active {
+				t.Fatalf("%s: %v", when, entry)
+			}
+			for key, want := range hub.params() {
+				if got := entry[key]; key != "port" && !reflect.DeepEqual(got, want) || key == "port" && got != float64(hub.port) {
+					t.Errorf("%s: %s of %s is %v, want %v", when, key, hub.name, got, want)
+				}
+			}
+		}
+		return entries
+	}
+
+	w := watch(t, p.url, nil)
+	atOnce(t, hubs, arrive)
+	before := check("registered", true)
+	// They restart, elsewhere, without a word.
+	for i := range hubs {
+		hubs[i].port += 1000
+	}
+	atOnce(t, hubs, arrive)
+	check("registered again", true)
+	atOnce(t, hubs, leave)
+	check("deregistered", false)
+	if active := connect(t, p.url).list(t, nil); len(active) > 0 {
+		t.Errorf("listed are %v", active)
+	}
+	// Each hub was told of in order, nothing twice.
+	names := slices.Collect(maps.Keys(before))
+	eventually(t, "the watch has told all", func() bool { return len(w.told(names...)) >= 3*len(hubs) })
+	for _, name := range names {
+		if told := w.told(name); !slices.Equal(told, []string{"registered " + name, "registered " + name, "deregistered " + name}) {
+			t.Errorf("the watch has told %v", told)
+		}
+	}
+
+	p.stop(t)
+	p = start(t, command(dir))
+	check("the registry was restarted", false)
+	atOnce(t, hubs, arrive)
+	p.stop(t)
+	p = start(t, command(dir))
+	after := check("both were restarted", true)
+	for name, entry := range after {
+		if entry["id"] != before[name]["id"] || entry["created_at"] != before[name]["created_at"] {
+			t.Errorf("%s has become another entry: %v, then %v", name, before[name], entry)
+		}
+	}
+	// A hub that was never there can't leave.
+	if answer := connect(t, p.url).call("registry.deregister", object{"name": "nobody"}); answer["message"] != "Backend not found: nobody" {
+		t.Errorf("a stranger leaves: %v", answer)
+	}
+}
+
+// TestLeases lets leases end, or not.
+func TestLeases(t *testing.T) {
+	t.Parallel()
+	together(t, map[string]func(*testing.T){
+		"expire unless pinged":   leasesExpire,
+		"protect the successor":  leasesProtect,
+		"have a term once more":  leasesAfterRestart,
+		"are as long as allowed": leasesBounds,
+	})
+}
+
+// leased registers a name for five seconds.
+func leased(t *testing.T, c caller, name string) (id string) {
+	t.Helper()
+	answer := c.want(t, "backend_registered", "registry.register", object{"name": name, "host": "h", "port": 1, "ttl_seconds": 5})
+	id, _ = answer["lease_id"].(string)
+	if id == "" || answer["backend"].(object)["ttl_seconds"] != 5.0 {
+		t.Fatalf("registered with a ttl: %v", answer)
+	}
+	return id
+}
+
+const term = 5 * time.Second
+
+func leasesExpire(t *testing.T) {
+	p := start(t, command(t.TempDir()))
+	c, w := connect(t, p.url), watch(t, p.url, nil)
+	pinged := leased(t, c, "pinged")
+	again := leased(t, c, "again")
+	begin := time.Now()
+	leased(t, c, "left")
+	c.want(t, "backend_registered", "registry.register", object{"name": "plain", "host": "h", "port": 1})
+	for renewed := begin; time.Since(begin) < term+2*time.Second; time.Sleep(20 * time.Millisecond) {
+		if time.Since(renewed) > time.Second {
+			renewed = time.Now()
+			if answer := c.want(t, "ping", "registry.ping", object{"name": "pinged", "lease_id": pinged}); answer["success"] != true {
+				t.Fatalf("ping: %v", answer)
+			}
+			if id := leased(t, c, "again"); id == again {
+				t.Fatal("another registration has the same lease")
+			}
+		}
+		if active := c.get(t, "left")["is_active"]; active != true && time.Since(begin) < term {
+			t.Fatalf("it expired after %v", time.Since(begin))
+		} else if active == true && time.Since(begin) > term+time.Second {
+			t.Fatalf("it has not expired after %v", time.Since(begin))
+		}
+	}
+	for _, name := range []string{"pinged", "again", "plain"} {
+		if entry := c.get(t, name); entry["is_active"] != true {
+			t.Errorf("%s: %v", name, entry)
+		}
+	}
+	if told := w.told("left"); !slices.Equal(told, []string{"registered left", "deregistered left"}) {
+		t.Errorf("the watch has told %v", told)
+	}
+	// It may come back.
+	if answer := c.want(t, "ping", "registry.ping", object{"name": "left"}); answer["success"] != true || c.get(t, "left")["is_active"] != true {
+		t.Errorf("ping: %v; %v", answer, c.get(t, "left"))
+	}
+}
+
+func leasesProtect(t *testing.T) {
+	c := connect(t, start(t, command(t.TempDir())).url)
+	old := leased(t, c, "x")
+	present := leased(t, c, "x")
+	for _, method := range []string{"registry.deregister", "registry.delete"} {
+		if answer := c.call(method, object{"name": "x", "lease_id": old}); answer["type"] != "error" {
+			t.Errorf("%s with an old lease: %v", method, answer)
+		}
+	}
+	if answer := c.want(t, "ping", "registry.ping", object{"name": "x", "lease_id": old}); answer["success"] != false {
+		t.Errorf("ping with an old lease: %v", answer)
+	}
+	if entry := c.get(t, "x"); entry == nil || entry["is_active"] != true {
+		t.Fatalf("x: %v", entry)
+	}
+	if entry := c.get(t, "x"); entry["lease_id"] != nil {
+		t.Errorf("everybody is told the lease: %v", entry)
+	}
+	c.want(t, "backend_deregistered", "registry.deregister", object{"name": "x", "lease_id": present})
+	if entry := c.get(t, "x"); entry["is_active"] != false {
+		t.Errorf("x: %v", entry)
+	}
+	c.want(t, "backend_deleted", "registry.delete", object{"name": "x", "lease_id": present})
+}
+
+func leasesAfterRestart(t *testing.T) {
+	dir := t.TempDir()
+	p := start(t, command(dir))
+	leased(t, connect(t, p.url), "x")
+	time.Sleep(2 * time.Second) // a part of the term
+	p.stop(t)
+	restarted := time.Now()
+	c := connect(t, start(t, command(dir)).url)
+	eventually(t, "the lease has expired", func() bool { return c.get(t, "x")["is_active"] == false })
+	if took := time.Since(restarted); took < term {
+		t.Errorf("it expired %v after the restart", took)
+	}
+}
+
+func leasesBounds(t *testing.T) {
+	c := connect(t, start(t, command(t.TempDir())).url)
+	for ttl, good := range map[any]bool{4: false, 5: true, 86_400: true, 86_401: false, 0: false, -1: false, nil: true} {
+		answer := c.call("registry.register", object{"name": "x", "host": "h", "port": 1, "ttl_seconds": ttl})
+		if (answer["type"] == "backend_registered") != good || (answer["lease_id"] != nil) != (good && ttl != nil) {
+			t.Errorf("ttl_seconds %v: %v", ttl, answer)
+		}
+	}
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// autoRegister finds the hub that is there, the one that comes later, and
+// the one that has come under another name meanwhile.
+func autoRegister(t *testing.T) {
+	first, port := runHub(t, "first", 0), freePort(t)
+	p := probing(t, "--auto-register", first.url(), "--auto-register", fmt.Sprint("ws://127.0.0.1:", port),
+		"--auto-register", fmt.Sprint("ws://127.0.0.1:", silent(t)))
+	c := connect(t, p.url)
+	found := func(name string, port int) func() bool {
+		return func() bool {
+			entry := c.get(t, name)
+			return entry != nil && entry["source"] == "auto" && entry["is_active"] == true &&
+				entry["host"] == "127.0.0.1" && entry["port"] == float64(port) && entry["protocol"] == "ws"
+		}
+	}
+	eventually(t, "first is found", found("first", first.port))
+	if entries := c.all(t); len(entries) != 1 {
+		t.Errorf("there is %v", entries)
+	}
+	runHub(t, "later", port)
+	eventually(t, "later is found", found("later", port))
+
+	// Its name is the hub's to choose.
+	first.stop()
+	runHub(t, "renamed", first.port)
+	eventually(t, "renamed is found", found("renamed", first.port))
+	eventually(t, "first is inactive", func() bool { return c.get(t, "first")["is_active"] == false })
+	if entries := c.all(t); len(entries) != 3 {
+		t.Errorf("there is %v", entries)
+	}
+
+	// What is found is below everything else.
+	c.want(t, "backend_registered", "registry.register", object{"name": "later", "host": "elsewhere", "port": 9})
+	first = runHub(t, "next", 0) // a round or two pass
+	c.want(t, "backend_registered", "registry.register", object{"name": "next", "host": "127.0.0.1", "port": first.port})
+	eventually(t, "a round has passed", func() bool { return c.get(t, "next")["health"] == "passing" })
+	if entry := c.get(t, "later"); entry["source"] != "manual" || entry["host"] != "elsewhere" {
+		t.Errorf("later: %v", entry)
+	}
+}
+
+// autoRegisterOff asks nobody.
+func autoRegisterOff(t *testing.T) {
+	h := runHub(t, "there", 0)
+	cmd := command(t.TempDir(), "--auto-register", "off", "--health-interval", "1s")
+	cmd.Env = append(cmd.Env, "REGISTRY_AUTO_REGISTER="+h.url())
+	c := connect(t, start(t, cmd).url)
+	other := runHub(t, "other", 0)
+	c.want(t, "backend_registered", "registry.register", object{"name": "other", "host": "127.0.0.1", "port": other.port})
+	eventually(t, "a round has passed", func() bool { return c.get(t, "other")["health"] == "passing" })
+	if entries := c.all(t); len(entries) != 1 {
+		t.Errorf("there is %v", entries)
+	}
+}
+
+// TestBackendsOfTheEnvironment lists what REGISTRY_BACKENDS does.
+func TestBackendsOfTheEnvironment(t *testing.T) {
+	t.Parallel()
+	cmd := command(t.TempDir())
+	cmd.Env = append(cmd.Env, "REGISTRY_BACKENDS=prod=wss://plexus.example.com:4444,dev=ws://127.0.0.1:4446")
+	c := connect(t, start(t, cmd).url)
+	var told []string
+	for _, entry := range c.list(t, nil) {
+		told = append(told, fmt.Sprint(entry["name"], "=", entry["protocol"], "://", entry["host"], ":", entry["port"], " ", entry["source"]))
+	}
+	if want := []string{"prod=wss://plexus.example.com:4444 env", "dev=ws://127.0.0.1:4446 env"}; !slices.Equal(told, want) {
+		t.Errorf("listed are %v, want %v", told, want)
+	}
+
+	cmd = command(t.TempDir())
+	cmd.Env = append(cmd.Env, "REGISTRY_BACKENDS=prod=wss://plexus.example.com:4444,dev=http://127.0.0.1:4446")
+	wantLine(t, finish(t, cmd), 2, "REGISTRY_BACKENDS", "dev=http://127.0.0.1:4446")
+}
+
+// TestPrecedence runs the registry again and again with the same database, and
+// tells each time who owns the entry called x.
+func TestPrecedence(t *testing.T) {
+	t.Parallel()
+	found := runHub(t, "x", 0)
+	const (
+		fromFile, fromEnv, fromCall = 1001, 1002, 1003
+	)
+	register := func(t *testing.T, c caller) {
+		c.want(t, "backend_registered", "registry.register", object{"name": "x", "host": "127.0.0.1", "port": fromCall})
+	}
+	erase := func(t *testing.T, c caller) {
+		c.want(t, "backend_deleted", "registry.delete", object{"name": "x"})
+		if entry := c.get(t, "x"); entry != nil {
+			t.Errorf("deleted, there is %v", entry)
+		}
+	}
+	type step struct {
+		env, file, auto bool                         // who names x
+		first           func(t *testing.T, c caller) // what is done first; nil for nothing
+		want            string                       // its source, port and whether it is active
+	}
+	is := func(source string, port int, active bool) string { return fmt.Sprint(source, " ", port, " ", active) }
+	tests := map[string][]step{
+		"from below": {
+			{want: "none"},
+			{auto: true, want: is("auto", found.port, true)},
+			{auto: true, file: true, want: is("file", fromFile, true)},
+			{auto: true, file: true, env: true, want: is("env", fromEnv, true)},
+			{auto: true, file: true, env: true, first: register, want: is("manual", fromCall, true)},
+			{auto: true, file: true, env: true, want: is("manual", fromCall, true)},
+			{want: is("manual", fromCall, true)},
+		},
+		"from above": {
+			{first: register, want: is("manual", fromCall, true)},
+			{env: true, file: true, auto: true, want: is("manual", fromCall, true)},
+			{env: true, file: true, auto: true, first: erase, want: "none or auto"},
+			{env: true, file: true, auto: true, want: is("env", fromEnv, true)},
+			{file: true, auto: true, want: is("file", fromFile, true)},
+			{auto: true, want: is("auto", found.port, true)},
+			{want: is("auto", found.port, true)}, // nobody says that it is gone
+		},
+		"dropped": {
+			{env: true, want: is("env", fromEnv, true)},
+			{want: is("env", fromEnv, false)},
+			{file: true, want: is("file", fromFile, true)},
+			{want: is("file", fromFile, false)},
+			{want: is("file", fromFile, false)},
+			{file: true, env: true, want: is("env", fromEnv, true)},
+			{file: true, env: true, first: erase, want: "none"},
+			{want: "none"},
+			{file: true, want: is("file", fromFile, true)},
+		},
+	}
+	subtests := map[string]func(*testing.T){"without a restart": nextTakesOver}
+	for name, steps := range tests {
+		subtests[name] = func(t *testing.T) {
+			dir := t.TempDir()
+			for i, s := range steps {
+				text := "# nothing\n"
+				if s.file {
+					text = entryText("x", fromFile)
+				}
+				writeFile(t, filepath.Join(dir, "plexus", "backends.toml"), text)
+				cmd := command(dir)
+				if s.env {
+					cmd.Env = append(cmd.Env, fmt.Sprint("REGISTRY_BACKENDS=x=ws://127.0.0.1:", fromEnv))
+				}
+				if s.auto {
+					cmd.Env = append(cmd.Env, "REGISTRY_AUTO_REGISTER="+found.url())
+				}
+				p := start(t, cmd)
+				c := connect(t, p.url)
+				if s.first != nil {
+					s.first(t, c)
+				}
+				got := func() string {
+					entry := c.get(t, "x")
+					if entry == nil {
+						return "none"
+					}
+					return fmt.Sprint(entry["source"], " ", entry["port"], " ", entry["is_active"])
+				}
+				if s.auto && s.want == is("auto", found.port, true) {
+					eventually(t, "x is found", func() bool { return got() == s.want })
+				} else if now := got(); now != s.want && s.want != "none or auto" {
+					t.Errorf("step %d: x is %s, want %s", i+1, now, s.want)
+				}
+				p.stop(t)
+			}
+		}
+	}
+	together(t, subtests)
+}
+
+// nextTakesOver has the file drop a name that a hub answers to.
+func nextTakesOver(t *testing.T) {
+	found := runHub(t, "x", 0)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "plexus", "backends.toml")
+	writeFile(t, path, entryText("x", 1001)+entryText("y", 1002))
+	cmd := command(dir, "--auto-register", found.url())
+	p := start(t, cmd)
+	c, w := connect(t, p.url), watch(t, p.url, nil)
+	eventually(t, "the hub was found", func() bool { return namesOf(t, c, "auto") == "1" })
+	if entry := c.get(t, "x"); entry["source"] != "file" {
+		t.Errorf("x: %v", entry)
+	}
+	writeFile(t, path, "# nothing\n")
+	eventually(t, "y is inactive", func() bool { return c.get(t, "y")["is_active"] == false })
+	eventually(t, "the watch has told both", func() bool { return len(w.told("x", "y")) == 2 })
+	if told := w.told("x"); !slices.Equal(told, []string{"updated x"}) {
+		t.Errorf("the watch has told %v", told)
+	}
+	if entry := c.get(t, "x"); entry["source"] != "auto" || entry["port"] != float64(found.port) || entry["is_active"] != true {
+		t.Errorf("x: %v", entry)
+	}
+}
+
+// namesOf is how many names a source lists, as the status tells.
+func namesOf(t testing.TB, c caller, source string) string {
+	t.Helper()
+	for _, s := range c.want(t, "status", "registry.status", nil)["sources"].([]any) {
+		if s.(object)["source"] == source {
+			return fmt.Sprint(s.(object)["names"])
+		}
+	}
+	return ""
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestHealth watches over real hubs, and over what only looks like one.
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	together(t, map[string]func(*testing.T){
+		"each on its own": healthOfEach,
+		"most at once":    healthOfMost,
+		"turned off":      healthOfNone,
+		"found by asking": autoRegister,
+		"nobody is asked": autoRegisterOff,
+	})
+}
+
+// probing is a registry that asks every second.
+func probing(t *testing.T, args ...string) *process {
+	t.Helper()
+	return start(t, command(t.TempDir(), append([]string{"--health-interval", "1s", "--health-timeout", "300ms"}, args...)...))
+}
+
+// healthOfEach has hubs end in every way, few enough of them at once that it is
+// their fault and not ours.
+func healthOfEach(t *testing.T) {
+	p := probing(t)
+	c := connect(t, p.url)
+	hubs := map[string]liveHub{}
+	for _, name := range append([]string{"stopped", "renamed"}, numbered("well", 8)...) {
+		hubs[name] = runHub(t, name, 0)
+	}
+	// One that can be killed is a process of its own.
+	killed := start(t, command(t.TempDir(), "--hub-namespace", "killed"))
+	var killedPort int
+	if _, err := fmt.Sscanf(killed.address(), "127.0.0.1:%d", &killedPort); err != nil {
+		t.Fatal(err)
+	}
+	enter := func(name string, port int) {
+		c.want(t, "backend_registered", "registry.register", object{"name": name, "host": "127.0.0.1", "port": port})
+	}
+	enter("silent", silent(t))
+	enter("killed", killedPort)
+	for name, h := range hubs {
+		enter(name, h.port)
+	}
+	w := watch(t, p.url, nil)
+
+	for _, name := range append([]string{"killed"}, numbered("well", 8)...) {
+		eventually(t, name+" is passing", func() bool { return c.get(t, name)["health"] == "passing" })
+		entry := c.get(t, name)
+		if latency, _ := entry["health_latency_ms"].(float64); latency <= 0 || latency > 300 || entry["health_error"] != nil ||
+			entry["last_seen"] == nil || entry["is_active"] != true {
+			t.Errorf("%s: %v", name, entry)
+		}
+	}
+	// All at once, beside one that accepts and never answers; that which
+	// answers under another name is out first.
+	hubs["stopped"].stop()
+	if err := killed.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	hubs["renamed"].stop()
+	other := runHub(t, "other", hubs["renamed"].port)
+	for _, name := range []string{"renamed", "stopped", "killed", "silent"} {
+		eventually(t, name+" is inactive", func() bool { return c.get(t, name)["is_active"] == false })
+		if entry := c.get(t, name); entry["health"] != "critical" || entry["health_error"] == nil {
+			t.Errorf("%s: %v", name, entry)
+		}
+	}
+	if entry := c.get(t, "silent"); !within300(entry) || entry["last_seen"] != nil {
+		t.Errorf("silent: %v", entry)
+	}
+	if reason, _ := c.get(t, "renamed")["health_error"].(string); !strings.Contains(reason, `"other"`) {
+		t.Errorf("renamed: %q", reason)
+	}
+
+	// They return, each where it was.
+	runHub(t, "stopped", hubs["stopped"].port)
+	start(t, command(t.TempDir(), "--hub-namespace", "killed", "--port", fmt.Sprint(killedPort)))
+	other.stop()
+	runHub(t, "renamed", hubs["renamed"].port)
+	for _, name := range []string{"stopped", "killed", "renamed"} {
+		eventually(t, name+" is active again", func() bool { return c.get(t, name)["is_active"] == true })
+		// It failed not long ago, and too often, to be called well at once.
+		if entry := c.get(t, name); entry["health"] == "critical" || entry["health_error"] != nil {
+			t.Errorf("%s: %v", name, entry)
+		}
+	}
+
+	// What the watch was told: nothing of the others.
+	eventually(t, "the watch has told all", func() bool { return len(w.told("silent", "stopped", "killed", "renamed")) == 7 })
+	told := w.told(append(numbered("well", 8), "stopped", "killed", "renamed")...)
+	if len(told) != 6 || told[0] != "deregistered renamed" {
+		t.Errorf("the watch has told %v", told)
+	}
+	if told := w.told("silent"); !slices.Equal(told, []string{"deregistered silent"}) {
+		t.Errorf("the watch has told %v", told)
+	}
+	for _, name := range []string{"stopped", "killed", "renamed"} {
+		if got := w.told(name); !slices.Equal(got, []string{"deregistered " + name, "registered " + name}) {
+			t.Errorf("the watch has told %v", got)
+		}
+	}
+}
+
+// within300 tells whether a probe took about as long as it may.
+func within300(entry object) bool {
+	latency, _ := entry["health_latency_ms"].(float64)
+	return latency >= 250 && latency < 3000
+}
+
+// healthOfMost has most hubs end at once: that is taken for our own fault, until
+// enough of them are back.
+func healthOfMost(t *testing.T) {
+	p := probing(t)
+	c := connect(t, p.url)
+	hubs := map[string]liveHub{}
+	for _, name := range []string{"a", "b", "c", "d"} {
+		hubs[name] = runHub(t, name, 0)
+		c.want(t, "backend_registered", "registry.register", object{"name": name, "host": "127.0.0.1", "port": hubs[name].port})
+	}
+	w := watch(t, p.url, nil)
+	passing := func(want int) func() bool {
+		return func() bool {
+			status := c.want(t, "status", "registry.status", nil)
+			count, _ := status["by_health"].(object)["passing"].(float64)
+			return count == float64(want)
+		}
+	}
+	eventually(t, "all are passing", passing(4))
+	for _, name := range []string{"a", "b", "c"} {
+		hubs[name].stop()
+	}
+	const why = "our own network"
+	eventually(t, "four rounds have failed", func() bool { return p.logged(t, why) >= 4 })
+	if active := c.list(t, nil); len(active) != 4 || len(w.told("a", "b", "c", "d")) > 0 {
+		t.Errorf("active are %v, and the watch has told %v", active, w.told("a", "b", "c", "d"))
+	}
+	for _, name := range []string{"a", "b", "c"} {
+		if entry := c.get(t, name); entry["health"] != "warning" || entry["health_error"] == nil {
+			t.Errorf("%s: %v", name, entry)
+		}
+	}
+	if entry := c.get(t, "d"); entry["health"] != "passing" {
+		t.Errorf("d: %v", entry)
+	}
+	// Two are fewer than three: now it is their fault. What failed while it was
+	// ours does not count against them.
+	runHub(t, "a", hubs["a"].port)
+	eventually(t, "a is passing", passing(2))
+	if entry := c.get(t, "b"); entry["is_active"] != true {
+		t.Errorf("b, after its first failure: %v", entry)
+	}
+	eventually(t, "b and c are inactive", func() bool { return len(c.list(t, nil)) == 2 })
+	if a, d := c.get(t, "a"), c.get(t, "d"); a["is_active"] != true || d["is_active"] != true {
+		t.Errorf("a: %v, d: %v", a, d)
+	}
+}
+
+// healthOfNone shows entries as unknown where nobody asks.
+func healthOfNone(t *testing.T) {
+	c := connect(t, start(t, command(t.TempDir())).url)
+	h := runHub(t, "well", 0)
+	entry := c.want(t, "backend_registered", "registry.register", object{"name": "well", "host": "127.0.0.1", "port": h.port})["backend"].(object)
+	if entry["health"] != "unknown" || entry["health_latency_ms"] != nil || entry["health_error"] != nil {
+		t.Errorf("%v", entry)
+	}
+}

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// saving is a way in which a file comes to hold something else.
+type saving struct {
+	at      string // where the file is, below a folder of its own
+	prepare string // a script that makes what is there at the start, with the text as $1; empty for nothing
+	// save makes the file hold the parts, one after the other. It tells whether
+	// all parts but the first may have been missing for a while.
+	save func(t *testing.T, folder string, n int, parts []string) (torn bool)
+	anew bool // each save is done while another registry runs, which has found nothing
+}
+
+// shell runs a script in folder, with the text as $1 and a number as $2.
+func shell(t *testing.T, folder, script, text string, n int) {
+	t.Helper()
+	command := exec.Command("sh", "-eu", "-c", script, "sh", text, strconv.Itoa(n))
+	command.Dir = folder
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", script, err, out)
+	}
+}
+
+func scripted(script string) func(*testing.T, string, int, []string) bool {
+	return func(t *testing.T, folder string, n int, parts []string) bool {
+		t.Helper()
+		shell(t, folder, script, strings.Join(parts, ""), n)
+		return false
+	}
+}
+
+// inParts writes part by part. Where the system was so busy that a pause became
+// far longer than it was meant to be, nobody can know that there is more to come.
+func inParts(t *testing.T, folder string, _ int, parts []string) (torn bool) {
+	t.Helper()
+	shell(t, folder, `printf %s "$1" >backends.toml`, parts[0], 0)
+	for _, part := range parts[1:] {
+		begin := time.Now()
+		time.Sleep(200 * time.Millisecond)
+		shell(t, folder, `printf %s "$1" >>backends.toml`, part, 0)
+		torn = torn || time.Since(begin) > 300*time.Millisecond
+	}
+	return torn
+}
+
+// vim edits the file as a person does, with swap and backup files.
+func vim(backupcopy string) func(*testing.T, string, int, []string) bool {
+	return func(t *testing.T, folder string, _ int, parts []string) bool {
+		t.Helper()
+		path, err := exec.LookPath("vim")
+		if err != nil {
+			t.Skip("there is no vim here: ", err)
+		}
+		text := filepath.Join(t.TempDir(), "text")
+		writeFile(t, text, strings.Join(parts, ""))
+		command := exec.Command(path, "-es", "-u", "NONE", "-i", "NONE", "-N",
+			"--cmd", "set swapfile updatecount=1 backup writebackup backupcopy="+backupcopy,
+			"-c", "%d", "-c", "0read "+text, "-c", "wq", "backends.toml")
+		command.Dir = folder
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Fatalf("vim: %v\n%s", err, out)
+		}
+		return false
+	}
+}
+
+const plain = `printf %s "$1" >backends.toml`
+
+var savings = map[string]saving{
+	"a shell's >":        {at: "backends.toml", prepare: plain, save: scripted(plain)},
+	"emptied and filled": {at: "backends.toml", prepare: plain, save: scripted(`: >backends.toml; sleep 0.2; printf %s "$1" >>backends.toml`)},
+	"in parts":           {at: "backends.toml", prepare: plain, save: inParts},
+	"mv":                 {at: "backends.toml", prepare: plain, save: scripted(`printf %s "$1" >new; mv new backends.toml`)},
+	"vim":                {at: "backends.toml", prepare: plain, save: vim("no")},
+	"vim in place":       {at: "backends.toml", prepare: plain, save: vim("yes")},
+	"a ConfigMap": {
+		at:      "backends.toml",
+		prepare: `mkdir ..v0; printf %s "$1" >..v0/backends.toml; ln -s ..v0 ..data; ln -s ..data/backends.toml backends.toml`,
+		// As the kubelet does it: rename(2) puts the new link in the old one's place.
+		save: scripted(`mkdir "..v$2"; printf %s "$1" >"..v$2/backends.toml"
+			ln -s "..v$2" ..data_tmp; mv -T ..data_tmp ..data; rm -r "..v$(($2 - 1))"`),
+	},
+	"ln -sfn to a file": {
+		at:      "backends.toml",
+		prepare: `printf %s "$1" >v0; ln -s v0 backends.toml`,
+		save:    scripted(`printf %s "$1" >"v$2"; ln -sfn "v$2" backends.toml`),
+	},
+	"ln -sfn to a folder": {
+		at:      "current/backends.toml",
+		prepare: `mkdir v0; printf %s "$1" >v0/backends.toml; ln -s v0 current`,
+		save:    scripted(`mkdir "v$2"; printf %s "$1" >"v$2/backends.toml"; ln -sfn "v$2" current`),
+	},
+	"deleted and restored": {
+		at: "backends.toml", prepare: plain,
+		save: scripted(`rm backends.toml; sleep "0.$(($2 * 3 % 7))"; printf %s "$1" >backends.toml`),
+	},
+	"folders deleted and restored": {
+		at: "a/b/backends.toml", prepare: `mkdir -p a/b; printf %s "$1" >a/b/backends.toml`,
+		save: scripted(`rm -r a; sleep "0.$(($2 * 3 % 7))"; mkdir -p a/b; printf %s "$1" >a/b/backends.toml`),
+	},
+	"no folder at the start": {
+		at: "a/b/backends.toml", anew: true,
+		save: scripted(`mkdir a; sleep 0.05; mkdir a/b; printf %s "$1" >a/b/backends.toml`),
+	},
+}
+
+// TestReload saves the file in each way, as often as RELOADS says: what it
+// holds is served a second later, as one change, and what was always in it
+// was never gone.
+func TestReload(t *testing.T) {
+	t.Parallel()
+	times, limit := 3, 5*time.Second // as the other tests keep the machine busy
+	if text := os.Getenv("RELOADS"); text != "" {
+		var err error
+		if times, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+		limit = time.Second
+	}
+	tests := map[string]func(*testing.T){
+		"a bad file": reloadOfABadFile,
+		"when asked": reloadWhenAsked,
+	}
+	for name, saving := range savings {
+		tests[name] = func(t *testing.T) { saving.repeat(t, times, limit) }
+	}
+	together(t, tests)
+}
+
+func (s saving) repeat(t *testing.T, times int, limit time.Duration) {
+	var took []time.Duration
+	var r *reloading
+	for n := 1; n <= times; n++ {
+		if r == nil || s.anew {
+			r = startReloading(t, s)
+		}
+		torn := s.save(t, r.folder, n, []string{entryText("keep", 4400), entryText("more", 5000+n), entryText(fmt.Sprint("v", n), 4444)})
+		saved := time.Now()
+		took = append(took, within(t, saved, limit, fmt.Sprint("save ", n, " is in force"), func() bool { return r.holds(t, n) }))
+		if torn {
+			t.Logf("save %d: a pause was too long, the system is busy", n)
+			r.torn.Store(true)
+		}
+		r.check(t, n)
+		if s.anew {
+			r.process.stop(t)
+		}
+	}
+	slices.Sort(took)
+	t.Logf("%d saves: in force after %v, at most %v", times, took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
+}
+
+// reloading is a registry whose file is being saved again and again.
+type reloading struct {
+	process *process
+	folder  string
+	ask     caller
+	watch   *watching
+	seen    int // so many events were checked
+	torn    atomic.Bool
+}
+
+func startReloading(t *testing.T, s saving) *reloading {
+	t.Helper()
+	dir := t.TempDir()
+	r := &reloading{folder: filepath.Join(dir, "watched")}
+	if err := os.Mkdir(r.folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if s.prepare != "" {
+		shell(t, r.folder, s.prepare, entryText("keep", 4400)+entryText("more", 5000)+entryText("v0", 4444), 0)
+	}
+	r.process = start(t, command(dir, "--config", filepath.Join(r.folder, s.at), "--db-path", filepath.Join(dir, "registry.db")))
+	r.ask, r.watch = connect(t, r.process.url), watch(t, r.process.url, nil)
+	return r
+}
+
+// holds tells whether save n is what list and get tell. Meanwhile nothing that
+// was always in the file is missing.
+func (r *reloading) holds(t *testing.T, n int) bool {
+	entries := r.ask.all(t)
+	if r.seen > 0 && !isActive(entries["keep"], 4400) {
+		t.Fatalf("save %d: keep is %v", n, entries["keep"])
+	}
+	for i := range n {
+		if old := entries[fmt.Sprint("v", i)]; old != nil && old["is_active"] != false {
+			return false
+		}
+	}
+	return isActive(entries["keep"], 4400) && isActive(entries["more"], 5000+n) &&
+		isActive(r.ask.get(t, fmt.Sprint("v", n)), 4444)
+}
+
+// check looks for anything that was deactivated or erased and should not have
+// been, up to save n.
+func (r *reloading) check(t *testing.T, n int) {
+	t.Helper()
+	last := fmt.Sprint("registered v", n)
+	eventually(t, "the watch has told of "+last, func() bool { return slices.Contains(r.watch.told(fmt.Sprint("v", n)), last) })
+	events := r.watch.all()
+	for _, event := range events[r.seen:] {
+		entry, _ := event["backend"].(object)
+		wrong := event["type"] == "failure" || event["type"] == "backend_deleted" || entry != nil && entry["is_active"] != true
+		switch name := nameOf(event); {
+		case event["type"] != "backend_deregistered":
+		case name == "keep", name == "more" && !r.torn.Load():
+			wrong = true
+		}
+		if wrong {
+			t.Fatalf("save %d: the watch was told %v", n, event)
+		}
+	}
+	r.seen = len(events)
+}
+
+func isActive(entry object, port int) bool {
+	return entry != nil && entry["is_active"] == true && entry["port"] == float64(port) && entry["source"] == "file"
+}
+
+// reloadOfABadFile keeps everything as it is when the file can't be read,
+// says so once, and shows it.
+func reloadOfABadFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "plexus", "backends.toml")
+	good := entryText("a", 1) + entryText("b", 2)
+	writeFile(t, path, good)
+	p := start(t, command(dir))
+	c, w := connect(t, p.url), watch(t, p.url, nil)
+
+	tests := []struct{ text, place, want string }{
+		{good + "[[backend]]\nname = \"c\"\nhost = \"h\"\nport = 70000\n", ":12: ", "port 70000"},
+		{good + "[[backend]\n", ":9: ", "expected"},
+		{good + entryText("a", 3), ":10: ", "already used"},
+		{good + entryText("c", 3) + "colour = \"red\"\n", ":13: ", "unknown key"},
+		{"", ": ", "is empty"},
+	}
+	for i, test := range tests {
+		writeFile(t, path, test.text)
+		p.signal(t, syscall.SIGHUP) // whoever loads it first, it is said once
+		var shown string
+		eventually(t, fmt.Sprintf("status shows what is wrong with %q", test.text), func() bool {
+			shown = fileStatus(t, c)["error"]
+			return strings.HasPrefix(shown, path+test.place) && strings.Contains(shown, test.want)
+		})
+		// A reload says it too, and does not log it again.
+		if answer := c.call("registry.reload", nil); answer["type"] != "error" || answer["message"] != shown {
+			t.Errorf("%q: reload answers %v", test.text, answer)
+		}
+		if logged := p.logged(t, "can't be loaded"); logged != i+1 {
+			t.Errorf("%q: %d are logged, want %d\n%s", test.text, logged, i+1, p.stderr)
+		}
+		if !strings.Contains(p.stderr.String(), strconv.Quote(shown)) {
+			t.Errorf("%q: the log does not say %q\n%s", test.text, shown, p.stderr)
+		}
+		if entries := c.all(t); len(entries) != 2 || !isActive(entries["a"], 1) || !isActive(entries["b"], 2) {
+			t.Errorf("%q: there is %v", test.text, entries)
+		}
+	}
+
+	// It is mended, and what was wrong is forgotten.
+	writeFile(t, path, entryText("a", 1)+entryText("b", 7))
+	eventually(t, "the file is in force again", func() bool { return isActive(c.get(t, "b"), 7) })
+	if status := fileStatus(t, c); status["error"] != "" || status["names"] != "2" || status["place"] != path {
+		t.Errorf("the status is %v", status)
+	}
+	if logged := p.logged(t, "can't be loaded"); logged != len(tests) {
+		t.Errorf("%d are logged, want %d\n%s", logged, len(tests), p.stderr)
+	}
+	eventually(t, "the watch tells of the change", func() bool { return len(w.all()) > 1 })
+	if told := w.told("a", "b", "c"); !slices.Equal(told, []string{"updated b"}) {
+		t.Errorf("the watch has told %v", told)
+	}
+	// A file that says so lists nothing.
+	writeFile(t, path, "# none\n")
+	eventually(t, "both are inactive", func() bool { return len(c.list(t, nil)) == 0 })
+	if entries := c.all(t); len(entries) != 2 {
+		t.Errorf("there is %v", entries)
+	}
+}
+
+// fileStatus is what the status says of the file.
+func fileStatus(t testing.TB, c caller) map[string]string {
+	t.Helper()
+	status := map[string]string{"error": ""}
+	for _, source := range c.want(t, "status", "registry.status", nil)["sources"].([]any) {
+		if source.(object)["source"] == "file" {
+			for key, value := range source.(object) {
+				status[key] = fmt.Sprint(value)
+			}
+		}
+	}
+	return status
+}
+
+// reloadWhenAsked loads an unchanged file by each way of asking: what was
+// deleted comes back, by nothing else.
+func reloadWhenAsked(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "plexus", "backends.toml"), entryText("kept", 1)+entryText("deleted", 2))
+	p := start(t, command(dir))
+	c := connect(t, p.url)
+	for how, ask := range map[string]func(){
+		"reload": func() {
+			if answer := c.want(t, "reloaded", "registry.reload", nil); answer["count"] != 1.0 {
+				t.Errorf("reload: %v", answer)
+			}
+		},
+		"SIGHUP": func() { p.signal(t, syscall.SIGHUP) },
+	} {
+		c.want(t, "backend_deleted", "registry.delete", object{"name": "deleted"})
+		if entry := c.get(t, "deleted"); entry != nil {
+			t.Fatalf("%s: deleted, there is %v", how, entry)
+		}
+		ask()
+		eventually(t, how+" brings it back", func() bool { return isActive(c.get(t, "deleted"), 2) })
+		if !isActive(c.get(t, "kept"), 1) {
+			t.Errorf("%s: %v", how, c.get(t, "kept"))
+		}
+	}
+}
+
+// TestReloadIsOneChange lists all the time while a long file comes into force:
+// whoever asks sees all of the old one or all of the new one.
+func TestReloadIsOneChange(t *testing.T) {
+	t.Parallel()
+	const entries, last = 1000, 4
+	dir := t.TempDir()
+	path := filepath.Join(dir, "plexus", "backends.toml")
+	save := func(port int) {
+		var text strings.Builder
+		for _, name := range numbered("x", entries) {
+			text.WriteString(entryText(name, port))
+		}
+		writeFile(t, path, text.String())
+	}
+	save(1)
+	c := connect(t, start(t, command(dir)).url)
+	for port := 2; port <= last; port++ {
+		save(port)
+		saved := time.Now()
+		for ports := map[any]int{}; ports[float64(port)] != entries; {
+			if time.Since(saved) > patience {
+				t.Fatalf("the file is not in force: %v", ports)
+			}
+			clear(ports)
+			for _, entry := range c.list(t, nil) {
+				ports[entry["port"]]++
+			}
+			if len(ports) != 1 {
+				t.Errorf("listed at once are %v, by port", ports)
+			}
+		}
+	}
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// TestWatch tells what is there, then what happens, in order.
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := start(t, command(dir))
+	c := connect(t, p.url)
+	entry := func(name, namespace string) object {
+		return object{"name": name, "host": "h", "port": 1, "namespace": namespace}
+	}
+	c.want(t, "backend_registered", "registry.register", entry("a", "left"))
+	c.want(t, "backend_registered", "registry.register", entry("b", "right"))
+	c.want(t, "backend_deregistered", "registry.deregister", object{"name": "b"})
+	all := watch(t, p.url, nil)
+	onlyB := watch(t, p.url, object{"name": "b"})
+	onlyLeft := watch(t, p.url, object{"namespace": "left"})
+
+	c.want(t, "backend_updated", "registry.update", object{"name": "a", "port": 2})
+	c.want(t, "backend_registered", "registry.register", entry("c", "left"))
+	c.want(t, "backend_registered", "registry.register", entry("b", "right"))
+	c.want(t, "backend_deregistered", "registry.deregister", object{"name": "c"})
+	c.want(t, "backend_deleted", "registry.delete", object{"name": "a"})
+	c.want(t, "backend_registered", "registry.register", entry("a", "left"))
+	want := []string{"updated a", "registered c", "registered b", "deregistered c", "deleted a", "registered a"}
+	eventually(t, "the last change is told", func() bool { return len(all.all()) > len(want) && len(onlyLeft.all()) > 5 && len(onlyB.all()) > 1 })
+	if told := all.told("a", "b", "c"); !slices.Equal(told, want) {
+		t.Errorf("told %v, want %v", told, want)
+	}
+	if told := onlyB.told("a", "b", "c"); !slices.Equal(told, []string{"registered b"}) {
+		t.Errorf("of b: told %v", told)
+	}
+	if told := onlyLeft.told("a", "b", "c"); !slices.Equal(told, slices.DeleteFunc(slices.Clone(want), func(s string) bool { return s == "registered b" })) {
+		t.Errorf("of left: told %v", told)
+	}
+	for w, want := range map[*watching][]string{all: {"b", "a"}, onlyB: {"b"}, onlyLeft: {"a"}} {
+		var listed []string
+		for _, entry := range entriesOf(w.all()[0]) {
+			listed = append(listed, nameOf(entry))
+		}
+		if !slices.Equal(listed, want) {
+			t.Errorf("it begins with %v, want %v", listed, want)
+		}
+	}
+	var revisions []float64
+	for _, event := range all.all() {
+		revision, _ := event["revision"].(float64)
+		revisions = append(revisions, revision)
+	}
+	if !slices.IsSorted(revisions) || revisions[0] < 3 || len(slices.Compact(slices.Clone(revisions))) != len(revisions) {
+		t.Errorf("the revisions are %v", revisions)
+	}
+
+	// From any of them on, the rest is told, and what comes.
+	var resumed []*watching
+	for _, revision := range revisions {
+		resumed = append(resumed, watch(t, p.url, object{"after": revision}))
+	}
+	c.want(t, "backend_updated", "registry.update", object{"name": "b", "port": 3})
+	want = append(want, "updated b")
+	for i, w := range resumed {
+		eventually(t, "the last change is told", func() bool { return slices.Contains(w.told("b"), "updated b") })
+		if told := w.told("a", "b", "c"); !slices.Equal(told, want[i:]) || len(w.all()) != len(want[i:]) {
+			t.Errorf("after %v: told %v, want %v", revisions[i], told, want[i:])
+		}
+	}
+
+	// A restart forgets what happened before it.
+	p.stop(t)
+	p = start(t, command(dir))
+	c = connect(t, p.url)
+	for _, after := range []float64{0, revisions[0], 1 << 40} {
+		w := watch(t, p.url, object{"after": after})
+		eventually(t, "the watch ends", w.over)
+		if events := w.all(); len(events) != 1 || events[0]["type"] != "error" || !strings.Contains(fmt.Sprint(events[0]["message"]), "list again") {
+			t.Errorf("after %v: told %v", after, events)
+		}
+	}
+	last, _ := c.want(t, "status", "registry.status", nil)["revision"].(float64)
+	w := watch(t, p.url, object{"after": last})
+	c.want(t, "backend_updated", "registry.update", object{"name": "b", "port": 4})
+	eventually(t, "the change is told", func() bool { return len(w.all()) > 0 })
+	if told := w.told("a", "b", "c"); !slices.Equal(told, []string{"updated b"}) {
+		t.Errorf("after the last revision: told %v", told)
+	}
+}
+
+// TestWatchTogether has many write what many watch: each is told the same.
+func TestWatchTogether(t *testing.T) {
+	t.Parallel()
+	p := start(t, command(t.TempDir()))
+	var watches []*watching
+	for range 20 {
+		watches = append(watches, watch(t, p.url, nil))
+	}
+	names := numbered("x", 10)
+	const changes = 20 // of each name
+	var writing sync.WaitGroup
+	for _, name := range names {
+		c := connect(t, p.url)
+		writing.Go(func() {
+			for i := range changes {
+				if answer := c.call("registry.register", object{"name": name, "host": "h", "port": 1 + i}); answer["type"] != "backend_registered" {
+					t.Errorf("register: %v", answer)
+				}
+			}
+		})
+	}
+	writing.Wait()
+	for _, w := range watches {
+		eventually(t, "all changes are told", func() bool { return len(w.all()) > len(names)*changes })
+		ports, revision := map[string]float64{}, -1.0
+		for i, event := range w.all() {
+			if now := event["revision"].(float64); now <= revision {
+				t.Fatalf("revision %v comes after %v", now, revision)
+			} else {
+				revision = now
+			}
+			if i == 0 {
+				continue
+			}
+			entry, name := event["backend"].(object), nameOf(event)
+			if ports[name]++; entry["port"] != ports[name] {
+				t.Fatalf("%s: port %v comes after %v", name, entry["port"], ports[name]-1)
+			}
+		}
+	}
+}
+
+// TestWatchThatIsNeverRead is closed, and nobody else is held up by it.
+func TestWatchThatIsNeverRead(t *testing.T) {
+	t.Parallel()
+	p := start(t, command(t.TempDir()))
+	dialer := websocket.Dialer{NetDial: (&net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error {
+		return raw.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096) })
+	}}).Dial}
+	deaf, _, err := dialer.Dial(p.url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { deaf.Close() })
+	if err := deaf.WriteJSON(callFrame(1, "registry.watch", object{})); err != nil {
+		t.Fatal(err)
+	}
+	w := watch(t, p.url, nil)
+
+	// Changes of 16 KiB each, for as long as it takes.
+	c, reader := connect(t, p.url), connect(t, p.url)
+	sockets := p.sockets(t)
+	stop, writes := make(chan struct{}), 0
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		large := strings.Repeat("x", 16_000)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			writes++
+			begin := time.Now()
+			answer := c.call("registry.register", object{"name": "x", "host": "h", "port": 1 + writes%60_000, "metadata": object{"x": large}})
+			if took := time.Since(begin); answer["type"] != "backend_registered" || took > 2*time.Second {
+				t.Errorf("a write takes %v, and is answered %.100v", took, answer)
+				return
+			}
+			// The socket has buffers too; after that there is no need to hurry.
+			if writes > 1000 {
+				time.Sleep(20 * time.Millisecond)
+			}
+		}
+	})
+	eventually(t, "the connection is closed", func() bool {
+		begin := time.Now()
+		reader.get(t, "x")
+		if took := time.Since(begin); took > 2*time.Second {
+			t.Errorf("a read takes %v", took)
+		}
+		return p.sockets(t) < sockets
+	})
+	close(stop)
+	writing.Wait()
+	if writes < 100 {
+		t.Errorf("it was closed after only %d writes", writes)
+	}
+	for err = error(nil); err == nil; {
+		_, _, err = deaf.ReadMessage()
+	}
+	// It may be cut off before it is told why, as there is no room for that.
+	if closed := (*websocket.CloseError)(nil); errors.As(err, &closed) && closed.Code != websocket.ClosePolicyViolation && closed.Code != websocket.CloseAbnormalClosure {
+		t.Errorf("it was closed with %v", err)
+	}
+	t.Logf("after %d writes: %v", writes, err)
+	// The other watch has all of it, or the newest of it.
+	last := float64(1 + writes%60_000)
+	eventually(t, "the other watch is told the last change", func() bool {
+		events := w.all()
+		if events[len(events)-1]["type"] == "backends" {
+			return entriesOf(events[len(events)-1])[0]["port"] == last
+		}
+		return events[len(events)-1]["backend"].(object)["port"] == last
+	})
+}
+
+// sockets is how many sockets the process has open.
+func (p *process) sockets(t testing.TB) int {
+	t.Helper()
+	files, err := os.ReadDir(p.proc("fd"))
+	if err != nil {
+		t.Skipf("the system does not tell what a process has open: %v", err)
+	}
+	count := 0
+	for _, file := range files {
+		if target, err := os.Readlink(p.proc("fd/" + file.Name())); err == nil && strings.HasPrefix(target, "socket:") {
+			count++
+		}
+	}
+	return count
+}
