@@ -150,7 +150,7 @@ func TestConstructionPanics(t *testing.T) {
 		{"parameters that are a pointer", methodOf[*nameParams], "is not a struct"},
 		{"too many parameters", methodOf[many], "33 fields, more than 32"},
 		{"a default that is no JSON", methodOf[struct {
-			A *string `default:"ws"`
+			A *[]string `default:"ws"`
 		}], "default ws"},
 		{"a default of another type", methodOf[struct {
 			A *uint8 `default:"256"`

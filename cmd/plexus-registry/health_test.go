@@ -139,7 +139,17 @@ func healthOfMost(t *testing.T) {
 		hubs[name].stop()
 	}
 	const why = "our own network"
-	eventually(t, "four rounds have failed", func() bool { return p.logged(t, why) >= 4 })
+	eventually(t, "it is logged", func() bool { return p.logged(t, why) > 0 })
+	// The one that answers tells how many rounds have passed, one a second.
+	seen := func() float64 {
+		last, _ := c.get(t, "d")["last_seen"].(float64)
+		return last
+	}
+	before := seen()
+	eventually(t, "four rounds have failed", func() bool { return seen() >= before+5 })
+	if n := p.logged(t, why); n != 1 {
+		t.Errorf("it is logged %d times", n)
+	}
 	if active := c.list(t, nil); len(active) != 4 || len(w.told("a", "b", "c", "d")) > 0 {
 		t.Errorf("active are %v, and the watch has told %v", active, w.told("a", "b", "c", "d"))
 	}
