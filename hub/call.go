@@ -55,6 +55,9 @@ func (r *Route) panicked(cause any) error {
 	return &plugin.Error{Message: r.path + " failed"}
 }
 
+// Quick tells that the call never waits: see plugin.Quick.
+func (c Call) Quick() bool { return c.err != nil || c.route.method.IsQuick() }
+
 // Refuse makes a call whose only item is err.
 func (h *Hub) Refuse(err error) Call {
 	return Call{route: &Route{hub: h, path: h.namespace, provenance: h.own}, err: err}

@@ -69,7 +69,7 @@ func schemaRoute(methods []plugin.MethodSchema, whole func() raw, prefix string)
 			return text, nil
 		}
 		return nil, notFound("Method not found: %s.%s", prefix, *in.Method)
-	})
+	}, plugin.Quick())
 }
 
 // newMount makes the routes of an activation.
@@ -106,7 +106,7 @@ func newMount(h *Hub, d plugin.Definition) *mount {
 	for _, s := range m.schema.Methods {
 		text := encoded(s)
 		add(s.Name+".schema", "method_schema", plugin.Unary(schemaMethod, schemaDescription,
-			func(context.Context, plugin.None) (any, error) { return text, nil }))
+			func(context.Context, plugin.None) (any, error) { return text, nil }, plugin.Quick()))
 	}
 	return m
 }

@@ -111,7 +111,7 @@ func (h *Hub) infoRoute() *Route {
 		contentType: "_info",
 		method: plugin.Unary("info", "Tell the hub's name", func(context.Context, plugin.None) (any, error) {
 			return content, nil
-		}),
+		}, plugin.Quick()),
 	}
 }
 

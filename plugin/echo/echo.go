@@ -45,7 +45,7 @@ func New() plugin.Activation {
 		Version:     "1.0.0",
 		Description: "Says back what it is told",
 		Methods: []plugin.Method{
-			plugin.Unary("once", "Say a message back once", once),
+			plugin.Unary("once", "Say a message back once", once, plugin.Quick()),
 			plugin.Stream("repeat", "Say a message back several times", repeat),
 		},
 	}

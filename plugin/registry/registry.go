@@ -222,8 +222,8 @@ func (r *Registry) Define() plugin.Definition {
 		Description: "Backend discovery and registration service for Plexus hubs",
 		Methods: []plugin.Method{
 			plugin.Unary("register", "Register a new Plexus backend for discovery", r.Register),
-			plugin.Unary("list", "List all registered backends", r.List),
-			plugin.Unary("get", "Get information about a specific backend by name", r.Get),
+			plugin.Unary("list", "List all registered backends", r.List, plugin.Quick()),
+			plugin.Unary("get", "Get information about a specific backend by name", r.Get, plugin.Quick()),
 			plugin.Unary("update", "Update an existing backend's connection information", r.Update),
 			plugin.Unary("delete", "Remove a backend from the registry", r.Delete),
 			plugin.Unary("ping", "Update the health check timestamp for a backend", r.Ping),

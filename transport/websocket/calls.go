@@ -25,6 +25,7 @@ type call struct {
 	notify       string // the method that its notifications name
 	subscription int64
 	bytes        int64 // of its parameters
+	quick        bool  // it is run, and answered, by the reader
 	ctx          context.Context
 	cancel       context.CancelCauseFunc
 
@@ -44,6 +45,12 @@ func (c *session) Handle(context.Context, *jsonrpc2.Conn, *jsonrpc2.Request) {
 	}
 	a := c.prepare(m.Request, &turn)
 	switch {
+	case a.call != nil && a.call.Quick():
+		// Neither another goroutine to run it nor one to write its answer,
+		// where nobody else writes.
+		a.call.quick = true
+		c.serve(a.call, true)
+		c.flushIfIdle()
 	case a.call != nil:
 		go c.serve(a.call, true)
 	case !a.silent:

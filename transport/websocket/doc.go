@@ -4,7 +4,9 @@
 //
 // Each connection is a session. Its reader parses frames (package wire) and
 // starts a goroutine for every call, up to a bound; its writer gathers what
-// the calls answer into few writes to the socket. Between them stands the
+// the calls answer into few writes to the socket. A call of a method that never
+// waits (plugin.Quick) is run by the reader, and written by it too where the
+// writer is idle: that nearly doubles what one client gets. Between them stands the
 // outbox, which is bounded in frames and bytes: a call whose client reads
 // slowly waits there, before its next item is even encoded, so a client that
 // never reads costs little, disturbs nobody, and is closed with code 1008.

@@ -38,6 +38,7 @@ type outbox struct {
 	room    sync.Cond // on mu: there is room again, or err, or a call is muted
 	filling frames
 	writing frames // lent to the writer
+	held    bool   // something is queued that the writer was not told of
 	err     error  // once set, all is refused
 }
 
@@ -99,6 +100,7 @@ func (o *outbox) begin(c *call) error {
 		case !o.full(c == nil):
 			return nil
 		default:
+			o.release()
 			o.room.Wait()
 			continue
 		}
@@ -107,17 +109,39 @@ func (o *outbox) begin(c *call) error {
 	}
 }
 
-// end adds the frame that buf, the filling buffer, now ends with.
-func (o *outbox) end(buf []byte) {
-	first := len(o.filling.ends) == 0 // the writer takes all at once
+// end adds the frame that buf, the filling buffer, now ends with. The writer is
+// told at once, unless the call is quick: then hurry tells it.
+func (o *outbox) end(buf []byte, quick bool) {
+	if len(o.filling.ends) == 0 { // else the writer knows: it takes all at once
+		o.held = true
+	}
 	o.filling.buf = buf
 	o.filling.ends = append(o.filling.ends, len(buf))
+	if !quick {
+		o.release()
+	}
 	o.mu.Unlock()
-	if first {
-		select {
-		case o.wake <- struct{}{}:
-		default:
-		}
+}
+
+// hurry tells the writer of what it was not told yet.
+func (o *outbox) hurry() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.release()
+}
+
+func (o *outbox) release() {
+	if o.held {
+		o.held = false
+		o.prod()
+	}
+}
+
+// prod wakes the writer.
+func (o *outbox) prod() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -138,7 +162,7 @@ func (o *outbox) subscription(c *call) error {
 	if err := o.begin(c); err != nil {
 		return err
 	}
-	o.end(wire.AppendSubscription(o.filling.buf, c.id, c.subscription))
+	o.end(wire.AppendSubscription(o.filling.buf, c.id, c.subscription), c.quick)
 	return nil
 }
 
@@ -154,7 +178,7 @@ func (o *outbox) item(c *call, item *hub.Item) error {
 		o.mu.Unlock()
 		return &unencodable{err}
 	}
-	o.end(buf)
+	o.end(buf, c.quick)
 	return nil
 }
 
@@ -174,7 +198,7 @@ func (o *outbox) answer(appendTo func(dst []byte) []byte) error {
 	if err := o.begin(nil); err != nil {
 		return err
 	}
-	o.end(appendTo(o.filling.buf))
+	o.end(appendTo(o.filling.buf), false)
 	return nil
 }
 
@@ -186,6 +210,7 @@ func (o *outbox) take() *frames {
 	if len(o.filling.ends) == 0 {
 		return nil
 	}
+	o.held = false
 	o.filling, o.writing = o.writing, o.filling
 	return &o.writing
 }

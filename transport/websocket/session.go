@@ -42,6 +42,8 @@ type session struct {
 	freed    chan struct{} // tells the reader, if it waits, that a call has ended
 	calls    sync.WaitGroup
 
+	writing sync.Mutex // held while queued frames are written
+
 	mu      sync.Mutex
 	running map[int64]*call // by subscription
 	active  int             // calls that have not returned yet
@@ -174,8 +176,28 @@ func (c *session) write() error {
 	}
 }
 
+// flushIfIdle writes what is queued, unless the writer is at it or something
+// goes wrong: then the writer sees to it.
+func (c *session) flushIfIdle() {
+	if c.writing.TryLock() {
+		err := c.flushLocked()
+		c.writing.Unlock()
+		if err == nil && !c.socket.hasStalled() {
+			return
+		}
+		c.out.prod()
+	}
+	c.out.hurry()
+}
+
 // flush writes what is queued now.
 func (c *session) flush() error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	return c.flushLocked()
+}
+
+func (c *session) flushLocked() error {
 	batch := c.out.take()
 	if batch == nil {
 		return nil
