@@ -22,29 +22,35 @@ func (r *Registry) List(_ context.Context, in ListParams) (Event, error) {
 	if in.Limit != nil {
 		limit = int64(*in.Limit)
 	}
-	event := &BackendsEvent{Backends: []*BackendInfo{}}
-	entries := r.view.all()
+	var last *entry
 	if in.After != nil {
-		last, err := parseCursor(*in.After)
+		cursor, err := parseCursor(*in.After)
 		if err != nil {
 			return Event{}, err
 		}
-		at, _ := slices.BinarySearchFunc(entries, &entry{backend: last}, byCreation)
-		entries = entries[:at]
+		last = &entry{backend: cursor}
 	}
-	for _, e := range slices.Backward(entries) {
-		b := &e.backend
-		if activeOnly && !b.Active ||
-			in.Namespace != nil && !sameText(in.Namespace, b.Namespace) ||
-			in.Source != nil && *in.Source != string(b.Source) {
-			continue
+	event := &BackendsEvent{}
+	r.view.read(func(oldest []*entry) {
+		if last != nil {
+			at, _ := slices.BinarySearchFunc(oldest, last, byCreation)
+			oldest = oldest[:at]
 		}
-		if int64(len(event.Backends)) == limit {
-			event.Next = cursorOf(event.Backends[limit-1])
-			break
+		event.Backends = make([]*BackendInfo, 0, min(limit, int64(len(oldest))))
+		for _, e := range slices.Backward(oldest) {
+			b := &e.backend
+			if activeOnly && !b.Active ||
+				in.Namespace != nil && !sameText(in.Namespace, b.Namespace) ||
+				in.Source != nil && *in.Source != string(b.Source) {
+				continue
+			}
+			if int64(len(event.Backends)) == limit {
+				event.Next = cursorOf(event.Backends[limit-1])
+				return
+			}
+			event.Backends = append(event.Backends, e.info)
 		}
-		event.Backends = append(event.Backends, e.info)
-	}
+	})
 	return Event{Backends: event}, nil
 }
 

@@ -173,6 +173,14 @@ func (v *view) conditionOf(b storage.Backend) *condition {
 	return nil
 }
 
+// read hands every entry, the oldest first, to fn, which must be quick and keep
+// nothing of the slice.
+func (v *view) read(fn func(oldest []*entry)) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	fn(v.oldest)
+}
+
 // all returns every entry, the oldest first.
 func (v *view) all() []*entry {
 	v.mu.RLock()
