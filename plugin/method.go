@@ -19,7 +19,6 @@ type Handler func(ctx context.Context, params any) iter.Seq2[any, error]
 // results erased. [Unary] and [Stream] make it; the zero value is of no use.
 type Method struct {
 	schema MethodSchema
-	params *parameters
 	bind   func(raw []byte, positional bool) (any, error)
 	handle Handler
 	quick  bool
@@ -127,7 +126,6 @@ func newMethod[In, Out any](name, description string, streaming bool, handle Han
 			HTTPMethod:  "POST",
 			Role:        Role{Kind: "rpc"},
 		},
-		params: params,
 		handle: handle,
 	}
 	m.bind = func(raw []byte, positional bool) (any, error) {
