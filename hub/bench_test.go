@@ -7,33 +7,42 @@ import (
 	"testing"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/plugin"
 )
 
-// BenchmarkCall routes, binds and runs a unary call. The number of namespaces
-// makes no difference.
+// BenchmarkCall routes, binds and runs a unary call, of a method that may wait
+// and of one that is quick. The number of namespaces makes no difference.
 func BenchmarkCall(b *testing.B) {
-	for _, namespaces := range []int{1, 1000} {
-		b.Run(fmt.Sprintf("namespaces=%d", namespaces), func(b *testing.B) {
-			h, _ := newHub(b, "H")
-			for i := range namespaces {
-				if err := h.Register(activation(fmt.Sprint("n", i), "m")); err != nil {
-					b.Fatal(err)
-				}
-			}
-			path, params := fmt.Sprintf("n%d.m", namespaces/2), []byte(`{"name":"x"}`)
-			b.ReportAllocs()
-			for b.Loop() {
-				n := 0
-				for item := range h.Call(path, params).Items(b.Context()) {
-					if n++; item.Kind == hub.Error {
-						b.Fatal(item.Message)
+	for _, namespaces := range []int{1, 100, 1000} {
+		for _, method := range []string{"m", "quick"} {
+			b.Run(fmt.Sprintf("%s/namespaces=%d", method, namespaces), func(b *testing.B) {
+				h, _ := newHub(b, "H")
+				for i := range namespaces {
+					d := activation(fmt.Sprint("n", i), "m")
+					d.Methods = append(d.Methods, plugin.Unary("quick", "", answer, plugin.Quick()))
+					if err := h.Register(d); err != nil {
+						b.Fatal(err)
 					}
 				}
-				if n != 2 {
-					b.Fatal(n, "items")
-				}
+				benchmarkCall(b, h, fmt.Sprintf("n%d.%s", namespaces/2, method))
+			})
+		}
+	}
+}
+
+func benchmarkCall(b *testing.B, h *hub.Hub, path string) {
+	params := []byte(`{"name":"x"}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		n := 0
+		for item := range h.Call(path, params).Items(b.Context()) {
+			if n++; item.Kind == hub.Error {
+				b.Fatal(item.Message)
 			}
-		})
+		}
+		if n != 2 {
+			b.Fatal(n, "items")
+		}
 	}
 }
 

@@ -3,6 +3,8 @@
 package hub
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -10,6 +12,9 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -29,13 +34,20 @@ type Hub struct {
 	nested map[string]*Route // called through call
 	info   *Route
 
+	middleware []plugin.Middleware
+	drain      time.Duration
+	questions  questions
+
 	changing sync.Mutex // held while the table is replaced
 	table    atomic.Pointer[table]
+	starting map[string]bool // namespaces that are about to be mounted
+	closed   bool
 }
 
 // table is the state of a hub at one moment. It is never changed.
 type table struct {
 	mounts map[string]*mount // by namespace
+	owners map[uuid.UUID]*mount
 	schema plugin.Schema
 	text   raw // the schema's JSON
 }
@@ -56,6 +68,16 @@ func WithDescription(description string) Option {
 	return func(h *Hub) { h.description = description }
 }
 
+// WithMiddleware puts middlewares around every method of every activation, of
+// which the first is the outermost. Around all of them is plugin.Recovery.
+func WithMiddleware(wraps ...plugin.Middleware) Option {
+	return func(h *Hub) { h.middleware = append(h.middleware, wraps...) }
+}
+
+// WithDrain sets how long Unregister and Close wait for running calls to end
+// before they cancel them; the default is 5 seconds.
+func WithDrain(limit time.Duration) Option { return func(h *Hub) { h.drain = limit } }
+
 // New makes a hub without activations. The namespace is its name, which
 // clients learn by _info and call it by: it must satisfy plugin.ValidateName.
 func New(namespace string, options ...Option) (*Hub, error) {
@@ -68,6 +90,10 @@ func New(namespace string, options ...Option) (*Hub, error) {
 		description: "Central routing and introspection",
 		log:         slog.New(slog.DiscardHandler),
 		own:         []string{namespace},
+		middleware:  []plugin.Middleware{plugin.Recovery()},
+		drain:       5 * time.Second,
+		questions:   questions{waiting: map[string]*question{}},
+		starting:    map[string]bool{},
 	}
 	for _, option := range options {
 		option(h)
@@ -95,54 +121,126 @@ func (h *Hub) Hash() string { return h.table.Load().schema.Hash }
 // it points to.
 func (h *Hub) Schema() plugin.Schema { return h.table.Load().schema }
 
-// Register mounts an activation under its namespace. It is refused if its
-// definition is malformed, or if the namespace is taken or the hub's own;
-// then the hub is as it was.
+// Register starts an activation and its children, where they are
+// [plugin.Starter], and mounts it under its namespace. It is refused if its
+// definition is malformed, if the namespace is taken or the hub's own, or if a
+// start fails; then the hub is as it was.
 func (h *Hub) Register(a plugin.Activation) error {
-	d := a.Define()
-	if err := d.Validate(); err != nil {
+	if err := h.register(a); err != nil {
 		return fmt.Errorf("hub %s: register: %w", h.namespace, err)
 	}
-	if d.Namespace == h.namespace {
-		return fmt.Errorf("hub %s: register: namespace %q is the hub's own", h.namespace, d.Namespace)
+	return nil
+}
+
+func (h *Hub) register(a plugin.Activation) error {
+	tree, err := plugin.TreeOf(a)
+	if err != nil {
+		return err
+	}
+	namespace := tree.Definition.Namespace
+	if err := h.reserve(namespace); err != nil {
+		return err
+	}
+	// Without the lock: a start may take its time, or register more.
+	life := newLife(h, namespace)
+	err = life.start(tree)
+	var m *mount
+	if err == nil {
+		m = newMount(h, life, tree, nil)
 	}
 	h.changing.Lock()
 	defer h.changing.Unlock()
-	mounts := h.table.Load().mounts
-	if mounts[d.Namespace] != nil {
-		return fmt.Errorf("hub %s: register: namespace %q is taken", h.namespace, d.Namespace)
+	delete(h.starting, namespace)
+	switch {
+	case err != nil:
+		return err
+	case h.closed:
+		return errors.Join(errClosed, life.close())
 	}
-	mounts = maps.Clone(mounts)
-	mounts[d.Namespace] = newMount(h, d)
+	mounts := maps.Clone(h.table.Load().mounts)
+	mounts[namespace] = m
 	h.replace(mounts)
 	return nil
 }
 
-// Unregister removes the activation of that namespace; calls that run go on
-// to their end. It fails if there is none.
+// reserve takes a namespace for an activation that is about to start.
+func (h *Hub) reserve(namespace string) error {
+	h.changing.Lock()
+	defer h.changing.Unlock()
+	switch {
+	case h.closed:
+		return errClosed
+	case namespace == h.namespace:
+		return fmt.Errorf("namespace %q is the hub's own", namespace)
+	case h.starting[namespace] || h.table.Load().mounts[namespace] != nil:
+		return fmt.Errorf("namespace %q is taken", namespace)
+	}
+	h.starting[namespace] = true
+	return nil
+}
+
+var errClosed = errors.New("the hub is closed")
+
+// Unregister removes the activation of that namespace: no call of it begins
+// any more, those that run may end, within the limit that [WithDrain] sets,
+// and are cancelled then; at last the activation is closed, where it is an
+// io.Closer. It fails if there is no such activation, if calls go on though
+// they are cancelled, or if closing does.
 func (h *Hub) Unregister(namespace string) error {
+	m := h.unmount(namespace)
+	if m == nil {
+		return fmt.Errorf("hub %s: unregister: no activation %q", h.namespace, namespace)
+	}
+	if err := m.life.end(namespace, h.drain); err != nil {
+		return fmt.Errorf("hub %s: unregister: %w", h.namespace, err)
+	}
+	return nil
+}
+
+func (h *Hub) unmount(namespace string) *mount {
 	h.changing.Lock()
 	defer h.changing.Unlock()
 	mounts := h.table.Load().mounts
-	if mounts[namespace] == nil {
-		return fmt.Errorf("hub %s: unregister: no activation %q", h.namespace, namespace)
+	m := mounts[namespace]
+	if m != nil {
+		mounts = maps.Clone(mounts)
+		delete(mounts, namespace)
+		h.replace(mounts)
 	}
-	mounts = maps.Clone(mounts)
-	delete(mounts, namespace)
-	h.replace(mounts)
+	return m
+}
+
+// Close unregisters all activations, side by side; none can be registered any
+// more. It may be called again, and does nothing then.
+func (h *Hub) Close() error {
+	h.changing.Lock()
+	h.closed = true
+	mounts := h.table.Load().mounts
+	h.replace(map[string]*mount{})
+	h.changing.Unlock()
+	failures := make(chan error, len(mounts))
+	for namespace, m := range mounts {
+		go func() { failures <- m.life.end(namespace, h.drain) }()
+	}
+	var all []error
+	for range mounts {
+		all = append(all, <-failures)
+	}
+	if err := errors.Join(all...); err != nil {
+		return fmt.Errorf("hub %s: close: %w", h.namespace, err)
+	}
 	return nil
 }
 
 // replace makes and publishes the table for mounts.
 func (h *Hub) replace(mounts map[string]*mount) {
-	t := &table{mounts: mounts, schema: plugin.Schema{
+	t := &table{mounts: mounts, owners: map[uuid.UUID]*mount{}, schema: plugin.Schema{
 		Namespace: h.namespace, Version: h.version, Description: h.description, Methods: h.methods,
 	}}
 	for _, namespace := range slices.Sorted(maps.Keys(mounts)) {
-		s := mounts[namespace].schema
-		t.schema.Children = append(t.schema.Children, plugin.ChildSchema{
-			Namespace: s.Namespace, Description: s.Description, Hash: s.Hash,
-		})
+		m := mounts[namespace]
+		t.schema.Children = append(t.schema.Children, m.summary())
+		t.owners[plugin.ID(namespace, m.schema.Version)] = m
 	}
 	t.schema.Seal()
 	t.text = encoded(t.schema)
@@ -162,13 +260,14 @@ func (h *Hub) Own(method string) *Route {
 }
 
 // Find returns the route of an activation's method, nil if there is none:
-// Find("registry", "get").
+// Find("registry", "get"), Find("solar", "earth.luna.info"). Whether a child
+// that is found at run time has the method turns out when it is called.
 func (h *Hub) Find(namespace, method string) *Route {
 	m := h.table.Load().mounts[namespace]
 	if m == nil {
 		return nil
 	}
-	return m.routes[method]
+	return m.find(method)
 }
 
 // FindDeclared is Find without what the hub serves on the activation's
@@ -216,10 +315,30 @@ func (h *Hub) route(path string) (*Route, error) {
 	if m == nil {
 		return nil, notFound("Activation not found: %s", shown(namespace))
 	}
-	if route := m.routes[method]; route != nil {
+	if route := m.find(method); route != nil {
 		return route, nil
 	}
 	return nil, notFound("Method not found: %s", shown(path))
+}
+
+// Resolve asks the activation that owns a handle what it stands for. The error
+// wraps plugin.ErrNoHandle where there is none.
+func (h *Hub) Resolve(ctx context.Context, handle plugin.Handle) (value any, err error) {
+	m := h.table.Load().owners[handle.PluginID]
+	if m == nil || m.tree.Definition.Resolve == nil {
+		return nil, &plugin.Error{Message: plugin.ErrNoHandle.Error() + ": " + shown(handle.String()), Err: plugin.ErrNoHandle}
+	}
+	r := &run{Context: ctx, route: &Route{hub: h, path: m.schema.Namespace + " handle"}, over: true}
+	if !m.life.enter(r) {
+		return nil, plugin.ErrNoHandle
+	}
+	defer m.life.leave(r)
+	defer func() {
+		if cause := recover(); cause != nil {
+			value, err = nil, plugin.Panicked(r, cause)
+		}
+	}()
+	return m.tree.Definition.Resolve(r, handle)
 }
 
 // shown shortens what a caller sent, so that an error stays readable.

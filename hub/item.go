@@ -2,14 +2,18 @@
 
 package hub
 
+import "time"
+
 // Kind tells items of a stream apart. The zero Kind is none.
 type Kind uint8
 
 // The kinds of items.
 const (
-	Data  Kind = iota + 1 // one of the method's results
-	Error                 // a failure; the last item unless it is recoverable
-	Done                  // the end of a stream that went well
+	Data     Kind = iota + 1 // one of the method's results
+	Progress                 // how far the method is
+	Request                  // a question to the caller: see [Hub.Respond]
+	Error                    // a failure; the last item unless it is recoverable
+	Done                     // the end of a stream that went well
 )
 
 // Item is one element of a stream, as it leaves the hub. A call may use one
@@ -24,11 +28,21 @@ type Item struct {
 	ContentType string
 	Content     any
 
-	// Message (never empty), Code (0 for none) and Recoverable are there for
-	// Error.
-	Message     string
+	// Message is there for Progress, and for Error, where it is never empty.
+	Message string
+	// Percentage, 0 to 100, is there for Progress; below zero it is unknown.
+	Percentage float64
+
+	// Code (0 for none), Recoverable and Details are there for Error. Details
+	// are anything that plugin.AppendJSON takes, or nil.
 	Code        int
 	Recoverable bool
+	Details     any
+
+	// RequestID, Question (JSON) and Timeout are there for Request.
+	RequestID string
+	Question  []byte
+	Timeout   time.Duration
 }
 
 // Metadata says where an item comes from.

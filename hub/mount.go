@@ -6,6 +6,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
+	"sync"
 
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -13,9 +16,19 @@ import (
 // mount is an activation in its place: its schema, and a route for every
 // method that it has or that the hub serves on its behalf.
 type mount struct {
-	schema plugin.Schema
-	// routes by what follows the namespace: "get", "schema", "get.schema".
-	routes map[string]*Route
+	hub        *Hub
+	life       *life
+	tree       *plugin.Tree
+	path       string   // "solar.earth"
+	provenance []string // {"solar", "earth"}
+	schema     plugin.Schema
+	// routes by what follows the path: "get", "schema", "get.schema", and
+	// those of the fixed children: "luna.info".
+	routes   map[string]*Route
+	children map[string]*mount
+
+	finding sync.Mutex
+	found   map[plugin.Activation]*mount // dynamic children that can be compared
 }
 
 // raw is JSON that was written once, to be sent as it is.
@@ -72,43 +85,70 @@ func schemaRoute(methods []plugin.MethodSchema, whole func() raw, prefix string)
 	}, plugin.Quick())
 }
 
-// newMount makes the routes of an activation.
-func newMount(h *Hub, d plugin.Definition) *mount {
+// newMount makes the routes of an activation and its fixed children, below the
+// namespaces that lead to it.
+func newMount(h *Hub, life *life, tree *plugin.Tree, above []string) *mount {
+	d := tree.Definition
 	m := &mount{
+		hub:        h,
+		life:       life,
+		tree:       tree,
+		provenance: append(slices.Clip(above), d.Namespace),
 		schema: plugin.Schema{
 			Namespace:       d.Namespace,
 			Version:         d.Version,
 			Description:     d.Description,
 			LongDescription: d.LongDescription,
 		},
-		routes: map[string]*Route{},
+		routes:   map[string]*Route{},
+		children: map[string]*mount{},
+		found:    map[plugin.Activation]*mount{},
 	}
-	provenance := []string{d.Namespace}
-	add := func(name, contentType string, method plugin.Method) {
-		m.routes[name] = &Route{
-			hub:         h,
-			method:      method,
-			path:        d.Namespace + "." + name,
-			provenance:  provenance,
-			contentType: d.Namespace + "." + contentType,
+	m.path = strings.Join(m.provenance, ".")
+	for _, t := range tree.Children {
+		child := newMount(h, life, t, m.provenance)
+		m.children[child.schema.Namespace] = child
+		m.schema.Children = append(m.schema.Children, child.summary())
+		for name, route := range child.routes {
+			m.routes[child.schema.Namespace+"."+name] = route
 		}
 	}
-	for _, method := range d.Methods {
-		add(method.Name(), method.Name(), method)
+	for _, method := range tree.Methods {
+		m.add(method.Name(), method.Name(), method.With(h.middleware...))
 		m.schema.Methods = append(m.schema.Methods, method.Schema())
 	}
 	m.schema.Methods = append(m.schema.Methods, listedSchema)
 	m.schema.Seal()
 
 	whole := encoded(m.schema)
-	add(schemaMethod, schemaMethod, schemaRoute(m.schema.Methods, func() raw { return whole }, d.Namespace))
-	add(hashMethod, hashMethod, hashRoute(func() string { return m.schema.Hash }))
+	m.add(schemaMethod, schemaMethod, schemaRoute(m.schema.Methods, func() raw { return whole }, m.path))
+	m.add(hashMethod, hashMethod, hashRoute(func() string { return m.schema.Hash }))
 	for _, s := range m.schema.Methods {
 		text := encoded(s)
-		add(s.Name+".schema", "method_schema", plugin.Unary(schemaMethod, schemaDescription,
+		name := s.Name + ".schema"
+		if m.routes[name] != nil {
+			continue // a child's own
+		}
+		m.add(name, "method_schema", plugin.Unary(schemaMethod, schemaDescription,
 			func(context.Context, plugin.None) (any, error) { return text, nil }, plugin.Quick()))
 	}
 	return m
+}
+
+func (m *mount) add(name, contentType string, method plugin.Method) {
+	m.routes[name] = &Route{
+		hub:         m.hub,
+		method:      method,
+		life:        m.life,
+		path:        m.path + "." + name,
+		provenance:  m.provenance,
+		contentType: m.path + "." + contentType,
+	}
+}
+
+// summary is what the schema of the parent tells of m.
+func (m *mount) summary() plugin.ChildSchema {
+	return plugin.ChildSchema{Namespace: m.schema.Namespace, Description: m.schema.Description, Hash: m.schema.Hash}
 }
 
 func hashRoute(hash func() string) plugin.Method {

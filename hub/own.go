@@ -5,7 +5,6 @@ package hub
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"iter"
 	"reflect"
 
@@ -59,17 +58,6 @@ func (h *Hub) BindCall(params []byte) (Call, error) {
 		return Call{}, err
 	}
 	return h.Call(in.Method, in.Params), nil
-}
-
-// Respond takes the answer to a question of a method. No method can ask yet:
-// it always fails, with CodeInvalidParams, since there is no such question.
-func (h *Hub) Respond(params []byte) error {
-	in, err := bindStruct[RespondParams](respondBinder, params)
-	if err != nil {
-		return err
-	}
-	return plugin.Errorf(plugin.CodeInvalidParams,
-		"Unknown request ID: %s. The request may have timed out or been cancelled.", shown(in.RequestID))
 }
 
 func bindStruct[In any](binder plugin.Method, params []byte) (*In, error) {
@@ -172,18 +160,15 @@ func (h *Hub) ownRoutes(methods []plugin.Method, namespace string, provenance []
 // of the inner stream.
 func (h *Hub) call(ctx context.Context, in CallParams) iter.Seq2[any, error] {
 	return func(yield func(any, error) bool) {
-		depth, _ := ctx.Value(nestedKey{}).(int)
-		if depth++; depth > mostNested {
-			yield(nil, &plugin.ParamsError{Reason: fmt.Sprintf("calls are nested deeper than %d", mostNested)})
+		parent, _ := ctx.Value(plugin.ScopeKey).(*run)
+		if parent != nil && parent.depth >= mostNested {
+			yield(nil, tooDeep())
 			return
 		}
-		for item := range h.Call(in.Method, in.Params).Items(context.WithValue(ctx, nestedKey{}, depth)) {
+		for item := range h.Call(in.Method, in.Params).under(ctx, parent) {
 			if !yield(item, nil) {
 				return
 			}
 		}
 	}
 }
-
-// nestedKey finds the depth of nested calls in a context.
-type nestedKey struct{}

@@ -273,13 +273,13 @@ func TestRespondToNoQuestion(t *testing.T) {
 		`{"request_id":"x"}`:                    "Unknown request ID: x. The request may have timed out or been cancelled.",
 	} {
 		var told *plugin.Error
-		if err := h.Respond([]byte(params)); !errors.As(err, &told) || told.Code != plugin.CodeInvalidParams || told.Message != want {
+		if err := h.Respond(t.Context(), []byte(params)); !errors.As(err, &told) || told.Code != plugin.CodeInvalidParams || told.Message != want {
 			t.Errorf("%s: %v", params, err)
 		}
 	}
 	for _, params := range []string{"", "null", "{}", `{"request_id":5}`, "[]"} {
 		var bad *plugin.ParamsError
-		if err := h.Respond([]byte(params)); !errors.As(err, &bad) {
+		if err := h.Respond(t.Context(), []byte(params)); !errors.As(err, &bad) {
 			t.Errorf("%s: %v", params, err)
 		}
 	}

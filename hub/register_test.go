@@ -72,8 +72,8 @@ func TestUnregister(t *testing.T) {
 	if got := allTold(items(t.Context(), h.Call("b.m", []byte(`"x"`)))); !slices.Equal(got, []string{"error -32601 Activation not found: b"}) {
 		t.Errorf("a call of what is gone: %q", got)
 	}
-	if got := allTold(items(t.Context(), call)); !slices.Equal(got, []string{`data b.m "for x"`, "done"}) {
-		t.Errorf("a call that was there before: %q", got)
+	if got := allTold(items(t.Context(), call)); !slices.Equal(got, []string{"error -32601 Activation not found: b"}) {
+		t.Errorf("a call that had not begun: %q", got)
 	}
 	if err := h.Unregister("b"); err == nil || !strings.Contains(err.Error(), `no activation "b"`) {
 		t.Errorf("gone already: %v", err)
@@ -105,15 +105,16 @@ func TestHashFollowsTheActivationsNotTheirOrder(t *testing.T) {
 			t.Errorf("registered as %v, shown as %v", order, names)
 		}
 	}
+	h, _ := newHub(t, "H", all[0], all[1], activation("c", "n", "m"))
+	hashes[h.Hash()] = true // nor is the order of one's methods content
 	if len(hashes) != 1 {
 		t.Errorf("the order of registration gives the hashes %v", hashes)
 	}
 	for name, h := range map[string]*hub.Hub{
-		"an activation less":         firstOf(newHub(t, "H", all[0], all[1])),
-		"another method":             firstOf(newHub(t, "H", all[0], all[1], activation("c", "m", "o"))),
-		"another name":               firstOf(newHub(t, "H", all[0], all[1], activation("d", "m", "n"))),
-		"another name of the hub":    firstOf(newHub(t, "I", all[0], all[1], all[2])),
-		"the order of one's methods": firstOf(newHub(t, "H", all[0], all[1], activation("c", "n", "m"))),
+		"an activation less":      firstOf(newHub(t, "H", all[0], all[1])),
+		"another method":          firstOf(newHub(t, "H", all[0], all[1], activation("c", "m", "o"))),
+		"another name":            firstOf(newHub(t, "H", all[0], all[1], activation("d", "m", "n"))),
+		"another name of the hub": firstOf(newHub(t, "I", all[0], all[1], all[2])),
 	} {
 		if hashes[h.Hash()] {
 			t.Errorf("%s: the same hash", name)

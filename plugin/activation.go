@@ -3,6 +3,7 @@
 package plugin
 
 import (
+	"context"
 	"fmt"
 	"strings"
 )
@@ -29,6 +30,19 @@ type Definition struct {
 	// Methods in the order in which the schema shows them. The names
 	// "schema" and "hash" are taken: the hub serves them itself.
 	Methods []Method
+	// Children are activations below this one, at a path that begins with
+	// its own: "solar.earth.info". Their namespaces and the names of the
+	// methods must differ.
+	Children []Activation
+	// Dynamic finds more children at run time; nil for none.
+	Dynamic *Dynamic
+	// Middleware goes around every method of Methods; the first is the
+	// outermost.
+	Middleware []Middleware
+	// Resolve tells what a [Handle] of this activation stands for; nil for an
+	// activation without handles. It may fail with an [Error] where
+	// there is nothing any more.
+	Resolve func(ctx context.Context, h Handle) (any, error)
 }
 
 var _ Activation = Definition{}
@@ -39,26 +53,11 @@ func (d Definition) Define() Definition { return d }
 // maxNameBytes bounds the names of namespaces and methods.
 const maxNameBytes = 64
 
-// Validate tells what is wrong with the definition: a malformed name, or a
-// method that is there twice. Hubs call it.
+// Validate tells what is wrong with the definition and those of its children:
+// see [TreeOf].
 func (d Definition) Validate() error {
-	if err := ValidateName(d.Namespace); err != nil {
-		return fmt.Errorf("namespace %w", err)
-	}
-	seen := map[string]bool{"schema": true, "hash": true}
-	for _, m := range d.Methods {
-		if m.handle == nil {
-			return fmt.Errorf("activation %q: a method that neither Unary nor Stream made", d.Namespace)
-		}
-		if err := ValidateName(m.Name()); err != nil {
-			return fmt.Errorf("activation %q: method %w", d.Namespace, err)
-		}
-		if seen[m.Name()] {
-			return fmt.Errorf("activation %q: method %q is taken", d.Namespace, m.Name())
-		}
-		seen[m.Name()] = true
-	}
-	return nil
+	_, err := TreeOf(d)
+	return err
 }
 
 // ValidateName checks a namespace or the name of a method: one letter at

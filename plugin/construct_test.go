@@ -144,7 +144,6 @@ func TestConstructionPanics(t *testing.T) {
 		{"a function", unaryOf[func()], "has no JSON Schema"},
 		{"a channel in a field", unaryOf[struct{ C chan int }], "has no JSON Schema"},
 		{"a complex number", unaryOf[[]complex128], "has no JSON Schema"},
-		{"a duration", unaryOf[struct{ D time.Duration }], "has no JSON form"},
 		{"a map with numbers for keys", unaryOf[map[int]string], "the keys of a map are strings"},
 		{"parameters that are no struct", methodOf[string], "string is not a struct"},
 		{"parameters that are a pointer", methodOf[*nameParams], "is not a struct"},

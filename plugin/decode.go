@@ -17,6 +17,7 @@ import (
 var decodeOptions = json.WithUnmarshalers(json.JoinUnmarshalers(
 	json.UnmarshalFromFunc(unmarshalUnion),
 	json.UnmarshalFromFunc(unmarshalEnumerated),
+	json.UnmarshalFromFunc(unmarshalDuration),
 ))
 
 // valueError is what a caller may read about a value that was refused.

@@ -19,7 +19,10 @@ type Appender interface {
 // encodeOptions are how every content is written: unions by their declaration, and
 // maps in one order, so that equal content gives equal text.
 var encodeOptions = json.JoinOptions(
-	json.WithMarshalers(json.MarshalToFunc(marshalUnion)),
+	json.WithMarshalers(json.JoinMarshalers(
+		json.MarshalToFunc(marshalUnion),
+		json.MarshalToFunc(marshalDuration),
+	)),
 	json.Deterministic(true),
 )
 

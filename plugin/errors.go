@@ -35,17 +35,24 @@ type Error struct {
 	// Recoverable tells that the stream goes on after it; any other error
 	// ends the stream.
 	Recoverable bool
+	// Data is more that the caller can make use of: anything that AppendJSON
+	// takes; nil for nothing.
+	Data any
 	// Err is the cause, for the log only; nil for none.
 	Err error
 }
 
 var _ error = (*Error)(nil)
 
-// Errorf makes an [Error] with a code, whose message the caller will read. An
-// error among args that is formatted with %w is kept as its cause.
+// Errorf makes an [Error] with a code, whose message the caller will read.
+// Errors among args that are formatted with %w are kept as its cause.
 func Errorf(code int, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
-	return &Error{Code: code, Message: err.Error(), Err: errors.Unwrap(err)}
+	e := &Error{Code: code, Message: err.Error(), Err: errors.Unwrap(err)}
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		e.Err = errors.Join(many.Unwrap()...)
+	}
+	return e
 }
 
 func (e *Error) Error() string {

@@ -31,6 +31,8 @@ type Enumerated interface {
 type Choice struct {
 	Value       string
 	Description string // empty for none
+	// Label is how [Select] shows it to people; empty for Value itself.
+	Label string
 }
 
 // Schematic is implemented by a type that gives its own schema. JSONSchema is
@@ -137,7 +139,7 @@ func (inf *inference) define(t reflect.Type) (*jsonschema.Schema, error) {
 	case json.RawMessage, jsontext.Value:
 		return &jsonschema.Schema{}, nil
 	case time.Duration:
-		return nil, fmt.Errorf("%s has no JSON form: use a number, with its unit in the name", t)
+		return &jsonschema.Schema{Type: "string", Format: "duration"}, nil
 	}
 	switch {
 	case implements[json.Marshaler](t), implements[json.Unmarshaler](t),
@@ -231,6 +233,13 @@ func enumSchema(t reflect.Type, choices []Choice) (*jsonschema.Schema, error) {
 	s := &jsonschema.Schema{}
 	if d, ok := reflect.Zero(t).Interface().(interface{ EnumDescription() string }); ok {
 		s.Description = d.EnumDescription()
+	}
+	if !slices.ContainsFunc(choices, func(c Choice) bool { return c.Description != "" }) {
+		s.Type = "string"
+		for _, c := range choices {
+			s.Enum = append(s.Enum, c.Value)
+		}
+		return s, nil
 	}
 	for _, c := range choices {
 		s.OneOf = append(s.OneOf, &jsonschema.Schema{Type: "string", Const: jsonschema.Ptr[any](c.Value), Description: c.Description})
@@ -348,6 +357,7 @@ type field struct {
 	optional    bool
 	description string
 	fallback    string // the default, as JSON; empty for none
+	shape       *shape // of a parameter; nil for one with nothing in it to check
 }
 
 // fieldsOf lists the JSON members of a struct in the order of declaration,

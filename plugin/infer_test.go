@@ -103,6 +103,7 @@ func TestSchemaOfAType(t *testing.T) {
 		{"enumeration", field[level](), field[*level](), [2]string{`{"$ref":"#/$defs/level"}`, `{"anyOf":[{"$ref":"#/$defs/level"},{"type":"null"}]}`}},
 		{"union", field[shape](), field[*shape](), [2]string{`{"$ref":"#/$defs/shape"}`, `{"anyOf":[{"$ref":"#/$defs/shape"},{"type":"null"}]}`}},
 		{"schema of its own", field[object](), field[*object](), [2]string{`{"type":"object"}`, `{"type":["object","null"]}`}},
+		{"a duration", field[time.Duration](), field[*time.Duration](), [2]string{`{"type":"string","format":"duration"}`, `{"type":["string","null"],"format":"duration"}`}},
 		{"constants of its own", field[fixed](), field[*fixed](), [2]string{`{"type":"string","enum":["a","b"]}`, `{"anyOf":[{"type":"string","enum":["a","b"]},{"type":"null"}]}`}},
 		{"alternatives of its own", field[either](), field[*either](), [2]string{`{"anyOf":[{"type":"string"},{"type":"integer"}]}`, `{"anyOf":[{"type":"string"},{"type":"integer"},{"type":"null"}]}`}},
 	} {
@@ -166,7 +167,7 @@ func TestSchemaOfParameters(t *testing.T) {
 		"$defs": {
 			"level": {"oneOf":[{"type":"string","const":"low","description":"Not much"},{"type":"string","const":"high"}]},
 			"Inner": {"type":"object","description":"What is inside","required":["a"],"properties":{"a":{"type":"string","description":"An a"}}},
-			"source": {"oneOf":[{"type":"string","const":"auto"},{"type":"string","const":"manual"},{"type":"string","const":"file"}]}
+			"source": {"type":"string","enum":["auto","manual","file"]}
 		}
 	}`)
 	if s := methodOf[plugin.None]().Schema().Params; s != nil {

@@ -10,10 +10,10 @@ import (
 )
 
 // Handler runs a method: it takes the parameters that the method's Bind made
-// and yields the contents of the stream's items. An error ends the stream,
-// unless it is an [Error] that is recoverable. A range over it that is broken
-// off stops the producer.
-type Handler func(ctx context.Context, params any) iter.Seq2[any, error]
+// and yields the contents of the stream's items, as the function of an
+// iter.Seq2 does. An error ends the stream, unless it is an [Error] that is
+// recoverable. When yield returns false, no more is wanted.
+type Handler func(ctx context.Context, params any, yield func(content any, err error) bool)
 
 // Method is one method of an activation, with the types of its parameters and
 // results erased. [Unary] and [Stream] make it; the zero value is of no use.
@@ -21,27 +21,9 @@ type Method struct {
 	schema MethodSchema
 	bind   func(raw []byte, positional bool) (any, error)
 	handle Handler
+	params reflect.Type // what bind makes a pointer to
 	quick  bool
 }
-
-// Option changes a method while it is made.
-type Option func(*Method)
-
-// Returns makes T the type that the schema of the results comes from, for a
-// handler whose own result type says less: one that yields any, or JSON that
-// was written before.
-func Returns[T any]() Option {
-	returns, err := resultSchema(reflect.TypeFor[T]())
-	if err != nil {
-		panic(fmt.Sprintf("plugin: Returns: %v", err))
-	}
-	return func(m *Method) { m.schema.Returns = returns }
-}
-
-// Quick marks a method that never waits for anything, neither for I/O nor for
-// others: ways in may run it where they read the call, which is faster. While
-// it runs, nothing else is read from that client.
-func Quick() Option { return func(m *Method) { m.quick = true } }
 
 // IsQuick tells whether [Quick] has marked the method.
 func (m Method) IsQuick() bool { return m.quick && !m.schema.Streaming }
@@ -65,9 +47,10 @@ func (m Method) Schema() MethodSchema { return m.schema }
 // What is wrong is told by a [*ParamsError].
 func (m Method) Bind(raw []byte, positional bool) (any, error) { return m.bind(raw, positional) }
 
-// Handle runs the method on parameters that Bind has made.
+// Handle runs the method, inside its middlewares, on parameters that Bind has
+// made. A range over it that is broken off stops the producer.
 func (m Method) Handle(ctx context.Context, params any) iter.Seq2[any, error] {
-	return m.handle(ctx, params)
+	return func(yield func(any, error) bool) { m.handle(ctx, params, yield) }
 }
 
 // None is the parameter type of a method that takes none. Whatever a caller
@@ -76,15 +59,13 @@ type None struct{}
 
 // Unary makes a method that answers once.
 func Unary[In, Out any](name, description string, fn func(ctx context.Context, in In) (Out, error), options ...Option) Method {
-	return newMethod[In, Out](name, description, false, func(ctx context.Context, params any) iter.Seq2[any, error] {
-		return func(yield func(any, error) bool) {
-			out, err := fn(ctx, *params.(*In))
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			yield(out, nil)
+	return newMethod[In, Out](name, description, false, func(ctx context.Context, params any, yield func(any, error) bool) {
+		out, err := fn(ctx, *params.(*In))
+		if err != nil {
+			yield(nil, err)
+			return
 		}
+		yield(out, nil)
 	}, options)
 }
 
@@ -92,16 +73,14 @@ func Unary[In, Out any](name, description string, fn func(ctx context.Context, i
 // that fn returns should end when its context does; when the caller goes away
 // or unsubscribes, the range over it is broken off as well.
 func Stream[In, Out any](name, description string, fn func(ctx context.Context, in In) iter.Seq2[Out, error], options ...Option) Method {
-	return newMethod[In, Out](name, description, true, func(ctx context.Context, params any) iter.Seq2[any, error] {
-		return func(yield func(any, error) bool) {
-			for out, err := range fn(ctx, *params.(*In)) {
-				if err != nil {
-					if !yield(nil, err) {
-						return
-					}
-				} else if !yield(out, nil) {
+	return newMethod[In, Out](name, description, true, func(ctx context.Context, params any, yield func(any, error) bool) {
+		for out, err := range fn(ctx, *params.(*In)) {
+			if err != nil {
+				if !yield(nil, err) {
 					return
 				}
+			} else if !yield(out, nil) {
+				return
 			}
 		}
 	}, options)
@@ -127,6 +106,7 @@ func newMethod[In, Out any](name, description string, streaming bool, handle Han
 			Role:        Role{Kind: "rpc"},
 		},
 		handle: handle,
+		params: reflect.TypeFor[In](),
 	}
 	m.bind = func(raw []byte, positional bool) (any, error) {
 		in := new(In)
@@ -142,6 +122,9 @@ func newMethod[In, Out any](name, description string, streaming bool, handle Han
 	}
 	for _, option := range options {
 		option(&m)
+	}
+	if m.quick && m.schema.Bidirectional {
+		panic(fmt.Sprintf("plugin: method %q: one that asks is not quick", name))
 	}
 	m.schema.Hash = m.schema.contentHash()
 	return m

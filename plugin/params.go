@@ -53,9 +53,11 @@ func parametersOf(t reflect.Type) (*parameters, error) {
 	}
 	s.Defs = inf.allDefs()
 	p.bare = true
+	shapes := map[reflect.Type]*shape{}
 	for i, f := range p.fields {
 		p.byName[f.name] = i
-		if f.fallback != "" && f.fallback[0] != '"' && kindOf(f.typ) == reflect.String {
+		p.fields[i].shape = shapeOf(f.typ, shapes)
+		if f.fallback != "" && f.fallback[0] != '"' && readsText(pointed(f.typ)) {
 			f.fallback = string(quote(f.fallback)) // a string may be written without its quotes
 			p.fields[i] = f
 		}
@@ -82,12 +84,12 @@ func parametersOf(t reflect.Type) (*parameters, error) {
 // call are collected without an allocation.
 const maxParameters = 32
 
-// kindOf is the kind of a type, or of what it points to.
-func kindOf(t reflect.Type) reflect.Kind {
+// pointed is a type, or what it points to.
+func pointed(t reflect.Type) reflect.Type {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	return t.Kind()
+	return t
 }
 
 var (
@@ -157,6 +159,11 @@ func (p *parameters) decode(raw []byte, positional bool, in reflect.Value) error
 			reason = mismatch(f.typ, value)
 		} else if err := json.Unmarshal(value, in.FieldByIndex(f.index).Addr().Interface(), decodeOptions); err != nil {
 			reason = refusal(f.typ, value, err)
+		} else if f.shape != nil {
+			if err := f.shape.check(f.name, value); err != nil {
+				return err
+			}
+			continue
 		} else {
 			continue
 		}
@@ -286,9 +293,7 @@ func offsetIn(raw, value []byte) int {
 // mismatch words why value can't be a t, in the terms that clients of other
 // hubs know.
 func mismatch(t reflect.Type, value []byte) string {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
+	t = pointed(t)
 	text := string(value)
 	var got string
 	switch jsontext.Value(value).Kind() {
@@ -327,7 +332,7 @@ func mismatch(t reflect.Type, value []byte) string {
 // readsText tells that a t is decoded from a string, so that a string which
 // is refused has the right type and the wrong value.
 func readsText(t reflect.Type) bool {
-	return t.Kind() == reflect.String || isBytes(t) || isText(t)
+	return t == reflect.TypeFor[time.Duration]() || t.Kind() == reflect.String || isBytes(t) || isText(t)
 }
 
 // expected names a type as the errors of other hubs do.
@@ -340,6 +345,8 @@ func expected(t reflect.Type) string {
 		return t.Name()
 	case time.Time:
 		return "a date-time (RFC 3339)"
+	case time.Duration:
+		return "a duration, such as 90s or PT1M30S"
 	}
 	if isBytes(t) {
 		return "a string of base64"

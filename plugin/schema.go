@@ -2,7 +2,11 @@
 
 package plugin
 
-import "github.com/google/jsonschema-go/jsonschema"
+import (
+	"slices"
+
+	"github.com/google/jsonschema-go/jsonschema"
+)
 
 // Schema is what an activation or a hub says of itself.
 type Schema struct {
@@ -31,6 +35,8 @@ type MethodSchema struct {
 	Name        string `json:"name"`
 	Description string `json:"description"`
 	Hash        string `json:"hash"`
+	// LongDescription tells the rest; empty for none.
+	LongDescription string `json:"long_description,omitempty"`
 	// Params is nil for a method without parameters, Returns for one whose
 	// content may be anything.
 	Params        *jsonschema.Schema `json:"params,omitempty"`
@@ -38,29 +44,52 @@ type MethodSchema struct {
 	Streaming     bool               `json:"streaming"`
 	Bidirectional bool               `json:"bidirectional"`
 	HTTPMethod    string             `json:"http_method"`
-	Role          Role               `json:"role"`
+	// RequestType and ResponseType are what a bidirectional method asks its
+	// caller, and what it is answered; nil for another.
+	RequestType  *jsonschema.Schema `json:"request_type,omitempty"`
+	ResponseType *jsonschema.Schema `json:"response_type,omitempty"`
+	// Scopes are what a caller needs; nil for nothing.
+	Scopes []string `json:"scopes,omitempty"`
+	Role   Role     `json:"role"`
+	// Deprecation is nil for a method that may be called.
+	Deprecation *Deprecation `json:"deprecation,omitempty"`
 }
 
-// Role tells clients what a method is to them: "rpc" for one to call.
+// Role tells clients what a method is to them: "rpc" for one to call,
+// "static_child" and "dynamic_child" for one that leads to children.
 type Role struct {
 	Kind string `json:"kind"`
+	// ListMethod and SearchMethod name the methods beside a "dynamic_child"
+	// that find children; empty where that is not offered.
+	ListMethod   string `json:"list_method,omitempty"`
+	SearchMethod string `json:"search_method,omitempty"`
+}
+
+// Deprecation tells why a method should not be called any more.
+type Deprecation struct {
+	Since     string `json:"since"`
+	RemovedIn string `json:"removed_in"`
+	Message   string `json:"message"`
 }
 
 // Seal fills in the hashes of s from its content: SelfHash from everything
-// but the children, ChildrenHash from the children in the order given, Hash
-// from both. Equal content has equal hashes on every machine.
+// but the children, ChildrenHash from the children, Hash from both. Equal
+// content has equal hashes on every machine, in whatever order methods and
+// children were registered.
 func (s *Schema) Seal() {
-	self := []string{s.Namespace, s.Version, s.Description, s.LongDescription}
+	methods := []string{}
 	for _, m := range s.Methods {
-		self = append(self, m.Hash)
+		methods = append(methods, m.Hash)
 	}
-	s.SelfHash = hashOf(self...)
+	slices.Sort(methods)
+	s.SelfHash = hashOf(append([]string{s.Namespace, s.Version, s.Description, s.LongDescription}, methods...)...)
 	s.ChildrenHash = ""
 	if len(s.Children) > 0 {
 		children := []string{}
 		for _, c := range s.Children {
-			children = append(children, c.Namespace, c.Description, c.Hash)
+			children = append(children, hashOf(c.Namespace, c.Description, c.Hash))
 		}
+		slices.Sort(children)
 		s.ChildrenHash = hashOf(children...)
 	}
 	s.Hash = hashOf(s.SelfHash, s.ChildrenHash)

@@ -56,6 +56,16 @@ func (c *session) Handle(context.Context, *jsonrpc2.Conn, *jsonrpc2.Request) {
 	case !a.silent:
 		c.out.answer(a.append)
 	}
+	if a.responded {
+		c.afterResponse(m.Request.Method)
+	}
+}
+
+// afterResponse sends what some clients wait for after an answer to a question.
+func (c *session) afterResponse(method string) {
+	c.out.answer(func(dst []byte) []byte {
+		return wire.AppendResponded(dst, method, c.hub.Hash(), time.Now())
+	})
 }
 
 // batch serves each member as if alone, but sends their direct answers as one
@@ -63,10 +73,14 @@ func (c *session) Handle(context.Context, *jsonrpc2.Conn, *jsonrpc2.Request) {
 func (c *session) batch(members []wire.Request, turn *turn) {
 	answers := []byte{'['}
 	var calls []*call
+	var responded []string // the methods of answers that were taken
 	for _, r := range members {
 		a := c.prepare(r, turn)
 		if a.silent {
 			continue
+		}
+		if a.responded {
+			responded = append(responded, r.Method)
 		}
 		if len(answers) > 1 {
 			answers = append(answers, ',')
@@ -78,6 +92,9 @@ func (c *session) batch(members []wire.Request, turn *turn) {
 	}
 	if len(answers) > 1 {
 		c.out.answer(func(dst []byte) []byte { return append(append(dst, answers...), ']') })
+	}
+	for _, method := range responded {
+		c.afterResponse(method)
 	}
 	for _, call := range calls {
 		go c.serve(call, false)
@@ -91,6 +108,9 @@ type answer struct {
 	fault  *wire.Fault // the answer, or
 	call   *call       // its subscription is the answer, or
 	result string      // JSON text, the answer
+	// responded tells that the request was the answer to a question, and was
+	// taken.
+	responded bool
 }
 
 func (a *answer) append(dst []byte) []byte {
@@ -141,7 +161,9 @@ func (c *session) prepare(r wire.Request, turn *turn) (a answer) {
 		}
 		a.result = strconv.FormatBool(c.unsubscribe(id))
 	case wire.Respond:
-		a.fault = target.Respond(r.Params)
+		if a.fault = target.Respond(c.ctx, r.Params); a.fault == nil {
+			a.result, a.responded = wire.Responded, true
+		}
 	default:
 		a.fault = wire.MethodNotFound
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/sourcegraph/jsonrpc2"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport/wire"
 )
 
@@ -81,7 +82,8 @@ func newSession(s *Server, ws *websocket.Conn, under *socket) *session {
 		freed:    make(chan struct{}, 1),
 		running:  map[int64]*call{},
 	}
-	c.ctx, c.cancel = context.WithCancelCause(context.Background())
+	caller := plugin.Caller{Remote: ws.RemoteAddr().String(), Scopes: []string{"*"}}
+	c.ctx, c.cancel = context.WithCancelCause(plugin.WithCaller(context.Background(), caller))
 	c.stream = newObjectStream(ws, s.limits, func(f *wire.Fault) { c.fault(nil, f) })
 	return c
 }

@@ -4,6 +4,7 @@ package wire
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -53,6 +54,21 @@ func appendAnswer(dst, id []byte) []byte {
 	return append(dst, ',')
 }
 
+// Responded is the result of an answer that was taken, as plain clients read
+// it.
+const Responded = `{"success":true}`
+
+// AppendResponded appends what follows an answer that was taken. The command
+// line client takes any result for the subscription of a stream, and waits for
+// its done.
+func AppendResponded(dst []byte, method, hash string, now time.Time) []byte {
+	dst = append(dst, `{"jsonrpc":"2.0","method":`...)
+	dst = appendString(dst, method)
+	dst = append(dst, `,"params":{"subscription":`+Responded+`,"result":{"type":"done","metadata":`...)
+	dst = appendMetadata(dst, &hub.Metadata{Hash: hash, Timestamp: now.Unix()})
+	return append(dst, "}}}"...)
+}
+
 // AppendNotification appends the frame that carries an item of a stream under
 // the name method. It fails where the content can't be written as JSON; dst is
 // then returned as it was.
@@ -70,29 +86,30 @@ func AppendNotification(dst []byte, method string, subscription int64, item *hub
 }
 
 func appendItem(dst []byte, item *hub.Item) ([]byte, error) {
-	switch item.Kind {
-	case hub.Data:
-		dst = append(dst, `{"type":"data","metadata":`...)
-	case hub.Error:
-		dst = append(dst, `{"type":"error","metadata":`...)
-	case hub.Done:
-		dst = append(dst, `{"type":"done","metadata":`...)
-	}
+	dst = append(dst, `{"type":"`...)
+	dst = append(dst, kinds[item.Kind]...)
+	dst = append(dst, `","metadata":`...)
 	dst = appendMetadata(dst, &item.Metadata)
+	var err error
 	switch item.Kind {
 	case hub.Data:
 		dst = append(dst, `,"content_type":`...)
 		dst = appendString(dst, item.ContentType)
 		dst = append(dst, `,"content":`...)
-		var err error
 		if inner, ok := item.Content.(*hub.Item); ok {
 			dst, err = appendItem(dst, inner)
 		} else {
 			dst, err = plugin.AppendJSON(dst, item.Content)
 		}
-		if err != nil {
-			return dst, err
+	case hub.Progress:
+		dst = append(dst, `,"message":`...)
+		dst = appendString(dst, item.Message)
+		if item.Percentage >= 0 { // neither unknown nor NaN
+			dst = append(dst, `,"percentage":`...)
+			dst = strconv.AppendFloat(dst, item.Percentage, 'f', -1, 32)
 		}
+	case hub.Request:
+		dst = appendQuestion(dst, item)
 	case hub.Error:
 		dst = append(dst, `,"message":`...)
 		dst = appendString(dst, item.Message)
@@ -104,8 +121,29 @@ func appendItem(dst []byte, item *hub.Item) ([]byte, error) {
 		}
 		dst = append(dst, `,"recoverable":`...)
 		dst = strconv.AppendBool(dst, item.Recoverable)
+		if item.Details != nil {
+			dst = append(dst, `,"data":`...)
+			dst, err = plugin.AppendJSON(dst, item.Details)
+		}
 	}
-	return append(dst, '}'), nil
+	return append(dst, '}'), err
+}
+
+// kinds are the names of the kinds of items.
+var kinds = [...]string{hub.Data: "data", hub.Progress: "progress", hub.Request: "request", hub.Error: "error", hub.Done: "done"}
+
+// appendQuestion appends the members of a request, as the newest hubs name
+// them, and as the command line client does.
+func appendQuestion(dst []byte, item *hub.Item) []byte {
+	for _, names := range [...][3]string{{"requestId", "requestData", "timeoutMs"}, {"request_id", "request", "timeout"}} {
+		dst = append(dst, `,"`+names[0]+`":`...)
+		dst = appendString(dst, item.RequestID)
+		dst = append(dst, `,"`+names[1]+`":`...)
+		dst = append(dst, item.Question...)
+		dst = append(dst, `,"`+names[2]+`":`...)
+		dst = strconv.AppendInt(dst, item.Timeout.Milliseconds(), 10)
+	}
+	return dst
 }
 
 func appendMetadata(dst []byte, m *hub.Metadata) []byte {

@@ -129,7 +129,7 @@ func FuzzResolve(f *testing.F) {
 				t.Fatalf("%q %q ends %d times", name, params, ends)
 			}
 		case wire.Respond:
-			if fault := target.Respond(params); fault == nil {
+			if fault := target.Respond(t.Context(), params); fault == nil {
 				t.Fatalf("an answer to nothing was taken: %q", params)
 			}
 		case wire.Unsubscribe, wire.Unknown:

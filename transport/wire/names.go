@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"context"
 	"errors"
 	"strings"
 
@@ -119,10 +120,13 @@ func (t Target) Bind(params []byte) (hub.Call, *Fault) {
 	return call, nil
 }
 
-// Respond hands an answer to the method that asked, and tells what was wrong
-// with it. No method can ask yet, so there is always something.
-func (t Target) Respond(params []byte) *Fault {
-	return faultOf(t.hub.Respond(params), params)
+// Respond hands an answer to the method that asked, from the caller that ctx
+// tells. It returns what was wrong with it; nil for nothing.
+func (t Target) Respond(ctx context.Context, params []byte) *Fault {
+	if err := t.hub.Respond(ctx, params); err != nil {
+		return faultOf(err, params)
+	}
+	return nil
 }
 
 // faultOf words an error of the hub as the answer to a request.

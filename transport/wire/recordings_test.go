@@ -78,7 +78,7 @@ func serve(t *testing.T, h *hub.Hub, r wire.Request, subscription int64) []strin
 		}
 		return frames
 	case wire.Respond:
-		if fault := target.Respond(r.Params); fault != nil {
+		if fault := target.Respond(t.Context(), r.Params); fault != nil {
 			return []string{string(wire.AppendFault(nil, r.ID, fault))}
 		}
 		return []string{string(wire.AppendResult(nil, r.ID, []byte(`{"success":true}`)))}

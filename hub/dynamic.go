@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package hub
+
+import (
+	"context"
+	"reflect"
+	"strings"
+
+	"github.com/plexus-go/plexus/plugin"
+)
+
+// Bounds of what is found at run time.
+const (
+	mostPath   = 1024 // bytes of a path that leads to a dynamic child
+	mostLevels = 16   // of dynamic children one below the other
+	mostFound  = 4096 // children that a parent's mount keeps
+)
+
+// find returns the route of what follows the path of m; nil if there is none.
+func (m *mount) find(rest string) *Route {
+	if route := m.routes[rest]; route != nil {
+		return route
+	}
+	// Down the fixed children, then to one that is found at run time.
+	for {
+		name, below, deeper := strings.Cut(rest, ".")
+		if !deeper || len(rest) > mostPath {
+			return nil
+		}
+		child := m.children[name]
+		if child == nil {
+			break
+		}
+		m, rest = child, below
+	}
+	if m.tree.Definition.Dynamic == nil {
+		return nil
+	}
+	return &Route{hub: m.hub, life: m.life, path: m.path + "." + rest, provenance: m.provenance, below: m, rest: rest}
+}
+
+// find finds the method of a dynamic child and binds the call to it.
+func (r *run) find(c Call) (found Call, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			found, err = Call{}, plugin.Panicked(r, cause)
+		}
+	}()
+	route := c.route
+	for range mostLevels {
+		name, rest, _ := strings.Cut(route.rest, ".")
+		child, err := route.below.child(r, name)
+		if err != nil {
+			return Call{}, err
+		}
+		if route = child.find(rest); route == nil {
+			return Call{}, notFound("Method not found: %s", shown(c.route.path))
+		}
+		if route.below == nil {
+			r.route = route
+			return route.Bind(c.raw, c.positional)
+		}
+	}
+	return Call{}, notFound("Method not found: %s: more than %d levels of children", shown(c.route.path), mostLevels)
+}
+
+// child returns the dynamic child of that name, mounted.
+func (m *mount) child(ctx context.Context, name string) (*mount, error) {
+	a, err := m.tree.Definition.Dynamic.Find(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if a == nil {
+		return nil, notFound("Activation not found: %s", shown(m.path+"."+name))
+	}
+	comparable := reflect.ValueOf(a).Comparable()
+	if comparable {
+		if known := m.known(a); known != nil {
+			return known, nil
+		}
+	}
+	tree, err := plugin.TreeOf(a)
+	if err != nil {
+		return nil, err
+	}
+	child := newMount(m.hub, m.life, tree, m.provenance)
+	if comparable {
+		m.keep(a, child)
+	}
+	return child, nil
+}
+
+func (m *mount) known(a plugin.Activation) *mount {
+	m.finding.Lock()
+	defer m.finding.Unlock()
+	return m.found[a]
+}
+
+func (m *mount) keep(a plugin.Activation, child *mount) {
+	m.finding.Lock()
+	defer m.finding.Unlock()
+	if len(m.found) >= mostFound {
+		clear(m.found) // those that are still asked for come back
+	}
+	m.found[a] = child
+}

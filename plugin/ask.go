@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package plugin
+
+import (
+	"context"
+	stdjson "encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// Why a question has no answer. The caller may read each of them.
+var (
+	// ErrCancelled says that the caller does not want to answer.
+	ErrCancelled = &Error{Message: "cancelled by the caller"}
+	// ErrUnanswered says that no answer came in time.
+	ErrUnanswered = &Error{Message: "the question was not answered in time"}
+	// ErrCannotAsk says that there is nobody to ask: the method does not say
+	// that it is [Bidirectional], or was called by one that is not, or runs
+	// outside of a hub.
+	ErrCannotAsk = &Error{Message: "the caller can't be asked"}
+)
+
+// Question is what a method may ask its caller: a [Confirm], [Prompt],
+// [Select], [SelectMany] or [Custom]. A is the type of the answer.
+type Question[A any] interface {
+	question() any // the union that is sent
+	answer(r *response[anything]) (A, error)
+}
+
+// AskTimeout is how long [Ask] waits for an answer.
+const AskTimeout = 30 * time.Second
+
+// Ask asks the caller of the method that runs, and returns the answer. The
+// method must be [Bidirectional]. The error is [ErrCancelled], [ErrUnanswered],
+// [ErrCannotAsk], or that of ctx, when the caller has left.
+//
+//	sure, err := plugin.Ask(ctx, plugin.Confirm{Message: "Delete it?"})
+func Ask[A any](ctx context.Context, q Question[A]) (A, error) {
+	return AskWithin(ctx, AskTimeout, q)
+}
+
+// AskWithin is [Ask] with another timeout, for questions that need thought.
+func AskWithin[A any](ctx context.Context, timeout time.Duration, q Question[A]) (A, error) {
+	var answer A
+	s := scopeOf(ctx)
+	if s == nil {
+		return answer, ErrCannotAsk
+	}
+	data, err := AppendJSON(nil, q.question())
+	if err != nil {
+		return answer, fmt.Errorf("a question of %s: %w", s.Path(), err)
+	}
+	cancelled := false
+	err = s.Ask(ctx, Query{Data: data, Timeout: timeout, Accept: func(text []byte) error {
+		var r response[anything]
+		if err := json.Unmarshal(text, &r, decodeOptions); err != nil {
+			return &ParamsError{Reason: refusal(reflect.TypeFor[response[anything]](), text, err)}
+		}
+		if cancelled = r.Cancelled != nil; cancelled {
+			return nil
+		}
+		var err error
+		answer, err = q.answer(&r)
+		return err
+	}})
+	if err == nil && cancelled {
+		err = ErrCancelled
+	}
+	return answer, err
+}
+
+// Confirm asks for yes or no.
+type Confirm struct {
+	Message string
+	Default *bool // what is suggested; nil for nothing
+}
+
+func (c Confirm) question() any {
+	return request[anything]{Confirm: &confirmRequest{Message: c.Message, Default: c.Default}}
+}
+
+func (Confirm) answer(r *response[anything]) (bool, error) {
+	if r.Confirmed == nil {
+		return false, unexpected("confirmed")
+	}
+	return r.Confirmed.Value, nil
+}
+
+// Prompt asks for a text.
+type Prompt struct {
+	Message     string
+	Default     string // what is suggested; empty for nothing
+	Placeholder string // an example to show; empty for none
+}
+
+func (p Prompt) question() any {
+	return request[anything]{Prompt: &promptRequest{Message: p.Message, Default: p.Default, Placeholder: p.Placeholder}}
+}
+
+func (Prompt) answer(r *response[anything]) (string, error) {
+	if r.Text == nil {
+		return "", unexpected("text")
+	}
+	return r.Text.Value, nil
+}
+
+// Select asks for one of several values.
+type Select[T ~string] struct {
+	Message string
+	// Options are what there is to choose from; nil for all values of T,
+	// where that is [Enumerated].
+	Options []Choice
+}
+
+func (s Select[T]) question() any { return selection[T](s.Message, s.Options, false) }
+
+func (s Select[T]) answer(r *response[anything]) (T, error) {
+	values, err := selected[T](r, s.Options)
+	if err == nil && len(values) != 1 {
+		err = &ParamsError{Reason: fmt.Sprintf("%d values are selected, expected one", len(values))}
+	}
+	if err != nil {
+		return "", err
+	}
+	return values[0], nil
+}
+
+// SelectMany asks for any number of several values.
+type SelectMany[T ~string] struct {
+	Message string
+	// Options are what there is to choose from; nil for all values of T,
+	// where that is [Enumerated].
+	Options []Choice
+}
+
+func (s SelectMany[T]) question() any { return selection[T](s.Message, s.Options, true) }
+
+func (s SelectMany[T]) answer(r *response[anything]) ([]T, error) {
+	return selected[T](r, s.Options)
+}
+
+// Custom asks a question of the activation's own kind, for clients that know
+// it: see [BidirectionalOf]. Q and A are types with schemas, as those of
+// parameters.
+type Custom[Q, A any] struct{ Data Q }
+
+func (c Custom[Q, A]) question() any { return request[Q]{Custom: &customRequest[Q]{Data: c.Data}} }
+
+func (Custom[Q, A]) answer(r *response[anything]) (answer A, err error) {
+	if r.Custom == nil {
+		return answer, unexpected("custom")
+	}
+	if err := json.Unmarshal(r.Custom.Data, &answer, decodeOptions); err != nil {
+		return answer, &ParamsError{Reason: refusal(reflect.TypeFor[A](), r.Custom.Data, err)}
+	}
+	return answer, nil
+}
+
+func unexpected(want string) error {
+	return &ParamsError{Reason: "expected an answer of type `" + want + "` or `cancelled`"}
+}
+
+// options returns what there is to choose from.
+func options[T ~string](given []Choice) []Choice {
+	var zero T
+	if e, ok := any(zero).(Enumerated); ok && given == nil {
+		return e.Enum()
+	}
+	return given
+}
+
+func selection[T ~string](message string, given []Choice, many bool) any {
+	s := &selectRequest{Message: message, MultiSelect: many, Options: []selectOption{}}
+	for _, c := range options[T](given) {
+		label := c.Label
+		if label == "" {
+			label = c.Value
+		}
+		s.Options = append(s.Options, selectOption{Value: c.Value, Label: label, Description: c.Description})
+	}
+	return request[anything]{Select: s}
+}
+
+func selected[T ~string](r *response[anything], given []Choice) ([]T, error) {
+	if r.Selected == nil {
+		return nil, unexpected("selected")
+	}
+	values := []T{}
+	for _, v := range r.Selected.Values {
+		if !slices.ContainsFunc(options[T](given), func(c Choice) bool { return c.Value == v }) {
+			return nil, &ParamsError{Reason: "`" + shorten(v) + "` is none of the options"}
+		}
+		if !slices.Contains(values, T(v)) {
+			values = append(values, T(v))
+		}
+	}
+	return values, nil
+}
+
+// request is what a caller is asked, and response what it answers, as clients
+// know them. Q and A are the data of custom ones.
+type request[Q any] struct {
+	Union   `discriminator:"type" title:"StandardRequest" description:"What a method asks its caller while it runs"`
+	Confirm *confirmRequest   `tag:"confirm" description:"Yes or no"`
+	Prompt  *promptRequest    `tag:"prompt" description:"A text"`
+	Select  *selectRequest    `tag:"select" description:"One or several of these"`
+	Custom  *customRequest[Q] `tag:"custom" description:"A question of the method's own kind"`
+}
+
+type confirmRequest struct {
+	Message string `json:"message"`
+	Default *bool  `json:"default,omitzero"`
+}
+
+type promptRequest struct {
+	Message     string `json:"message"`
+	Default     string `json:"default,omitempty"`
+	Placeholder string `json:"placeholder,omitempty"`
+}
+
+type selectRequest struct {
+	Message     string         `json:"message"`
+	Options     []selectOption `json:"options"`
+	MultiSelect bool           `json:"multi_select"`
+}
+
+type selectOption struct {
+	Value       string `json:"value"`
+	Label       string `json:"label"`
+	Description string `json:"description,omitempty"`
+}
+
+type customRequest[Q any] struct {
+	Data Q `json:"data"`
+}
+
+type response[A any] struct {
+	Union     `discriminator:"type" title:"StandardResponse" description:"What a caller answers"`
+	Confirmed *confirmedResponse `tag:"confirmed" description:"To confirm"`
+	Text      *textResponse      `tag:"text" description:"To prompt"`
+	Selected  *selectedResponse  `tag:"selected" description:"To select"`
+	Custom    *customResponse[A] `tag:"custom" description:"To custom"`
+	Cancelled *struct{}          `tag:"cancelled" description:"The caller does not want to answer"`
+}
+
+type confirmedResponse struct {
+	Value bool `json:"value"`
+}
+
+type textResponse struct {
+	Value string `json:"value"`
+}
+
+type selectedResponse struct {
+	Values []string `json:"values"`
+}
+
+type customResponse[A any] struct {
+	Data A `json:"data"`
+}
+
+// anything is the data of what is no custom question, and is never set.
+type anything = stdjson.RawMessage

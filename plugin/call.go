@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/go-json-experiment/json"
+)
+
+// Call calls another method of the hub that runs this one, by its path
+// ("registry.list"), without a socket, and for the same caller. params is what
+// AppendJSON takes, nil for none; each content is decoded into a T. Of the
+// method's progress the caller learns nothing; its questions are put to the
+// caller, if both methods are [Bidirectional].
+//
+// To break off the range ends the method. An error that ends it is an [Error],
+// as a client of the hub would have read it.
+func Call[T any](ctx context.Context, path string, params any) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		s := scopeOf(ctx)
+		if s == nil {
+			yield(none, fmt.Errorf("calling %s: outside of a hub", path))
+			return
+		}
+		var text []byte
+		if params != nil {
+			var err error
+			if text, err = AppendJSON(nil, params); err != nil {
+				yield(none, fmt.Errorf("calling %s: parameters: %w", path, err))
+				return
+			}
+		}
+		for content, err := range s.Call(ctx, path, text) {
+			value := none
+			if err == nil {
+				value, err = contentAs[T](path, content)
+			}
+			if !yield(value, err) {
+				return
+			}
+		}
+	}
+}
+
+// CallOne is [Call] for a method that answers once: it returns the first
+// content.
+func CallOne[T any](ctx context.Context, path string, params any) (T, error) {
+	for content, err := range Call[T](ctx, path, params) {
+		var told *Error
+		if errors.As(err, &told) && told.Recoverable {
+			continue
+		}
+		return content, err
+	}
+	var none T
+	return none, fmt.Errorf("calling %s: it has answered nothing", path)
+}
+
+// contentAs makes a T of what an activation gave. A T is taken as it is: it
+// is shared with its activation.
+func contentAs[T any](from string, content any) (value T, err error) {
+	if value, ok := content.(T); ok {
+		return value, nil
+	}
+	text, err := AppendJSON(nil, content)
+	if err == nil {
+		err = json.Unmarshal(text, &value, decodeOptions)
+	}
+	if err != nil {
+		return value, fmt.Errorf("%s: its content is no %T: %w", from, value, err)
+	}
+	return value, nil
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package plugin
+
+import (
+	"context"
+	"slices"
+	"strings"
+)
+
+// Caller is who asked for a call, as far as the way in has found out.
+type Caller struct {
+	// Name is who it is; empty for one who has not said, or not proved it.
+	Name string
+	// Means is how that was proved: "token", "jwt", "certificate"; empty
+	// where it was not.
+	Means string
+	// Remote is the caller's network address; empty within the program.
+	Remote string
+	// Scopes are what it may do: see [Caller.May]. Nil is nothing that needs
+	// a scope.
+	Scopes []string
+}
+
+// Local is the caller of what the program calls itself: it may do everything.
+func Local() Caller { return Caller{Name: "local", Means: "local", Scopes: []string{"*"}} }
+
+// May tells whether one of the caller's scopes covers what is needed. Scopes
+// are words between colons, and each covers itself and the narrower ones:
+// "registry:write" covers "registry:write:alpha". A star at the end covers
+// whatever goes on like that: "registry:write:team-a-*", "*".
+func (c Caller) May(scope string) bool {
+	return slices.ContainsFunc(c.Scopes, func(held string) bool {
+		if begin, open := strings.CutSuffix(held, "*"); open {
+			return strings.HasPrefix(scope, begin)
+		}
+		rest, covers := strings.CutPrefix(scope, held)
+		return covers && held != "" && (rest == "" || rest[0] == ':')
+	})
+}
+
+// Same tells whether two callers are the same to an activation: they have
+// proved the same name by the same means, or none.
+func (c Caller) Same(other Caller) bool { return c.Name == other.Name && c.Means == other.Means }
+
+type callerKey struct{}
+
+// WithCaller returns a context whose calls are made for c. Ways in call it,
+// once for each connection.
+func WithCaller(ctx context.Context, c Caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, &c)
+}
+
+// CallerOf returns who asked for the call that runs. It is [Local] where no way
+// in has said otherwise.
+func CallerOf(ctx context.Context) Caller {
+	if c, ok := ctx.Value(callerKey{}).(*Caller); ok {
+		return *c
+	}
+	return Local()
+}
+
+// Require fails, with CodeUnauthenticated or CodeForbidden, where the caller
+// may not do what needs the scope.
+func Require(ctx context.Context, scope string) error {
+	caller := CallerOf(ctx)
+	switch {
+	case caller.May(scope):
+		return nil
+	case caller.Name == "":
+		return Errorf(CodeUnauthenticated, "Authentication required: %s needs %s", PathOf(ctx), scope)
+	default:
+		return Errorf(CodeForbidden, "Forbidden: %s needs %s", PathOf(ctx), scope)
+	}
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/jsonschema-go/jsonschema"
+	"github.com/google/uuid"
+)
+
+// Handle refers to something that an activation keeps: whoever is given one
+// can have it resolved, wherever the activation is mounted. As text it is
+//
+//	<plugin id>@<version>::<method>:<meta>:<meta>…
+//
+// and in JSON an object of these four, as clients of other hubs know it.
+type Handle struct {
+	PluginID uuid.UUID `json:"plugin_id"`
+	// Version is the activation's when the handle was made.
+	Version string `json:"version"`
+	// Method tells which of the activation's things it is, or how it is got.
+	Method string `json:"method"`
+	// Meta is what the activation finds it by; nil for nothing.
+	Meta []string `json:"meta,omitempty"`
+}
+
+// ErrNoHandle is what is wrong with a handle that nobody owns.
+var ErrNoHandle = errors.New("no activation resolves this handle")
+
+// ID returns the identity of the activation of that namespace and version: it
+// is the same for all versions with the same first number.
+func ID(namespace, version string) uuid.UUID {
+	major, _, _ := strings.Cut(version, ".")
+	return uuid.NewSHA1(uuid.NameSpaceOID, []byte(namespace+"@"+major))
+}
+
+// Handle makes a handle that the activation resolves.
+func (d Definition) Handle(method string, meta ...string) Handle {
+	return Handle{PluginID: ID(d.Namespace, d.Version), Version: d.Version, Method: method, Meta: meta}
+}
+
+// ParseHandle reads the text form.
+func ParseHandle(text string) (Handle, error) {
+	owner, rest, ok := strings.Cut(text, "::")
+	id, version, versioned := strings.Cut(owner, "@")
+	if !ok || !versioned {
+		return Handle{}, fmt.Errorf("handle %q: expected <plugin id>@<version>::<method>", shorten(text))
+	}
+	plugin, err := uuid.Parse(id)
+	if err != nil || len(id) != 36 {
+		return Handle{}, fmt.Errorf("handle %q: %q is not a UUID", shorten(text), shorten(id))
+	}
+	parts := strings.Split(rest, ":")
+	h := Handle{PluginID: plugin, Version: version, Method: parts[0]}
+	if len(parts) > 1 {
+		h.Meta = parts[1:]
+	}
+	return h, h.validate()
+}
+
+// validate tells what the text form can't carry, or what is missing.
+func (h Handle) validate() error {
+	switch {
+	case h.PluginID == uuid.Nil:
+		return errors.New("handle without the id of a plugin")
+	case h.Version == "" || strings.Contains(h.Version, ":"):
+		return fmt.Errorf("handle: version %q: expected one like \"1.0.0\"", shorten(h.Version))
+	case h.Method == "" || strings.Contains(h.Method, ":"):
+		return fmt.Errorf("handle: method %q: expected a name", shorten(h.Method))
+	}
+	return nil
+}
+
+// String returns the text form. A colon within Meta can't be told from one
+// between its parts: such handles are safe in JSON only.
+func (h Handle) String() string {
+	return strings.Join(append([]string{h.PluginID.String() + "@" + h.Version + "::" + h.Method}, h.Meta...), ":")
+}
+
+// Validate tells what is wrong with a handle that came as a parameter.
+func (h Handle) Validate() error { return h.validate() }
+
+var _ Schematic = Handle{}
+
+// JSONSchema describes the object.
+func (Handle) JSONSchema() *jsonschema.Schema {
+	text := &jsonschema.Schema{Type: "string"}
+	return &jsonschema.Schema{
+		Type:  "object",
+		Title: "Handle",
+		Properties: map[string]*jsonschema.Schema{
+			"plugin_id": {Type: "string", Format: "uuid"},
+			"version":   text,
+			"method":    text,
+			"meta":      {Type: "array", Items: text},
+		},
+		Required: []string{"plugin_id", "version", "method"},
+	}
+}
+
+// Resolve returns what a handle stands for, by asking the activation of this
+// hub that owns it: see Definition.Resolve. The error wraps [ErrNoHandle]
+// where there is none.
+func Resolve[T any](ctx context.Context, h Handle) (T, error) {
+	var value T
+	s := scopeOf(ctx)
+	if s == nil {
+		return value, fmt.Errorf("%s: %w: outside of a hub", h, ErrNoHandle)
+	}
+	resolved, err := s.Resolve(ctx, h)
+	if err != nil {
+		return value, err
+	}
+	return contentAs[T](h.String(), resolved)
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+)
+
+// Middleware wraps the handler of a method, once, when the method takes its
+// place: for one method by [With], for an activation in its [Definition], for
+// all of a hub by an option of the hub. What it does for a call, it does in the
+// handler that it returns; the context tells it [PathOf] and [CallerOf].
+type Middleware func(m Method, next Handler) Handler
+
+// With returns the method inside these middlewares, of which the first is the
+// outermost.
+func (m Method) With(wraps ...Middleware) Method {
+	for i := len(wraps) - 1; i >= 0; i-- {
+		m.handle = wraps[i](m, m.handle)
+	}
+	return m
+}
+
+// Outcome is how a call ended, for those who observe it.
+type Outcome struct {
+	Path     string
+	Duration time.Duration // until the last item was taken, waits for the caller included
+	Items    int           // contents that the method has yielded
+	// Err is the error that ended the call; nil for none. A caller that left
+	// early is none.
+	Err error
+}
+
+// Timing tells observe of every call when it has ended. It is called on the
+// call's goroutine, also where the method panics.
+func Timing(observe func(ctx context.Context, o Outcome)) Middleware {
+	return func(_ Method, next Handler) Handler {
+		return func(ctx context.Context, params any, yield func(any, error) bool) {
+			o := Outcome{Err: errors.New("it has panicked")}
+			begin := time.Now()
+			defer func() {
+				o.Path, o.Duration = PathOf(ctx), time.Since(begin)
+				observe(ctx, o)
+			}()
+			var last error
+			next(ctx, params, func(content any, err error) bool {
+				if last = err; err == nil {
+					o.Items++
+				}
+				return yield(content, err)
+			})
+			o.Err = last
+		}
+	}
+}
+
+// Logging logs every call when it has ended, to its [Logger]: at this level,
+// and one level of slog higher where it failed.
+func Logging(level slog.Level) Middleware {
+	return Timing(func(ctx context.Context, o Outcome) {
+		at, attributes := level, []any{"duration", o.Duration, "items", o.Items}
+		if o.Err != nil {
+			at, attributes = level+4, append(attributes, "error", o.Err)
+		}
+		Logger(ctx).Log(ctx, at, "called", attributes...)
+	})
+}
+
+// Recovery makes an error of a panic in what it wraps, and logs it with its
+// stack: the caller learns only that the method failed. Hubs put it around
+// everything.
+func Recovery() Middleware {
+	return func(_ Method, next Handler) Handler {
+		return func(ctx context.Context, params any, yield func(any, error) bool) {
+			// A panic of who takes the items passes through here, too, and is
+			// not ours; nor can one who wants no more be told.
+			var state struct{ taking, over bool }
+			defer func() {
+				if state.taking {
+					return
+				}
+				if cause := recover(); cause != nil {
+					if err := Panicked(ctx, cause); !state.over {
+						yield(nil, err)
+					}
+				}
+			}()
+			next(ctx, params, func(content any, err error) bool {
+				state.taking = true
+				more := yield(content, err)
+				state.taking, state.over = false, !more
+				return more
+			})
+		}
+	}
+}
+
+// Panicked logs a panic, with the stack of the goroutine, and returns what a
+// caller may know of it.
+func Panicked(ctx context.Context, cause any) error {
+	Logger(ctx).Error("a method panicked", "panic", cause, "stack", string(debug.Stack()))
+	return &Error{Message: PathOf(ctx) + " failed"}
+}
+
+// Access refuses callers that may not do what needs the scope: see [Require].
+func Access(scope string) Middleware {
+	return access(scope, func(any) string { return scope })
+}
+
+func access(scope string, needed func(params any) string) Middleware {
+	return func(_ Method, next Handler) Handler {
+		return func(ctx context.Context, params any, yield func(any, error) bool) {
+			if err := Require(ctx, needed(params)); err != nil {
+				yield(nil, err)
+				return
+			}
+			next(ctx, params, yield)
+		}
+	}
+}
+
+// Deadline ends the context of a call after d, which must be above zero. A
+// method that heeds it and stops is reported to have taken too long. One that
+// does not goes on: nothing can stop it from outside.
+func Deadline(d time.Duration) Middleware {
+	return func(m Method, next Handler) Handler {
+		return func(ctx context.Context, params any, yield func(any, error) bool) {
+			late := &Error{Message: fmt.Sprintf("%s took longer than %v", PathOf(ctx), d)}
+			inner, cancel := context.WithTimeoutCause(ctx, d, late)
+			defer cancel()
+			isLate := func() bool { return context.Cause(inner) == error(late) }
+			wanted := true
+			next(inner, params, func(content any, err error) bool {
+				if errors.Is(err, context.DeadlineExceeded) && isLate() {
+					err = late
+				}
+				wanted = yield(content, err)
+				return wanted
+			})
+			// A stream that just ends when its context does is no success.
+			if m.Streaming() && wanted && isLate() {
+				yield(nil, late)
+			}
+		}
+	}
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+)
+
+// Tree is an activation with all its fixed children, each asked once for its
+// definition. Hubs make it of what is registered.
+type Tree struct {
+	Activation Activation
+	Definition Definition
+	// Methods are all that the schema shows: those of the definition, inside
+	// its middleware, and those that its children bring.
+	Methods  []Method
+	Children []*Tree
+}
+
+// How many activations one may have below it, and how deep: whatever is more
+// has been taken for a cycle that no comparison finds.
+const (
+	mostDepth = 16
+	mostBelow = 10_000
+)
+
+// TreeOf asks an activation and its children for their definitions, and fails
+// where one of them is malformed: a bad name, a name that is there twice, an
+// activation that is its own descendant.
+func TreeOf(a Activation) (*Tree, error) {
+	below := 0
+	return treeOf(a, nil, &below)
+}
+
+func treeOf(a Activation, above []Activation, below *int) (*Tree, error) {
+	if a == nil {
+		return nil, errors.New("a nil activation")
+	}
+	if slices.ContainsFunc(above, func(b Activation) bool { return same(a, b) }) {
+		return nil, fmt.Errorf("activation %q is its own descendant", a.Define().Namespace)
+	}
+	if *below++; len(above) >= mostDepth || *below > mostBelow {
+		return nil, fmt.Errorf("activation %q: more than %d levels or %d activations: is it its own descendant?",
+			a.Define().Namespace, mostDepth, mostBelow)
+	}
+	d := a.Define()
+	if err := ValidateName(d.Namespace); err != nil {
+		return nil, fmt.Errorf("namespace %w", err)
+	}
+	t := &Tree{Activation: a, Definition: d}
+	for _, child := range d.Children {
+		c, err := treeOf(child, append(slices.Clip(above), a), below)
+		if err != nil {
+			return nil, fmt.Errorf("activation %q: %w", d.Namespace, err)
+		}
+		t.Children = append(t.Children, c)
+	}
+	for _, m := range d.Methods {
+		if m.handle == nil {
+			return nil, fmt.Errorf("activation %q: a method that neither Unary nor Stream made", d.Namespace)
+		}
+		t.Methods = append(t.Methods, m.With(d.Middleware...))
+	}
+	for _, c := range t.Children {
+		t.Methods = append(t.Methods, c.gate())
+	}
+	if d.Dynamic != nil {
+		if d.Dynamic.Find == nil {
+			return nil, fmt.Errorf("activation %q: dynamic children %q without Find", d.Namespace, d.Dynamic.Gate)
+		}
+		t.Methods = append(t.Methods, d.Dynamic.methods()...)
+	}
+	seen := map[string]bool{"schema": true, "hash": true}
+	for _, m := range t.Methods {
+		if err := ValidateName(m.Name()); err != nil {
+			return nil, fmt.Errorf("activation %q: method %w", d.Namespace, err)
+		}
+		if seen[m.Name()] {
+			return nil, fmt.Errorf("activation %q: method %q is taken", d.Namespace, m.Name())
+		}
+		seen[m.Name()] = true
+	}
+	return t, nil
+}
+
+// gate is the method by which the schema of the parent shows a fixed child.
+func (t *Tree) gate() Method {
+	d := t.Definition
+	return Unary(d.Namespace, d.Description, func(context.Context, None) (childSummary, error) {
+		return summaryOf(d), nil
+	}, withRole(Role{Kind: "static_child"}))
+}
+
+// same tells whether two activations are one. Those that can't be compared
+// are not.
+func same(a, b Activation) bool {
+	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.ValueOf(a).Comparable() && a == b
+}
