@@ -4,6 +4,7 @@ package plugin
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -88,4 +89,13 @@ func refusal(t reflect.Type, value []byte, err error) string {
 		}
 	}
 	return mismatch(t, value)
+}
+
+// DecodeJSON reads content into what v points to: the reverse of AppendJSON,
+// with unions and closed sets as parameters are read.
+func DecodeJSON(text []byte, v any) error {
+	if err := json.Unmarshal(text, v, decodeOptions); err != nil {
+		return fmt.Errorf("%s", refusal(reflect.TypeOf(v).Elem(), text, err))
+	}
+	return nil
 }

@@ -59,11 +59,11 @@ func ParseHandle(text string) (Handle, error) {
 	if len(parts) > 1 {
 		h.Meta = parts[1:]
 	}
-	return h, h.validate()
+	return h, h.Validate()
 }
 
-// validate tells what the text form can't carry, or what is missing.
-func (h Handle) validate() error {
+// Validate tells what is missing, or can't be in the text form.
+func (h Handle) Validate() error {
 	switch {
 	case h.PluginID == uuid.Nil:
 		return errors.New("handle without the id of a plugin")
@@ -80,9 +80,6 @@ func (h Handle) validate() error {
 func (h Handle) String() string {
 	return strings.Join(append([]string{h.PluginID.String() + "@" + h.Version + "::" + h.Method}, h.Meta...), ":")
 }
-
-// Validate tells what is wrong with a handle that came as a parameter.
-func (h Handle) Validate() error { return h.validate() }
 
 var _ Schematic = Handle{}
 

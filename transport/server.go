@@ -87,3 +87,16 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	return failure
 }
+
+// ListenAndServe serves h at a TCP address, "127.0.0.1:4444", until ctx is
+// done, and closes the hub then, and with it what it hosts. The logger that an
+// option sets is told the address, whose port may be 0 for any that is free.
+func ListenAndServe(ctx context.Context, address string, h *hub.Hub, options ...Option) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return errors.Join(fmt.Errorf("serving %s: %w", h.Namespace(), err), h.Close())
+	}
+	s := New(h, options...)
+	s.log.Info("serving", "hub", h.Namespace(), "url", "ws://"+l.Addr().String())
+	return errors.Join(s.Serve(ctx, l), h.Close())
+}

@@ -22,6 +22,7 @@ const module = "github.com/plexus-go/plexus/"
 // and tests are free.
 var mayImport = map[string][]string{
 	"plugin/echo":         {"plugin"},
+	"plugin/plugintest":   {"hub", "plugin"},
 	"plugin/registry":     {"plugin", "storage"},
 	"hub":                 {"plugin"},
 	"transport":           {"hub", "plugin", "transport/websocket"},

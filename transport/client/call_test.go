@@ -103,7 +103,7 @@ func TestCallOne(t *testing.T) {
 		t.Errorf("got %v, %v", first, err)
 	}
 	until(t, "the stream to be broken off", func() bool { return running.Load() == 0 })
-	if _, err := client.CallOne[int](ctx, c, "echo.once", object{"message": "hi"}); err == nil || !strings.HasPrefix(err.Error(), "echo.once: content of type echo.once: json: ") {
+	if _, err := client.CallOne[int](ctx, c, "echo.once", object{"message": "hi"}); err == nil || !strings.HasPrefix(err.Error(), "echo.once: content of type echo.once: invalid type: map, expected i64") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := client.CallOne[echo.Echo](ctx, c, "echo.repeat", object{"count": 0, "message": ""}); !errors.Is(err, client.ErrNoData) {

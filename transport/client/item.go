@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport/wire"
 )
 
@@ -36,12 +37,13 @@ type Item struct {
 	Raw json.RawMessage
 }
 
-// Decode decodes the content of a Data item into v, as json.Unmarshal does.
+// Decode decodes the content of a Data item into what v points to, as
+// plugin.DecodeJSON does: unions included.
 func (i Item) Decode(v any) error {
 	if i.Type != Data {
 		return fmt.Errorf("an item of type %q has no content", i.Type)
 	}
-	if err := json.Unmarshal(i.Content, v); err != nil {
+	if err := plugin.DecodeJSON(i.Content, v); err != nil {
 		return fmt.Errorf("content of type %s: %w", i.ContentType, err)
 	}
 	return nil

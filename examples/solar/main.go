@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+// Command solar hosts activations below activations: planets and their moons,
+// which are always there, and comets, which are found when somebody asks for
+// them. Try it with
+//
+//	go run ./cmd/plexus -P 4444 solar-hub solar earth luna info
+//	go run ./cmd/plexus -P 4444 solar-hub solar list_children
+//	go run ./cmd/plexus -P 4444 solar-hub solar halley info
+package main
+
+import (
+	"cmp"
+	"context"
+	"iter"
+	"log"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+
+	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/transport"
+)
+
+// Body is what info tells.
+type Body struct {
+	Name     string  `json:"name"`
+	RadiusKM float64 `json:"radius_km"`
+	Orbit    float64 `json:"orbit,omitzero" description:"In days"`
+}
+
+// body makes the activation of a celestial body, with others around it.
+func body(kind string, b Body, around ...plugin.Activation) plugin.Definition {
+	return plugin.Definition{
+		Namespace:   strings.ToLower(b.Name),
+		Version:     "1.0.0",
+		Description: b.Name + ", a " + kind,
+		Children:    around,
+		Methods: []plugin.Method{
+			plugin.Unary("info", "Tell about "+b.Name, func(context.Context, plugin.None) (Body, error) { return b, nil }, plugin.Quick()),
+		},
+	}
+}
+
+var comets = []Body{
+	{Name: "Encke", RadiusKM: 2.4, Orbit: 1204},
+	{Name: "Hale-Bopp", RadiusKM: 30, Orbit: 925_000},
+	{Name: "Halley", RadiusKM: 5.5, Orbit: 27_500},
+}
+
+// findComet returns the activation of a comet; nil where there is none.
+func findComet(_ context.Context, name string) (plugin.Activation, error) {
+	for _, c := range comets {
+		if strings.EqualFold(c.Name, name) {
+			return body("comet", c), nil
+		}
+	}
+	return nil, nil
+}
+
+func searchComets(_ context.Context, query string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for _, c := range comets {
+			if name := strings.ToLower(c.Name); strings.Contains(name, query) && !yield(name, nil) {
+				return
+			}
+		}
+	}
+}
+
+func solar() plugin.Definition {
+	sun := body("star", Body{Name: "Solar", RadiusKM: 695_700},
+		body("planet", Body{Name: "Earth", RadiusKM: 6371, Orbit: 365.26},
+			body("moon", Body{Name: "Luna", RadiusKM: 1737, Orbit: 27.3})),
+		body("planet", Body{Name: "Mars", RadiusKM: 3390, Orbit: 687},
+			body("moon", Body{Name: "Phobos", RadiusKM: 11.3, Orbit: 0.32}),
+			body("moon", Body{Name: "Deimos", RadiusKM: 6.2, Orbit: 1.26})))
+	sun.Dynamic = &plugin.Dynamic{
+		Gate: "comet", Description: "Find a comet by its name",
+		Find:   findComet,
+		List:   func(ctx context.Context) iter.Seq2[string, error] { return searchComets(ctx, "") },
+		Search: searchComets,
+	}
+	return sun
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	h, err := hub.New("solar-hub")
+	if err == nil {
+		err = h.Register(solar())
+	}
+	if err == nil {
+		address := cmp.Or(os.Getenv("LISTEN"), "127.0.0.1:4444")
+		err = transport.ListenAndServe(ctx, address, h, transport.WithLogger(slog.Default()))
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+}
