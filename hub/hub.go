@@ -34,6 +34,7 @@ type Hub struct {
 	nested map[string]*Route // called through call
 	info   *Route
 
+	mechanisms []mechanism
 	middleware []plugin.Middleware
 	drain      time.Duration
 	questions  questions
@@ -78,6 +79,17 @@ func WithMiddleware(wraps ...plugin.Middleware) Option {
 // before they cancel them; the default is 5 seconds.
 func WithDrain(limit time.Duration) Option { return func(h *Hub) { h.drain = limit } }
 
+// WithMechanisms sets how callers may tell who they are, as _info says it:
+// "bearer", "cookie" and the like; the default is "anonymous" alone.
+func WithMechanisms(kinds ...string) Option {
+	return func(h *Hub) {
+		h.mechanisms = nil
+		for _, kind := range kinds {
+			h.mechanisms = append(h.mechanisms, mechanism{Kind: kind})
+		}
+	}
+}
+
 // New makes a hub without activations. The namespace is its name, which
 // clients learn by _info and call it by: it must satisfy plugin.ValidateName.
 func New(namespace string, options ...Option) (*Hub, error) {
@@ -90,6 +102,7 @@ func New(namespace string, options ...Option) (*Hub, error) {
 		description: "Central routing and introspection",
 		log:         slog.New(slog.DiscardHandler),
 		own:         []string{namespace},
+		mechanisms:  []mechanism{{Kind: "anonymous"}},
 		middleware:  []plugin.Middleware{plugin.Recovery()},
 		drain:       5 * time.Second,
 		questions:   questions{waiting: map[string]*question{}},

@@ -90,7 +90,7 @@ type mechanism struct {
 func (h *Hub) infoRoute() *Route {
 	content := encoded(infoContent{
 		Backend:          h.namespace,
-		AuthCapabilities: authCapabilities{Mechanisms: []mechanism{{Kind: "anonymous"}}},
+		AuthCapabilities: authCapabilities{Mechanisms: h.mechanisms},
 	})
 	return &Route{
 		hub:         h,

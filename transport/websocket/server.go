@@ -17,6 +17,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport/wire"
 )
 
@@ -72,7 +73,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.log.Debug("an upgrade failed", "remote", r.RemoteAddr, "error", err)
 		return
 	}
-	session := newSession(s, ws, hijacker.socket)
+	session := newSession(s, ws, hijacker.socket, callerOf(r))
 	if !s.add(session) {
 		session.bye(websocket.CloseGoingAway, hub.ErrShutdown.Error())
 		hijacker.socket.Close()
@@ -82,6 +83,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer s.remove(session)
 		session.run()
 	}()
+}
+
+// callerOf is who makes the calls of a connection: whom a handler around the
+// server has put into the request's context, else anybody, who may do
+// everything.
+func callerOf(r *http.Request) plugin.Caller {
+	caller := plugin.CallerOf(r.Context())
+	if caller.Remote == "" {
+		caller = plugin.Caller{Remote: r.RemoteAddr, Scopes: []string{"*"}}
+	}
+	return caller
 }
 
 func (s *Server) add(c *session) bool {

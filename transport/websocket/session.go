@@ -69,7 +69,7 @@ const (
 // errStalled is why a client that does not read is closed.
 var errStalled = errors.New("the client does not read")
 
-func newSession(s *Server, ws *websocket.Conn, under *socket) *session {
+func newSession(s *Server, ws *websocket.Conn, under *socket, caller plugin.Caller) *session {
 	c := &session{
 		hub:      s.hub,
 		ids:      s.ids,
@@ -82,7 +82,6 @@ func newSession(s *Server, ws *websocket.Conn, under *socket) *session {
 		freed:    make(chan struct{}, 1),
 		running:  map[int64]*call{},
 	}
-	caller := plugin.Caller{Remote: ws.RemoteAddr().String(), Scopes: []string{"*"}}
 	c.ctx, c.cancel = context.WithCancelCause(plugin.WithCaller(context.Background(), caller))
 	c.stream = newObjectStream(ws, s.limits, func(f *wire.Fault) { c.fault(nil, f) })
 	return c
