@@ -45,4 +45,13 @@
 // An entry that was registered with a ttl is deactivated unless it is pinged or
 // registered again within that time. Each such registration has a lease id;
 // ping, deregister and delete that carry one touch no later registration.
+//
+// # Who may do what
+//
+// Callers need a scope for each method: see [ScopeRead], [ScopeWrite] and
+// [ScopeAdmin]. One that holds "registry:write:team-a-*" can keep its own hubs
+// registered and touch no other. Who has changed what, from where, is logged as
+// lines whose message is "audit", without descriptions and metadata. One
+// caller may register 10,000 entries, unless [WithRegistrations] says another
+// number.
 package registry

@@ -22,6 +22,10 @@ func (r *Registry) Register(ctx context.Context, in RegisterParams) (Event, erro
 	if err := in.Validate(); err != nil {
 		return Event{}, &plugin.ParamsError{Reason: err.Error()}
 	}
+	undo, err := r.quota.take(ctx, in.Name)
+	if err != nil {
+		return Event{}, err
+	}
 	c, err := r.write(ctx, in.Name, func(old *storage.Backend, now int64) (storage.Write, error) {
 		w := storage.Write{Cause: causeRegistered}
 		if old == nil {
@@ -38,6 +42,7 @@ func (r *Registry) Register(ctx context.Context, in RegisterParams) (Event, erro
 		return w, nil
 	})
 	if err != nil {
+		undo()
 		r.restoreLease(in.Name)
 		return Event{}, failed(in.Name, err)
 	}
@@ -107,6 +112,7 @@ func (r *Registry) Delete(ctx context.Context, in LeaseParams) (Event, error) {
 		return failure(in.Name, in.LeaseID, err)
 	}
 	r.leases.drop(in.Name)
+	r.quota.release(in.Name)
 	return Event{Deleted: &NameEvent{Name: in.Name}}, nil
 }
 

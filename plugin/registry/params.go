@@ -106,6 +106,8 @@ type LeaseParams struct {
 	LeaseID *string `json:"lease_id" description:"Only if this registration is still the present one"`
 }
 
+func (p LeaseParams) name() string { return p.Name }
+
 // WatchParams are the parameters of watch.
 type WatchParams struct {
 	Name      *string `json:"name" description:"Only the backend of this name"`

@@ -32,6 +32,10 @@ type Registry struct {
 	leases  *leases
 
 	writing nameLocks
+	quota   *quota
+
+	warnings []string
+	counters func() map[string]int64
 
 	feeds     feeds
 	discovery discovery
@@ -52,6 +56,21 @@ func WithLogger(log *slog.Logger) Option { return func(r *Registry) { r.log = lo
 
 // WithVersion sets the version of the program that status tells.
 func WithVersion(version string) Option { return func(r *Registry) { r.version = version } }
+
+// WithRegistrations bounds how many entries one caller may have registered; the
+// default is DefaultRegistrations.
+func WithRegistrations(most int) Option { return func(r *Registry) { r.quota.most = most } }
+
+// WithWarning adds a text to what status warns of.
+func WithWarning(text string) Option {
+	return func(r *Registry) { r.warnings = append(r.warnings, text) }
+}
+
+// WithCounters adds what status counts: the function returns, by their names,
+// what has happened so far.
+func WithCounters(counters func() map[string]int64) Option {
+	return func(r *Registry) { r.counters = counters }
+}
 
 // WithSource adds a source of backends. It is loaded by New, whenever it says
 // that it has changed, and at each reload.
@@ -104,6 +123,7 @@ func New(ctx context.Context, store storage.Store, options ...Option) (*Registry
 		view:    newView(),
 		leases:  newLeases(),
 		writing: nameLocks{seed: maphash.MakeSeed()},
+		quota:   newQuota(),
 	}
 	for _, option := range options {
 		option(r)
@@ -221,16 +241,21 @@ func (r *Registry) Define() plugin.Definition {
 		Version:     "1.0.0",
 		Description: "Backend discovery and registration service for Plexus hubs",
 		Methods: []plugin.Method{
-			plugin.Unary("register", "Register a new Plexus backend for discovery", r.Register),
-			plugin.Unary("list", "List all registered backends", r.List, plugin.Quick()),
-			plugin.Unary("get", "Get information about a specific backend by name", r.Get, plugin.Quick()),
-			plugin.Unary("update", "Update an existing backend's connection information", r.Update),
-			plugin.Unary("delete", "Remove a backend from the registry", r.Delete),
-			plugin.Unary("ping", "Update the health check timestamp for a backend", r.Ping),
-			plugin.Unary("reload", "Reload backends from the configuration file", r.Reload),
-			plugin.Unary("deregister", "Mark a backend as gone, and keep its entry", r.Deregister),
-			plugin.Stream("watch", "Tell what happens to backends, as it happens", r.Watch),
-			plugin.Unary("status", "Tell how the registry is", r.Status),
+			plugin.Unary("register", "Register a new Plexus backend for discovery", r.Register,
+				writes(func(in RegisterParams) string { return in.Name }), r.audit("register", auditRegister)),
+			plugin.Unary("list", "List all registered backends", r.List, plugin.Quick(), plugin.Requires(ScopeRead)),
+			plugin.Unary("get", "Get information about a specific backend by name", r.Get, plugin.Quick(), plugin.Requires(ScopeRead)),
+			plugin.Unary("update", "Update an existing backend's connection information", r.Update,
+				writes(func(in UpdateParams) string { return in.Name }), r.audit("update", auditUpdate)),
+			plugin.Unary("delete", "Remove a backend from the registry", r.Delete,
+				writes(LeaseParams.name), r.audit("delete", auditLease)),
+			plugin.Unary("ping", "Update the health check timestamp for a backend", r.Ping, writes(LeaseParams.name)),
+			plugin.Unary("reload", "Reload backends from the configuration file", r.Reload,
+				plugin.Requires(ScopeAdmin), r.audit("reload", auditNothing)),
+			plugin.Unary("deregister", "Mark a backend as gone, and keep its entry", r.Deregister,
+				writes(LeaseParams.name), r.audit("deregister", auditLease)),
+			plugin.Stream("watch", "Tell what happens to backends, as it happens", r.Watch, plugin.Requires(ScopeRead)),
+			plugin.Unary("status", "Tell how the registry is", r.Status, plugin.Requires(ScopeAdmin)),
 		},
 	}
 }

@@ -20,6 +20,9 @@ type StatusEvent struct {
 	ByHealth      map[string]int  `json:"by_health" description:"How many entries are in each state of health"`
 	Sources       []*SourceStatus `json:"sources" description:"The sources that are loaded, the highest rank first"`
 	DatabaseBytes int64           `json:"database_bytes,omitzero" description:"Size of the database, where it is known"`
+
+	Warnings []string         `json:"warnings,omitzero" description:"What is unsafe about how the registry runs"`
+	Counters map[string]int64 `json:"counters,omitzero" description:"Connections, and those that were refused, by reason"`
 }
 
 // SourceStatus tells how a source is.
@@ -53,6 +56,10 @@ func (r *Registry) Status(ctx context.Context, _ plugin.None) (Event, error) {
 		BySource:      map[string]int{},
 		ByHealth:      map[string]int{},
 		Sources:       r.feeds.status(),
+		Warnings:      r.warnings,
+	}
+	if r.counters != nil {
+		s.Counters = r.counters()
 	}
 	for _, e := range entries {
 		s.BySource[string(e.backend.Source)]++

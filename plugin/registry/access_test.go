@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package registry_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/plugin/registry"
+)
+
+// as returns a context of calls by one who holds these scopes.
+func as(t testing.TB, name string, scopes ...string) context.Context {
+	return plugin.WithCaller(t.Context(), plugin.Caller{Name: name, Means: "token", Remote: "192.0.2.7:1234", Scopes: scopes})
+}
+
+// TestWhoMayDoWhat tries every method with every kind of scope, for a name of
+// the caller's own and for another's.
+func TestWhoMayDoWhat(t *testing.T) {
+	methods := map[string]string{ // what each method needs
+		"get": "read", "list": "read", "watch": "read",
+		"register": "write", "update": "write", "ping": "write", "deregister": "write", "delete": "write",
+		"reload": "admin", "status": "admin",
+	}
+	h := open(t)
+	for _, who := range []struct {
+		scopes      []string
+		own, others string // what it may do, to team-a-1 and to beta
+	}{
+		{nil, "", ""},
+		{[]string{"*"}, "read write admin", "read write admin"},
+		{[]string{"registry:*"}, "read write admin", "read write admin"},
+		{[]string{"registry"}, "read write admin", "read write admin"},
+		{[]string{"registry:read"}, "read", "read"},
+		{[]string{"registry:write"}, "write", "write"},
+		{[]string{"registry:admin"}, "admin", "admin"},
+		{[]string{"registry:write:team-a-*"}, "write", ""},
+		{[]string{"registry:write:team-a-1"}, "write", ""},
+		{[]string{"registry:write:team-a"}, "", ""},
+		{[]string{"registry:read", "registry:write:team-a-*"}, "read write", "read"},
+		{[]string{"registr"}, "", ""},
+		{[]string{"registry:writer"}, "", ""},
+		{[]string{""}, "", ""},
+		{[]string{"other:*"}, "", ""},
+	} {
+		for _, name := range []string{"team-a-1", "beta"} {
+			may := who.own
+			if name == "beta" {
+				may = who.others
+			}
+			for method, need := range methods {
+				for _, caller := range []string{"", "team-a"} {
+					h.register(object("name", name, "host", "localhost", "port", 1))
+					params := object("name", name, "host", "localhost", "port", 2)
+					ctx, cancel := context.WithCancel(as(t, caller, who.scopes...))
+					code := 0
+					for item := range h.hub().Call("registry."+method, []byte(params)).Items(ctx) {
+						code = item.Code
+						break
+					}
+					cancel()
+					want := 0
+					switch {
+					case strings.Contains(may, need):
+					case caller == "":
+						want = plugin.CodeUnauthenticated
+					default:
+						want = plugin.CodeForbidden
+					}
+					if code != want {
+						t.Errorf("%s of %s by %q with %q: code %d, want %d", method, name, caller, who.scopes, code, want)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestAudit states who is told of in the log, and that nothing secret is.
+func TestAudit(t *testing.T) {
+	h := open(t)
+	ada := as(t, "ada", "*")
+	h.doContext(ada, "register", object("name", "alpha", "host", "localhost", "port", 1, "description", "secret-1",
+		"metadata", map[string]string{"key": "secret-2"}))
+	h.doContext(ada, "update", object("name", "alpha", "host", "127.0.0.1", "description", "secret-3"))
+	h.doContext(ada, "deregister", object("name", "alpha"))
+	h.doContext(ada, "delete", object("name", "alpha"))
+	h.doContext(ada, "delete", object("name", "alpha"))
+	h.doContext(ada, "reload", "{}")
+	h.call(as(t, "eve", "registry:read"), "delete", object("name", "alpha"))
+	var audit []string
+	for line := range strings.Lines(h.log.String()) {
+		if _, about, ok := strings.Cut(strings.TrimSpace(line), "msg=audit "); ok {
+			audit = append(audit, about)
+		}
+	}
+	const by = " means=token remote=192.0.2.7:1234 outcome="
+	same(t, "audit", audit, []string{
+		"action=register name=alpha host=localhost port=1 caller=ada" + by + "done",
+		"action=update name=alpha host=127.0.0.1 caller=ada" + by + "done",
+		"action=deregister name=alpha caller=ada" + by + "done",
+		"action=delete name=alpha caller=ada" + by + "done",
+		"action=delete name=alpha caller=ada" + by + "refused",
+		"action=reload caller=ada" + by + "done",
+		"action=delete name=alpha caller=eve" + by + "denied",
+	})
+	if strings.Contains(h.log.String(), "secret") {
+		t.Error("the log tells secrets:", h.log)
+	}
+}
+
+func TestRegistrationsOfOneCaller(t *testing.T) {
+	h := open(t, registry.WithRegistrations(2))
+	ada, eve := as(t, "ada", "*"), as(t, "eve", "*")
+	register := func(ctx context.Context, name string) string {
+		if a := h.call(ctx, "register", object("name", name, "host", "localhost", "port", 1)); a.refused != nil {
+			return a.refused.Message
+		}
+		return ""
+	}
+	const full = "Too many registrations: 2 entries are registered by this caller, as many as one may have"
+	for i, step := range []struct {
+		ctx  context.Context
+		name string
+		want string
+	}{
+		{ada, "a", ""}, {ada, "b", ""},
+		{ada, "a", ""}, // again: no more than before
+		{ada, "c", full},
+		{eve, "c", ""}, // another's own
+		{eve, "b", ""}, // taken over: one less for ada
+		{ada, "d", ""}, {ada, "e", full}, {eve, "e", full},
+	} {
+		if got := register(step.ctx, step.name); got != step.want {
+			t.Errorf("step %d: %q, want %q", i, got, step.want)
+		}
+	}
+	h.doContext(ada, "delete", object("name", "d"))
+	if got := register(ada, "e"); got != "" {
+		t.Errorf("one was deleted, and another is refused: %s", got)
+	}
+}
+
+func TestStatusWarnsAndCounts(t *testing.T) {
+	h := open(t, registry.WithWarning("anybody may write"), registry.WithCounters(func() map[string]int64 {
+		return map[string]int64{"connections": 3}
+	}))
+	text := string(h.call(t.Context(), "status", "{}").content)
+	if !strings.Contains(text, "anybody may write") || !strings.Contains(text, "connections") {
+		t.Error(text)
+	}
+}
