@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/plexus-go/plexus/transport/client"
+	"github.com/plexus-go/plexus/transport/wire"
+)
+
+// follow follows a path and does what its end, and the flags behind it, ask
+// for.
+func (c *command) follow(ctx context.Context, a *arguments) error {
+	at, err := c.hubs.named(ctx, a.words[0])
+	if err != nil {
+		return err
+	}
+	s, err := c.hubs.find(ctx, at, a.words[1:])
+	if err != nil {
+		return err
+	}
+	p := newParameters(s.method, s.command(), c.stdin, &a.options)
+	if !s.isCall() {
+		p.none = true // of a level, all flags are ours
+	}
+	if err := p.read(a.rest); err != nil {
+		return err
+	}
+	ctx, cancel := c.deadline(ctx) // --timeout may stand behind the path
+	defer cancel()
+	switch {
+	case s.untold >= 0 && (a.help || a.schema):
+		return s.wrongWord()
+	case a.schema:
+		return c.printer.schema(s)
+	case a.help || !s.isCall():
+		return c.showSpot(s)
+	}
+	if s.method != nil && s.method.deprecation != "" {
+		c.printer.note("%s: %s", s.path(), s.method.deprecation)
+	}
+	params, err := p.finish()
+	if err != nil {
+		return err
+	}
+	if a.dryRun {
+		return c.dryRun(s, params)
+	}
+	err = c.call(ctx, s, params)
+	if s.untold >= 0 && notFound(err) {
+		return s.wrongWord()
+	}
+	return err
+}
+
+// dryRun prints the request of a call.
+func (c *command) dryRun(s *spot, params any) (err error) {
+	var text []byte
+	if params != nil {
+		if text, err = encode(params); err != nil {
+			return err
+		}
+	}
+	request := wire.AppendCall(nil, 1, s.Hub(), s.path(), text)
+	return c.printer.value(request)
+}
+
+// call calls a method and prints the items as they come.
+func (c *command) call(ctx context.Context, s *spot, params any) error {
+	if params != nil {
+		text, err := encode(params)
+		if err != nil {
+			return err
+		}
+		params = json.RawMessage(text)
+	}
+	var failure error
+	for item, err := range s.Call(ctx, s.path(), params) {
+		var stream *client.StreamError
+		switch {
+		case errors.As(err, &stream) && stream.Recoverable:
+			c.printer.failure(err)
+			failure = errReported
+			continue
+		case err != nil:
+			c.printer.progress.clear()
+			return err
+		}
+		if err := c.printer.item(&item); err != nil {
+			return err
+		}
+		if item.Type != client.Data {
+			continue
+		}
+		if message := problem(item.Content); message != "" {
+			c.printer.failure(fmt.Errorf("%s: %s", s.path(), message))
+			failure = errReported
+		}
+	}
+	c.printer.progress.clear()
+	return failure
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/plexus-go/plexus/plugin/registry"
+	"github.com/plexus-go/plexus/transport/client"
+)
+
+const (
+	// patience is how long a hub may take to let us in, and to answer what
+	// has to be known before a call.
+	patience = 5 * time.Second
+	// linger is how long the end of a stream is waited for once its only
+	// item is there: some hubs forget it.
+	linger = 250 * time.Millisecond
+)
+
+// What is put aside for a reader that is slower than the hub, a pager, say.
+const (
+	queueItems = 1 << 20
+	queueBytes = 64 << 20
+)
+
+// hub is a connection to one.
+type hub struct {
+	*client.Client
+	url  string
+	took time.Duration // to connect, and to learn its name
+}
+
+// hubs are the connections of one command.
+type hubs struct {
+	options *options
+	getenv  func(string) string
+	answers func(context.Context, client.Question) (client.Answer, error)
+	open    []*client.Client
+}
+
+// close closes all connections at once: each of them says goodbye.
+func (h *hubs) close() {
+	var all sync.WaitGroup
+	for _, c := range h.open {
+		all.Go(func() { c.Close() })
+	}
+	all.Wait()
+}
+
+// bounded is how long a step before the call may take.
+func (h *hubs) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	// A time that the user gave holds for everything, and is longer on purpose.
+	return context.WithTimeout(ctx, cmp.Or(h.options.timeout, patience))
+}
+
+// settings are the options of every connection.
+func (h *hubs) settings() []client.Option {
+	list := []client.Option{
+		client.WithoutReconnect(),
+		client.WithDialTimeout(cmp.Or(h.options.timeout, patience)),
+		client.WithQueue(queueItems, queueBytes, time.Hour),
+		client.WithAnswers(h.answers),
+	}
+	if token := cmp.Or(h.options.token, h.getenv("PLEXUS_TOKEN")); token != "" {
+		list = append(list, client.WithToken(token), client.WithCookie("access_token", token))
+	}
+	return append(list, h.options.auth...)
+}
+
+// dial connects to the hub at url and learns its name.
+func (h *hubs) dial(ctx context.Context, url string) (*hub, error) {
+	began := time.Now()
+	c, err := client.Dial(ctx, url, h.settings()...)
+	if err != nil {
+		return nil, err
+	}
+	h.open = append(h.open, c)
+	return &hub{c, url, time.Since(began)}, nil
+}
+
+// registry connects to the hub that knows the others, or that is alone.
+func (h *hubs) registry(ctx context.Context) (*hub, error) {
+	urls, err := h.options.addresses(h.getenv)
+	if err != nil {
+		return nil, err
+	}
+	var failures []error
+	for _, url := range urls {
+		found, err := h.dial(ctx, url)
+		if err == nil {
+			return found, nil
+		}
+		failures = append(failures, err)
+		if name := new(net.DNSError); ctx.Err() != nil || errors.As(err, &name) {
+			break // the other port is of the same host
+		}
+	}
+	if len(failures) == 2 && errors.Is(failures[0], syscall.ECONNREFUSED) && errors.Is(failures[1], syscall.ECONNREFUSED) {
+		return nil, fmt.Errorf("no hub was found: nothing listens at %s, nor at %s; say where it is with -H and -P, or --registry", urls[0], urls[1])
+	}
+	for _, err := range failures[1:] {
+		if !errors.Is(err, syscall.ECONNREFUSED) {
+			return nil, err
+		}
+	}
+	return nil, failures[0]
+}
+
+// named connects to the hub of that name: the one that is asked first, or one
+// that its registry knows.
+func (h *hubs) named(ctx context.Context, name string) (*hub, error) {
+	first, err := h.registry(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if first.Hub() == name {
+		return first, nil
+	}
+	entry, err := h.lookUp(ctx, first, name)
+	if err != nil {
+		return nil, err
+	}
+	found, err := h.dial(ctx, entry.url())
+	switch {
+	case err != nil && !entry.active:
+		return nil, fmt.Errorf("%s is inactive, says %s: %w", name, first.Hub(), err)
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", name, err)
+	case found.Hub() != name:
+		return nil, fmt.Errorf("at %s, where %s has %s, answers %s; to call it there: plexus -H %s -P %d %s",
+			entry.url(), first.Hub(), name, found.Hub(), entry.host, entry.port, found.Hub())
+	}
+	return found, nil
+}
+
+// lookUp asks the registry of a hub for a backend.
+func (h *hubs) lookUp(ctx context.Context, first *hub, name string) (*backend, error) {
+	const get = registry.Namespace + ".get"
+	content, err := h.one(ctx, first, get, map[string]string{"name": name})
+	switch {
+	case notFound(err):
+		return nil, usagef("%s, at %s, is no hub named %s, and has no registry that could know one", first.Hub(), first.url, name).
+			withHint(didYouMean(name, []string{first.Hub()}))
+	case err != nil:
+		return nil, err
+	}
+	told := members(content)
+	if message := problem(content); message != "" {
+		return nil, fmt.Errorf("%s: %s", get, message)
+	}
+	if b := readBackend(told["backend"]); b != nil {
+		return b, nil
+	}
+	names := []string{first.Hub()}
+	if all, err := h.backends(ctx, first); err == nil {
+		for _, b := range all {
+			names = append(names, b.name)
+		}
+	}
+	return nil, usagef("%s, at %s, knows no backend %s", first.Hub(), first.url, quoted(name)).
+		withHint(didYouMean(name, names), "plexus alone lists all of them.")
+}
+
+// one calls a method that reads something and returns its first content. The
+// end of the stream is not waited for in vain.
+func (h *hubs) one(ctx context.Context, c *hub, method string, params any) (json.RawMessage, error) {
+	ctx, cancel := h.bounded(ctx)
+	defer cancel()
+	var found json.RawMessage
+	for item, err := range c.Call(ctx, method, params, client.Idempotent()) {
+		var stream *client.StreamError
+		switch {
+		case err == nil && item.Type == client.Data && found == nil:
+			found = item.Content
+			defer time.AfterFunc(linger, cancel).Stop()
+		case err == nil, errors.As(err, &stream) && stream.Recoverable, found != nil:
+		default:
+			return nil, err
+		}
+	}
+	if found == nil {
+		return nil, fmt.Errorf("%s: %w", method, client.ErrNoData)
+	}
+	return found, nil
+}
+
+// notFound tells that a hub has no such activation, or no such method.
+func notFound(err error) bool {
+	var coded interface{ ErrorCode() int }
+	return errors.As(err, &coded) && coded.ErrorCode() == codeNotFound
+}
+
+const codeNotFound = -32601
+
+// problem is the message of a content that says that something went wrong, as
+// the registry's do; empty for any other.
+func problem(content json.RawMessage) string {
+	told := members(content)
+	if textOf(told["type"]) != "error" {
+		return ""
+	}
+	return textOf(told["message"])
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/plexus-go/plexus/transport/client"
+)
+
+// The exit statuses. One that ends by a signal is 128 and its number.
+const (
+	succeeded = 0
+	failed    = 1
+	misused   = 2
+	bySignal  = 128
+)
+
+// usageError is a command that makes no sense: the user can do better.
+type usageError struct {
+	message string
+	hint    string // further lines, or empty
+}
+
+func (e *usageError) Error() string { return e.message }
+
+func usagef(format string, args ...any) *usageError {
+	return &usageError{message: fmt.Sprintf(format, args...)}
+}
+
+// withHint adds lines that say what could be done.
+func (e *usageError) withHint(lines ...string) *usageError {
+	for _, line := range lines {
+		if line != "" {
+			e.hint += line + "\n"
+		}
+	}
+	return e
+}
+
+// errReported is a failure that the user has been told of already.
+var errReported = errors.New("the method failed")
+
+// signalError is why a command ended that was interrupted.
+type signalError struct{ signal os.Signal }
+
+func (e *signalError) Error() string { return e.signal.String() }
+
+// status tells err to the user, where that is not done yet, and returns the
+// exit status.
+func status(ctx context.Context, err error, stderr io.Writer) int {
+	var usage *usageError
+	var interrupted *signalError
+	switch {
+	case err == nil:
+		return succeeded
+	case errors.As(context.Cause(ctx), &interrupted):
+		number, _ := interrupted.signal.(syscall.Signal)
+		return bySignal + int(number)
+	case errors.Is(err, errReported):
+		return failed
+	case errors.As(err, &usage):
+		tell(stderr, usage)
+		fmt.Fprint(stderr, printable(usage.hint))
+		return misused
+	case errors.Is(err, syscall.EPIPE):
+		return succeeded // the reader has all that it wants
+	}
+	tell(stderr, err)
+	return failed
+}
+
+// tell writes an error as one line.
+func tell(stderr io.Writer, err error) {
+	text := strings.Join(strings.Fields(explain(err)), " ")
+	fmt.Fprintf(stderr, "plexus: %s\n", printable(text))
+}
+
+// explain words an error for somebody at a command line.
+func explain(err error) string {
+	var dial *client.DialError
+	var call *client.CallError
+	var stream *client.StreamError
+	switch {
+	case errors.As(err, &dial):
+		text := strings.TrimSuffix(err.Error(), dial.Error())
+		switch {
+		case errors.Is(dial.Err, syscall.ECONNREFUSED):
+			return text + "nothing listens at " + dial.URL
+		case errors.Is(err, client.ErrTimeout):
+			return fmt.Sprintf("%s%s did not answer in time (%s); plexus doctor %[2]s looks closer", text, dial.URL, dial.Step)
+		}
+		return fmt.Sprintf("%s%s can't be used (%s): %v; plexus doctor %[2]s looks closer", text, dial.URL, dial.Step, dial.Err)
+	case errors.As(err, &call) && errors.Is(err, client.ErrTimeout):
+		return call.Method + " did not answer in time"
+	case errors.As(err, &stream):
+		return stream.Error()
+	}
+	return err.Error()
+}
+
+// printable makes text harmless to a terminal: what others send may hold
+// sequences that move the cursor, or worse. Lines stay lines.
+func printable(text string) string {
+	harmful := func(r rune) bool {
+		return r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+	}
+	if strings.IndexFunc(text, harmful) < 0 {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if harmful(r) {
+			fmt.Fprintf(&b, "\\u%04x", r)
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}

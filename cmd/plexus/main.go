@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+// Command plexus is the command line of Plexus: it lists the hubs that a
+// registry knows and calls their methods.
+//
+// A hub says itself what it offers, so nothing about any of them is built in.
+// A command line is a path and flags: split (args.go) takes it apart as far as
+// that goes without the hub, hubs (connect.go) finds the hub by its name, find
+// (tree.go) follows the path through the schemas, parameters (params.go) makes
+// typed parameters of the flags, and printer (print.go) prints what comes.
+// Where the path ends early, help.go shows what is there. The commands that
+// are not calls have a file each.
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/mattn/go-isatty"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
+}
+
+// command is one run of the command line.
+type command struct {
+	getenv  func(string) string
+	stdin   *os.File
+	options *options
+	printer *printer
+	hubs    *hubs
+	began   time.Time
+}
+
+func run(args []string, getenv func(string) string, stdin, stdout, stderr *os.File) int {
+	began := time.Now()
+	ctx, stop := untilSignal(context.Background())
+	defer stop()
+	a, err := split(args)
+	if err != nil {
+		return status(ctx, err, stderr)
+	}
+	c := &command{getenv: getenv, stdin: stdin, options: &a.options, began: began}
+	c.printer = &printer{out: stdout, err: stderr, options: c.options, outTTY: isatty.IsTerminal(stdout.Fd())}
+	c.printer.progress = progress{
+		err: stderr, terminal: isatty.IsTerminal(stderr.Fd()),
+		verbose: func() bool { return c.options.verbose },
+	}
+	questions := &asker{options: c.options, printer: c.printer, stdin: stdin}
+	c.hubs = &hubs{options: c.options, getenv: getenv, answers: questions.answer}
+	err = c.do(ctx, &a)
+	c.hubs.close()
+	return status(ctx, err, stderr)
+}
+
+// do runs the command that the arguments name.
+func (c *command) do(ctx context.Context, a *arguments) error {
+	ctx, cancel := c.deadline(ctx)
+	defer cancel()
+	if a.version {
+		return c.version()
+	}
+	if !a.literal && len(a.words) > 0 {
+		if done, err := c.own(ctx, a); done {
+			return err
+		}
+	}
+	if len(a.words) > 0 {
+		return c.follow(ctx, a)
+	}
+	words, err := a.loose(a.rest)
+	switch {
+	case err != nil:
+		return err
+	case len(words) > 0:
+		return usagef("%s is behind a flag that takes no value", quoted(words[0])).withHint(seeHelp)
+	case a.help:
+		return c.printer.text(bareUsage())
+	case a.schema:
+		first, err := c.hubs.registry(ctx)
+		if err != nil {
+			return err
+		}
+		s, err := c.hubs.find(ctx, first, nil)
+		if err != nil {
+			return err
+		}
+		return c.printer.schema(s)
+	}
+	return c.list(ctx)
+}
+
+// own runs one of our own commands, if the first word is one.
+func (c *command) own(ctx context.Context, a *arguments) (done bool, err error) {
+	name := a.words[0]
+	rest := append(slices.Clone(a.words[1:]), a.rest...)
+	all := ownCommands()
+	i := slices.IndexFunc(all, func(own ownCommand) bool { return own.name == name })
+	if name == "__complete" {
+		return true, c.complete(ctx, rest)
+	}
+	if i < 0 {
+		return false, nil
+	}
+	switch name {
+	case "call":
+		if len(a.words) > 1 {
+			a.words = a.words[1:]
+			return false, nil
+		}
+	case "help":
+		if len(a.words) > 1 && !slices.ContainsFunc(all, func(own ownCommand) bool { return own.name == a.words[1] }) {
+			a.words, a.help = a.words[1:], true
+			return false, nil
+		}
+	case "bench":
+		// bench.go: its flags are its own.
+		return true, usagef("bench is not part of this build")
+	}
+	words, err := a.loose(rest)
+	if err != nil {
+		return true, err
+	}
+	if a.help && name != "help" {
+		return true, c.printer.text(commandUsage(all[i]))
+	}
+	ctx, cancel := c.deadline(ctx)
+	defer cancel()
+	switch name {
+	case "call":
+		return true, usagef("call needs a name").withHint("plexus call NAME [PATH] [flags]")
+	case "help":
+		return true, c.printer.text(c.helpOn(words))
+	case "version":
+		return true, c.version()
+	case "watch":
+		return true, c.watch(ctx, words)
+	case "ping":
+		return true, c.ping(ctx, words)
+	case "doctor":
+		return true, c.doctor(ctx, words)
+	}
+	return true, c.completion(words)
+}
+
+// helpOn is the help of a command of ours, or of plexus itself.
+func (c *command) helpOn(words []string) string {
+	for _, own := range ownCommands() {
+		if len(words) > 0 && own.name == words[0] {
+			return commandUsage(own)
+		}
+	}
+	return bareUsage()
+}
+
+// deadline ends ctx when the time that --timeout gives is over.
+func (c *command) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.options.timeout == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, c.began.Add(c.options.timeout))
+}
+
+// version prints that of the module, as it was built.
+func (c *command) version() error {
+	version := "(devel)"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version = cmp.Or(info.Main.Version, version)
+	}
+	return c.printer.text(fmt.Sprintln("plexus", version))
+}
+
+// untilSignal returns a context that is done at the first SIGINT or SIGTERM,
+// with a signalError as its cause. From then on the next one has its usual
+// effect. A reader that leaves is an error of a write, and no signal.
+func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case s := <-signals:
+			cancel(&signalError{s})
+		case <-ctx.Done():
+		}
+		signal.Stop(signals)
+	}()
+	return ctx, func() {
+		cancel(nil)
+		<-ended
+		signal.Stop(broken)
+	}
+}

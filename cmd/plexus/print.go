@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/plexus-go/plexus/transport/client"
+)
+
+// mode is how results are printed.
+type mode int
+
+const (
+	modeAuto   mode = iota // modePretty on a terminal, and modeJSON elsewhere
+	modePretty             // for readers
+	modeJSON               // a line of JSON for each content
+	modeRaw                // a line of JSON for each item
+)
+
+// printer prints results on standard output, and all else on standard error.
+type printer struct {
+	out, err io.Writer
+	options  *options
+	outTTY   bool
+	progress progress
+
+	printed bool // something that the next item has to stand apart from
+}
+
+// mode is how to print, once all flags are known.
+func (p *printer) mode() mode {
+	switch {
+	case p.options.mode != modeAuto:
+		return p.options.mode
+	case p.outTTY:
+		return modePretty
+	}
+	return modeJSON
+}
+
+// item prints an item of a stream.
+func (p *printer) item(i *client.Item) error {
+	if p.mode() == modeRaw {
+		return p.line(i.Raw)
+	}
+	switch {
+	case i.Type == client.Progress:
+		p.progress.show(i)
+		return nil
+	case i.Type != client.Data:
+		if p.options.verbose {
+			p.note("an item of the type %s: %s", quoted(i.Type), quoted(string(i.Raw)))
+		}
+		return nil
+	case problem(i.Content) != "":
+		return nil // an error, which is told as such
+	}
+	return p.value(i.Content)
+}
+
+// value prints a content.
+func (p *printer) value(content json.RawMessage) error {
+	if content == nil {
+		content = json.RawMessage("null")
+	}
+	if p.mode() != modePretty {
+		return p.line(content)
+	}
+	value, err := parse(content)
+	if err != nil {
+		return p.line(content)
+	}
+	text := readable(value)
+	if p.printed && bytes.Count(text, []byte("\n")) > 1 {
+		text = append([]byte("\n"), text...)
+	}
+	p.printed = true
+	return p.write(text)
+}
+
+// line prints JSON as one line.
+func (p *printer) line(text json.RawMessage) error {
+	var buf bytes.Buffer
+	if err := json.Compact(&buf, text); err != nil {
+		return fmt.Errorf("the hub sent what is no JSON: %w", err)
+	}
+	buf.WriteByte('\n')
+	return p.write(buf.Bytes())
+}
+
+// schema prints the schema of a spot: for readers it is indented JSON.
+func (p *printer) schema(s *spot) error {
+	text := s.level.text
+	if s.method != nil {
+		text = s.method.text
+	}
+	if p.mode() != modePretty {
+		return p.line(text)
+	}
+	var buf bytes.Buffer
+	if err := json.Indent(&buf, text, "", "  "); err != nil {
+		return err
+	}
+	buf.WriteByte('\n')
+	return p.write([]byte(printable(buf.String())))
+}
+
+func (p *printer) write(text []byte) error {
+	p.progress.clear()
+	_, err := p.out.Write(text)
+	return err
+}
+
+// text prints text for readers, a help say.
+func (p *printer) text(text string) error { return p.write([]byte(printable(text))) }
+
+// note tells something that is no error.
+func (p *printer) note(format string, args ...any) {
+	p.progress.clear()
+	fmt.Fprintln(p.err, "plexus: "+printable(fmt.Sprintf(format, args...)))
+}
+
+// failure tells an error after which things go on.
+func (p *printer) failure(err error) {
+	p.progress.clear()
+	tell(p.err, err)
+}

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mattn/go-isatty"
+
+	"github.com/plexus-go/plexus/transport/client"
+)
+
+// asker answers the questions of methods: with what --answer and --yes say,
+// else with what somebody types, else not at all.
+type asker struct {
+	options *options
+	printer *printer
+	stdin   *os.File
+
+	asked    int         // how many of --answer are used up
+	terminal *os.File    // where somebody is asked; nil before
+	lines    chan string // what is typed
+}
+
+// answer answers a question.
+func (a *asker) answer(ctx context.Context, q client.Question) (client.Answer, error) {
+	switch {
+	case a.asked < len(a.options.answers):
+		text := a.options.answers[a.asked]
+		a.asked++
+		answer, err := answerOf(q, text)
+		if err != nil {
+			return client.Cancelled(), usagef("--answer %s: %v", quoted(text), err)
+		}
+		return answer, nil
+	case a.options.yes:
+		if answer, ok := yesTo(q); ok {
+			return answer, nil
+		}
+		a.printer.note("%s asks: %s; that can't be answered with yes, so it was cancelled: use --answer", q.Method, oneLine(shownQuestion(q)))
+		return client.Cancelled(), nil
+	case !a.open():
+		a.printer.note("%s asks: %s; nobody is there to answer, so it was cancelled: use --yes or --answer", q.Method, oneLine(shownQuestion(q)))
+		return client.Cancelled(), nil
+	}
+	return a.ask(ctx, q)
+}
+
+// open finds the terminal to ask at.
+func (a *asker) open() bool {
+	if a.terminal != nil {
+		return true
+	}
+	if !isatty.IsTerminal(a.stdin.Fd()) {
+		return false
+	}
+	// Both outputs may lead elsewhere.
+	terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		if !isatty.IsTerminal(os.Stderr.Fd()) {
+			return false
+		}
+		terminal = os.Stderr
+	}
+	a.terminal, a.lines = terminal, make(chan string)
+	// Nothing ends a read from a terminal for certain, so this goroutine ends
+	// with the process. It is the only one that reads from there.
+	go func() {
+		defer close(a.lines)
+		var from io.Reader = a.stdin
+		if terminal != os.Stderr {
+			from = terminal
+		}
+		for lines := bufio.NewScanner(from); lines.Scan(); {
+			a.lines <- lines.Text()
+		}
+	}()
+	return true
+}
+
+// ask asks until the answer makes sense.
+func (a *asker) ask(ctx context.Context, q client.Question) (client.Answer, error) {
+	a.printer.progress.clear()
+	fmt.Fprint(a.terminal, printable(shownQuestion(q)))
+	for {
+		fmt.Fprint(a.terminal, printable(invitation(q)))
+		select {
+		case <-ctx.Done():
+			fmt.Fprintln(a.terminal)
+			return client.Cancelled(), ctx.Err()
+		case line, more := <-a.lines:
+			if !more {
+				fmt.Fprintln(a.terminal)
+				return client.Cancelled(), nil
+			}
+			if strings.TrimSpace(line) == "" {
+				if answer, ok := defaultOf(q); ok {
+					return answer, nil
+				}
+			}
+			answer, err := answerOf(q, line)
+			if err == nil {
+				return answer, nil
+			}
+			fmt.Fprintf(a.terminal, "%s\n", printable(err.Error()))
+		}
+	}
+}
+
+// shownQuestion words a question, with what can be chosen.
+func shownQuestion(q client.Question) string {
+	text := q.Message
+	if text == "" {
+		text = string(q.Data)
+	}
+	for i, option := range q.Options {
+		label := option.Label
+		if label == "" {
+			label = rawText(option.Value)
+		}
+		text += fmt.Sprintf("\n  %d) %s", i+1, label)
+		if option.Description != "" {
+			text += " - " + option.Description
+		}
+	}
+	return text
+}
+
+// invitation stands before what is typed.
+func invitation(q client.Question) string {
+	switch {
+	case q.Kind == client.Confirm && string(q.Default) == "true":
+		return " [Y/n] "
+	case q.Kind == client.Confirm && string(q.Default) == "false":
+		return " [y/N] "
+	case q.Kind == client.Confirm:
+		return " [y/n] "
+	case q.Kind == client.Select && q.MultiSelect:
+		return "\nNumbers, by commas: "
+	case q.Kind == client.Select:
+		return "\nNumber: "
+	case q.Default != nil:
+		return " [" + rawText(q.Default) + "] "
+	case q.Placeholder != "":
+		return " (such as " + q.Placeholder + ") "
+	}
+	return " "
+}
+
+// rawText is a JSON value as a person writes it.
+func rawText(value json.RawMessage) string {
+	if text := textOf(value); text != "" {
+		return text
+	}
+	return string(value)
+}
+
+// defaultOf is the answer of somebody who types nothing.
+func defaultOf(q client.Question) (client.Answer, bool) {
+	switch q.Kind {
+	case client.Confirm:
+		var yes bool
+		if json.Unmarshal(q.Default, &yes) == nil {
+			return client.Confirmed(yes), true
+		}
+	case client.Prompt:
+		var text string
+		if json.Unmarshal(q.Default, &text) == nil && q.Default != nil {
+			return client.Text(text), true
+		}
+	}
+	return client.Answer{}, false
+}
+
+// yesTo is the answer of --yes.
+func yesTo(q client.Question) (client.Answer, bool) {
+	if q.Kind == client.Confirm {
+		return client.Confirmed(true), true
+	}
+	return defaultOf(q)
+}
+
+// answerOf reads an answer.
+func answerOf(q client.Question, text string) (client.Answer, error) {
+	switch q.Kind {
+	case client.Confirm:
+		switch strings.ToLower(strings.TrimSpace(text)) {
+		case "y", "yes", "true":
+			return client.Confirmed(true), nil
+		case "n", "no", "false":
+			return client.Confirmed(false), nil
+		}
+		return client.Answer{}, errors.New("please answer yes or no")
+	case client.Prompt:
+		return client.Text(text), nil
+	case client.Select:
+		return selectionOf(q, text)
+	}
+	value, err := parse([]byte(text))
+	if err != nil {
+		value = text
+	}
+	return client.CustomData(value), nil
+}
+
+// selectionOf finds the options that are meant by their values, labels or
+// numbers.
+func selectionOf(q client.Question, text string) (client.Answer, error) {
+	words := []string{text}
+	if q.MultiSelect {
+		words = strings.Split(text, ",")
+	}
+	var chosen []any
+	for _, word := range words {
+		word = strings.TrimSpace(word)
+		if word == "" && q.MultiSelect {
+			continue
+		}
+		i := slices.IndexFunc(q.Options, func(o client.Choice) bool { return rawText(o.Value) == word })
+		if i < 0 {
+			i = slices.IndexFunc(q.Options, func(o client.Choice) bool { return strings.EqualFold(o.Label, word) })
+		}
+		if i < 0 {
+			if n, err := strconv.Atoi(word); err == nil {
+				i = n - 1
+			}
+		}
+		if i < 0 || i >= len(q.Options) {
+			var names []string
+			for _, o := range q.Options {
+				names = append(names, rawText(o.Value))
+			}
+			return client.Answer{}, fmt.Errorf("%s is none of %s", quoted(word), orList(names))
+		}
+		chosen = append(chosen, q.Options[i].Value)
+	}
+	return client.Selected(chosen...), nil
+}

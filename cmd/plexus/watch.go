@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"github.com/plexus-go/plexus/plugin/registry"
+	"github.com/plexus-go/plexus/transport/client"
+)
+
+// watch prints what happens in the registry, until it is interrupted.
+func (c *command) watch(ctx context.Context, words []string) error {
+	if len(words) > 1 {
+		return usagef("watch takes one name at most").withHint("plexus watch [NAME]")
+	}
+	first, err := c.hubs.registry(ctx)
+	if err != nil {
+		return err
+	}
+	s := &spot{hub: first, words: []string{registry.Namespace, "watch"}, untold: -1}
+	var params any
+	if len(words) == 1 {
+		params = map[string]string{"name": words[0]}
+	}
+	if c.printer.mode() != modePretty {
+		return c.call(ctx, s, params)
+	}
+	for item, err := range s.Call(ctx, s.path(), params) {
+		if err != nil {
+			return err
+		}
+		if item.Type != client.Data {
+			continue
+		}
+		if message := problem(item.Content); message != "" {
+			return usagef("%s: %s", s.path(), message)
+		}
+		if err := c.printer.text(eventLines(item.Content)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eventLines words an event of the registry, a line for each backend.
+func eventLines(content json.RawMessage) string {
+	told := members(content)
+	revision := ""
+	if told["revision"] != nil {
+		revision = "  revision " + string(told["revision"])
+	}
+	kind := strings.TrimPrefix(textOf(told["type"]), "backend_")
+	line := func(kind string, b *backend) string {
+		return pad(kind, 14) + pad(oneLine(b.name), 20) + " " + oneLine(b.url()) + " " + b.status() + revision + "\n"
+	}
+	if all := elements(told["backends"]); all != nil {
+		var text strings.Builder
+		for _, entry := range all {
+			if b := readBackend(entry); b != nil {
+				text.WriteString(line("there is", b))
+			}
+		}
+		return text.String()
+	}
+	if b := readBackend(told["backend"]); b != nil {
+		return line(kind, b)
+	}
+	return pad(kind, 14) + oneLine(textOf(told["name"])) + revision + "\n"
+}
+
+// pad fills text up with spaces.
+func pad(text string, width int) string {
+	return text + strings.Repeat(" ", max(1, width-len([]rune(text))))
+}
