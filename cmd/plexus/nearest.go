@@ -11,8 +11,8 @@ import (
 // mostNearest bounds how many names are proposed.
 const mostNearest = 3
 
-// nearest returns the names that somebody may have meant who wrote word, the
-// nearest first. What is nothing like it is left out.
+// nearest returns the names that somebody may have meant who wrote word: those
+// that are nearest, and none that is nothing like it.
 func nearest(word string, names []string) []string {
 	type candidate struct {
 		name     string
@@ -35,7 +35,7 @@ func nearest(word string, names []string) []string {
 	})
 	var found []string
 	for _, c := range all {
-		if len(found) < mostNearest && !slices.Contains(found, c.name) {
+		if len(found) < mostNearest && c.distance == all[0].distance && !slices.Contains(found, c.name) {
 			found = append(found, c.name)
 		}
 	}

@@ -85,11 +85,25 @@ func (h *hubs) whereItEnds(ctx context.Context, s *spot) error {
 		}
 		if err != nil {
 			s.untold = max(0, s.untold-1)
-			return nil
+			return s.behindMethod()
 		}
 		s.level = next
 	}
-	return nil
+	return s.behindMethod()
+}
+
+// behindMethod refuses a path that goes on behind a method.
+func (s *spot) behindMethod() error {
+	if s.level == nil {
+		return nil
+	}
+	name := s.words[s.untold]
+	if m := s.level.method(name); m == nil || m.isChild() || s.untold+1 == len(s.words) {
+		return nil
+	}
+	at := &spot{hub: s.hub, words: s.words[:s.untold+1]}
+	return usagef("%s follows %s, which is a method", quoted(s.words[s.untold+1]), name).
+		withHint("Its parameters are flags: see " + at.command() + " --help.")
 }
 
 // levelAt asks for the schema of a level, by its path from the hub.

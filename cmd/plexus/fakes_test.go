@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// solarHub has children of children. That the earth has a moon it does not
+// tell, but knows; comets have no schema at all.
+func solarHub() *fakeHub {
+	info := `{"name":"info","description":"What is known of it","hash":"1","params":{"type":"object","properties":{"unit":{"type":["string","null"],"default":"km"}}}}`
+	answers := map[string]string{
+		"solar-hub.schema":   `{"namespace":"solar-hub","version":"1","description":"All that is","hash":"1","methods":[],"children":[{"namespace":"solar","description":"The sun\u001b[31m and its planets","hash":"1"}]}`,
+		"solar.schema":       `{"namespace":"solar","version":"1","description":"The sun","hash":"1","methods":[{"name":"earth","description":"A planet","hash":"1","role":{"kind":"static_child"}}],"children":[{"namespace":"earth","description":"Ours","hash":"1"}]}`,
+		"solar.earth.schema": `{"namespace":"earth","version":"1","description":"Ours","hash":"1","methods":[` + info + `]}`,
+		"solar.earth.info":   `"a planet"`,
+
+		"solar.earth.luna.schema": `{"namespace":"luna","version":"1","description":"The moon","hash":"1","methods":[` + info + `]}`,
+		"solar.earth.luna.info":   `"a moon"`,
+		"solar.comet.info":        `"a comet"`,
+	}
+	return newFake("solar-hub", func(c *fakeCall) {
+		content, ok := answers[c.inner]
+		if !ok {
+			c.unknown()
+			return
+		}
+		c.stream("7", fakeData(content), fakeDone)
+	})
+}
+
+// oddHub does everything in ways of its own: nulls in its schema, texts as
+// subscriptions, items of types that nobody knows, streams without an end,
+// nothing but its own schema method for itself.
+func oddHub() *fakeHub {
+	return newFake("odd", func(c *fakeCall) {
+		switch asked := c.inner; {
+		case c.Method == "odd.schema":
+			c.stream(`"root"`, fakeData(`{"namespace":"odd","version":null,"description":null,"hash":null,"methods":null,"children":[null,7,{"namespace":null},{"namespace":"x","description":null,"hash":null}]}`), fakeDone)
+		case asked == "x.schema":
+			c.stream(`"x"`, fakeData(`{"namespace":"x","version":null,"description":"d","long_description":null,"methods":[null,{"name":null},
+				{"name":"y","description":null,"hash":null,"params":null,"returns":true,"role":null,"deprecation":null},
+				{"name":"z","params":{"type":7},"role":"rpc","streaming":"yes"},
+				{"name":"w","params":{"type":"object","properties":{"n":{"type":["integer","null"],"default":null}},"required":null}},
+				{"name":"never"},{"name":"gone"}],"children":null}`))
+		case asked == "x.y":
+			c.stream(`"s-1"`, `{"type":"heartbeat","message":"tick"}`, `{"type":7}`, `{}`,
+				`{"type":"data","metadata":null,"content_type":null,"content":{"a":null}}`, fakeDone)
+		case asked == "x.z", asked == "x.w":
+			c.stream(`{"a":1}`, fakeData(string(c.with)), fakeDone)
+		case asked == "x.gone":
+			c.stream(`1`, fakeData(`1`))
+			c.conn.Close()
+		case asked == "x.never":
+			c.stream(`2`, fakeData(`1`))
+		case strings.HasSuffix(c.Method, "_unsub"):
+			c.send(`{"jsonrpc":"2.0","id":%s,"result":true}`, c.ID)
+		default:
+			c.send(`{"jsonrpc":"2.0","id":%s,"error":{"code":"-32601","message":"no","data":null}}`, c.ID)
+		}
+	})
+}
+
+// silentHub lets everybody in and never says a word; muteHub says its name.
+func silentHub() *fakeHub { return newFake("", func(*fakeCall) {}) }
+func muteHub() *fakeHub   { return newFake("mute", func(*fakeCall) {}) }
+
+// curiousHub asks a question before it answers; with what it was told.
+func curiousHub() *fakeHub {
+	questions := map[string]string{
+		"confirm": `{"type":"confirm","message":"Really delete it?"}`,
+		"default": `{"type":"confirm","message":"Really?","default":false}`,
+		"prompt":  `{"type":"prompt","message":"Which name?","placeholder":"x"}`,
+		"named":   `{"type":"prompt","message":"Which name?","default":"bob"}`,
+		"select":  `{"type":"select","message":"Which?","options":[{"value":"r","label":"Red"},{"value":2,"label":"Blue","description":"like the sky"}]}`,
+		"several": `{"type":"select","message":"Which?","multi_select":true,"options":[{"value":"r","label":"Red"},{"value":2,"label":"Blue"}]}`,
+		"custom":  `{"type":"custom","data":{"what":"else"}}`,
+	}
+	var methods []string
+	for name := range questions {
+		methods = append(methods, `{"name":"`+name+`","bidirectional":true}`)
+	}
+	return newFake("curious", func(c *fakeCall) {
+		name, isAsk := strings.CutPrefix(c.inner, "ask.")
+		switch {
+		case c.inner == "ask.schema":
+			c.stream("7", fakeData(`{"namespace":"ask","methods":[`+strings.Join(methods, ",")+`]}`), fakeDone)
+		case isAsk && questions[name] != "":
+			c.stream("8", `{"type":"request","requestId":"q","requestData":`+questions[name]+`,"timeoutMs":15000}`)
+		case c.Method == "curious.respond":
+			var told struct {
+				Data json.RawMessage `json:"response_data"`
+			}
+			_ = json.Unmarshal(c.Params, &told)
+			c.send(`{"jsonrpc":"2.0","id":%s,"result":{"success":true}}`, c.ID)
+			c.item("8", fakeData(string(told.Data)))
+			c.item("8", fakeDone)
+		default:
+			c.unknown()
+		}
+	})
+}
+
+// busyHub tells how far it has come; work.forever it goes on until it is told
+// to stop.
+func busyHub() *fakeHub {
+	return newFake("busy", func(c *fakeCall) {
+		switch c.inner {
+		case "work.schema":
+			c.stream("7", fakeData(`{"namespace":"work","methods":[{"name":"do"},{"name":"forever"}]}`), fakeDone)
+		case "work.do":
+			c.stream("8", `{"type":"progress","message":"half","percentage":50.4}`, `{"type":"progress","message":"more","percentage":null}`,
+				fakeData(`"finished"`), fakeDone)
+		case "work.forever":
+			c.stream("9", fakeData(`1`))
+		}
+	})
+}
+
+// recordedHub answers as the reference hub has answered, byte for byte.
+func recordedHub(t testing.TB) *fakeHub {
+	type exchange struct {
+		params string
+		frames []string
+	}
+	recorded := map[string][]*exchange{}
+	names, err := filepath.Glob("../../testdata/wire/*.jsonl")
+	if err != nil || len(names) < 20 {
+		t.Fatalf("%d recordings, %v", len(names), err)
+	}
+	for _, name := range names {
+		file, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var last *exchange
+		lines := bufio.NewScanner(file)
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() {
+			var line struct {
+				Dir   string
+				Frame json.RawMessage
+			}
+			if json.Unmarshal(lines.Bytes(), &line) != nil {
+				continue // a note
+			}
+			if line.Dir == "recv" {
+				if last != nil {
+					last.frames = append(last.frames, string(line.Frame))
+				}
+				continue
+			}
+			var sent struct {
+				Method string
+				Params struct {
+					Method string
+					Params any
+				}
+			}
+			if last = nil; json.Unmarshal(line.Frame, &sent) == nil && sent.Params.Method != "" {
+				last = &exchange{params: valueText(sent.Params.Params)}
+				recorded[sent.Params.Method] = append(recorded[sent.Params.Method], last)
+			}
+		}
+		file.Close()
+	}
+	return newFake("registry-hub", func(c *fakeCall) {
+		var params any
+		_ = json.Unmarshal(c.with, &params)
+		var found *exchange
+		for _, e := range recorded[c.inner] {
+			if len(e.frames) > 0 && (found == nil || e.params == valueText(params)) {
+				found = e
+			}
+		}
+		if found == nil {
+			c.unknown()
+			return
+		}
+		for i, frame := range found.frames {
+			if i == 0 { // the answer, whose id is the recorded one
+				var answer map[string]json.RawMessage
+				_ = json.Unmarshal([]byte(frame), &answer)
+				answer["id"] = c.ID
+				text, _ := json.Marshal(answer)
+				frame = string(text)
+			}
+			c.send("%s", frame)
+		}
+	})
+}

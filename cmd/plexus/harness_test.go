@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	plexushub "github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/plugin/echo"
+	"github.com/plexus-go/plexus/plugin/registry"
+	"github.com/plexus-go/plexus/storage/sqlite"
+	"github.com/plexus-go/plexus/transport"
+)
+
+// timeLimit is how long a test waits for what must happen.
+const timeLimit = 20 * time.Second
+
+// TestMain makes this binary the command as well: what the tests run under
+// the name plexus is main.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"plexus": main})
+}
+
+// coneParams have a parameter of every kind.
+type coneParams struct {
+	Name    string          `json:"name" description:"Which cone"`
+	Size    *uint8          `json:"size" description:"How large it is"`
+	Ratio   *float64        `json:"ratio"`
+	Kind    coneKind        `json:"kind,omitzero" default:"plain"`
+	Tags    []string        `json:"tags,omitempty" description:"What it is called"`
+	Numbers []int           `json:"numbers,omitempty"`
+	Deep    bool            `json:"deep,omitzero" description:"With all that is below"`
+	Edge    *coneEdge       `json:"edge"`
+	Note    json.RawMessage `json:"note,omitzero" description:"Anything"`
+	JSON    *string         `json:"json" description:"Has the name of a flag"`
+}
+
+type coneEdge struct {
+	Length float64 `json:"length"`
+	Color  *string `json:"color"`
+}
+
+type coneKind string
+
+func (coneKind) Enum() []plugin.Choice {
+	return []plugin.Choice{{Value: "plain"}, {Value: "truncated"}, {Value: "double"}}
+}
+
+type coneRow struct {
+	Name string `json:"name"`
+	Size int    `json:"size"`
+}
+
+// cone is an activation that says back what it understood.
+func cone() plugin.Activation {
+	return plugin.Definition{
+		Namespace:   "cone",
+		Version:     "1.2.0",
+		Description: "Cones of all kinds",
+		Methods: []plugin.Method{
+			plugin.Unary("mirror", "Say the parameters back", func(_ context.Context, in coneParams) (coneParams, error) { return in, nil }),
+			plugin.Unary("list", "List the cones", func(context.Context, plugin.None) ([]coneRow, error) {
+				return []coneRow{{"left", 1}, {"right", 20}}, nil
+			}),
+			plugin.Unary("fail", "Fail", func(context.Context, plugin.None) (plugin.None, error) {
+				return plugin.None{}, &plugin.Error{Message: "the cone is broken"}
+			}),
+			plugin.Stream("skip", "Fail now and then", func(context.Context, plugin.None) iter.Seq2[coneRow, error] {
+				return func(yield func(coneRow, error) bool) {
+					_ = yield(coneRow{"left", 1}, nil) && yield(coneRow{}, &plugin.Error{Message: "one is missing", Recoverable: true}) &&
+						yield(coneRow{"right", 2}, nil)
+				}
+			}),
+			plugin.Stream("forever", "Never end", func(ctx context.Context, _ plugin.None) iter.Seq2[coneRow, error] {
+				return func(yield func(coneRow, error) bool) {
+					if yield(coneRow{"first", 1}, nil) {
+						<-ctx.Done()
+					}
+				}
+			}),
+		},
+	}
+}
+
+// serveHub serves a hub with echo and cone, and with a registry that knows it
+// and others, name by URL. stop ends it.
+func serveHub(name string, withRegistry bool, others map[string]string) (url string, stop func() error, err error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	h, errHub := plexushub.New(name)
+	if err = errors.Join(err, errHub); err != nil {
+		cancel()
+		return "", nil, err
+	}
+	closing := []func() error{}
+	err = errors.Join(h.Register(echo.New()), h.Register(cone()))
+	if withRegistry {
+		store, errStore := sqlite.Open(ctx, ":memory:")
+		if errStore != nil {
+			cancel()
+			return "", nil, errStore
+		}
+		reg, errRegistry := registry.New(ctx, store, registry.WithSelf(name, listener.Addr()))
+		closing = append(closing, reg.Close, store.Close)
+		err = errors.Join(err, errRegistry, h.Register(reg))
+		for other, url := range others {
+			host, port, _ := net.SplitHostPort(strings.TrimPrefix(url, "ws://"))
+			number, _ := strconv.ParseUint(port, 10, 16)
+			_, errPut := reg.Register(ctx, registry.RegisterParams{Name: other, Host: host, Port: uint16(number)})
+			err = errors.Join(err, errPut)
+		}
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- transport.New(h).Serve(ctx, listener) }()
+	return "ws://" + listener.Addr().String(), func() error {
+		cancel()
+		err := <-ended
+		if errors.Is(err, http.ErrServerClosed) {
+			err = nil
+		}
+		for _, c := range closing {
+			err = errors.Join(err, c())
+		}
+		return err
+	}, err
+}
+
+// result is how a command ended.
+type result struct {
+	status         int
+	stdout, stderr string
+}
+
+// plexus runs the command. Nothing of the test's environment reaches it.
+func plexus(t testing.TB, registryURL string, args ...string) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), timeLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "plexus", args...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "PLEXUS_REGISTRY_URL=" + registryURL}
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return result{cmp.Or(cmd.ProcessState.ExitCode(), 0), stdout.String(), stderr.String()}
+}
+
+// testHub is a connection to a hub that says its name, for what needs one.
+func testHub(t *testing.T) *hub {
+	t.Helper()
+	f := muteHub()
+	h := &hubs{options: &options{}, getenv: func(string) string { return "" }}
+	found, err := h.dial(t.Context(), f.url())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.close(); f.stop() })
+	return found
+}

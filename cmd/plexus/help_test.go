@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// checkWidth complains of lines that an old terminal would break.
+func checkWidth(t *testing.T, what, text string) {
+	t.Helper()
+	for line := range strings.SplitSeq(text, "\n") {
+		if n := utf8.RuneCountInString(line); n > helpWidth {
+			t.Errorf("%s: %d characters: %s", what, n, line)
+		}
+		if strings.TrimRight(line, " ") != line {
+			t.Errorf("%s: space at the end of %q", what, line)
+		}
+	}
+}
+
+// TestHelpWidth reads every help text that there is.
+func TestHelpWidth(t *testing.T) {
+	checkWidth(t, "plexus", bareUsage())
+	for _, own := range ownCommands() {
+		checkWidth(t, own.name, commandUsage(own))
+		if r := plexus(t, "ws://127.0.0.1:1", "help", own.name); r.status != 0 || r.stdout != commandUsage(own) {
+			t.Errorf("plexus help %s: %+v", own.name, r)
+		}
+	}
+	main, stop, err := serveHub("main-hub", true, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	recorded := recordedHub(t)
+	defer recorded.stop()
+	seen := 0
+	for url, hub := range map[string]string{main: "main-hub", recorded.url(): "registry-hub"} {
+		var walk func(path []string)
+		walk = func(path []string) {
+			r := plexus(t, url, append(path, "--help")...)
+			if r.status != 0 || r.stdout == "" {
+				t.Errorf("plexus %s --help: %+v", path, r)
+			}
+			seen++
+			checkWidth(t, strings.Join(path, " "), r.stdout)
+			told := plexus(t, url, append(path, "--schema")...)
+			l, err := readLevel(json.RawMessage(told.stdout))
+			if err != nil {
+				return // a method
+			}
+			for _, name := range l.names() {
+				walk(append(slices.Clip(path), name))
+			}
+		}
+		walk([]string{hub})
+	}
+	if seen < 30 {
+		t.Errorf("only %d helps were read", seen)
+	}
+}
+
+// TestHelpOfOthers: whatever a hub says of itself, its help is readable.
+func TestHelpOfOthers(t *testing.T) {
+	long := strings.Repeat("long", 50)
+	l, err := readLevel(json.RawMessage(`{"namespace":"n","description":"One paragraph\r\nof two lines\n\n\u001b[2Jtwo","version":"` + long + `",
+		"children":[{"namespace":"` + long + `","description":"d"},{"namespace":"c","description":""}],
+		"methods":[{"name":"m","description":"` + long + ` ` + long + `","streaming":true,"bidirectional":true,
+			"deprecation":{"since":"1","removed_in":"2","message":"use n"},
+			"params":{"required":["` + long + `"],"properties":{
+				"` + long + `":{"type":"string","description":"` + long + `"},
+				"e":{"enum":["` + long + `","` + long + `"],"default":"` + long + `"}}}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &spot{hub: testHub(t), level: l, untold: -1}
+	text := levelUsage(s)
+	checkWidth(t, "level", text)
+	s.words, s.method = []string{"m"}, l.method("m")
+	text += methodUsage(s)
+	checkWidth(t, "method", text)
+	for _, want := range []string{"One paragraph of two lines\n\n", `\u001b[2Jtwo`, "Deprecated: use n", "It streams", "It may ask", "Default:"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the help has no %q:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "\x1b") {
+		t.Errorf("the help reaches the terminal as it came: %q", text)
+	}
+}

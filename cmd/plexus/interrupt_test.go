@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// await waits until a fake hub was called so.
+func (f *fakeHub) await(t *testing.T, method string) {
+	t.Helper()
+	for deadline := time.After(timeLimit); ; {
+		calls, more := f.calls()
+		if slices.Contains(calls, method) {
+			return
+		}
+		select {
+		case <-more:
+		case <-deadline:
+			t.Fatalf("%s was not called; only %q", method, calls)
+		}
+	}
+}
+
+// TestInterrupt: Ctrl-C ends the stream at the hub, and exits as shells expect
+// it of what was interrupted.
+func TestInterrupt(t *testing.T) {
+	for _, test := range []struct {
+		signal syscall.Signal
+		want   int
+	}{{syscall.SIGINT, 130}, {syscall.SIGTERM, 143}} {
+		t.Run(test.signal.String(), func(t *testing.T) {
+			f := busyHub()
+			defer f.stop()
+			ctx, cancel := context.WithTimeout(context.Background(), timeLimit)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, "plexus", "busy", "work", "forever")
+			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "PLEXUS_REGISTRY_URL=" + f.url()}
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			out, err := cmd.StdoutPipe()
+			if err == nil {
+				err = cmd.Start()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			first := make([]byte, 2)
+			if _, err := out.Read(first); err != nil || string(first) != "1\n" {
+				t.Errorf("the first line is %q, %v", first, err)
+			}
+			if err := cmd.Process.Signal(test.signal); err != nil {
+				t.Fatal(err)
+			}
+			err = cmd.Wait()
+			if got := cmd.ProcessState.ExitCode(); got != test.want || stderr.Len() > 0 {
+				t.Errorf("exit status %d, want %d; %v; %s", got, test.want, err, stderr.String())
+			}
+			f.await(t, "busy.call_unsub")
+		})
+	}
+}
+
+// TestFewRequests: a call costs no more requests than it must.
+func TestFewRequests(t *testing.T) {
+	f := busyHub()
+	defer f.stop()
+	if r := plexus(t, f.url(), "busy", "work", "do"); r.status != 0 || r.stdout != "\"finished\"\n" {
+		t.Fatalf("got %+v", r)
+	}
+	calls, _ := f.calls()
+	if want := []string{"_info", "work.schema", "work.do"}; !slices.Equal(calls, want) {
+		t.Errorf("the hub was called %q, want %q", calls, want)
+	}
+
+	recorded := recordedHub(t)
+	defer recorded.stop()
+	if r := plexus(t, recorded.url()); r.status != 0 {
+		t.Fatalf("got %+v", r)
+	}
+	calls, _ = recorded.calls()
+	if want := []string{"_info", "registry.list"}; !slices.Equal(calls, want) {
+		t.Errorf("the hub was called %q, want %q", calls, want)
+	}
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/plexus-go/plexus/transport/client"
+)
+
+func TestReadable(t *testing.T) {
+	for _, test := range []struct{ name, json, want string }{
+		{"text", `"hi"`, "hi\n"},
+		{"lines", `"a\nb"`, "a\nb\n"},
+		{"number", `1.50`, "1.50\n"},
+		{"null", `null`, "null\n"},
+		{"nothing", `{}`, "{}\n"},
+		{"no elements", `[]`, "[]\n"},
+		{"members", `{"b":1,"a":"x","n":null,"e":"","s":" x"}`, "b: 1\na: x\nn: null\ne: \"\"\ns: \" x\"\n"},
+		{"nested", `{"a":{"b":{"c":1},"d":[]},"e":{}}`, "a:\n  b:\n    c: 1\n  d: []\ne: {}\n"},
+		{"list", `[1,"x",null]`, "- 1\n- x\n- null\n"},
+		{"lists of lists", `[[1,2],[]]`, "-\n  - 1\n  - 2\n- []\n"},
+		{"table", `[{"a":1,"b":"x"},{"b":"longer","c":true}]`, "A  B       C\n1  x\n   longer  true\n"},
+		{"table below", `{"rows":[{"a":1},{"a":2}]}`, "rows:\n  A\n  1\n  2\n"},
+		{"one row", `[{"a":1,"b":2}]`, "- a: 1\n  b: 2\n"},
+		{"rows that are no rows", `[{"a":{"b":1}},{"a":2}]`, "- a:\n    b: 1\n- a: 2\n"},
+		{"a table that is too wide", `[{"a":"` + strings.Repeat("x", 130) + `"},{"a":1}]`, "- a: " + strings.Repeat("x", 130) + "\n- a: 1\n"},
+		{"paragraph", `{"t":"one\ntwo\n"}`, "t:\n  one\n  two\n"},
+		{"escapes", `{"a\u001b[2J":"\u001b]0;x\u0007\u009b\u202e"}`, `a\u001b[2J: \u001b]0;x\u0007\u009b\u202e` + "\n"},
+	} {
+		value, err := parse([]byte(test.json))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(readable(value)); got != test.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", test.name, got, test.want)
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{`{"z":1,"a":[{"y":1e400,"b":"<&>"}],"z":2}`, `{"z":2,"a":[{"y":1e400,"b":"<&>"}]}`},
+		{` [ ] `, `[]`},
+		{`1 2`, ""},
+		{`{"a":}`, ""},
+		{`{"a"`, ""},
+		{``, ""},
+		{strings.Repeat("[", 1e6), ""},
+	} {
+		value, err := parse([]byte(test.text))
+		got := ""
+		if err == nil {
+			text, _ := encode(value)
+			got = string(text)
+		}
+		if got != test.want {
+			t.Errorf("%.40s: got %s, %v; want %s", test.text, got, err, test.want)
+		}
+	}
+}
+
+// printed prints items as a terminal, or a pipe, would see them.
+func printed(t *testing.T, terminal bool, o options, items ...client.Item) (stdout, stderr string) {
+	t.Helper()
+	var out, err bytes.Buffer
+	p := &printer{out: &out, err: &err, options: &o, outTTY: terminal}
+	p.progress = progress{err: &err, terminal: terminal, verbose: func() bool { return o.verbose }}
+	for i := range items {
+		if err := p.item(&items[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out.String(), err.String()
+}
+
+func TestProgress(t *testing.T) {
+	half, over := 50.4, 1e9
+	items := []client.Item{
+		{Type: client.Progress, Message: "half\x1b", Percentage: &half},
+		{Type: client.Progress, Message: "half\x1b", Percentage: &half}, // nothing new
+		{Type: client.Progress, Message: strings.Repeat("long", 20), Percentage: &over},
+		{Type: client.Progress, Message: "some"},
+		{Type: client.Data, Content: json.RawMessage(`"x"`)},
+	}
+	const gone = "\r\x1b[K"
+	bars := "[###############...............]  50% half\\u001b" + gone +
+		"[##############################] 100% " + strings.Repeat("long", 9) + "l…" + gone + "… some" + gone
+	for _, test := range []struct {
+		terminal, verbose bool
+		want              string
+	}{
+		{true, false, bars},
+		{false, false, ""},
+		{false, true, "plexus:  50% half\\u001b\nplexus:  50% half\\u001b\nplexus: 100% " + strings.Repeat("long", 20) + "\nplexus: some\n"},
+	} {
+		_, got := printed(t, test.terminal, options{verbose: test.verbose}, items...)
+		if got != test.want {
+			t.Errorf("%+v: got %q, want %q", test, got, test.want)
+		}
+	}
+	for line := range strings.SplitSeq(bars, gone) {
+		if n := len([]rune(line)); n > helpWidth {
+			t.Errorf("a bar has %d characters", n)
+		}
+	}
+}
+
+func TestModes(t *testing.T) {
+	items := []client.Item{
+		{Type: client.Data, Content: json.RawMessage("{\"a\":\n 1}"), Raw: json.RawMessage("{\"type\": \"data\"}")},
+		{Type: "other", Raw: json.RawMessage(`{"type":"other"}`)},
+		{Type: client.Data, Content: json.RawMessage(`{"type":"error","message":"no"}`), Raw: json.RawMessage(`{}`)},
+		{Type: client.Data, Raw: json.RawMessage(`{"type":"data"}`)},
+	}
+	const lines, readers, raw = "{\"a\":1}\nnull\n", "a: 1\nnull\n", "{\"type\":\"data\"}\n{\"type\":\"other\"}\n{}\n{\"type\":\"data\"}\n"
+	for _, test := range []struct {
+		terminal bool
+		mode     mode
+		want     string
+	}{
+		{true, modeAuto, readers}, {false, modeAuto, lines},
+		{true, modeJSON, lines}, {false, modeJSON, lines},
+		{true, modePretty, readers}, {false, modePretty, readers},
+		{true, modeRaw, raw}, {false, modeRaw, raw},
+	} {
+		if got, _ := printed(t, test.terminal, options{mode: test.mode}, items...); got != test.want {
+			t.Errorf("%+v: got %q, want %q", test, got, test.want)
+		}
+	}
+}

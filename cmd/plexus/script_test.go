@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"errors"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestScripts runs the scripts in testdata/script, which say what the command
+// line does. Each of them has hubs of its own, whose addresses are variables:
+//
+//	MAIN      a registry hub of ours with echo and cone, named main-hub;
+//	          it is PLEXUS_REGISTRY_URL as well
+//	ALONE     a hub of ours without a registry, named lonely-hub
+//	RECORDED  what a reference hub has answered
+//	SOLAR, ODD, SILENT, MUTE, CURIOUS, BUSY   see fakes_test.go
+//
+// All of the fakes, and hub2, which is one of ours, are in the registry of
+// main-hub; so is "dead", which does not run, and "other", under whose address
+// hub2 answers.
+//
+// Besides what testscript knows there is "status N command…", which runs a
+// command and checks its exit status.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               func(env *testscript.Env) error { return startHubs(t, env) },
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"status": checkStatus},
+	})
+}
+
+func startHubs(t testing.TB, env *testscript.Env) error {
+	fakes := map[string]*fakeHub{
+		"SOLAR": solarHub(), "ODD": oddHub(), "SILENT": silentHub(), "MUTE": muteHub(),
+		"CURIOUS": curiousHub(), "BUSY": busyHub(), "RECORDED": recordedHub(t),
+	}
+	others := map[string]string{"dead": "ws://127.0.0.1:1"}
+	for name, fake := range fakes {
+		env.Defer(fake.stop)
+		env.Setenv(name, fake.url())
+		if fake.name != "" {
+			others[fake.name] = fake.url()
+		}
+	}
+	stopped := func(stop func() error) func() {
+		return func() {
+			if err := stop(); err != nil {
+				t.Errorf("a hub stopped with %v", err)
+			}
+		}
+	}
+	alone, stop, err := serveHub("lonely-hub", false, nil)
+	if err != nil {
+		return err
+	}
+	env.Defer(stopped(stop))
+	second, stop, err := serveHub("hub2", false, nil)
+	if err != nil {
+		return err
+	}
+	env.Defer(stopped(stop))
+	others["hub2"], others["other"] = second, second
+	first, stop, err := serveHub("main-hub", true, others)
+	if err != nil {
+		return err
+	}
+	env.Defer(stopped(stop))
+	env.Setenv("MAIN", first)
+	env.Setenv("MAINPORT", first[strings.LastIndexByte(first, ':')+1:])
+	env.Setenv("ALONE", alone)
+	env.Setenv("HUB2", second)
+	env.Setenv("PLEXUS_REGISTRY_URL", first)
+	return nil
+}
+
+// checkStatus is the command status.
+func checkStatus(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 || neg {
+		ts.Fatalf("usage: status N command…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	var exit *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// shapeOf reads a JSON Schema.
+func shapeOf(t *testing.T, text string) shape {
+	t.Helper()
+	s := readShape(json.RawMessage(text))
+	if s == nil {
+		t.Fatalf("%s is no schema", text)
+	}
+	return shape{s, s}
+}
+
+// shapes are schemas as hubs write them, what help says of them, and texts
+// with the values that they are, or none.
+var shapes = []struct {
+	name, schema, describe string
+	values                 map[string]string
+}{
+	{"text", `{"type":"string"}`, "TEXT", map[string]string{"x": `"x"`, "1": `"1"`, "true": `"true"`, "null": `"null"`, "": `""`, `{"a":1}`: `"{\"a\":1}"`}},
+	{"optional text", `{"type":["string","null"],"default":null}`, "TEXT", map[string]string{"x": `"x"`, "null": "null", "7": `"7"`}},
+	{"boolean", `{"type":"boolean"}`, "BOOLEAN", map[string]string{"true": "true", "false": "false", "yes": "", "1": "", "null": ""}},
+	{"port", `{"type":"integer","format":"uint16","minimum":0,"maximum":65535}`, "INTEGER 0 to 65535",
+		map[string]string{"0": "0", "65535": "65535", "65536": "", "-1": "", "1.0": "", "1e3": "", "x": "", "null": "", `"1"`: ""}},
+	{"large integer", `{"type":"integer","format":"uint64","minimum":0,"maximum":18446744073709551615}`, "INTEGER from 0",
+		map[string]string{"18446744073709551615": "18446744073709551615", "1" + strings.Repeat("0", 500): ""}},
+	{"number", `{"type":"number","maximum":1.5}`, "NUMBER to 1.5", map[string]string{"1.5": "1.5", "-2e-3": "-2e-3", "1.6": "", "NaN": "", "0x1": "", "1e999": ""}},
+	{"enum", `{"enum":["a","b",1,null]}`, "a|b|1", map[string]string{"a": `"a"`, "1": "1", "null": "null", "c": ""}},
+	{"enum of constants", `{"oneOf":[{"const":"auto","type":"string"},{"const":"file","type":"string"}]}`, "auto|file", map[string]string{"file": `"file"`, "fil": ""}},
+	{"optional enum by reference", `{"$defs":{"K":{"enum":["a","b"]}},"anyOf":[{"$ref":"#/$defs/K"},{"type":"null"}]}`, "a|b", map[string]string{"a": `"a"`, "null": "null", "x": ""}},
+	{"reference in allOf", `{"definitions":{"K":{"type":"integer"}},"allOf":[{"$ref":"#/definitions/K"}]}`, "INTEGER", map[string]string{"1": "1", "x": ""}},
+	{"list", `{"type":"array","items":{"type":"integer"}}`, "INTEGER …", map[string]string{"[1,2]": "[1,2]", `["x"]`: "", "x": ""}},
+	{"object", `{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"]}`, "OBJECT",
+		map[string]string{`{"a":1,"z":2,"b":3}`: `{"a":1,"z":2,"b":3}`, `{"a":"x"}`: "", `{}`: "", "x": "", "[]": ""}},
+	{"text or number", `{"type":["string","number"]}`, "TEXT OR NUMBER", map[string]string{"1": "1", "x": `"x"`, "true": `"true"`}},
+	{"anything", `{"description":"x"}`, "JSON", map[string]string{"1": "1", "x": `"x"`, "[1": `"[1"`, "null": "null", `{"b":1,"a":2}`: `{"b":1,"a":2}`}},
+	{"true", `true`, "JSON", map[string]string{"1": "1"}},
+	{"reference to nowhere", `{"$ref":"#/$defs/X"}`, "JSON", map[string]string{"1": "1"}},
+	{"reference to itself", `{"$ref":"#"}`, "JSON", map[string]string{"x": `"x"`}},
+	{"values beside kinds", `{"anyOf":[{"const":"auto"},{"type":"integer"}]}`, "JSON", map[string]string{"auto": `"auto"`, "7": "7"}},
+	{"alternatives without end", `{"anyOf":[{"$ref":"#"},{"type":"null"}]}`, "JSON", map[string]string{"x": `"x"`}},
+}
+
+func TestShapes(t *testing.T) {
+	for _, test := range shapes {
+		s := shapeOf(t, test.schema)
+		if got := s.describe(); got != test.describe {
+			t.Errorf("%s: help says %q, want %q", test.name, got, test.describe)
+		}
+		for text, want := range test.values {
+			value, err := s.value("--x", text)
+			got := ""
+			if err == nil {
+				encoded, _ := encode(value)
+				got = string(encoded)
+			}
+			if got != want {
+				t.Errorf("%s: %q is %s (%v), want %s", test.name, text, got, err, want)
+			}
+		}
+	}
+}
+
+func TestOrderOfProperties(t *testing.T) {
+	s := shapeOf(t, `{"properties":{"z":{"type":"object","properties":{"y":{},"b":{}},"required":["b"]},"m":{},"a":{}},"required":["a"]}`)
+	var names []string
+	for _, p := range flagsOf(s, "", mostNested) {
+		names = append(names, p.name)
+	}
+	if got := strings.Join(names, " "); got != "a z z.b z.y m" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestDepthOfFlags(t *testing.T) {
+	s := shapeOf(t, `{"properties":{"a":{"$ref":"#"}}}`)
+	if got := len(flagsOf(s, "", mostNested)); got != mostNested {
+		t.Errorf("got %d flags", got)
+	}
+}
+
+func FuzzValue(f *testing.F) {
+	for _, test := range shapes {
+		for text := range test.values {
+			f.Add(test.schema, text)
+		}
+	}
+	f.Fuzz(func(t *testing.T, schema, text string) {
+		s := readShape(json.RawMessage(schema))
+		if s == nil {
+			return
+		}
+		flagsOf(shape{s, s}, "", mostNested)
+		shape{s, s}.describe()
+		value, err := shape{s, s}.value("--x", text)
+		if err != nil {
+			return
+		}
+		// What is taken can be sent, and is still taken then.
+		encoded, err := encode(value)
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		again, err := parse(encoded)
+		if err != nil {
+			t.Fatalf("%s: %v", encoded, err)
+		}
+		if err := (shape{s, s}).check("--x", again); err != nil {
+			t.Errorf("%q became %s, which is refused: %v", text, encoded, err)
+		}
+	})
+}
