@@ -24,9 +24,7 @@ func (c *command) follow(ctx context.Context, a *arguments) error {
 		return err
 	}
 	p := newParameters(s.method, s.command(), c.stdin, &a.options)
-	if !s.isCall() {
-		p.none = true // of a level, all flags are ours
-	}
+	p.level = !s.isCall()
 	if err := p.read(a.rest); err != nil {
 		return err
 	}
@@ -65,8 +63,7 @@ func (c *command) dryRun(s *spot, params any) (err error) {
 			return err
 		}
 	}
-	request := wire.AppendCall(nil, 1, s.Hub(), s.path(), text)
-	return c.printer.value(request)
+	return c.printer.line(wire.AppendCall(nil, 1, s.Hub(), s.path(), text))
 }
 
 // call calls a method and prints the items as they come.

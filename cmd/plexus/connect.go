@@ -32,6 +32,9 @@ const (
 	queueBytes = 64 << 20
 )
 
+// mostMessage bounds a message: a registry of many backends lists them in one.
+const mostMessage = 64 << 20
+
 // hub is a connection to one.
 type hub struct {
 	*client.Client
@@ -44,6 +47,7 @@ type hubs struct {
 	options *options
 	getenv  func(string) string
 	answers func(context.Context, client.Question) (client.Answer, error)
+	note    func(format string, args ...any) // tells what --verbose is for
 	open    []*client.Client
 }
 
@@ -67,6 +71,7 @@ func (h *hubs) settings() []client.Option {
 	list := []client.Option{
 		client.WithoutReconnect(),
 		client.WithDialTimeout(cmp.Or(h.options.timeout, patience)),
+		client.WithMessageLimit(mostMessage),
 		client.WithQueue(queueItems, queueBytes, time.Hour),
 		client.WithAnswers(h.answers),
 	}
@@ -84,6 +89,9 @@ func (h *hubs) dial(ctx context.Context, url string) (*hub, error) {
 		return nil, err
 	}
 	h.open = append(h.open, c)
+	if h.options.verbose {
+		h.note("%s answers at %s", c.Hub(), url)
+	}
 	return &hub{c, url, time.Since(began)}, nil
 }
 

@@ -42,7 +42,7 @@ func TestInterrupt(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), timeLimit)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, "plexus", "busy", "work", "forever")
-			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "PLEXUS_REGISTRY_URL=" + f.url()}
+			cmd.Env = []string{quickExit, "PATH=" + os.Getenv("PATH"), "PLEXUS_REGISTRY_URL=" + f.url()}
 			var stderr bytes.Buffer
 			cmd.Stderr = &stderr
 			out, err := cmd.StdoutPipe()

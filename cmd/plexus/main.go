@@ -55,7 +55,7 @@ func run(args []string, getenv func(string) string, stdin, stdout, stderr *os.Fi
 		verbose: func() bool { return c.options.verbose },
 	}
 	questions := &asker{options: c.options, printer: c.printer, stdin: stdin}
-	c.hubs = &hubs{options: c.options, getenv: getenv, answers: questions.answer}
+	c.hubs = &hubs{options: c.options, getenv: getenv, answers: questions.answer, note: c.printer.note}
 	err = c.do(ctx, &a)
 	c.hubs.close()
 	return status(ctx, err, stderr)

@@ -13,6 +13,7 @@ type parameters struct {
 	shape
 	path    string // for messages: "plexus hub2 cone list"
 	none    bool   // the method has no parameters
+	level   bool   // there is no method: all flags are ours
 	stdin   io.Reader
 	options *options
 
@@ -71,6 +72,9 @@ func (p *parameters) read(args []string) error {
 
 func (p *parameters) unknown(arg string, known []flag) error {
 	name, _, _ := strings.Cut(arg, "=")
+	if p.level {
+		return usagef("%s is no method, so it takes no %s", p.path, name).withHint(didYouMean(name, spellings(known)), "See "+p.path+" --help.")
+	}
 	if p.none {
 		return usagef("%s takes no parameters, so no %s", p.path, name)
 	}
@@ -115,7 +119,7 @@ func flagsOf(s shape, prefix string, depth int) (all []property) {
 func (p *parameters) find(arg string) (keys []string, s shape, ok bool) {
 	name, long := strings.CutPrefix(arg, "--")
 	name, _, _ = strings.Cut(name, "=")
-	if !long || name == "" || p.none {
+	if !long || name == "" || p.none || p.level {
 		return nil, shape{}, false
 	}
 	for s, rest := p.shape, name; ; {

@@ -89,6 +89,9 @@ func (p *printer) line(text json.RawMessage) error {
 		return fmt.Errorf("the hub sent what is no JSON: %w", err)
 	}
 	buf.WriteByte('\n')
+	if p.outTTY {
+		return p.text(buf.String()) // the same JSON, with more of it escaped
+	}
 	return p.write(buf.Bytes())
 }
 

@@ -22,9 +22,9 @@ type progress struct {
 
 const (
 	barWidth = 30
-	// mostMessage bounds the message beside the bar: a line that wraps can't
+	// mostBeside bounds the message beside the bar: a line that wraps can't
 	// be taken back.
-	mostMessage = 38
+	mostBeside = 38
 )
 
 func (p *progress) show(i *client.Item) {
@@ -43,8 +43,8 @@ func (p *progress) show(i *client.Item) {
 		}
 		return
 	}
-	if runes := []rune(message); len(runes) > mostMessage {
-		message = string(runes[:mostMessage-1]) + "…"
+	if runes := []rune(message); len(runes) > mostBeside {
+		message = string(runes[:mostBeside-1]) + "…"
 	}
 	line := "… " + message
 	if percent >= 0 {

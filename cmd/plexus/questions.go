@@ -46,10 +46,10 @@ func (a *asker) answer(ctx context.Context, q client.Question) (client.Answer, e
 		if answer, ok := yesTo(q); ok {
 			return answer, nil
 		}
-		a.printer.note("%s asks: %s; that can't be answered with yes, so it was cancelled: use --answer", q.Method, oneLine(shownQuestion(q)))
+		a.printer.note("%s asks: %s; that can't be answered with yes, so it was cancelled: use --answer", q.Method, strings.Join(strings.Fields(shownQuestion(q)), " "))
 		return client.Cancelled(), nil
 	case !a.open():
-		a.printer.note("%s asks: %s; nobody is there to answer, so it was cancelled: use --yes or --answer", q.Method, oneLine(shownQuestion(q)))
+		a.printer.note("%s asks: %s; nobody is there to answer, so it was cancelled: use --yes or --answer", q.Method, strings.Join(strings.Fields(shownQuestion(q)), " "))
 		return client.Cancelled(), nil
 	}
 	return a.ask(ctx, q)
@@ -227,7 +227,7 @@ func selectionOf(q client.Question, text string) (client.Answer, error) {
 		}
 		i := slices.IndexFunc(q.Options, func(o client.Choice) bool { return rawText(o.Value) == word })
 		if i < 0 {
-			i = slices.IndexFunc(q.Options, func(o client.Choice) bool { return strings.EqualFold(o.Label, word) })
+			i = slices.IndexFunc(q.Options, func(o client.Choice) bool { return o.Label != "" && strings.EqualFold(o.Label, word) })
 		}
 		if i < 0 {
 			if n, err := strconv.Atoi(word); err == nil {

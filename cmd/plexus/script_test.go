@@ -73,6 +73,7 @@ func startHubs(t testing.TB, env *testscript.Env) error {
 		return err
 	}
 	env.Defer(stopped(stop))
+	env.Vars = append(env.Vars, quickExit)
 	env.Setenv("MAIN", first)
 	env.Setenv("MAINPORT", first[strings.LastIndexByte(first, ':')+1:])
 	env.Setenv("ALONE", alone)

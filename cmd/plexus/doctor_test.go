@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// TestDoctor goes to servers each of which fails at another step.
+func TestDoctor(t *testing.T) {
+	answer := func(status int) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+	}
+	plain := func(handler http.Handler) string {
+		s := httptest.NewServer(handler)
+		t.Cleanup(s.Close)
+		return "ws" + strings.TrimPrefix(s.URL, "http")
+	}
+	encrypted := httptest.NewUnstartedServer(answer(http.StatusOK))
+	encrypted.Config.ErrorLog = log.New(io.Discard, "", 0) // of a handshake that is to fail
+	encrypted.StartTLS()
+	t.Cleanup(encrypted.Close)
+	garbled, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			conn, err := garbled.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Write([]byte("220 not this protocol\r\n"))
+			conn.Close()
+		}
+	}()
+	t.Cleanup(func() { garbled.Close(); <-ended })
+	nameless := newFake("", func(c *fakeCall) { c.unknown() })
+	t.Cleanup(nameless.stop)
+	unschooled := newFake("h", func(c *fakeCall) { c.unknown() })
+	t.Cleanup(unschooled.stop)
+
+	for _, test := range []struct{ name, url, step, advice string }{
+		{"a web server", plain(answer(http.StatusNotFound)), "upgrade", "an HTTP server answers 404, but no hub"},
+		{"a hub that lets nobody in", plain(answer(http.StatusUnauthorized)), "upgrade", "give --token, --cookie or --header"},
+		{"another protocol", "ws://" + garbled.Addr().String(), "upgrade", "does not speak WebSocket: check the port, or try wss://"},
+		{"no TLS", "wss" + strings.TrimPrefix(nameless.url(), "ws"), "tls", "try ws:// in place of wss://"},
+		{"a certificate of nobody", "wss" + strings.TrimPrefix(encrypted.URL, "https"), "tls", "signed by nobody that this system trusts"},
+		{"no such name", "ws://nobody.invalid:1", "name", "the name is not known here"},
+		{"no hub", nameless.url(), "_info", "it speaks WebSocket, but not as a Plexus hub does"},
+		{"no schema", unschooled.url(), "schema", "does not tell its schema"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := plexus(t, "", "doctor", "--pretty", test.url)
+			lines := strings.Split(strings.TrimSpace(r.stdout), "\n")
+			last := strings.Fields(lines[len(lines)-1])
+			if r.status != failed || len(last) < 3 || last[0] != test.step || last[1] != "FAILED" || !strings.Contains(r.stderr, test.advice) {
+				t.Errorf("got %d\n%s%s", r.status, r.stdout, r.stderr)
+			}
+			for _, line := range lines[:len(lines)-1] {
+				if strings.Contains(line, "FAILED") {
+					t.Errorf("a step after a failure: %s", r.stdout)
+				}
+			}
+		})
+	}
+}

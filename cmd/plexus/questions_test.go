@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/plexus-go/plexus/transport/client"
+)
+
+var (
+	sure     = client.Question{Method: "m", Kind: client.Confirm, Message: "Sure?"}
+	named    = client.Question{Method: "m", Kind: client.Prompt, Message: "Name?", Default: json.RawMessage(`"bob"`)}
+	coloured = client.Question{Method: "m", Kind: client.Select, Message: "Colour?", Options: []client.Choice{
+		{Value: json.RawMessage(`"r"`), Label: "Red"}, {Value: json.RawMessage(`2`), Label: "Blue"}, {Value: json.RawMessage(`1`)},
+	}}
+)
+
+func TestAnswers(t *testing.T) {
+	several := coloured
+	several.MultiSelect = true
+	for _, test := range []struct {
+		question     client.Question
+		answer, want string // want is empty for what is no answer
+	}{
+		{sure, "y", `{"type":"confirmed","value":true}`},
+		{sure, " YES ", `{"type":"confirmed","value":true}`},
+		{sure, "no", `{"type":"confirmed","value":false}`},
+		{sure, "", ""},
+		{sure, "perhaps", ""},
+		{named, "", `{"type":"text","value":""}`},
+		{named, " x ", `{"type":"text","value":" x "}`},
+		{coloured, "r", `{"type":"selected","values":["r"]}`},
+		{coloured, "BLUE", `{"type":"selected","values":[2]}`},
+		{coloured, "2", `{"type":"selected","values":[2]}`}, // a value before a number
+		{coloured, "3", `{"type":"selected","values":[1]}`},
+		{coloured, "4", ""},
+		{coloured, "0", ""},
+		{coloured, "", ""},
+		{coloured, "r,2", ""},
+		{several, "r, Blue", `{"type":"selected","values":["r",2]}`},
+		{several, "", `{"type":"selected","values":[]}`},
+		{client.Question{Kind: client.Custom}, `{"b":1,"a":2}`, `{"data":{"b":1,"a":2},"type":"custom"}`},
+		{client.Question{Kind: "unheard"}, `text`, `{"data":"text","type":"custom"}`},
+	} {
+		answer, err := answerOf(test.question, test.answer)
+		got := ""
+		if err == nil {
+			text, _ := json.Marshal(answer)
+			got = string(text)
+		}
+		if got != test.want {
+			t.Errorf("%s %q: got %s, %v; want %s", test.question.Kind, test.answer, got, err, test.want)
+		}
+	}
+}
+
+// TestOrderOfAnswers: --answer goes before --yes, in its order, and where both
+// are used up nobody is asked who is not there.
+func TestOrderOfAnswers(t *testing.T) {
+	nobody, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nobody.Close()
+	for _, test := range []struct {
+		options options
+		want    []string
+		told    string
+	}{
+		{options{answers: []string{"n", "al"}}, []string{`false`, `"al"`, `cancelled`}, "m asks: Colour? 1) Red 2) Blue 3) 1; nobody is there"},
+		{options{answers: []string{"n"}, yes: true}, []string{`false`, `"bob"`, `cancelled`}, "can't be answered with yes"},
+		{options{yes: true}, []string{`true`, `"bob"`, `cancelled`}, "can't be answered with yes"},
+		{options{}, []string{`cancelled`, `cancelled`, `cancelled`}, "m asks: Sure?; nobody is there"},
+	} {
+		var out, told bytes.Buffer
+		a := &asker{options: &test.options, stdin: nobody, printer: &printer{out: &out, err: &told, options: &test.options}}
+		for i, q := range []client.Question{sure, named, coloured} {
+			answer, err := a.answer(t.Context(), q)
+			text, _ := json.Marshal(answer)
+			if err != nil || !strings.Contains(string(text), test.want[i]) {
+				t.Errorf("%+v: question %d: got %s, %v; want %s", test.options, i, text, err, test.want[i])
+			}
+		}
+		if out.Len() > 0 || !strings.Contains(told.String(), test.told) {
+			t.Errorf("%+v: told %q", test.options, told.String())
+		}
+	}
+}
