@@ -44,8 +44,13 @@ func (e *usageError) withHint(lines ...string) *usageError {
 	return e
 }
 
+// exited is the exit status of what has told the user already why.
+type exited int
+
+func (e exited) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
 // errReported is a failure that the user has been told of already.
-var errReported = errors.New("the method failed")
+const errReported = exited(failed)
 
 // signalError is why a command ended that was interrupted.
 type signalError struct{ signal os.Signal }
@@ -57,14 +62,15 @@ func (e *signalError) Error() string { return e.signal.String() }
 func status(ctx context.Context, err error, stderr io.Writer) int {
 	var usage *usageError
 	var interrupted *signalError
+	var told exited
 	switch {
 	case err == nil:
 		return succeeded
 	case errors.As(context.Cause(ctx), &interrupted):
 		number, _ := interrupted.signal.(syscall.Signal)
 		return bySignal + int(number)
-	case errors.Is(err, errReported):
-		return failed
+	case errors.As(err, &told):
+		return int(told)
 	case errors.As(err, &usage):
 		tell(stderr, usage)
 		fmt.Fprint(stderr, printable(usage.hint))

@@ -122,7 +122,8 @@ func (c *command) own(ctx context.Context, a *arguments) (done bool, err error) 
 			return false, nil
 		}
 	case "bench":
-		// bench.go: its flags are its own.
+		// The place of bench.go, whose flags are its own:
+		//	return true, exited(bench(ctx, rest, …))
 		return true, usagef("bench is not part of this build")
 	}
 	words, err := a.loose(rest)
