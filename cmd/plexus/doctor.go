@@ -47,7 +47,7 @@ func (c *command) doctor(ctx context.Context, words []string) error {
 		var root *level
 		took, failure := timed(func() (err error) { root, err = c.hubs.levelAt(ctx, found, nil); return err })
 		if failure == nil {
-			findings = append(findings, finding{step: "schema", took: took, detail: fmt.Sprintf("%d methods, %d children", len(root.methods), len(root.children))})
+			findings = append(findings, finding{step: "schema", took: took, detail: fmt.Sprintf("methods: %d, children: %d", len(root.methods), len(root.children))})
 		} else {
 			findings = append(findings, finding{step: "schema", took: took, detail: explain(failure), failed: true})
 			err = failure
