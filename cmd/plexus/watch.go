@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/plexus-go/plexus/plugin/registry"
@@ -36,7 +37,7 @@ func (c *command) watch(ctx context.Context, words []string) error {
 			continue
 		}
 		if message := problem(item.Content); message != "" {
-			return usagef("%s: %s", s.path(), message)
+			return fmt.Errorf("%s: %s", s.path(), message)
 		}
 		if err := c.printer.text(eventLines(item.Content)); err != nil {
 			return err
@@ -54,7 +55,7 @@ func eventLines(content json.RawMessage) string {
 	}
 	kind := strings.TrimPrefix(textOf(told["type"]), "backend_")
 	line := func(kind string, b *backend) string {
-		return pad(kind, 14) + pad(oneLine(b.name), 20) + " " + oneLine(b.url()) + " " + b.status() + revision + "\n"
+		return pad(oneLine(kind), 14) + pad(oneLine(b.name), 20) + " " + oneLine(b.url()) + " " + b.status() + revision + "\n"
 	}
 	if all := elements(told["backends"]); all != nil {
 		var text strings.Builder
@@ -68,7 +69,7 @@ func eventLines(content json.RawMessage) string {
 	if b := readBackend(told["backend"]); b != nil {
 		return line(kind, b)
 	}
-	return pad(kind, 14) + oneLine(textOf(told["name"])) + revision + "\n"
+	return strings.TrimRight(pad(oneLine(kind), 14)+pad(oneLine(textOf(told["name"])), 20)+revision, " ") + "\n"
 }
 
 // pad fills text up with spaces.

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestPages lists a registry that gives its entries page by page, and one
+// whose pages never end.
+func TestPages(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		next func(after string) string
+		want int
+	}{
+		{"three pages", func(after string) string { return map[string]string{"": "1", "1": "2"}[after] }, 3},
+		{"the same page again", func(string) string { return "1" }, 2},
+	} {
+		f := newFake("paged", func(c *fakeCall) {
+			var in struct{ After string }
+			_ = json.Unmarshal(c.with, &in)
+			c.stream("7", fakeData(fmt.Sprintf(`{"type":"backends","backends":[{"name":"b%s"}],"next":%q}`, in.After, test.next(in.After))), fakeDone)
+		})
+		r := plexus(t, f.url())
+		f.stop()
+		if r.status != 0 || strings.Count(r.stdout, "\n") != test.want {
+			t.Errorf("%s: got %+v", test.name, r)
+		}
+	}
+}
+
+func TestBackendTable(t *testing.T) {
+	var all []*backend
+	for _, text := range []string{
+		`{"name":"a","host":"h","port":1,"protocol":"wss","is_active":true,"description":"one\ntwo\u001b"}`,
+		`{"name":"b","host":"::1","port":2,"is_active":true,"health":"critical","flapping":true,"health_error":"down","description":"d","version":"1.0"}`,
+		`{"name":"c","host":null,"port":"3","is_active":"yes"}`,
+		`{"name":null}`,
+		`[]`,
+	} {
+		if b := readBackend(json.RawMessage(text)); b != nil {
+			all = append(all, b)
+		}
+	}
+	const want = `NAME  ADDRESS       STATUS              VERSION  ABOUT
+a     wss://h:1     active                       one two\u001b
+b     ws://[::1]:2  critical, flapping  1.0      down
+c     ws://:0       inactive
+`
+	if got := backendTable(all); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestEventLines(t *testing.T) {
+	for _, test := range []struct{ event, want string }{
+		{`{"type":"backends","backends":[{"name":"a","host":"h","port":1,"is_active":true},{"name":"b","host":"h","port":2}],"revision":7}`,
+			"there is      a                    ws://h:1 active  revision 7\nthere is      b                    ws://h:2 inactive  revision 7\n"},
+		{`{"type":"backends","backends":[]}`, ""},
+		{`{"type":"backend_registered","backend":{"name":"a","host":"h","port":1,"is_active":true,"health":"passing"},"revision":8}`,
+			"registered    a                    ws://h:1 passing  revision 8\n"},
+		{`{"type":"backend_deleted","name":"a","revision":9}`, "deleted       a                     revision 9\n"},
+		{`{"type":"unheard\u001b"}`, "unheard\\u001b\n"},
+		{`7`, "\n"},
+	} {
+		if got := eventLines(json.RawMessage(test.event)); got != test.want {
+			t.Errorf("%s: got %q, want %q", test.event, got, test.want)
+		}
+	}
+}
