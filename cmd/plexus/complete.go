@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -26,7 +27,7 @@ func (c *command) complete(ctx context.Context, words []string) error {
 	if len(words) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, completionTime)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.options.timeout, completionTime))
 	defer cancel()
 	var text strings.Builder
 	last := words[len(words)-1]
