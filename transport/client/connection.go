@@ -139,6 +139,9 @@ func (c *connection) write(ctx context.Context) error {
 		case <-c.ended:
 			return c.cause
 		case <-ctx.Done():
+			// The hub is still told what is urgent: which streams nobody wants
+			// any more, how its questions are answered.
+			_ = c.flush(outgoing{})
 			return ErrClosed
 		case request := <-c.out:
 			// Let the calls that are ready add to what is written at once.
