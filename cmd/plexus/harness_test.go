@@ -144,19 +144,27 @@ func serveHub(name string, withRegistry bool, others map[string]string) (url str
 	}, err
 }
 
+// environment is that of a command: nothing of the test's own reaches it.
+func environment(t testing.TB, registryURL string) []string {
+	return []string{
+		quickExit, "GOCOVERDIR=" + t.TempDir(), // or it would complain where coverage is measured
+		"PATH=" + os.Getenv("PATH"), "PLEXUS_REGISTRY_URL=" + registryURL,
+	}
+}
+
 // result is how a command ended.
 type result struct {
 	status         int
 	stdout, stderr string
 }
 
-// plexus runs the command. Nothing of the test's environment reaches it.
+// plexus runs the command.
 func plexus(t testing.TB, registryURL string, args ...string) result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), timeLimit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "plexus", args...)
-	cmd.Env = []string{quickExit, "PATH=" + os.Getenv("PATH"), "PLEXUS_REGISTRY_URL=" + registryURL}
+	cmd.Env = environment(t, registryURL)
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()

@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"os"
 	"os/exec"
 	"slices"
 	"syscall"
@@ -42,7 +41,7 @@ func TestInterrupt(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), timeLimit)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, "plexus", "busy", "work", "forever")
-			cmd.Env = []string{quickExit, "PATH=" + os.Getenv("PATH"), "PLEXUS_REGISTRY_URL=" + f.url()}
+			cmd.Env = environment(t, f.url())
 			var stderr bytes.Buffer
 			cmd.Stderr = &stderr
 			out, err := cmd.StdoutPipe()
