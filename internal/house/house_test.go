@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 	"storage/sqlite":      {"storage"},
 	"storage/storagetest": {"storage"},
 	"config":              {"storage"},
+	"internal/load":       {"transport/client", "transport/wire"},
 }
 
 // goFiles parses every Go file of the project, by its path from the root.
