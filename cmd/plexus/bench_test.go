@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/load"
+	"github.com/plexus-go/plexus/plugin/registry"
+	"github.com/plexus-go/plexus/storage/sqlite"
+	"github.com/plexus-go/plexus/transport"
+)
+
+// benchHub runs a hub with a registry until the test ends.
+func benchHub(t *testing.T) (url string, reg *registry.Registry) {
+	t.Helper()
+	store, err1 := sqlite.Open(t.Context(), ":memory:")
+	h, err2 := hub.New("test-hub")
+	listener, err3 := net.Listen("tcp", "127.0.0.1:0")
+	if err := errors.Join(err1, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	reg, err := registry.New(t.Context(), store)
+	if err := errors.Join(err, h.Register(reg)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- transport.New(h).Serve(ctx, listener) }()
+	t.Cleanup(func() {
+		stop()
+		if err := errors.Join(<-served, reg.Close(), store.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return "ws://" + listener.Addr().String(), reg
+}
+
+// benched runs the command on a small load, with more arguments.
+func benched(ctx context.Context, url string, more ...string) (status int, stdout, stderr string) {
+	var out, problems bytes.Buffer
+	args := append([]string{url, "--connections", "2", "--in-flight", "2", "--duration", "100ms", "--warmup", "10ms", "--backends", "10"}, more...)
+	status = bench(ctx, args, &out, &problems)
+	return status, out.String(), problems.String()
+}
+
+func TestBenchPrints(t *testing.T) {
+	url, reg := benchHub(t)
+	cases := map[string]struct {
+		args []string
+		want []string
+	}{
+		"as many as come through": {[]string{"--op", "get"}, []string{"(test-hub): get, 2 connections × 2 in flight, 10 backends, as many as come through", "ops/s", "p99.9", "worst", "failed", "  hub  "}},
+		"at a rate":               {[]string{"--op", "ping", "--rate", "300"}, []string{"300/s, latency from the intended time"}},
+		"mixed, with a baseline":  {[]string{"--baseline"}, []string{"       get  ", "  register  ", "  baseline  ", "\nhub/baseline: ", "× p99"}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			status, stdout, stderr := benched(t.Context(), url, c.args...)
+			if status != 0 || stderr != "" {
+				t.Errorf("status %d, %s", status, stderr)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(stdout, want) {
+					t.Errorf("no %q in\n%s", want, stdout)
+				}
+			}
+		})
+	}
+	event, err := reg.List(t.Context(), registry.ListParams{})
+	if err != nil || len(event.Backends.Backends) != 0 {
+		t.Errorf("left are %v, %v", event.Backends, err)
+	}
+}
+
+const benchJSON = `{
+  "url": "URL",
+  "hub": "test-hub",
+  "operation": "mixed",
+  "connections": N,
+  "in_flight": N,
+  "backends": N,
+  "rate": N,
+  "interrupted": false,
+  "measured": RESULT,
+  "baseline": RESULT,
+  "ratio": {
+    "per_second": N,
+    "p50": N,
+    "p99": N
+  }
+}
+`
+
+const benchJSONResult = `{
+    "operations": N,
+    "per_second": N,
+    "failed": N,
+    "errors": {},
+    "seconds": N,
+    "latency_ns": LATENCY,
+    "by_operation": [
+      {
+        "operation": "get",
+        "percent": N,
+        "latency_ns": PART
+      },
+      {
+        "operation": "list",
+        "percent": N,
+        "latency_ns": PART
+      },
+      {
+        "operation": "ping",
+        "percent": N,
+        "latency_ns": PART
+      },
+      {
+        "operation": "register",
+        "percent": N,
+        "latency_ns": PART
+      }
+    ]
+  }`
+
+const benchJSONLatency = `{
+      "count": N,
+      "p50": N,
+      "p99": N,
+      "p999": N,
+      "worst": N
+    }`
+
+func TestBenchJSON(t *testing.T) {
+	url, _ := benchHub(t)
+	status, stdout, stderr := benched(t.Context(), url, "--json", "--baseline")
+	if status != 0 || stderr != "" {
+		t.Errorf("status %d, %s", status, stderr)
+	}
+	var report load.Report
+	if err := json.Unmarshal([]byte(stdout), &report); err != nil {
+		t.Fatal(err)
+	}
+	if report.URL != url || report.Connections != 2 || report.Measured.Operations == 0 || report.Measured.Latency.P50 == 0 {
+		t.Errorf("the report is %+v", report)
+	}
+	got := strings.Replace(stdout, url, "URL", 1)
+	got = regexp.MustCompile(`(": )[0-9][0-9.e+-]*`).ReplaceAllString(got, "${1}N")
+	want := strings.NewReplacer("RESULT", benchJSONResult).Replace(benchJSON)
+	want = strings.ReplaceAll(want, "LATENCY", benchJSONLatency)
+	want = strings.ReplaceAll(want, "PART", strings.ReplaceAll(benchJSONLatency, "\n", "\n    "))
+	if got != want {
+		t.Errorf("the JSON is\n%s\nnot\n%s", got, want)
+	}
+}
+
+func TestBenchMisused(t *testing.T) {
+	const url = "ws://127.0.0.1:1"
+	cases := map[string]struct {
+		args []string
+		want string
+	}{
+		"no URL":            {nil, "<url>"},
+		"two URLs":          {[]string{url, url}, "unexpected argument"},
+		"other scheme":      {[]string{"http://127.0.0.1"}, "does not begin with ws://"},
+		"unknown flag":      {[]string{url, "--speed"}, "--speed"},
+		"unknown operation": {[]string{url, "--op", "delete"}, `operation "delete" is not one of [get list ping register info mixed]`},
+		"no number":         {[]string{url, "--connections", "many"}, "--connections"},
+		"no connections":    {[]string{url, "--connections", "0"}, "0 connections: not from 1 to"},
+		"nothing in flight": {[]string{url, "--in-flight", "0"}, "in flight: not from 1 to"},
+		"no backends":       {[]string{url, "--backends", "0"}, "0 backends: not from 1 to"},
+		"no duration":       {[]string{url, "--duration", "0s"}, "duration 0s: not above 0"},
+		"duration no time":  {[]string{url, "--duration", "10"}, "--duration"},
+		"rate below zero":   {[]string{url, "--rate=-5"}, "rate -5: not from 0 to"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			if status := bench(t.Context(), c.args, &stdout, &stderr); status != 2 || stdout.Len() > 0 {
+				t.Errorf("status %d, printed %q", status, stdout.String())
+			}
+			if !strings.HasPrefix(stderr.String(), "plexus bench: ") || !strings.Contains(stderr.String(), c.want) || strings.Count(stderr.String(), "\n") != 1 {
+				t.Errorf("it says %q", stderr.String())
+			}
+		})
+	}
+}
+
+func TestBenchHelps(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	if status := bench(t.Context(), []string{"--help"}, &stdout, &stderr); status != 0 || stderr.Len() > 0 {
+		t.Errorf("status %d, %s", status, stderr.String())
+	}
+	for _, want := range []string{"--op=", "--in-flight=", "--rate=", "--baseline", "--json", "80 % get"} {
+		if !strings.Contains(stdout.String(), want) {
+			t.Errorf("no %q in\n%s", want, stdout.String())
+		}
+	}
+}
+
+func TestBenchFails(t *testing.T) {
+	status, stdout, stderr := benched(t.Context(), "ws://127.0.0.1:1")
+	if status != 1 || stdout != "" || !strings.Contains(stderr, "refused") || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("without a hub: status %d, %q, %q", status, stdout, stderr)
+	}
+}
+
+// Broken off under load, it prints what it has, and leaves nothing behind.
+func TestBenchInterrupted(t *testing.T) {
+	url, reg := benchHub(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	list := func() []*registry.BackendInfo {
+		event, err := reg.List(context.Background(), registry.ListParams{})
+		if err != nil {
+			t.Error(err)
+			return nil
+		}
+		return event.Backends.Backends
+	}
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		defer cancel()
+		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+			// The first is pinged before the load, others only by it.
+			pinged := 0
+			for _, b := range list() {
+				if b.LastSeen != nil {
+					pinged++
+				}
+			}
+			if pinged > 1 {
+				return
+			}
+		}
+		t.Error("there is no load")
+	}()
+	status, stdout, stderr := benched(ctx, url, "--op", "ping", "--duration", "1h")
+	<-watched
+	if status != 1 || stderr != "" || !strings.Contains(stdout, "interrupted: only a part") {
+		t.Errorf("status %d, %q, %q", status, stdout, stderr)
+	}
+	if left := list(); len(left) != 0 {
+		t.Errorf("%d backends are left", len(left))
+	}
+}
