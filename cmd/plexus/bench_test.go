@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/plexus-go/plexus/hub"
+	hosting "github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/internal/load"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage/sqlite"
@@ -24,7 +24,7 @@ import (
 func benchHub(t *testing.T) (url string, reg *registry.Registry) {
 	t.Helper()
 	store, err1 := sqlite.Open(t.Context(), ":memory:")
-	h, err2 := hub.New("test-hub")
+	h, err2 := hosting.New("test-hub")
 	listener, err3 := net.Listen("tcp", "127.0.0.1:0")
 	if err := errors.Join(err1, err2, err3); err != nil {
 		t.Fatal(err)

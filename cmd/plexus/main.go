@@ -122,9 +122,11 @@ func (c *command) own(ctx context.Context, a *arguments) (done bool, err error) 
 			return false, nil
 		}
 	case "bench":
-		// The place of bench.go, whose flags are its own:
-		//	return true, exited(bench(ctx, rest, …))
-		return true, usagef("bench is not part of this build")
+		// Its flags are its own.
+		if status := bench(ctx, rest, c.printer.out, c.printer.err); status != 0 {
+			return true, exited(status)
+		}
+		return true, nil
 	}
 	words, err := a.loose(rest)
 	if err != nil {
