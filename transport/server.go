@@ -17,9 +17,11 @@ import (
 
 // Server serves one hub. Make it with [New].
 type Server struct {
-	limits websocket.Limits
-	log    *slog.Logger
-	stop   time.Duration
+	hub          *hub.Hub
+	limits       websocket.Limits
+	log          *slog.Logger
+	stop         time.Duration
+	registration *registration // nil for none
 
 	ws   *websocket.Server
 	http *http.Server
@@ -40,7 +42,7 @@ func WithStopTimeout(d time.Duration) Option { return func(s *Server) { s.stop =
 
 // New makes a server of h.
 func New(h *hub.Hub, options ...Option) *Server {
-	s := &Server{log: slog.New(slog.DiscardHandler), stop: 8 * time.Second}
+	s := &Server{hub: h, log: slog.New(slog.DiscardHandler), stop: 8 * time.Second}
 	for _, option := range options {
 		option(s)
 	}
@@ -68,6 +70,7 @@ func (s *Server) Connections() int { return s.ws.Connections() }
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	failed := make(chan error, 1)
 	go func() { failed <- s.http.Serve(l) }() // ends with Close
+	deregister := s.register(ctx, l.Addr())
 	var failure error
 	select {
 	case err := <-failed:
@@ -75,6 +78,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		failed <- err
 	case <-ctx.Done():
 	}
+	deregister() // while those who look it up can still connect
 	// First the listener, and what has not been upgraded: there is nothing
 	// to finish in it, and a client that only connects would hold us up.
 	s.http.Close()

@@ -25,7 +25,7 @@ var mayImport = map[string][]string{
 	"plugin/plugintest":   {"hub", "plugin"},
 	"plugin/registry":     {"plugin", "storage"},
 	"hub":                 {"plugin"},
-	"transport":           {"hub", "plugin", "transport/websocket"},
+	"transport":           {"hub", "plugin", "transport/client", "transport/websocket"},
 	"transport/wire":      {"hub", "plugin"},
 	"transport/websocket": {"hub", "plugin", "transport/wire"},
 	"transport/client":    {"hub", "plugin", "transport/wire"},

@@ -37,7 +37,11 @@ var _ io.Closer = (*Client)(nil)
 //
 // The error is a [*DialError].
 func Dial(ctx context.Context, url string, options ...Option) (*Client, error) {
-	s := newSettings(options)
+	return newSettings(options).client(ctx, url)
+}
+
+// client connects a Client.
+func (s *settings) client(ctx context.Context, url string) (*Client, error) {
 	conn, err := s.open(ctx, url)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ package client
 import (
 	"context"
 	"crypto/tls"
+	"log/slog"
 	"math"
 	"net"
 	"net/http"
@@ -36,6 +37,8 @@ type settings struct {
 	reconnect bool
 	shortest  time.Duration
 	longest   time.Duration
+
+	log *slog.Logger
 }
 
 func newSettings(options []Option) *settings {
@@ -51,6 +54,7 @@ func newSettings(options []Option) *settings {
 		reconnect:  true,
 		shortest:   100 * time.Millisecond,
 		longest:    30 * time.Second,
+		log:        slog.New(slog.DiscardHandler),
 	}
 	for _, option := range options {
 		option(s)

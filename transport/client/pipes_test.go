@@ -23,6 +23,7 @@ type pipes struct {
 	down   bool        // nobody listens
 	dialed []time.Time // when somebody tried
 	last   net.Conn    // the client's end of the last connection
+	all    []net.Conn  // all those ends
 }
 
 func newPipes() *pipes {
@@ -60,6 +61,16 @@ func (p *pipes) cut() {
 	p.last.Close()
 }
 
+// cutAll cuts every connection.
+func (p *pipes) cutAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, conn := range p.all {
+		conn.Close()
+	}
+	p.all = nil
+}
+
 // dials returns when somebody has dialed, and forgets it.
 func (p *pipes) dials() []time.Time {
 	p.mu.Lock()
@@ -82,6 +93,7 @@ func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	case p.accepted <- there:
 		p.mu.Lock()
 		p.last = here
+		p.all = append(p.all, here)
 		p.mu.Unlock()
 		return here, nil
 	case <-ctx.Done():

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package client_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/plexus-go/plexus/transport/client"
+)
+
+// oldRegistry is a registry as others are: it gives no leases, and can't be
+// watched. What it does not know it ignores, or refuses.
+type oldRegistry struct {
+	strict bool // refuses parameters that it does not know
+	plain  bool // has none of deregister and ping
+
+	mu      sync.Mutex
+	entries map[string]object
+	calls   map[string]int
+}
+
+func newOldRegistry(strict, plain bool) *oldRegistry {
+	return &oldRegistry{strict: strict, plain: plain, entries: map[string]object{}, calls: map[string]int{}}
+}
+
+// serve is the script of a connection.
+func (o *oldRegistry) serve(c *peer) {
+	c.info("registry-hub")
+	for n := 1; ; n++ {
+		subscription := fmt.Sprint(n)
+		r := c.called(subscription)
+		if r == nil {
+			return
+		}
+		var told struct{ Params struct{ Params object } }
+		if err := json.Unmarshal([]byte(r.text), &told); err != nil {
+			c.t.Error(err)
+		}
+		content, err := o.answer(r.Params.Method, told.Params.Params)
+		if err != nil {
+			c.item(subscription, `"type":"error",`+meta+`,`+err.Error()+`,"recoverable":false`)
+			continue
+		}
+		text, _ := json.Marshal(content)
+		c.item(subscription, data(string(text)))
+		c.item(subscription, done)
+	}
+}
+
+func (o *oldRegistry) answer(method string, params object) (object, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.calls[method]++
+	name, _ := params["name"].(string)
+	entry := o.entries[name]
+	switch {
+	case method == "registry.register":
+		if _, ok := params["ttl_seconds"]; ok && o.strict {
+			return nil, errors.New(`"message":"Invalid params: unknown field: ttl_seconds","code":"-32602"`)
+		}
+		entry = object{"name": name, "host": params["host"], "port": params["port"], "protocol": params["protocol"], "is_active": true, "metadata": nil}
+		o.entries[name] = entry
+		return object{"type": "backend_registered", "backend": entry}, nil
+	case method == "registry.get" && entry == nil:
+		return object{"type": "backend", "backend": nil}, nil
+	case method == "registry.get":
+		return object{"type": "backend", "backend": entry}, nil
+	case method == "registry.ping" && !o.plain:
+		return object{"type": "ping", "name": name, "success": entry != nil, "message": ""}, nil
+	case method == "registry.deregister" && !o.plain && entry != nil:
+		entry["is_active"] = false
+		return object{"type": "backend_deregistered", "name": name}, nil
+	}
+	return nil, fmt.Errorf(`"message":"Method not found: %s","code":"-32601"`, method)
+}
+
+// has tells whether there is an entry, and whether it is active.
+func (o *oldRegistry) has(name string) (there, active bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	entry := o.entries[name]
+	return entry != nil, entry != nil && entry["is_active"] == true
+}
+
+func (o *oldRegistry) count(method string) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.calls[method]
+}
+
+// forget is what a restart without the database does, but for the connections.
+func (o *oldRegistry) forget() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.entries = map[string]object{}
+}
+
+// TestRegisterInAnOldRegistry: no lease, and yet the hub is kept registered.
+func TestRegisterInAnOldRegistry(t *testing.T) {
+	tests := map[string]struct{ strict, plain bool }{
+		"ignores the ttl":            {false, false},
+		"refuses the ttl":            {true, false},
+		"has no ping, no deregister": {false, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				old := newOldRegistry(test.strict, test.plain)
+				p := pretendByPipe(t, old.serve)
+				var log lines
+				r := register(t, "ws://pipe", alpha(), p.option(), client.WithProxy(nil), log.option())
+				registered := old.count("registry.register")
+				time.Sleep(time.Hour)
+				if there, active := old.has("alpha"); !there || !active {
+					t.Error("it is not registered")
+				}
+				if n := old.count("registry.register"); n != registered {
+					t.Errorf("it has registered %d times more in an hour", n-registered)
+				}
+				if n := log.count("level="); n != 1 {
+					t.Errorf("the log is %s", &log)
+				}
+				old.forget()
+				time.Sleep(10 * time.Second)
+				if _, active := old.has("alpha"); !active {
+					t.Error("it is not registered again")
+				}
+				old.forget()
+				p.cut()
+				time.Sleep(5 * time.Second)
+				if _, active := old.has("alpha"); !active {
+					t.Error("it is not registered again after a lost connection")
+				}
+				if err := r.Close(); err != nil {
+					t.Error(err)
+				}
+				if _, active := old.has("alpha"); active != test.plain {
+					t.Errorf("it is closed; active: %v", active)
+				}
+			})
+		})
+	}
+}
+
+// TestCloseDuringRegister closes while register is under way: it is waited for,
+// so that it does not come after deregister.
+func TestCloseDuringRegister(t *testing.T) {
+	for name, slow := range map[string]time.Duration{"answered": 500 * time.Millisecond, "never answered": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				old := newOldRegistry(false, false)
+				p := pretendByPipe(t, func(c *peer) {
+					c.info("registry-hub")
+					r := c.called("7")
+					if r == nil || r.Params.Method != "registry.register" {
+						t.Errorf("the client sent %v", r)
+						return
+					}
+					time.Sleep(slow)
+					if slow > time.Second {
+						return
+					}
+					old.answer("registry.register", object{"name": "alpha", "host": "127.0.0.1", "port": 4444, "protocol": "ws"})
+					c.item("7", data(`{"type":"backend_registered","lease_id":"x"}`))
+					c.item("7", done)
+					if r = c.called("8"); r == nil || r.Params.Method != "registry.deregister" {
+						t.Errorf("the client sent %v", r)
+						return
+					}
+					old.answer("registry.deregister", object{"name": "alpha"})
+					c.item("8", data(`{"type":"backend_deregistered","name":"alpha"}`))
+					c.item("8", done)
+					c.gone()
+				})
+				r, err := client.Register(context.Background(), "ws://pipe", alpha(), p.option(), client.WithProxy(nil))
+				if err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				begun := time.Now()
+				err = r.Close()
+				if (err == nil) != (slow < time.Second) {
+					t.Errorf("closed with %v", err)
+				}
+				if took := time.Since(begun); took > time.Second {
+					t.Errorf("closing took %v", took)
+				}
+				if _, active := old.has("alpha"); active {
+					t.Error("it is closed, but active")
+				}
+			})
+		})
+	}
+}
+
+// TestRegisterIsLost: the entry of an earlier run at another address is not
+// taken for another hub's when the first register never arrived.
+func TestRegisterIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old := newOldRegistry(false, false)
+		old.answer("registry.register", object{"name": "alpha", "host": "127.0.0.1", "port": 1, "protocol": "ws"})
+		connections := 0
+		p := pretendByPipe(t, func(c *peer) {
+			if connections++; connections > 1 {
+				old.serve(c)
+				return
+			}
+			c.info("registry-hub")
+			c.next()
+		})
+		register(t, "ws://pipe", alpha(), p.option(), client.WithProxy(nil))
+		if port := old.entries["alpha"]["port"]; port != 4444.0 {
+			t.Errorf("it is registered at port %v", port)
+		}
+	})
+}
+
+// TestResolveInAnOldRegistry: it is asked for every name.
+func TestResolveInAnOldRegistry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old := newOldRegistry(false, false)
+		p := pretendByPipe(t, old.serve)
+		var log lines
+		r := resolver(t, "ws://pipe", p.option(), client.WithProxy(nil), log.option())
+		if _, err := r.Resolve(context.Background(), "alpha"); !errors.Is(err, client.ErrUnknown) {
+			t.Errorf("got %v", err)
+		}
+		synctest.Wait() // until it is known that it can't be watched
+		for _, host := range []string{"10.0.0.1", "10.0.0.2"} {
+			old.answer("registry.register", object{"name": "alpha", "host": host, "port": 1, "protocol": "wss"})
+			if b, err := r.Resolve(context.Background(), "alpha"); err != nil || b.Stale || b.URL() != "wss://"+host+":1" {
+				t.Errorf("got %+v, %v", b, err)
+			}
+		}
+		if n := old.count("registry.watch"); n != 1 || log.count("can't be watched") != 1 {
+			t.Errorf("%d watches; the log is %s", n, &log)
+		}
+		p.setDown(true)
+		p.cut()
+		time.Sleep(time.Minute)
+		if b, err := r.Resolve(context.Background(), "alpha"); err != nil || !b.Stale || b.Host != "10.0.0.2" {
+			t.Errorf("got %+v, %v", b, err)
+		}
+		if _, err := r.Resolve(context.Background(), "beta"); !errors.Is(err, client.ErrRefused) {
+			t.Errorf("got %v", err)
+		}
+		p.setDown(false)
+		time.Sleep(5 * time.Second)
+		if b, err := r.Resolve(context.Background(), "alpha"); err != nil || b.Stale {
+			t.Errorf("got %+v, %v", b, err)
+		}
+	})
+}
+
+// TestWatchOfAnOldRegistry ends at once.
+func TestWatchOfAnOldRegistry(t *testing.T) {
+	h := pretend(t, newOldRegistry(false, false).serve)
+	n := 0
+	for e, err := range client.Watch(within(t), h.url) {
+		if n++; !errors.Is(err, client.ErrNoWatch) {
+			t.Errorf("got %+v, %v", e, err)
+		}
+	}
+	if n != 1 {
+		t.Errorf("the range has %d elements", n)
+	}
+}

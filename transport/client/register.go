@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package client
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+)
+
+// Registration is what a hub tells a registry of itself.
+type Registration struct {
+	Name     string // the hub's namespace
+	Host     string // where clients reach it; IPv6 addresses without brackets
+	Port     int
+	Protocol string // "ws", also where it is empty, or "wss"
+
+	Description string // empty for none
+	Namespace   string // for routing; empty for none
+	Version     string // of the hub; empty for none
+	// SchemaHash returns the hub's hash, for the metadata; nil for none. It is
+	// called whenever the registration is renewed, and a hash that has changed
+	// is announced then.
+	SchemaHash func() string
+	// Metadata are further members of the metadata, which has the process's
+	// "pid" and the "schema_hash" in any case. Don't change it later.
+	Metadata map[string]any
+
+	// TTL is how long the registry keeps the hub active after it was last
+	// heard, in whole seconds from 5 seconds to a day. 0 stands for 30 seconds;
+	// below zero, the entry stays active for ever.
+	TTL time.Duration
+}
+
+// The bounds of leases.
+const (
+	defaultTTL = 30 * time.Second
+	leastTTL   = 5 * time.Second
+	mostTTL    = 24 * time.Hour
+)
+
+// check completes a registration, or says what is wrong with it.
+func (g *Registration) check() error {
+	g.Protocol = cmp.Or(g.Protocol, "ws")
+	g.TTL = cmp.Or(g.TTL, defaultTTL)
+	_, err := json.Marshal(g.Metadata)
+	switch {
+	case g.Name == "":
+		return errors.New("the name is empty")
+	case g.Host == "":
+		return errors.New("the host is empty")
+	case g.Port < 1 || g.Port > 65535:
+		return fmt.Errorf("port %d is not 1–65535", g.Port)
+	case g.Protocol != "ws" && g.Protocol != "wss":
+		return fmt.Errorf("protocol %q is neither ws nor wss", g.Protocol)
+	case g.TTL > 0 && (g.TTL < leastTTL || g.TTL > mostTTL || g.TTL%time.Second != 0):
+		return fmt.Errorf("ttl %v is not in whole seconds from %v to %v", g.TTL, leastTTL, mostTTL)
+	case err != nil:
+		return fmt.Errorf("metadata: %w", err)
+	}
+	return nil
+}
+
+// params are the parameters of register.
+func (g *Registration) params(hash string) map[string]any {
+	metadata := map[string]any{}
+	maps.Copy(metadata, g.Metadata)
+	metadata["pid"] = os.Getpid()
+	if hash != "" {
+		metadata["schema_hash"] = hash
+	}
+	params := map[string]any{
+		"name": g.Name, "host": g.Host, "port": g.Port, "protocol": g.Protocol,
+		"metadata": metadata, "source": "auto",
+	}
+	for key, text := range map[string]string{"description": g.Description, "namespace": g.Namespace, "version": g.Version} {
+		if text != "" {
+			params[key] = text
+		}
+	}
+	return params
+}
+
+// hash returns the hub's hash as it is now; empty for none.
+func (g *Registration) hash() string {
+	if g.SchemaHash == nil {
+		return ""
+	}
+	return g.SchemaHash()
+}
+
+// at tells whether an entry names this hub's address, however loopback is
+// written there.
+func (g *Registration) at(b *Backend) bool {
+	return b.Port == g.Port && cmp.Or(b.Protocol, "ws") == g.Protocol &&
+		(b.Host == g.Host || loopback(b.Host) && loopback(g.Host))
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// Registrar keeps one hub registered. Make it with [Register].
+type Registrar struct {
+	url          string
+	settings     *settings
+	registration Registration
+
+	cancel context.CancelFunc
+	ended  chan struct{} // closed when no goroutine is left
+	held   held          // of the goroutine that keeps it
+	left   error         // why it could not deregister, once ended
+
+	mu      sync.Mutex
+	state   registrarState
+	err     error         // why it is in that state
+	changed chan struct{} // closed, and replaced, when the state changes
+}
+
+var _ io.Closer = (*Registrar)(nil)
+
+// registrarState is what changes are logged of.
+type registrarState string
+
+const (
+	stateStarted     registrarState = ""
+	stateRegistered  registrarState = "registered"
+	stateUnreachable registrarState = "unreachable" // and tried again and again
+	stateRefused     registrarState = "refused"     // likewise
+	stateTaken       registrarState = "taken"       // another hub has the name
+	stateClosed      registrarState = "closed"
+)
+
+// Register keeps a hub registered in the registry at registryURL, until ctx is
+// done or the Registrar is closed. It returns at once: a registry that is down
+// stops nobody. An empty registryURL, see [RegistryURL], is none, and nothing
+// is done.
+//
+// The hub is announced, with a lease if the registry gives one, which is
+// renewed three times in its time. It is announced again when the connection
+// was lost, when the registry was restarted, with its database or without,
+// and when the entry or the lease is gone. Attempts begin a quarter of a second
+// apart, and come to be 2 seconds apart, each at random a little less;
+// WithBackoff, WithDialTimeout (2 seconds here) and WithKeepAlive (1 and 3
+// seconds) set that.
+//
+// One name has one entry. When another hub, at another address, registers
+// under the name, it has it: it is left alone until it is inactive.
+//
+// The error says what is wrong with the arguments.
+func Register(ctx context.Context, registryURL string, registration Registration, options ...Option) (*Registrar, error) {
+	r := &Registrar{
+		url: registryURL, settings: registrySettings(options), registration: registration,
+		ended: make(chan struct{}), changed: make(chan struct{}),
+	}
+	ctx, r.cancel = context.WithCancel(ctx)
+	if registryURL == "" {
+		r.note(stateClosed, ErrNoRegistry)
+		close(r.ended)
+		return r, nil
+	}
+	err := checkRegistry(registryURL)
+	if err == nil {
+		err = r.registration.check()
+	}
+	if err != nil {
+		r.cancel()
+		return nil, fmt.Errorf("registering %q: %w", registration.Name, err)
+	}
+	go r.run(ctx)
+	return r, nil
+}
+
+// ErrNoRegistry is why a hub is not registered where there is no registry to
+// be used.
+var ErrNoRegistry = errors.New("no registry is to be used")
+
+// Close deregisters the hub: its entry stays, inactive. When it returns, within
+// about a second, nothing of the Registrar is left. The error says why the
+// hub could not be deregistered; then the entry stays as it is until its lease
+// ends.
+func (r *Registrar) Close() error {
+	r.cancel()
+	<-r.ended
+	return r.left
+}
+
+// Wait waits until the hub is registered. The error says why it is not: that
+// of ctx with what has failed so far, ErrClosed, or ErrNoRegistry.
+func (r *Registrar) Wait(ctx context.Context) error {
+	for {
+		r.mu.Lock()
+		state, err, changed := r.state, r.err, r.changed
+		r.mu.Unlock()
+		switch state {
+		case stateRegistered:
+			return nil
+		case stateClosed:
+			return fmt.Errorf("registering %q: %w", r.registration.Name, err)
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			if err == nil {
+				return fmt.Errorf("registering %q: %w", r.registration.Name, contextError(ctx))
+			}
+			return fmt.Errorf("registering %q: %w: %w", r.registration.Name, contextError(ctx), err)
+		}
+	}
+}
+
+// note enters a state. What is new is logged, and nothing else.
+func (r *Registrar) note(state registrarState, err error) {
+	r.mu.Lock()
+	old := r.state
+	r.state, r.err = state, err
+	close(r.changed)
+	r.changed = make(chan struct{})
+	r.mu.Unlock()
+	if state == old {
+		return
+	}
+	log := r.settings.log.With("registry", shownURL(r.url), "hub", r.registration.Name)
+	switch state {
+	case stateRegistered:
+		log.Info("the hub is registered", "host", r.registration.Host, "port", r.registration.Port)
+	case stateUnreachable:
+		log.Warn("the registry can't be reached; registration goes on trying", "error", err)
+	case stateRefused:
+		log.Warn("the registry refuses the hub; registration goes on trying", "error", err)
+	case stateTaken:
+		log.Warn("another hub has registered under the name, and has it until it is inactive", "error", err)
+	case stateClosed:
+		switch {
+		case r.left != nil:
+			log.Warn("the hub could not be deregistered; its lease will end, if it has one", "error", r.left)
+		case errors.Is(err, ErrNoRegistry):
+			log.Info("the hub is not registered", "reason", err)
+		default:
+			log.Info("registration has ended")
+		}
+	}
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"time"
+)
+
+// held is what a Registrar believes that the registry has of the hub.
+type held struct {
+	sent     bool          // register was sent, so there may be an entry
+	answered bool          // register was answered once: what was there before is replaced
+	lease    string        // its lease; empty for none, or one that is gone
+	term     time.Duration // of the lease; a third of it is when to look after it
+	unleased bool          // there was no lease for it on this connection
+	hash     string        // the hub's, as it was announced
+}
+
+// run keeps the hub registered until ctx is done, and deregisters it then.
+func (r *Registrar) run(ctx context.Context) {
+	defer close(r.ended)
+	defer r.cancel()
+	// A register that is under way when ctx ends must not be left: it might
+	// come after the deregister. So the calls end a moment later.
+	calls, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	parting := context.AfterFunc(ctx, func() { time.AfterFunc(partingTime, cut) })
+	defer parting()
+
+	pause := backoff{shortest: r.settings.shortest, longest: r.settings.longest}
+	for ctx.Err() == nil {
+		begun := time.Now()
+		connected, err := r.session(ctx, calls)
+		if ctx.Err() != nil {
+			break
+		}
+		if refused(err) {
+			r.note(stateRefused, err)
+		} else {
+			r.note(stateUnreachable, err)
+		}
+		took := time.Since(begun)
+		if connected {
+			pause.lasted(took)
+		}
+		wait := pause.next()
+		if !connected {
+			wait = max(wait-took, wait/4) // to connect in vain was waiting, too
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+	}
+	if r.held.sent {
+		_, r.left = r.session(ctx, calls)
+	}
+	r.note(stateClosed, ErrClosed)
+}
+
+// session keeps the hub registered through one connection until that is lost,
+// or something fails; or until ctx is done, when it deregisters.
+func (r *Registrar) session(ctx, calls context.Context) (connected bool, err error) {
+	dialing := ctx
+	if r.held.sent {
+		dialing = calls
+	}
+	c, err := r.settings.client(dialing, r.url)
+	if err != nil {
+		return false, err
+	}
+	stop := context.AfterFunc(calls, c.abort) // goodbyes included
+	defer stop()
+	defer c.Close()
+	r.held.unleased = false
+	for {
+		if ctx.Err() != nil {
+			return true, r.leave(calls, c)
+		}
+		if err := r.keep(calls, c); err != nil {
+			return true, err
+		}
+		select {
+		case <-ctx.Done():
+		case <-c.ended:
+			return true, c.lost()
+		case <-time.After(r.held.term/3 - rand.N(r.held.term/12)):
+		}
+	}
+}
+
+// keep renews the registration, or makes it.
+func (r *Registrar) keep(ctx context.Context, c *Client) error {
+	h := &r.held
+	hash := r.registration.hash()
+	if h.lease != "" && hash == h.hash {
+		if there, err := r.ping(ctx, c); there || err != nil {
+			return err
+		}
+		h.lease = ""
+	}
+	if h.sent {
+		b, err := c.entry(ctx, r.registration.Name)
+		switch {
+		case err != nil && !answered(err):
+			return err
+		case b != nil && b.Active && !r.registration.at(b) && h.answered:
+			h.lease = ""
+			r.note(stateTaken, fmt.Errorf("the entry is for %s", b.URL()))
+			return nil
+		case b != nil && h.unleased && hash == h.hash:
+			if there, err := r.ping(ctx, c); there || err != nil {
+				return err
+			}
+		}
+	}
+	return r.announce(ctx, c, hash)
+}
+
+// ping renews the registration, if it is there still.
+func (r *Registrar) ping(ctx context.Context, c *Client) (there bool, err error) {
+	params := map[string]any{"name": r.registration.Name}
+	if r.held.lease != "" {
+		params["lease_id"] = r.held.lease
+	}
+	a, err := c.askRegistry(ctx, "ping", params, "ping")
+	switch {
+	case unknownMethod(err):
+		a.Success = true // it is nothing to this registry
+	case err != nil:
+		return false, err
+	}
+	if a.Success {
+		r.note(stateRegistered, nil)
+	}
+	return a.Success, nil
+}
+
+// announce registers the hub.
+func (r *Registrar) announce(ctx context.Context, c *Client, hash string) error {
+	h := &r.held
+	params := r.registration.params(hash)
+	if r.registration.TTL > 0 && !h.unleased {
+		params["ttl_seconds"] = int64(r.registration.TTL / time.Second)
+	}
+	h.sent, h.lease = true, ""
+	h.term = r.registration.TTL
+	if h.term < 0 {
+		h.term = defaultTTL // and looked after all the same
+	}
+	a, err := c.askRegistry(ctx, "register", params, "backend_registered")
+	if params["ttl_seconds"] != nil && refused(err) && !unknownMethod(err) {
+		delete(params, "ttl_seconds") // which may be what it does not know
+		a, err = c.askRegistry(ctx, "register", params, "backend_registered")
+	}
+	if err != nil {
+		return err
+	}
+	h.answered, h.lease, h.unleased, h.hash = true, a.LeaseID, a.LeaseID == "", hash
+	if b := a.Backend; b != nil && b.TTLSeconds > 0 && b.TTLSeconds < int64(h.term/time.Second) {
+		h.term = time.Duration(b.TTLSeconds) * time.Second // it knows better
+	}
+	r.note(stateRegistered, nil)
+	return nil
+}
+
+// leave deregisters the hub, and nobody else who has its name.
+func (r *Registrar) leave(ctx context.Context, c *Client) error {
+	params := map[string]any{"name": r.registration.Name}
+	if r.held.lease != "" {
+		params["lease_id"] = r.held.lease
+		_, err := c.askRegistry(ctx, "deregister", params, "backend_deregistered")
+		if !refused(err) {
+			return r.gone(err)
+		}
+		// Another registration has taken its place: the hub's own, perhaps,
+		// by somebody who has reached it.
+		delete(params, "lease_id")
+	}
+	if !r.held.sent {
+		return nil
+	}
+	b, err := c.entry(ctx, r.registration.Name)
+	switch {
+	case err != nil && !answered(err):
+		return err
+	case err == nil && (b == nil || !b.Active || !r.registration.at(b) || !sameProcess(b)):
+		return r.gone(nil)
+	}
+	_, err = c.askRegistry(ctx, "deregister", params, "backend_deregistered")
+	if unknownMethod(err) {
+		err = nil // this registry has no goodbyes
+	}
+	return r.gone(err)
+}
+
+// answered tells that the registry did answer, if only nonsense, which says
+// nothing about the entry.
+func answered(err error) bool { return refused(err) || errors.Is(err, ErrProtocol) }
+
+// gone notes that the hub is not registered any more, if err is nil.
+func (r *Registrar) gone(err error) error {
+	if err == nil {
+		r.held.sent, r.held.lease = false, ""
+	}
+	return err
+}
+
+// sameProcess tells that an entry is not known to be another process's.
+func sameProcess(b *Backend) bool {
+	var told struct {
+		PID int `json:"pid"`
+	}
+	return json.Unmarshal(b.Metadata, &told) != nil || told.PID == 0 || told.PID == os.Getpid()
+}

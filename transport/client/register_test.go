@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package client_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/plexus-go/plexus/transport/client"
+)
+
+func TestRegistryURL(t *testing.T) {
+	tests := []struct{ url, off, want string }{
+		{"", "", "ws://127.0.0.1:4444"},
+		{"  ", "", "ws://127.0.0.1:4444"},
+		{"wss://registry:4445", "", "wss://registry:4445"},
+		{"wss://registry:4445", "1", ""},
+		{"", "true", ""},
+		{"", "TRUE", ""},
+		{"", " Yes ", ""},
+		{"", "0", "ws://127.0.0.1:4444"},
+		{"", "no", "ws://127.0.0.1:4444"},
+	}
+	for _, test := range tests {
+		env := map[string]string{"PLEXUS_REGISTRY_URL": test.url, "PLEXUS_NO_REGISTRY": test.off}
+		if got := client.RegistryURL(func(name string) string { return env[name] }); got != test.want {
+			t.Errorf("%q, %q: got %q, want %q", test.url, test.off, got, test.want)
+		}
+	}
+}
+
+func TestRegisterRefusesWhatMakesNoSense(t *testing.T) {
+	noLeak(t)
+	change := func(change func(*client.Registration)) client.Registration {
+		g := alpha()
+		change(&g)
+		return g
+	}
+	tests := map[string]struct {
+		url  string
+		g    client.Registration
+		want string
+	}{
+		"address":  {"http://127.0.0.1:4444", alpha(), "scheme"},
+		"name":     {"ws://x", change(func(g *client.Registration) { g.Name = "" }), "name"},
+		"host":     {"ws://x", change(func(g *client.Registration) { g.Host = "" }), "host"},
+		"port":     {"ws://x", change(func(g *client.Registration) { g.Port = 65536 }), "65536"},
+		"protocol": {"ws://x", change(func(g *client.Registration) { g.Protocol = "http" }), "http"},
+		"ttl":      {"ws://x", change(func(g *client.Registration) { g.TTL = time.Second }), "ttl"},
+		"half ttl": {"ws://x", change(func(g *client.Registration) { g.TTL = 5500 * time.Millisecond }), "ttl"},
+		"metadata": {"ws://x", change(func(g *client.Registration) { g.Metadata = map[string]any{"x": math.NaN()} }), "metadata"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			r, err := client.Register(context.Background(), test.url, test.g)
+			if r != nil || err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, %v", r, err)
+			}
+		})
+	}
+}
+
+func TestRegisterWithoutARegistry(t *testing.T) {
+	noLeak(t)
+	r, err := client.Register(context.Background(), "", client.Registration{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Wait(within(t)); !errors.Is(err, client.ErrNoRegistry) {
+		t.Errorf("got %v", err)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRegister(t *testing.T) {
+	s := newRegistry(t, false)
+	var log lines
+	g := alpha()
+	g.Description, g.Namespace, g.Metadata = "A hub", "ns", map[string]any{"zone": "b"}
+	g.SchemaHash = func() string { return "00e9e57b321aa1bc" }
+	r := register(t, s.url, g, log.option())
+	b := s.entries()["alpha"]
+	var metadata object
+	if err := json.Unmarshal(b.Metadata, &metadata); err != nil {
+		t.Error(err)
+	}
+	if !b.Active || b.URL() != "ws://127.0.0.1:4444" || b.Version != "1.2.3" || b.Source != "auto" || b.TTLSeconds != 30 ||
+		b.Description != "A hub" || b.Namespace != "ns" || b.ID == "" ||
+		metadata["pid"] != float64(os.Getpid()) || metadata["schema_hash"] != "00e9e57b321aa1bc" || metadata["zone"] != "b" {
+		t.Errorf("it is registered as %+v, %v", b, metadata)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+	if b := s.entries()["alpha"]; b.Active || b.Name == "" {
+		t.Errorf("it is closed, but registered as %+v", b)
+	}
+	if err := r.Wait(within(t)); !errors.Is(err, client.ErrClosed) {
+		t.Errorf("got %v", err)
+	}
+	if n := log.count("the hub is registered"); n != 1 || log.count("registration has ended") != 1 || log.count("WARN") != 0 {
+		t.Errorf("the log is %s", &log)
+	}
+}
+
+// TestRegisterEndsWithItsContext: the end of ctx deregisters as Close does.
+func TestRegisterEndsWithItsContext(t *testing.T) {
+	s := newRegistry(t, false)
+	ctx, cancel := context.WithCancel(context.Background())
+	r, err := client.Register(ctx, s.url, alpha())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Wait(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	until(t, "it is deregistered", func() bool { return !s.entries()["alpha"].Active })
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRegisterBeforeTheRegistry: a registry that is not there yet stops nobody,
+// and is complained about once.
+func TestRegisterBeforeTheRegistry(t *testing.T) {
+	s := newRegistry(t, false)
+	s.kill()
+	var log lines
+	r, err := client.Register(context.Background(), s.url, alpha(), log.option())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	short, cancel := context.WithTimeout(context.Background(), 1500*time.Millisecond)
+	defer cancel()
+	if err := r.Wait(short); !errors.Is(err, client.ErrTimeout) || !errors.Is(err, client.ErrRefused) {
+		t.Errorf("got %v", err)
+	}
+	s.start()
+	inTime(t, "registered", func() bool { return s.entries()["alpha"].Active })
+	if n := log.count("can't be reached"); n != 1 {
+		t.Errorf("it is said %d times: %s", n, &log)
+	}
+}
+
+// TestRegistryIsRestarted kills the registry, and starts it on the same port.
+func TestRegistryIsRestarted(t *testing.T) {
+	for name, keep := range map[string]bool{"with its database": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			s := newRegistry(t, keep)
+			var log lines
+			r := register(t, s.url, alpha(), log.option())
+			id := s.entries()["alpha"].ID
+			for i := range 2 {
+				s.kill()
+				until(t, "it is noticed", func() bool { return log.count("can't be reached") == i+1 })
+				s.start()
+				inTime(t, "registered again", func() bool { return log.count("is registered") == i+2 })
+				all := s.entries()
+				b := all["alpha"]
+				if len(all) != 1 || !b.Active || b.TTLSeconds != 30 {
+					t.Errorf("it is registered as %+v", all)
+				}
+				if keep != (b.ID == id) {
+					t.Errorf("its id was %s and is %s", id, b.ID)
+				}
+			}
+			if err := r.Close(); err != nil {
+				t.Error(err)
+			}
+			if all := s.entries(); len(all) != 1 || all["alpha"].Active {
+				t.Errorf("it is closed, but registered as %+v", all)
+			}
+		})
+	}
+}
+
+// TestRegistrationIsRenewed keeps a lease for an hour.
+func TestRegistrationIsRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newPipeRegistry(t)
+		register(t, s.url, alpha(), s.options()...)
+		for range 60 {
+			time.Sleep(time.Minute)
+			if b := s.entries()["alpha"]; !b.Active || time.Now().Unix()-b.LastSeen > 10 {
+				t.Fatalf("it is registered as %+v", b)
+			}
+		}
+	})
+}
+
+// TestWhatOthersDoToTheEntry is mended within the time of a renewal.
+func TestWhatOthersDoToTheEntry(t *testing.T) {
+	tests := map[string]struct {
+		method string
+		params object
+	}{
+		"deleted":     {"delete", object{}},
+		"deactivated": {"deregister", object{}},
+		// As the command line client does with what it has reached.
+		"registered without a lease": {"register", object{"host": "localhost", "port": 4444}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newPipeRegistry(t)
+				r := register(t, s.url, alpha(), s.options()...)
+				test.params["name"] = "alpha"
+				s.call(test.method, test.params)
+				time.Sleep(10 * time.Second)
+				b := s.entries()["alpha"]
+				if !b.Active || b.TTLSeconds != 30 || b.Host != "127.0.0.1" {
+					t.Errorf("it is registered as %+v", b)
+				}
+				s.call(test.method, test.params)
+				if err := r.Close(); err != nil || s.entries()["alpha"].Active {
+					t.Errorf("closed with %v, it is registered as %+v", err, s.entries())
+				}
+			})
+		})
+	}
+}
+
+// TestNewHash announces a schema that has changed.
+func TestNewHash(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newPipeRegistry(t)
+		var hash atomic.Value
+		hash.Store("1111111111111111")
+		g := alpha()
+		g.SchemaHash = func() string { return hash.Load().(string) }
+		register(t, s.url, g, s.options()...)
+		hash.Store("2222222222222222")
+		time.Sleep(10 * time.Second)
+		if b := s.entries()["alpha"]; !strings.Contains(string(b.Metadata), "2222222222222222") {
+			t.Errorf("it is registered as %+v", b)
+		}
+	})
+}
+
+// TestNameIsTaken: another hub that registers under the name has it until it
+// leaves; two hubs of one name don't fight.
+func TestNameIsTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newPipeRegistry(t)
+		var log lines
+		r := register(t, s.url, alpha(), s.options(log.option())...)
+		g := alpha()
+		g.Port = 5555
+		other := register(t, s.url, g, s.options()...)
+		for range 10 {
+			time.Sleep(time.Minute)
+			if b := s.entries()["alpha"]; b.Port != 5555 || !b.Active {
+				t.Fatalf("the name was taken back: %+v", b)
+			}
+		}
+		if n := log.count("has it until it is inactive"); n != 1 {
+			t.Errorf("it is said %d times: %s", n, &log)
+		}
+		// Not even a lost connection makes it take the name back.
+		s.pipe.cut()
+		time.Sleep(time.Minute)
+		if b := s.entries()["alpha"]; b.Port != 5555 || !b.Active {
+			t.Fatalf("the name was taken back: %+v", b)
+		}
+		other.Close()
+		time.Sleep(10 * time.Second)
+		if b := s.entries()["alpha"]; b.Port != 4444 || !b.Active {
+			t.Errorf("nobody has the name: %+v", b)
+		}
+		// What is another's is not deregistered.
+		register(t, s.url, g, s.options()...)
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+		if b := s.entries()["alpha"]; b.Port != 5555 || !b.Active {
+			t.Errorf("the other hub was deregistered: %+v", b)
+		}
+	})
+}
+
+// TestOtherProcessHasTheAddress: a hub that was restarted at its address is
+// not deregistered by the process that it was before.
+func TestOtherProcessHasTheAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newPipeRegistry(t)
+		r := register(t, s.url, alpha(), s.options()...)
+		s.call("register", object{"name": "alpha", "host": "127.0.0.1", "port": 4444, "metadata": object{"pid": 1}})
+		if err := r.Close(); err != nil || !s.entries()["alpha"].Active {
+			t.Errorf("closed with %v, it is registered as %+v", err, s.entries())
+		}
+	})
+}
+
+// TestRegistrationBackoff loses a registry for an hour: the attempts are quick
+// at first, each at random, and never far apart.
+func TestRegistrationBackoff(t *testing.T) {
+	for name, silent := range map[string]bool{"nobody listens": false, "nobody answers": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var silence atomic.Bool
+				p := pretendByPipe(t, func(c *peer) {
+					if silence.Load() {
+						c.gone()
+						return
+					}
+					c.info("h")
+					for r := c.called("7"); r != nil; r = c.called("7") {
+						c.item("7", data(`{"type":"backend_registered"}`))
+						c.item("7", done)
+					}
+				})
+				var log lines
+				register(t, "ws://pipe", alpha(), p.option(), client.WithProxy(nil), log.option())
+				p.dials()
+				silence.Store(silent)
+				p.setDown(!silent)
+				lost := time.Now()
+				p.cut()
+				time.Sleep(time.Hour)
+				all := p.dials()
+				last := lost
+				for i, at := range all {
+					if wait := at.Sub(last); wait < 50*time.Millisecond || wait > 2500*time.Millisecond {
+						t.Errorf("attempt %d: after %v", i, wait)
+					}
+					last = at
+				}
+				if !silent && len(all) > 3 && all[2].Sub(lost) > 2*time.Second {
+					t.Errorf("the third attempt is after %v", all[2].Sub(lost))
+				}
+				if len(all) > 5000 {
+					t.Errorf("%d attempts in an hour", len(all))
+				}
+				if n := log.count("can't be reached"); n != 1 {
+					t.Errorf("it is said %d times", n)
+				}
+				silence.Store(false)
+				p.setDown(false)
+				time.Sleep(5 * time.Second)
+				if n := log.count("the hub is registered"); n != 2 {
+					t.Errorf("it is not registered again: %s", &log)
+				}
+			})
+		})
+	}
+}
+
+// TestRegisterIsRefused: a registry that says no is asked again, and complained
+// about once.
+func TestRegisterIsRefused(t *testing.T) {
+	refusals := map[string]string{
+		"by an error of the stream": `"type":"error",` + meta + `,"message":"no","code":"-32003","recoverable":false`,
+		"by an answer":              data(`{"type":"error","message":"no"}`),
+		"by nonsense":               data(`[]`),
+		"by something else":         data(`{"type":"backends","backends":[]}`),
+	}
+	for name, refusal := range refusals {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var kind atomic.Bool
+				p := pretendByPipe(t, func(c *peer) {
+					c.info("h")
+					for r := c.called("7"); r != nil; r = c.called("7") {
+						if kind.Load() {
+							c.item("7", data(`{"type":"backend_registered","backend":{"name":7},"lease_id":"x"}`))
+						} else {
+							c.item("7", refusal)
+						}
+						c.item("7", done)
+					}
+				})
+				var log lines
+				r, err := client.Register(context.Background(), "ws://pipe", alpha(), p.option(), client.WithProxy(nil), log.option())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer r.Close()
+				time.Sleep(time.Hour)
+				if n := log.count("level="); n != 1 {
+					t.Errorf("the log is %s", &log)
+				}
+				kind.Store(true)
+				time.Sleep(5 * time.Second)
+				if n := log.count("the hub is registered"); n != 1 {
+					t.Errorf("the log is %s", &log)
+				}
+			})
+		})
+	}
+}
+
+// TestHubIsKilled: nobody renews the lease.
+func TestHubIsKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a lease lasts 5 seconds at least")
+	}
+	t.Parallel()
+	s := newRegistry(t, false)
+	p := newNetwork(t, s.at)
+	g := alpha()
+	g.TTL = 5 * time.Second
+	r := register(t, p.url, g)
+	p.stall() // as good as dead: nothing of it is heard
+	until(t, "its lease has expired", func() bool { return !s.entries()["alpha"].Active })
+	p.resume()
+	inTime(t, "registered again", func() bool { return s.entries()["alpha"].Active })
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+	if s.entries()["alpha"].Active {
+		t.Error("it is closed, but active")
+	}
+}
+
+// TestNetworkIsCut cuts and stalls the way to the registry.
+func TestNetworkIsCut(t *testing.T) {
+	t.Run("cut", func(t *testing.T) {
+		s := newRegistry(t, false)
+		p := newNetwork(t, s.at)
+		var log lines
+		register(t, p.url, alpha(), log.option())
+		p.cut()
+		inTime(t, "registered again", func() bool { return log.count("is registered") == 2 })
+	})
+	t.Run("stalled, and closed meanwhile", func(t *testing.T) {
+		s := newRegistry(t, false)
+		p := newNetwork(t, s.at)
+		r := register(t, p.url, alpha())
+		p.stall()
+		begun := time.Now()
+		if err := r.Close(); err == nil {
+			t.Error("it can't have deregistered")
+		}
+		if took := time.Since(begun); took > 3*time.Second {
+			t.Errorf("closing took %v", took)
+		}
+	})
+	t.Run("stalled, and back", func(t *testing.T) {
+		s := newRegistry(t, false)
+		p := newNetwork(t, s.at)
+		var log lines
+		register(t, p.url, alpha(), log.option())
+		p.stall()
+		until(t, "it is noticed", func() bool { return log.count("can't be reached") == 1 })
+		p.resume()
+		inTime(t, "registered again", func() bool { return log.count("is registered") == 2 })
+		if all := s.entries(); len(all) != 1 || !all["alpha"].Active {
+			t.Errorf("it is registered as %+v", all)
+		}
+	})
+}

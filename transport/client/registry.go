@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package client
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/plexus-go/plexus/plugin"
+)
+
+// DefaultRegistry is where hubs of the field look for the registry that they
+// announce themselves to.
+const DefaultRegistry = "ws://127.0.0.1:4444"
+
+// RegistryURL returns where the environment says that the registry is:
+// PLEXUS_REGISTRY_URL, or DefaultRegistry where that is not set. It is empty,
+// for none, where PLEXUS_NO_REGISTRY is 1, true or yes, in any case. getenv is
+// os.Getenv, but for tests.
+func RegistryURL(getenv func(string) string) string {
+	switch strings.ToLower(strings.TrimSpace(getenv("PLEXUS_NO_REGISTRY"))) {
+	case "1", "true", "yes":
+		return ""
+	}
+	return cmp.Or(strings.TrimSpace(getenv("PLEXUS_REGISTRY_URL")), DefaultRegistry)
+}
+
+// WithLogger sets where [Register] and a [Resolver] log, once for each change
+// of their state; the default is nowhere.
+func WithLogger(log *slog.Logger) Option {
+	return func(s *settings) {
+		if log != nil {
+			s.log = log
+		}
+	}
+}
+
+// Backend is an entry of a registry. What the registry does not say is zero.
+// Times are Unix seconds.
+type Backend struct {
+	ID          string          `json:"id"`
+	Name        string          `json:"name"`
+	Host        string          `json:"host"` // IPv6 addresses without brackets
+	Port        int             `json:"port"`
+	Protocol    string          `json:"protocol"` // "ws" or "wss"
+	Description string          `json:"description"`
+	Namespace   string          `json:"namespace"`
+	Version     string          `json:"version"`
+	Metadata    json.RawMessage `json:"metadata"` // an object, or what other registries hold
+	Source      string          `json:"source"`   // "auto", "file", "manual" or "env"
+	Active      bool            `json:"is_active"`
+	LastSeen    int64           `json:"last_seen"`
+	UpdatedAt   int64           `json:"updated_at"`
+	Health      string          `json:"health"`      // "passing", "warning", "critical" or "unknown"
+	TTLSeconds  int64           `json:"ttl_seconds"` // of its lease, 0 for none
+}
+
+// URL returns the address to dial.
+func (b Backend) URL() string {
+	return cmp.Or(b.Protocol, "ws") + "://" + net.JoinHostPort(b.Host, strconv.Itoa(b.Port))
+}
+
+// usable tells that an entry says what is needed of it.
+func (b *Backend) usable() bool {
+	return b.Name != "" && b.Host != "" && b.Port > 0 && b.Port <= 65535
+}
+
+// Registries are asked by the times that hubs of the field have.
+const (
+	registryDialTime = 2 * time.Second
+	registryCallTime = 5 * time.Second
+)
+
+// registrySettings are the defaults of what keeps to a registry: a connection
+// that is lost is noticed, and made again, within a few seconds.
+func registrySettings(options []Option) *settings {
+	s := newSettings(append([]Option{
+		WithDialTimeout(registryDialTime),
+		WithKeepAlive(time.Second, 3*time.Second),
+		WithBackoff(250*time.Millisecond, 2*time.Second),
+	}, options...))
+	// Whoever has registered, or watches, must know of every lost connection.
+	s.reconnect = false
+	return s
+}
+
+// checkRegistry checks an address before it is tried again and again.
+func checkRegistry(address string) error {
+	u, err := url.Parse(address)
+	if err == nil {
+		err = checkURL(u)
+	}
+	var syntax *url.Error
+	if errors.As(err, &syntax) {
+		err = syntax.Err
+	}
+	if err != nil {
+		return &DialError{URL: shownURL(address), Step: StepURL, Err: err}
+	}
+	return nil
+}
+
+// registryAnswer is the content of whatever a registry answers with.
+type registryAnswer struct {
+	Type          string    `json:"type"`
+	Name          string    `json:"name"`
+	Message       string    `json:"message"`
+	Success       bool      `json:"success"`
+	Backend       *Backend  `json:"backend"`
+	Backends      []Backend `json:"backends"`
+	LeaseID       string    `json:"lease_id"`
+	Revision      int64     `json:"revision"`
+	UptimeSeconds int64     `json:"uptime_seconds"`
+}
+
+// readAnswer reads what it can: a field of another type is as good as none.
+func readAnswer(content []byte) (registryAnswer, error) {
+	var a registryAnswer
+	var mistyped *json.UnmarshalTypeError
+	if err := json.Unmarshal(content, &a); err != nil && !errors.As(err, &mistyped) || a.Type == "" {
+		return a, protocolError("the registry answers %.64q", content)
+	}
+	return a, nil
+}
+
+// refusal is an error that the registry answered as data.
+type refusal struct{ method, message string }
+
+func (r *refusal) Error() string { return r.method + ": " + r.message }
+
+// askRegistry calls a method that answers once, and checks the type of the
+// answer.
+func (c *Client) askRegistry(ctx context.Context, method string, params any, want string, options ...CallOption) (registryAnswer, error) {
+	ctx, cancel := context.WithTimeout(ctx, registryCallTime)
+	defer cancel()
+	method = "registry." + method
+	content, err := CallOne[json.RawMessage](ctx, c, method, params, options...)
+	if err != nil {
+		return registryAnswer{}, err
+	}
+	a, err := readAnswer(content)
+	switch {
+	case err != nil:
+		return a, fmt.Errorf("%s: %w", method, err)
+	case a.Type == "error":
+		return a, &refusal{method, a.Message}
+	case a.Type != want:
+		return a, fmt.Errorf("%s: %w", method, protocolError("the registry answers with %.64q, and not %q", a.Type, want))
+	}
+	return a, nil
+}
+
+// entry returns the entry of that name as the registry has it now; nil for
+// none.
+func (c *Client) entry(ctx context.Context, name string) (*Backend, error) {
+	a, err := c.askRegistry(ctx, "get", map[string]any{"name": name}, "backend", Idempotent())
+	if err != nil {
+		return nil, err
+	}
+	if a.Backend != nil && (a.Backend.Name != name || !a.Backend.usable()) {
+		return nil, protocolError("the registry's entry of %q makes no sense", name)
+	}
+	return a.Backend, nil
+}
+
+// refused tells that the registry was reached, and said no.
+func refused(err error) bool {
+	var rpc *RPCError
+	var stream *StreamError
+	var told *refusal
+	return errors.As(err, &rpc) || errors.As(err, &stream) || errors.As(err, &told)
+}
+
+// unknownMethod tells that the registry said no because it knows no such
+// method.
+func unknownMethod(err error) bool {
+	var rpc *RPCError
+	var stream *StreamError
+	switch {
+	case errors.As(err, &rpc):
+		return rpc.Code == plugin.CodeMethodNotFound
+	case errors.As(err, &stream):
+		return stream.ErrorCode() == plugin.CodeMethodNotFound || strings.HasPrefix(stream.Message, "Method not found")
+	}
+	return false
+}
+
+// lost returns why a client that does not reconnect has ended.
+func (c *Client) lost() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// abort closes the connection without a word.
+func (c *Client) abort() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn != nil {
+		c.conn.socket.Close()
+	}
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package client_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+
+	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/plugin/registry"
+	"github.com/plexus-go/plexus/storage/sqlite"
+	"github.com/plexus-go/plexus/transport/client"
+	"github.com/plexus-go/plexus/transport/websocket"
+)
+
+// exampleRegistry serves a registry, and returns its address.
+func exampleRegistry() (url string, stop func()) {
+	ctx := context.Background()
+	store, err := sqlite.Open(ctx, ":memory:")
+	if err != nil {
+		log.Fatal(err)
+	}
+	reg, err := registry.New(ctx, store)
+	if err != nil {
+		log.Fatal(err)
+	}
+	h, err := hub.New("registry-hub")
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := h.Register(reg); err != nil {
+		log.Fatal(err)
+	}
+	ws := websocket.NewServer(h, websocket.Limits{}, slog.New(slog.DiscardHandler))
+	web := httptest.NewServer(ws)
+	return "ws" + strings.TrimPrefix(web.URL, "http"), func() {
+		web.Close()
+		ws.Shutdown(ctx)
+		reg.Close()
+		store.Close()
+	}
+}
+
+// Keep a hub registered for as long as it runs.
+func ExampleRegister() {
+	url, stop := exampleRegistry() // or client.RegistryURL(os.Getenv)
+	defer stop()
+	ctx := context.Background()
+
+	r, err := client.Register(ctx, url, client.Registration{Name: "my-hub", Host: "127.0.0.1", Port: 4446})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer r.Close() // deregisters it
+
+	// A hub need not wait, but may.
+	if err := r.Wait(ctx); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("registered")
+	// Output: registered
+}
+
+// Find a hub by its name. A Resolver is to be kept: it knows the answers.
+func ExampleResolver_Resolve() {
+	url, stop := exampleRegistry()
+	defer stop()
+	ctx := context.Background()
+	r, err := client.Register(ctx, url, client.Registration{Name: "my-hub", Host: "127.0.0.1", Port: 4446})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer r.Close()
+	if err := r.Wait(ctx); err != nil {
+		log.Fatal(err)
+	}
+
+	resolver, err := client.NewResolver(url)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer resolver.Close()
+
+	found, err := resolver.Resolve(ctx, "my-hub")
+	if err != nil {
+		log.Fatal(err) // client.ErrUnknown, client.ErrInactive, or why the registry can't be asked
+	}
+	fmt.Println(found.URL(), found.Stale)
+	// Output: ws://127.0.0.1:4446 false
+}
+
+// Follow what happens in a registry.
+func ExampleWatch() {
+	url, stop := exampleRegistry()
+	defer stop()
+	ctx := context.Background()
+
+	var r *client.Registrar
+	for event, err := range client.Watch(ctx, url) {
+		if err != nil {
+			log.Println(err) // for now; the range goes on when the registry is back
+			continue
+		}
+		switch event.Kind {
+		case client.EventListed:
+			fmt.Println("there are", len(event.Backends))
+			r, err = client.Register(ctx, url, client.Registration{Name: "my-hub", Host: "127.0.0.1", Port: 4446})
+			if err != nil {
+				log.Fatal(err)
+			}
+		case client.EventRegistered:
+			fmt.Println(event.Name, "is at", event.Backend.URL())
+			r.Close()
+		case client.EventDeregistered:
+			fmt.Println(event.Name, "is gone")
+		}
+		if event.Kind == client.EventDeregistered {
+			break
+		}
+	}
+	// Output:
+	// there are 0
+	// my-hub is at ws://127.0.0.1:4446
+	// my-hub is gone
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// The ways in which a name does not lead to a hub.
+var (
+	// ErrUnknown: the registry has no entry of that name.
+	ErrUnknown = errors.New("no such backend")
+	// ErrInactive: it has one, but the hub said goodbye, or does not answer.
+	ErrInactive = errors.New("the backend is inactive")
+)
+
+// Resolution is what a name leads to.
+type Resolution struct {
+	Backend
+	// Stale tells that the registry can't be reached: this is what was last
+	// known, and may be wrong by now.
+	Stale bool
+}
+
+// Resolver looks names up in a registry, and remembers what it has seen there.
+// Make it with [NewResolver]; its methods may be called at once by any number
+// of goroutines.
+type Resolver struct {
+	url      string
+	settings *settings
+	cancel   context.CancelFunc
+	ended    chan struct{} // closed when no goroutine is left
+
+	mu      sync.Mutex
+	cache   map[string]Backend
+	fresh   bool          // the cache is kept true by watching
+	was     time.Time     // when it was true for the last time, since it is not
+	client  *Client       // nil while there is no connection
+	err     error         // why there is none; nil where that is not known yet
+	blind   bool          // the registry can be asked, but not watched
+	shown   string        // the state that was logged
+	changed chan struct{} // closed, and replaced, when any of these changes
+}
+
+var _ io.Closer = (*Resolver)(nil)
+
+// grace is how long the cache is trusted while nobody watches: long enough for
+// a connection that is lost and made again.
+const grace = 2 * time.Second
+
+// NewResolver makes a Resolver of the registry at registryURL, and begins to
+// watch that. The registry need not be there yet. Of the options, those of a
+// connection have an effect, and WithLogger.
+//
+// The error is a [*DialError] for an address that makes no sense.
+func NewResolver(registryURL string, options ...Option) (*Resolver, error) {
+	if err := checkRegistry(registryURL); err != nil {
+		return nil, err
+	}
+	r := &Resolver{
+		url: registryURL, settings: registrySettings(options), ended: make(chan struct{}),
+		cache: map[string]Backend{}, changed: make(chan struct{}),
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r.cancel = cancel
+	f := follower{
+		url: registryURL, settings: r.settings,
+		up: r.up, down: r.down, event: r.event, blind: r.unwatched,
+	}
+	go func() {
+		defer close(r.ended)
+		_ = f.run(ctx) // that it can't be watched is no end
+		r.change("closed", nil, func() { r.client, r.fresh, r.err = nil, false, ErrClosed })
+	}()
+	return r, nil
+}
+
+// Close ends the Resolver, and Resolves under way with ErrClosed. When it
+// returns, within about a second, nothing of it is left. It returns nil,
+// always.
+func (r *Resolver) Close() error {
+	r.cancel()
+	<-r.ended
+	return nil
+}
+
+// Resolve looks up the hub of that name. What it returns is what the registry
+// says: it comes from a cache only while a watch keeps that true, or did so
+// until two seconds ago; else the registry is asked. When it can't be reached,
+// what was last known is given, as Stale.
+//
+// The error is ErrUnknown, or ErrInactive, with which the entry is returned
+// all the same; else it says why the registry could not be asked, as that of
+// [Client.Call] or [Dial] does, or ErrClosed.
+func (r *Resolver) Resolve(ctx context.Context, name string) (Resolution, error) {
+	b, stale, err := r.look(ctx, name)
+	switch {
+	case err != nil:
+		return Resolution{}, fmt.Errorf("resolving %q: %w", name, err)
+	case b == nil:
+		return Resolution{}, fmt.Errorf("resolving %q: %w", name, ErrUnknown)
+	case !b.Active:
+		return Resolution{*b, stale}, fmt.Errorf("resolving %q: %w", name, ErrInactive)
+	}
+	return Resolution{*b, stale}, nil
+}
+
+// look finds the entry of that name; nil where there is none.
+func (r *Resolver) look(ctx context.Context, name string) (b *Backend, stale bool, err error) {
+	for {
+		r.mu.Lock()
+		if known, ok := r.cache[name]; ok {
+			b = &known
+		}
+		trusted := r.fresh || !r.was.IsZero() && time.Since(r.was) < grace
+		c, err, changed := r.client, r.err, r.changed
+		r.mu.Unlock()
+		switch {
+		case errors.Is(err, ErrClosed):
+			return nil, false, ErrClosed
+		case trusted:
+			return b, false, nil
+		case c != nil:
+			asked, err := c.entry(ctx, name)
+			if err == nil {
+				r.remember(c, name, asked)
+				return asked, false, nil
+			}
+			if ctx.Err() != nil || refused(err) {
+				return nil, false, err
+			}
+			if errors.Is(err, ErrTimeout) && b != nil {
+				return b, true, nil
+			}
+			if !errors.Is(err, ErrLost) && !errors.Is(err, ErrClosed) {
+				return nil, false, err
+			}
+			// The follower will notice.
+		case err != nil && b != nil:
+			return b, true, nil
+		case err != nil:
+			return nil, false, err
+		}
+		b = nil
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, false, contextError(ctx)
+		}
+	}
+}
+
+// remember keeps what a registry that can't be watched has said, for when it
+// can't be reached.
+func (r *Resolver) remember(c *Client, name string, b *Backend) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.blind || r.client != c {
+		return // what is watched knows better
+	}
+	if b == nil {
+		delete(r.cache, name)
+	} else if len(r.cache) < mostBackends {
+		r.cache[name] = *b
+	}
+}
+
+// change makes a change, and wakes who waits for it. A new state, if it is one,
+// is logged.
+func (r *Resolver) change(state string, err error, apply func()) {
+	r.mu.Lock()
+	apply()
+	close(r.changed)
+	r.changed = make(chan struct{})
+	news := state != "" && state != r.shown
+	if news {
+		r.shown = state
+	}
+	r.mu.Unlock()
+	if !news {
+		return
+	}
+	log := r.settings.log.With("registry", shownURL(r.url))
+	switch state {
+	case "down":
+		log.Warn("the registry can't be reached; what was last known is given", "error", err)
+	case "blind":
+		log.Info("the registry can't be watched; it is asked for every name", "error", err)
+	case "watched":
+		log.Info("the registry is watched")
+	}
+}
+
+func (r *Resolver) up(c *Client) {
+	r.change("", nil, func() { r.client, r.err, r.blind = c, nil, false })
+}
+
+func (r *Resolver) unwatched(err error) {
+	r.change("blind", err, func() {
+		r.distrust()
+		r.blind = true
+	})
+}
+
+// distrust notes that the cache is not kept true any more. The lock is held.
+func (r *Resolver) distrust() {
+	if r.fresh {
+		r.fresh, r.was = false, time.Now()
+	}
+}
+
+func (r *Resolver) down(err error, connected bool) {
+	state := "down"
+	if connected {
+		state = "" // it may be back in a moment
+	}
+	r.change(state, err, func() {
+		r.distrust()
+		r.client, r.blind = nil, false
+		if !connected {
+			r.err = err
+		}
+	})
+}
+
+func (r *Resolver) event(e Event) {
+	state := ""
+	if e.Kind == EventListed || e.Kind == EventResumed {
+		state = "watched"
+	}
+	r.change(state, nil, func() {
+		switch e.Kind {
+		case EventListed:
+			r.cache, r.fresh = map[string]Backend{}, true
+			for _, b := range e.Backends {
+				r.cache[b.Name] = b
+			}
+		case EventResumed:
+			r.fresh = true
+		case EventRegistered, EventUpdated:
+			r.cache[e.Name] = e.Backend
+		case EventDeregistered:
+			if b, ok := r.cache[e.Name]; ok {
+				b.Active = false
+				r.cache[e.Name] = b
+			}
+		case EventDeleted:
+			delete(r.cache, e.Name)
+		}
+	})
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package client_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/plexus-go/plexus/transport/client"
+)
+
+// resolver makes a Resolver that is closed when the test ends.
+func resolver(t testing.TB, url string, options ...client.Option) *client.Resolver {
+	t.Helper()
+	r, err := client.NewResolver(url, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	return r
+}
+
+func TestResolve(t *testing.T) {
+	s := newRegistry(t, false)
+	r := resolver(t, s.url)
+	if _, err := r.Resolve(within(t), "alpha"); !errors.Is(err, client.ErrUnknown) {
+		t.Errorf("got %v", err)
+	}
+	// Every change is seen soon, without asking.
+	resolves := func(url string, want error) func() bool {
+		return func() bool {
+			b, err := r.Resolve(within(t), "alpha")
+			return errors.Is(err, want) && !b.Stale && (url == "" || b.URL() == url)
+		}
+	}
+	hub := register(t, s.url, alpha())
+	until(t, "it is known", resolves("ws://127.0.0.1:4444", nil))
+	s.call("update", object{"name": "alpha", "host": "::1", "protocol": "wss"})
+	until(t, "it has moved", resolves("wss://[::1]:4444", nil))
+	s.call("update", object{"name": "alpha", "host": "127.0.0.1", "protocol": "ws"})
+	hub.Close()
+	until(t, "it is inactive", resolves("ws://127.0.0.1:4444", client.ErrInactive))
+	s.call("delete", object{"name": "alpha"})
+	until(t, "it is gone", resolves("", client.ErrUnknown))
+	r.Close()
+	if _, err := r.Resolve(within(t), "alpha"); !errors.Is(err, client.ErrClosed) {
+		t.Errorf("got %v", err)
+	}
+	if r, err := client.NewResolver("nonsense"); r != nil || err == nil {
+		t.Errorf("got %v, %v", r, err)
+	}
+}
+
+// TestResolveAcrossRestarts: while the registry is away, what was last known
+// is given as such; what it has when it is back counts.
+func TestResolveAcrossRestarts(t *testing.T) {
+	s := newRegistry(t, false)
+	s.call("register", object{"name": "alpha", "host": "10.0.0.1", "port": 1})
+	s.call("register", object{"name": "beta", "host": "10.0.0.2", "port": 2})
+	var log lines
+	r := resolver(t, s.url, log.option())
+	if b, err := r.Resolve(within(t), "alpha"); err != nil || b.Host != "10.0.0.1" {
+		t.Errorf("got %+v, %v", b, err)
+	}
+	until(t, "it is watched", func() bool { return log.count("is watched") == 1 })
+	s.kill()
+	until(t, "it is stale", func() bool {
+		b, err := r.Resolve(within(t), "alpha")
+		if err != nil || b.Host != "10.0.0.1" {
+			t.Fatalf("got %+v, %v", b, err)
+		}
+		return b.Stale
+	})
+	if _, err := r.Resolve(within(t), "gamma"); !errors.Is(err, client.ErrRefused) {
+		t.Errorf("got %v", err)
+	}
+	// It is back with an empty database, whose revisions soon have the same
+	// numbers as before.
+	s.start()
+	s.call("register", object{"name": "alpha", "host": "10.0.0.3", "port": 1})
+	s.call("register", object{"name": "alpha", "host": "10.0.0.4", "port": 1})
+	inTime(t, "the new address", func() bool {
+		b, err := r.Resolve(within(t), "alpha")
+		return err == nil && !b.Stale && b.Host == "10.0.0.4"
+	})
+	until(t, "beta is forgotten", func() bool {
+		_, err := r.Resolve(within(t), "beta")
+		return errors.Is(err, client.ErrUnknown)
+	})
+	until(t, "it is watched again", func() bool { return log.count("is watched") == 2 })
+	if n := log.count("level="); n != 3 || log.count("can't be reached") != 1 {
+		t.Errorf("the log is %s", &log)
+	}
+}
+
+// TestResolveResumes cuts the network: the watch goes on where it was, and
+// nothing is missed.
+func TestResolveResumes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newPipeRegistry(t)
+		r := resolver(t, s.url, s.options()...)
+		for port := range 5 {
+			s.call("register", object{"name": "alpha", "host": "10.0.0.1", "port": port + 1})
+			time.Sleep(5 * time.Second)
+			if b, err := r.Resolve(context.Background(), "alpha"); err != nil || b.Stale || b.Port != port+1 {
+				t.Errorf("got %+v, %v", b, err)
+			}
+			s.pipe.cutAll()
+		}
+	})
+}
+
+// TestResolveGivesUpWithItsContext: a registry that does not answer is waited
+// for as long as ctx allows, and no longer.
+func TestResolveGivesUpWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pretendByPipe(t, (*peer).gone)
+		r := resolver(t, "ws://pipe", p.option(), client.WithProxy(nil))
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if _, err := r.Resolve(ctx, "alpha"); !errors.Is(err, client.ErrTimeout) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// TestResolveThroughAStalledNetwork: a watch that has gone silent is not
+// trusted for long.
+func TestResolveThroughAStalledNetwork(t *testing.T) {
+	s := newRegistry(t, false)
+	n := newNetwork(t, s.at)
+	s.call("register", object{"name": "alpha", "host": "10.0.0.1", "port": 1})
+	r := resolver(t, n.url)
+	until(t, "it is known", func() bool {
+		b, err := r.Resolve(within(t), "alpha")
+		return err == nil && b.Host == "10.0.0.1"
+	})
+	n.stall()
+	until(t, "it is stale", func() bool {
+		b, err := r.Resolve(within(t), "alpha")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.Stale
+	})
+	s.call("register", object{"name": "alpha", "host": "10.0.0.2", "port": 1})
+	n.resume()
+	inTime(t, "the new address", func() bool {
+		b, err := r.Resolve(within(t), "alpha")
+		return err == nil && !b.Stale && b.Host == "10.0.0.2"
+	})
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package client_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/plexus-go/plexus/transport/client"
+)
+
+// watching gathers what a Watch tells, in words.
+func watching(t testing.TB, url string, options ...client.Option) <-chan string {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	told, ended := make(chan string, 1000), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for e, err := range client.Watch(ctx, url, options...) {
+			if err != nil {
+				told <- "lost"
+				continue
+			}
+			words := []string{string(e.Kind)}
+			for _, b := range e.Backends {
+				words = append(words, b.Name)
+			}
+			if e.Name != "" {
+				words = append(words, e.Name)
+			}
+			if e.Backend.Port != 0 {
+				words = append(words, fmt.Sprint(e.Backend.Port))
+			}
+			told <- strings.Join(words, " ")
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-ended })
+	return told
+}
+
+func wants(t testing.TB, told <-chan string, want ...string) {
+	t.Helper()
+	var got []string
+	for range want {
+		select {
+		case s := <-told:
+			got = append(got, s)
+		case <-time.After(patience):
+			t.Fatalf("after %q nothing came; want %q", got, want)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestWatch(t *testing.T) {
+	s := newRegistry(t, false)
+	s.call("register", object{"name": "alpha", "host": "h", "port": 1})
+	told := watching(t, s.url)
+	wants(t, told, "backends alpha")
+	s.call("register", object{"name": "beta", "host": "h", "port": 2})
+	s.call("update", object{"name": "beta", "port": 3})
+	s.call("deregister", object{"name": "alpha"})
+	s.call("delete", object{"name": "alpha"})
+	wants(t, told, "backend_registered beta 2", "backend_updated beta 3", "backend_deregistered alpha", "backend_deleted alpha")
+	// Restarted, it is told anew, whatever its revisions are.
+	s.kill()
+	wants(t, told, "lost")
+	s.start()
+	s.call("register", object{"name": "gamma", "host": "h", "port": 4})
+	first := <-told
+	if first == "backends" { // it was quicker than gamma
+		wants(t, told, "backend_registered gamma 4")
+	} else if first != "backends gamma" {
+		t.Errorf("got %q", first)
+	}
+}
+
+// TestWatchResumes: after a cut, what was missed is told, and nothing else.
+func TestWatchResumes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newPipeRegistry(t)
+		s.call("register", object{"name": "alpha", "host": "h", "port": 1})
+		told := watching(t, s.url, s.options()...)
+		wants(t, told, "backends alpha")
+		time.Sleep(time.Minute) // it has been up for some time
+		s.call("register", object{"name": "alpha", "host": "h", "port": 2})
+		wants(t, told, "backend_registered alpha 2")
+		time.Sleep(time.Minute)
+		s.pipe.cutAll()
+		wants(t, told, "lost")
+		s.call("register", object{"name": "alpha", "host": "h", "port": 3})
+		s.call("register", object{"name": "beta", "host": "h", "port": 4})
+		wants(t, told, "backend_registered alpha 3", "backend_registered beta 4", "resumed")
+		s.pipe.cutAll()
+		wants(t, told, "lost", "resumed")
+		s.call("delete", object{"name": "beta"})
+		wants(t, told, "backend_deleted beta")
+	})
+}
+
+// TestWatchIsBrokenOff leaves nothing behind.
+func TestWatchIsBrokenOff(t *testing.T) {
+	s := newRegistry(t, false)
+	for e, err := range client.Watch(within(t), s.url) {
+		if err != nil || e.Kind != client.EventListed {
+			t.Errorf("got %+v, %v", e, err)
+		}
+		break
+	}
+	s.kill()
+	for _, err := range client.Watch(within(t), s.url) {
+		if err == nil {
+			t.Error("there is no registry")
+		}
+		break
+	}
+	for _, err := range client.Watch(within(t), "http://x") {
+		if err == nil {
+			t.Error("the address makes no sense")
+		}
+	}
+}
+
+// TestWatchThatCantResume: the same registry has forgotten what was missed, or
+// a part of it is gone; so it is listed again.
+func TestWatchThatCantResume(t *testing.T) {
+	const list = `{"type":"backends","backends":[{"name":"alpha","host":"h","port":1},{"name":"unusable"}],"revision":%d}`
+	status := func(uptime, revision int) string {
+		return data(fmt.Sprintf(`{"type":"status","uptime_seconds":%d,"revision":%d}`, uptime, revision))
+	}
+	noStatus := `"type":"error",` + meta + `,"message":"Method not found: registry.status","code":"-32601","recoverable":false`
+	tests := map[string]struct {
+		status  string
+		resumes bool
+		want    []string
+	}{
+		"the changes are gone":     {status(3600, 9), true, []string{"backends alpha"}},
+		"it was restarted":         {status(30, 9), false, []string{"backends alpha"}},
+		"its revision is older":    {status(3600, 3), false, []string{"backends alpha"}},
+		"it does not say":          {noStatus, false, []string{"backends alpha"}},
+		"nothing was missed":       {status(3600, 7), true, []string{"resumed", "backends alpha"}},
+		"it answers with a riddle": {data(`{"type":"riddle"}`), false, []string{"lost"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				connections := 0
+				p := pretendByPipe(t, func(c *peer) {
+					c.info("h")
+					if connections++; connections > 1 {
+						if r := c.called("5"); r == nil || r.Params.Method != "registry.status" {
+							t.Errorf("the client sent %v", r)
+							return
+						}
+						c.item("5", test.status)
+						c.item("5", done)
+					}
+					r := c.called("6")
+					if r == nil {
+						return
+					}
+					if resumes := strings.Contains(r.text, `"after":7`); resumes != (test.resumes && connections > 1) {
+						t.Errorf("the client sent %s", r.text)
+					} else if resumes {
+						c.item("6", data(`{"type":"error","message":"Revision 7 can't be resumed from"}`))
+						c.item("6", done)
+						for r = c.called("7"); r != nil && r.Method == "h.call_unsub"; {
+							r = c.called("7")
+						}
+						c.item("7", data(fmt.Sprintf(list, 9)))
+						c.gone()
+						return
+					}
+					c.item("6", data(fmt.Sprintf(list, 6)))
+					c.item("6", data(`{"type":"backend_reviewed","name":"alpha","revision":8}`))
+					c.item("6", data(`{"type":"backend_updated","backend":{"name":"alpha","host":"h","port":2},"revision":7}`))
+					c.gone()
+				})
+				told := watching(t, "ws://pipe", p.option(), client.WithProxy(nil))
+				wants(t, told, "backends alpha", "backend_updated alpha 2")
+				time.Sleep(time.Minute)
+				p.cut()
+				wants(t, told, "lost")
+				if test.want[0] == "lost" {
+					time.Sleep(time.Minute) // once is enough
+					if len(told) != 0 {
+						t.Errorf("it is told %q", <-told)
+					}
+					return
+				}
+				wants(t, told, test.want...)
+			})
+		})
+	}
+}

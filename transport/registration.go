@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package transport
+
+import (
+	"cmp"
+	"context"
+	"net"
+	"net/netip"
+	"os"
+
+	"github.com/plexus-go/plexus/transport/client"
+)
+
+// registration is how the hub is kept registered.
+type registration struct {
+	registry string
+	hub      client.Registration
+	options  []client.Option
+}
+
+// WithRegistration keeps the hub registered in a registry while Serve runs:
+//
+//	transport.New(h, transport.WithRegistration("", client.Registration{}))
+//
+// An empty registryURL is what the environment says: PLEXUS_REGISTRY_URL, or
+// ws://127.0.0.1:4444. PLEXUS_NO_REGISTRY (1, true or yes) turns registration
+// off, whatever is given here. What r leaves empty is taken from the hub, its
+// namespace, version and hash, and from the listener: its address, or the
+// 127.0.0.1 where it listens on all, and the protocol ws. To be reached from
+// elsewhere, or through a proxy, give Host, Port and Protocol.
+//
+// The hub serves whether or not there is a registry; see [client.Register] for
+// how it is found again, and for the options. A graceful stop deregisters the
+// hub first, for which it waits a second at most.
+func WithRegistration(registryURL string, r client.Registration, options ...client.Option) Option {
+	return func(s *Server) {
+		s.registration = &registration{registry: registryURL, hub: r, options: options}
+	}
+}
+
+// register begins to keep the hub registered, at the listener's address. stop
+// deregisters it.
+func (s *Server) register(ctx context.Context, at net.Addr) (stop func()) {
+	stop = func() {}
+	environment := client.RegistryURL(os.Getenv)
+	if s.registration == nil || environment == "" {
+		return stop
+	}
+	schema := s.hub.Schema()
+	r := s.registration.hub
+	host, port := advertised(at)
+	r.Name = cmp.Or(r.Name, s.hub.Namespace())
+	r.Host = cmp.Or(r.Host, host)
+	r.Port = cmp.Or(r.Port, port)
+	r.Version = cmp.Or(r.Version, schema.Version)
+	if r.SchemaHash == nil {
+		r.SchemaHash = s.hub.Hash
+	}
+	options := append([]client.Option{client.WithLogger(s.log)}, s.registration.options...)
+	// Not ended by ctx, but by the stop, which waits for it.
+	registrar, err := client.Register(context.WithoutCancel(ctx), cmp.Or(s.registration.registry, environment), r, options...)
+	if err != nil {
+		s.log.Error("the hub can't be registered", "error", err)
+		return stop
+	}
+	return func() { _ = registrar.Close() } // which logs what fails
+}
+
+// advertised is where clients on the same machine reach a listener; nowhere if
+// it is none of TCP. One that listens on all interfaces is reached by IPv4,
+// also where it shows itself as [::]: not every client can write ::1 in a URL.
+func advertised(at net.Addr) (host string, port int) {
+	address, err := netip.ParseAddrPort(at.String())
+	if err != nil {
+		return "", 0
+	}
+	ip := address.Addr().Unmap()
+	if ip.IsUnspecified() {
+		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	return ip.String(), int(address.Port())
+}
