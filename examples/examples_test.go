@@ -20,11 +20,7 @@ import (
 // by an interrupt, which must succeed.
 func run(t *testing.T, name string, args ...string) (url string) {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), name)
-	if out, err := exec.Command("go", "build", "-o", binary, "./"+name).CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	cmd := exec.Command(binary, args...)
+	cmd := exec.Command(build(t, "./"+name, name), args...)
 	cmd.Env = append(os.Environ(), "LISTEN=127.0.0.1:0")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {

@@ -4,7 +4,7 @@
 // one that answers with a stream. Try it with
 //
 //	go run ./cmd/plexus -P 4444 echo-hub echo say --text hello --mood loud
-//	go run ./cmd/plexus -P 4444 echo-hub echo repeat hello --times 2
+//	go run ./cmd/plexus -P 4444 echo-hub echo repeat --text hello --times 2
 package main
 
 import (

@@ -4,8 +4,8 @@
 // to by handles, and a printer, which is given handles and does not know who
 // resolves them. Try it with
 //
-//	go run ./cmd/plexus -P 4444 handles-hub library add "Call mother"
-//	go run ./cmd/plexus -P 4444 handles-hub printer print -p '{"handle": …}'
+//	go run ./cmd/plexus -P 4444 handles-hub library add --text "Call mother"
+//	go run ./cmd/plexus -P 4444 handles-hub printer print --handle '…'
 package main
 
 import (

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package examples
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// serving builds and starts an example that logs where it serves, and returns
+// the port. The test ends it by an interrupt, which must succeed.
+func serving(t *testing.T, name string) (port string) {
+	t.Helper()
+	binary := build(t, "./"+name, name)
+	cmd := exec.Command(binary)
+	cmd.Env = append(os.Environ(), "LISTEN=127.0.0.1:0")
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	log := bufio.NewReader(stderr)
+	line, readErr := log.ReadString('\n')
+	rest := make(chan struct{})
+	var after bytes.Buffer
+	go func() { // ends with the process
+		defer close(rest)
+		after.ReadFrom(log)
+	}()
+	t.Cleanup(func() {
+		cmd.Process.Signal(os.Interrupt)
+		kill := time.AfterFunc(15*time.Second, func() { cmd.Process.Kill() })
+		defer kill.Stop()
+		<-rest
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%s ended with %v\n%s", name, err, after.String())
+		}
+	})
+	_, address, ok := strings.Cut(strings.TrimSpace(line), " url=")
+	at, err := url.Parse(address)
+	if readErr != nil || !ok || err != nil {
+		t.Fatalf("%s begins with %q, %v", name, line, readErr)
+	}
+	return at.Port()
+}
+
+func build(t *testing.T, pkg, name string) (binary string) {
+	t.Helper()
+	binary = filepath.Join(t.TempDir(), name)
+	if out, err := exec.Command("go", "build", "-o", binary, pkg).CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return binary
+}
+
+// commands are the lines of an example's comment that call it.
+func commands(t *testing.T, name string) (lines []string) {
+	t.Helper()
+	for _, m := range regexp.MustCompile(`(?m)^//\tgo run ./cmd/plexus -P 4444 (.*)$`).FindAllStringSubmatch(read(t, name+"/main.go"), -1) {
+		lines = append(lines, m[1])
+	}
+	return lines
+}
+
+// TestCommands runs each example, and each command that its comment shows.
+func TestCommands(t *testing.T) {
+	plexus := build(t, "../cmd/plexus", "plexus")
+	for name, want := range map[string][]string{ // what each command prints, or its last line
+		"echo":    {`{"text":"HELLO","number":1}`, `{"text":"hello","number":2}`},
+		"solar":   {`{"name":"Luna","radius_km":1737,"orbit":27.3}`, `"halley"`, `{"name":"Halley","radius_km":5.5,"orbit":27500}`},
+		"wizard":  {`{"type":"abandoned","step":"name"}`, `{"type":"created","name":"shop","template":"web"}`},
+		"counter": {`{"value":0}`, `{"value":3}`},
+		"handles": {`"text":"`, `{"page":"* Call mother"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			port := serving(t, name)
+			shown := commands(t, name)
+			if len(shown) != len(want) {
+				t.Fatalf("%d commands are shown, and %d are tested", len(shown), len(want))
+			}
+			before := ""
+			for i, line := range shown {
+				if strings.Contains(line, "…") {
+					var answer struct{ Handle json.RawMessage }
+					if err := json.Unmarshal([]byte(before), &answer); err != nil {
+						t.Fatal(err)
+					}
+					line = strings.ReplaceAll(line, "…", string(answer.Handle))
+				}
+				cmd := exec.Command("sh", "-c", `exec "$0" --host 127.0.0.1 -P "$1" `+line, plexus, port)
+				before = lastLine(t, cmd, strings.HasSuffix(line, "watch"))
+				if !strings.Contains(before, want[i]) {
+					t.Errorf("plexus %s prints %s, want %s", line, before, want[i])
+				}
+			}
+		})
+	}
+}
+
+// lastLine runs a command and returns the last line that it prints; of one that
+// goes on for ever, it is the first, and then the command is interrupted.
+func lastLine(t *testing.T, cmd *exec.Cmd, endless bool) string {
+	t.Helper()
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if !endless {
+		out, err := cmd.Output()
+		if err != nil {
+			t.Errorf("%q: %v\n%s", cmd.Args, err, &stderr)
+		}
+		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+		return lines[len(lines)-1]
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	cmd.Process.Signal(os.Interrupt)
+	if cmd.Wait(); err != nil || cmd.ProcessState.ExitCode() != 130 {
+		t.Errorf("%q: %v, %v\n%s", cmd.Args, err, cmd.ProcessState, &stderr)
+	}
+	return line
+}
