@@ -6,11 +6,8 @@ import (
 	"context"
 	stdjson "encoding/json"
 	"fmt"
-	"reflect"
 	"slices"
 	"time"
-
-	"github.com/go-json-experiment/json"
 )
 
 // Why a question has no answer. The caller may read each of them.
@@ -58,8 +55,8 @@ func AskWithin[A any](ctx context.Context, timeout time.Duration, q Question[A])
 	cancelled := false
 	err = s.Ask(ctx, Query{Data: data, Timeout: timeout, Accept: func(text []byte) error {
 		var r response[anything]
-		if err := json.Unmarshal(text, &r, decodeOptions); err != nil {
-			return &ParamsError{Reason: refusal(reflect.TypeFor[response[anything]](), text, err)}
+		if err := decodeChecked("response_data", text, &r); err != nil {
+			return err
 		}
 		if cancelled = r.Cancelled != nil; cancelled {
 			return nil
@@ -155,10 +152,8 @@ func (Custom[Q, A]) answer(r *response[anything]) (answer A, err error) {
 	if r.Custom == nil {
 		return answer, unexpected("custom")
 	}
-	if err := json.Unmarshal(r.Custom.Data, &answer, decodeOptions); err != nil {
-		return answer, &ParamsError{Reason: refusal(reflect.TypeFor[A](), r.Custom.Data, err)}
-	}
-	return answer, nil
+	err = decodeChecked("response_data.data", r.Custom.Data, &answer)
+	return answer, err
 }
 
 func unexpected(want string) error {

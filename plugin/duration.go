@@ -4,23 +4,44 @@ package plugin
 
 import (
 	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// duration has the JSON form that schemas promise, that of ISO 8601: "PT1M30S".
-type duration struct {
-	D time.Duration `json:"d,format:iso8601"`
+// marshalDuration writes the form that schemas promise, that of ISO 8601:
+// "PT1M30S". Days and more are hours: not every day is as long as another.
+func marshalDuration(enc *jsontext.Encoder, d time.Duration) error {
+	return enc.WriteToken(jsontext.String(isoDuration(d)))
 }
 
-func marshalDuration(enc *jsontext.Encoder, d time.Duration) error {
-	object, err := json.Marshal(duration{d})
-	if err != nil {
-		return err
+func isoDuration(d time.Duration) string {
+	sign, rest := "", uint64(d)
+	if d < 0 {
+		sign, rest = "-", -rest // of the least Duration, too
 	}
-	return enc.WriteValue(object[len(`{"d":`) : len(object)-1])
+	text := sign + "PT"
+	for _, unit := range []struct {
+		length time.Duration
+		name   string
+	}{{time.Hour, "H"}, {time.Minute, "M"}} {
+		if n := rest / uint64(unit.length); n > 0 {
+			text += strconv.FormatUint(n, 10) + unit.name
+			rest %= uint64(unit.length)
+		}
+	}
+	if rest == 0 && d != 0 {
+		return text
+	}
+	text += strconv.FormatUint(rest/1e9, 10)
+	if fraction := rest % 1e9; fraction > 0 {
+		text += "." + strings.TrimRight(strconv.FormatUint(1e9+fraction, 10)[1:], "0")
+	}
+	return text + "S"
 }
 
 // unmarshalDuration reads the form of ISO 8601, and that of Go, "1m30s", which
@@ -35,14 +56,33 @@ func unmarshalDuration(dec *jsontext.Decoder, d *time.Duration) error {
 	if text.Kind() != '"' || json.Unmarshal(text, &s) != nil {
 		return wrong
 	}
-	if parsed, err := time.ParseDuration(s); err == nil {
-		*d = parsed
-		return nil
+	parsed, err := time.ParseDuration(s)
+	if err != nil {
+		if parsed, err = parseISODuration(s); err != nil {
+			return wrong
+		}
 	}
-	var iso duration
-	if err := json.Unmarshal(append(append([]byte(`{"d":`), text...), '}'), &iso); err != nil {
-		return wrong
-	}
-	*d = iso.D
+	*d = parsed
 	return nil
+}
+
+// isoForm has neither years nor months, which have no length of their own.
+var isoForm = regexp.MustCompile(`^(-?)P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+H)?(\d+M)?(\d+(?:\.\d+)?S)?))?$`)
+
+func parseISODuration(s string) (time.Duration, error) {
+	parts := isoForm.FindStringSubmatch(s)
+	if parts == nil || strings.HasSuffix(s, "T") {
+		return 0, strconv.ErrSyntax
+	}
+	asGo := parts[1]
+	for i, hours := range []uint64{7 * 24, 24} {
+		if parts[2+i] != "" {
+			n, err := strconv.ParseUint(parts[2+i], 10, 32)
+			if err != nil {
+				return 0, err
+			}
+			asGo += strconv.FormatUint(n*hours, 10) + "h"
+		}
+	}
+	return time.ParseDuration(asGo + strings.ToLower(strings.Join(parts[4:], "")))
 }

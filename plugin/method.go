@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"reflect"
+	"slices"
 )
 
 // Handler runs a method: it takes the parameters that the method's Bind made
@@ -126,6 +127,9 @@ func newMethod[In, Out any](name, description string, streaming bool, handle Han
 	if m.quick && m.schema.Bidirectional {
 		panic(fmt.Sprintf("plugin: method %q: one that asks is not quick", name))
 	}
+	// Which scopes are needed is content, in which order they were named is not.
+	slices.Sort(m.schema.Scopes)
+	m.schema.Scopes = slices.Compact(m.schema.Scopes)
 	m.schema.Hash = m.schema.contentHash()
 	return m
 }

@@ -49,8 +49,11 @@ func Timing(observe func(ctx context.Context, o Outcome)) Middleware {
 			}()
 			var last error
 			next(ctx, params, func(content any, err error) bool {
+				var told *Error
 				if last = err; err == nil {
 					o.Items++
+				} else if errors.As(err, &told) && told.Recoverable {
+					last = nil // the stream goes on
 				}
 				return yield(content, err)
 			})

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -66,8 +67,17 @@ func parametersOf(t reflect.Type) (*parameters, error) {
 			if !f.optional {
 				return nil, fmt.Errorf("%s.%s has a default, but is not optional", t, f.name)
 			}
-			if err := json.Unmarshal([]byte(f.fallback), reflect.New(f.typ).Interface(), decodeOptions); err != nil {
+			value := reflect.New(f.typ)
+			if err := json.Unmarshal([]byte(f.fallback), value.Interface(), decodeOptions); err != nil {
 				return nil, fmt.Errorf("%s.%s: default %s: %w", t, f.name, f.fallback, err)
+			}
+			if pointed(f.typ) == reflect.TypeFor[time.Duration]() { // in the form that the schema promises
+				text, err := AppendJSON(nil, value.Interface())
+				if err != nil {
+					return nil, fmt.Errorf("%s.%s: default %s: %w", t, f.name, f.fallback, err)
+				}
+				f.fallback = string(text)
+				p.fields[i] = f
 			}
 			s.Properties[f.name].Default = stdjson.RawMessage(f.fallback)
 		case f.optional:
@@ -157,6 +167,8 @@ func (p *parameters) decode(raw []byte, positional bool, in reflect.Value) error
 		var reason string
 		if isNull(value) && f.typ.Kind() != reflect.Interface && f.typ != anyValue {
 			reason = mismatch(f.typ, value)
+		} else if f.shape != nil && !f.shape.plain && tooDeep(value) {
+			reason = fmt.Sprintf("%s: nested deeper than %d levels", f.name, mostNested)
 		} else if err := json.Unmarshal(value, in.FieldByIndex(f.index).Addr().Interface(), decodeOptions); err != nil {
 			reason = refusal(f.typ, value, err)
 		} else if f.shape != nil {
@@ -314,7 +326,7 @@ func mismatch(t reflect.Type, value []byte) string {
 		switch {
 		case bytes.ContainsAny(value, ".eE"):
 			got = "invalid type: floating point `" + shorten(text) + "`"
-		case integerSchema(t.Kind()) != nil:
+		case integerSchema(t.Kind()) != nil && t != reflect.TypeFor[time.Duration]():
 			got = "invalid value: integer `" + shorten(text) + "`"
 		default:
 			got = "invalid type: integer `" + shorten(text) + "`"
@@ -371,7 +383,8 @@ func expected(t reflect.Type) string {
 	case reflect.Map:
 		return "a map"
 	default:
-		return t.Name()
+		name, _, _ := strings.Cut(t.Name(), "[") // a generic type's own name says enough
+		return name
 	}
 }
 
