@@ -19,6 +19,10 @@ func TestErrorf(t *testing.T) {
 	if !errors.Is(err, fs.ErrPermission) {
 		t.Error("the cause is lost")
 	}
+	both := plugin.Errorf(7, "%w, and %w (%d)", fs.ErrPermission, fs.ErrClosed, 3)
+	if !errors.Is(both, fs.ErrPermission) || !errors.Is(both, fs.ErrClosed) || both.Message != "permission denied, and file already closed (3)" {
+		t.Errorf("two causes: %+v", both)
+	}
 	if err := plugin.Errorf(plugin.CodeFailure, "no: %v", fs.ErrPermission); errors.Is(err, fs.ErrPermission) {
 		t.Error("a cause was kept that was not wrapped")
 	}

@@ -98,6 +98,18 @@ func TestHashOfAMethodFollowsItsContent(t *testing.T) {
 		"streaming": plugin.Stream("greet", "Greets", func(context.Context, nameParams) iter.Seq2[greeting, error] {
 			return nil
 		}).Schema(),
+		"long description":                      unary[nameParams, greeting]("greet", "Greets", plugin.LongDescription("At length")),
+		"deprecated":                            unary[nameParams, greeting]("greet", "Greets", plugin.Deprecated("1", "2", "No")),
+		"deprecated later":                      unary[nameParams, greeting]("greet", "Greets", plugin.Deprecated("1", "3", "No")),
+		"HTTP method":                           unary[nameParams, greeting]("greet", "Greets", plugin.HTTPMethod("PUT")),
+		"a scope":                               unary[nameParams, greeting]("greet", "Greets", plugin.Requires("a")),
+		"another scope":                         unary[nameParams, greeting]("greet", "Greets", plugin.Requires("b")),
+		"two scopes":                            unary[nameParams, greeting]("greet", "Greets", plugin.Requires("a"), plugin.Requires("b")),
+		"an example":                            unary[nameParams, greeting]("greet", "Greets", plugin.Example(nameParams{"a"})),
+		"another example":                       unary[nameParams, greeting]("greet", "Greets", plugin.Example(nameParams{"b"})),
+		"asking":                                unary[nameParams, greeting]("greet", "Greets", plugin.Bidirectional()),
+		"asking in its way":                     unary[nameParams, greeting]("greet", "Greets", plugin.BidirectionalOf[greeting, loud]()),
+		"answered in its way":                   unary[nameParams, greeting]("greet", "Greets", plugin.BidirectionalOf[loud, greeting]()),
 		"a byte moved from name to description": unary[nameParams, greeting]("gree", "tGreets"),
 	}
 	if a, b := methods["result"].Hash, methods["declared result"].Hash; a != b {
