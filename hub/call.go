@@ -26,6 +26,10 @@ type Route struct {
 	rest  string
 }
 
+// Sought tells that the method is looked for among dynamic children when it is
+// called: it may turn out that there is none such.
+func (r *Route) Sought() bool { return r.below != nil }
+
 // Call is a method with parameters that were accepted, ready to run.
 type Call struct {
 	route  *Route

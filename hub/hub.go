@@ -47,8 +47,8 @@ type Hub struct {
 
 // table is the state of a hub at one moment. It is never changed.
 type table struct {
-	mounts map[string]*mount // by namespace
-	owners map[uuid.UUID]*mount
+	mounts map[string]*mount    // by namespace
+	owners map[uuid.UUID]*mount // of handles
 	schema plugin.Schema
 	text   raw // the schema's JSON
 }
@@ -161,19 +161,25 @@ func (h *Hub) register(a plugin.Activation) error {
 	if err == nil {
 		m = newMount(h, life, tree, nil)
 	}
+	if !h.mount(namespace, m) {
+		return errors.Join(errClosed, life.close())
+	}
+	return err
+}
+
+// mount puts a mount in its place, which was reserved, or gives the place
+// back if it is nil. It tells whether the hub is open still.
+func (h *Hub) mount(namespace string, m *mount) bool {
 	h.changing.Lock()
 	defer h.changing.Unlock()
 	delete(h.starting, namespace)
-	switch {
-	case err != nil:
-		return err
-	case h.closed:
-		return errors.Join(errClosed, life.close())
+	if m == nil || h.closed {
+		return m == nil
 	}
 	mounts := maps.Clone(h.table.Load().mounts)
 	mounts[namespace] = m
 	h.replace(mounts)
-	return nil
+	return true
 }
 
 // reserve takes a namespace for an activation that is about to start.
@@ -253,11 +259,34 @@ func (h *Hub) replace(mounts map[string]*mount) {
 	for _, namespace := range slices.Sorted(maps.Keys(mounts)) {
 		m := mounts[namespace]
 		t.schema.Children = append(t.schema.Children, m.summary())
-		t.owners[plugin.ID(namespace, m.schema.Version)] = m
+		t.own(m)
+	}
+	for _, namespace := range slices.Sorted(maps.Keys(mounts)) {
+		t.ownBelow(mounts[namespace])
 	}
 	t.schema.Seal()
 	t.text = encoded(t.schema)
 	h.table.Store(t)
+}
+
+// own makes m the owner of its handles, unless there is another one with its
+// namespace and version, which was found first.
+func (t *table) own(m *mount) {
+	if m.tree.Definition.Resolve != nil && t.owners[m.id] == nil {
+		t.owners[m.id] = m
+	}
+}
+
+// ownBelow does so for the fixed children of m, siblings before what is below
+// them.
+func (t *table) ownBelow(m *mount) {
+	children := slices.Sorted(maps.Keys(m.children))
+	for _, name := range children {
+		t.own(m.children[name])
+	}
+	for _, name := range children {
+		t.ownBelow(m.children[name])
+	}
 }
 
 // Info returns the route of _info.
@@ -338,10 +367,10 @@ func (h *Hub) route(path string) (*Route, error) {
 // wraps plugin.ErrNoHandle where there is none.
 func (h *Hub) Resolve(ctx context.Context, handle plugin.Handle) (value any, err error) {
 	m := h.table.Load().owners[handle.PluginID]
-	if m == nil || m.tree.Definition.Resolve == nil {
+	if m == nil {
 		return nil, &plugin.Error{Message: plugin.ErrNoHandle.Error() + ": " + shown(handle.String()), Err: plugin.ErrNoHandle}
 	}
-	r := &run{Context: ctx, route: &Route{hub: h, path: m.schema.Namespace + " handle"}, over: true}
+	r := &run{Context: ctx, route: &Route{hub: h, path: m.path + " handle"}, over: true}
 	if !m.life.enter(r) {
 		return nil, plugin.ErrNoHandle
 	}

@@ -19,7 +19,7 @@ import (
 type life struct {
 	ctx     context.Context // of Start
 	cancel  context.CancelFunc
-	started []plugin.Activation // in the order in which they were
+	started []*plugin.Tree // in the order in which they were
 
 	count   atomic.Int64  // calls that run; minus ending, once no more may begin
 	drained chan struct{} // closed when the last has ended after that
@@ -27,6 +27,7 @@ type life struct {
 
 	mu      sync.Mutex
 	running map[*run]struct{} // those that can be cancelled
+	removed bool              // they are
 }
 
 const ending = 1 << 62
@@ -53,7 +54,7 @@ func (l *life) startAll(t *plugin.Tree) error {
 			return fmt.Errorf("start %s: %w", t.Definition.Namespace, err)
 		}
 	}
-	l.started = append(l.started, t.Activation)
+	l.started = append(l.started, t)
 	for _, child := range t.Children {
 		if err := l.startAll(child); err != nil {
 			return err
@@ -76,13 +77,22 @@ func (l *life) close() error {
 	l.cancel()
 	var failures []error
 	for i := len(l.started) - 1; i >= 0; i-- {
-		if c, ok := l.started[i].(io.Closer); ok {
-			if err := c.Close(); err != nil {
-				failures = append(failures, fmt.Errorf("close %s: %w", l.started[i].Define().Namespace, err))
+		if c, ok := l.started[i].Activation.(io.Closer); ok {
+			if err := l.closeOne(c); err != nil {
+				failures = append(failures, fmt.Errorf("close %s: %w", l.started[i].Definition.Namespace, err))
 			}
 		}
 	}
 	return errors.Join(failures...)
+}
+
+func (l *life) closeOne(c io.Closer) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("%w: %v", plugin.Panicked(l.ctx, cause), cause)
+		}
+	}()
+	return c.Close()
 }
 
 // enter lets a call begin, unless the activation is being removed.
@@ -94,6 +104,9 @@ func (l *life) enter(r *run) bool {
 	if r.cancel != nil {
 		l.mu.Lock()
 		l.running[r] = struct{}{}
+		if l.removed { // it has begun just before, and was not seen
+			r.cancel(errRemoved)
+		}
 		l.mu.Unlock()
 	}
 	return true
@@ -121,6 +134,7 @@ func (l *life) end(namespace string, limit time.Duration) error {
 	l.countDown()
 	if !l.wait(limit) {
 		l.mu.Lock()
+		l.removed = true
 		for r := range l.running {
 			r.cancel(errRemoved)
 		}

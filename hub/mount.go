@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/google/uuid"
+
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -22,6 +24,7 @@ type mount struct {
 	path       string   // "solar.earth"
 	provenance []string // {"solar", "earth"}
 	schema     plugin.Schema
+	id         uuid.UUID // of its handles
 	// routes by what follows the path: "get", "schema", "get.schema", and
 	// those of the fixed children: "luna.info".
 	routes   map[string]*Route
@@ -100,6 +103,7 @@ func newMount(h *Hub, life *life, tree *plugin.Tree, above []string) *mount {
 			Description:     d.Description,
 			LongDescription: d.LongDescription,
 		},
+		id:       plugin.ID(d.Namespace, d.Version),
 		routes:   map[string]*Route{},
 		children: map[string]*mount{},
 		found:    map[plugin.Activation]*mount{},

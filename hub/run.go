@@ -78,8 +78,14 @@ func (r *run) serve(c Call) {
 	}
 	if c.route.below != nil {
 		var err error
-		if c, err = r.find(c); err != nil {
-			r.fail(err)
+		c, err = r.find(c)
+		if why := r.interruption(); err != nil && why != nil && saysSo(err) {
+			err = &plugin.Error{Message: why.Error(), Recoverable: true}
+		}
+		if err != nil {
+			if r.fail(err) {
+				r.send(Done)
+			}
 			r.close()
 			return
 		}
@@ -143,7 +149,7 @@ func saysSo(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, ErrShutdown) || errors.Is(err, errRemoved)
 }
 
-// send completes the item and hands it over. It tells whether more are wanted.
+// sendLocked completes the item and hands it over. It tells whether more are wanted.
 // The lock is held.
 func (r *run) sendLocked(kind Kind, provenance []string) bool {
 	if r.over {
@@ -151,13 +157,15 @@ func (r *run) sendLocked(kind Kind, provenance []string) bool {
 	}
 	r.item.Kind = kind
 	r.item.Metadata = Metadata{Provenance: provenance, Hash: r.route.hub.Hash(), Timestamp: time.Now().Unix()}
-	// A panic of who takes the item leaves through here.
+	// A panic of who takes the item leaves through here, and after the last
+	// item none may slip in from another goroutine.
 	r.over = true
-	r.over = !r.yield(&r.item)
-	if r.over && r.cancel != nil {
+	more := r.yield(&r.item)
+	r.over = !more || kind == Done || kind == Error && !r.item.Recoverable
+	if !more && r.cancel != nil {
 		r.cancel(errBrokenOff)
 	}
-	return !r.over
+	return more
 }
 
 func (r *run) send(kind Kind) bool {

@@ -67,7 +67,7 @@ func resultSchema(t reflect.Type) (*jsonschema.Schema, error) {
 		return nil, err
 	}
 	if s.Title == "" {
-		s.Title = t.Name()
+		s.Title = nameOf(t)
 	}
 	s.Schema = dialect
 	s.Defs = inf.allDefs()
@@ -101,7 +101,7 @@ func (inf *inference) schema(t reflect.Type) (*jsonschema.Schema, error) {
 	if t.Name() == "" || !byReference(t) {
 		return inf.define(t)
 	}
-	name := t.Name()
+	name := nameOf(t)
 	if other, taken := inf.types[name]; taken {
 		if other != t {
 			return nil, fmt.Errorf("%s and %s would share the name %q in $defs", other, t, name)
@@ -118,6 +118,17 @@ func (inf *inference) schema(t reflect.Type) (*jsonschema.Schema, error) {
 	}
 	inf.defs[name] = s
 	return &jsonschema.Schema{Ref: "#/$defs/" + name}, nil
+}
+
+// nameOf names a type in a schema. That of a generic type, "Page[example.org/a.Item]",
+// would lead a reference astray; it is "Page_Item" there.
+func nameOf(t reflect.Type) string {
+	parts := strings.FieldsFunc(t.Name(), func(r rune) bool { return r == '[' || r == ']' || r == ',' })
+	for i, part := range parts {
+		part = part[strings.LastIndexAny(part, "/.*")+1:]
+		parts[i], _, _ = strings.Cut(part, "·") // a type within a function is numbered
+	}
+	return strings.Join(parts, "_")
 }
 
 func byReference(t reflect.Type) bool {

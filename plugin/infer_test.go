@@ -216,3 +216,32 @@ func TestSchemaOfAMethod(t *testing.T) {
 		t.Errorf("%+v", unary)
 	}
 }
+
+type page[T any] struct {
+	Items []T      `json:"items"`
+	Next  *page[T] `json:"next"`
+}
+
+// TestSchemaOfAGenericType can be followed: the names of its arguments would
+// break the references.
+func TestSchemaOfAGenericType(t *testing.T) {
+	type local struct{ A int }
+	type result struct {
+		Page  page[Inner]       `json:"page"`
+		Pages page[page[Inner]] `json:"pages"`
+		Local page[local]       `json:"local"`
+		Text  page[string]      `json:"text"`
+	}
+	s := resultOf[result]()
+	for _, name := range []string{"page_Inner", "page_page_Inner", "page_local", "page_string", "Inner", "local"} {
+		if s.Defs[name] == nil {
+			t.Errorf("no %s in $defs", name)
+		}
+	}
+	if got := resultOf[page[Inner]]().Title; got != "page_Inner" {
+		t.Errorf("titled %s", got)
+	}
+	if _, err := s.CloneSchemas().Resolve(nil); err != nil {
+		t.Error(err)
+	}
+}

@@ -50,9 +50,10 @@ const (
 //	registry_unsubscribe_get     the same, for an activation's method
 func Resolve(h *hub.Hub, name string) Target {
 	t := start(h, name)
-	if t.Action != Unknown {
+	if t.Action != Unknown && !(t.route != nil && t.route.Sought()) {
 		return t
 	}
+	// A dynamic child may have any method, so the ending decides.
 	if base, ok := strings.CutSuffix(name, unsubSuffix); ok && start(h, base).Action == Subscribe {
 		return Target{Action: Unsubscribe}
 	}

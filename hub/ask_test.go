@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package hub_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/plugin"
+)
+
+// asker makes an activation q with one method, m, that runs fn.
+func asker(fn func(ctx context.Context) (string, error), options ...plugin.Option) plugin.Definition {
+	return plugin.Definition{Namespace: "q", Version: "1.0.0", Methods: []plugin.Method{
+		plugin.Unary("m", "", func(ctx context.Context, _ plugin.None) (string, error) { return fn(ctx) }, options...),
+	}}
+}
+
+// sure asks one question.
+func sure(ctx context.Context) (string, error) {
+	yes, err := plugin.Ask(ctx, plugin.Confirm{Message: "Sure?"})
+	return fmt.Sprint(yes), err
+}
+
+const (
+	yes = `{"type":"confirmed","value":true}`
+	no  = `{"type":"confirmed","value":false}`
+)
+
+// respond answers a question and returns what was wrong with the answer.
+func respond(ctx context.Context, h *hub.Hub, id, data string) string {
+	err := h.Respond(ctx, fmt.Appendf(nil, `{"request_id":%q,"response_data":%s}`, id, data))
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// conversation runs a call and answers what it asks.
+func conversation(ctx context.Context, c hub.Call, answer func(q hub.Item)) []string {
+	var all []string
+	for item := range c.Items(ctx) {
+		k := kept(item)
+		all = append(all, told(k))
+		if k.Kind == hub.Request {
+			answer(k)
+		}
+	}
+	return all
+}
+
+func TestQuestionIsAnswered(t *testing.T) {
+	h, _ := newHub(t, "H", asker(sure, plugin.Bidirectional()))
+	ids := map[string]bool{}
+	for range 3 {
+		got := conversation(t.Context(), h.Call("q.m", nil), func(q hub.Item) {
+			if !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(q.RequestID) || ids[q.RequestID] {
+				t.Errorf("the id %q is not 128 new bits", q.RequestID)
+			}
+			ids[q.RequestID] = true
+			if string(q.Question) != `{"type":"confirm","message":"Sure?"}` || q.Timeout != plugin.AskTimeout || !slices.Equal(q.Metadata.Provenance, []string{"q"}) {
+				t.Errorf("asked %s for %v, from %q", q.Question, q.Timeout, q.Metadata.Provenance)
+			}
+			if wrong := respond(t.Context(), h, q.RequestID, yes); wrong != "" {
+				t.Error(wrong)
+			}
+			for range 2 {
+				if got, want := respond(t.Context(), h, q.RequestID, no), "Unknown request ID: "+q.RequestID+". The request may have timed out or been cancelled."; got != want {
+					t.Errorf("answered again: %q, want %q", got, want)
+				}
+			}
+		})
+		if want := []string{"item of kind 3", `data q.m "true"`, "done"}; !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestAnswersThatAreRefused(t *testing.T) {
+	h, _ := newHub(t, "H", asker(sure, plugin.Bidirectional()))
+	asked := plugin.Caller{Name: "ada", Means: "token", Remote: "1"}
+	ctx := plugin.WithCaller(t.Context(), asked)
+	got := conversation(ctx, h.Call("q.m", nil), func(q hub.Item) {
+		unknown := "Unknown request ID: " + q.RequestID + ". The request may have timed out or been cancelled."
+		for _, test := range []struct {
+			name   string
+			caller plugin.Caller
+			id     string
+			data   string
+			want   string
+		}{
+			{"another id", asked, "0123456789abcdef0123456789abcdef", yes, "Unknown request ID: 0123456789abcdef0123456789abcdef. The request may have timed out or been cancelled."},
+			{"no id", asked, "", yes, "Unknown request ID: . The request may have timed out or been cancelled."},
+			{"another name", plugin.Caller{Name: "bob", Means: "token", Scopes: []string{"*"}}, q.RequestID, yes, unknown},
+			{"another means", plugin.Caller{Name: "ada", Means: "jwt"}, q.RequestID, yes, unknown},
+			{"nobody", plugin.Caller{}, q.RequestID, yes, unknown},
+			{"an answer to something else", asked, q.RequestID, `{"type":"text","value":"yes"}`, "Invalid params: expected an answer of type `confirmed` or `cancelled`"},
+			{"no answer", asked, q.RequestID, `null`, "Invalid params: response_data: invalid type: null, expected response"},
+			{"the same caller from elsewhere", plugin.Caller{Name: "ada", Means: "token", Remote: "2"}, q.RequestID, no, ""},
+			{"too late", asked, q.RequestID, yes, unknown},
+		} {
+			err := h.Respond(plugin.WithCaller(t.Context(), test.caller), fmt.Appendf(nil, `{"request_id":%q,"response_data":%s}`, test.id, test.data))
+			text := ""
+			if err != nil {
+				text = err.Error()
+			}
+			if text != test.want {
+				t.Errorf("%s: %q, want %q", test.name, text, test.want)
+			}
+			var fault *plugin.Error
+			if strings.HasPrefix(test.want, "Unknown") && (!errors.As(err, &fault) || fault.Code != plugin.CodeInvalidParams) {
+				t.Errorf("%s: %#v", test.name, err)
+			}
+		}
+	})
+	if want := []string{"item of kind 3", `data q.m "false"`, "done"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	var bad *plugin.ParamsError
+	for _, params := range []string{``, `null`, `{}`, `{"response_data":{}}`, `7`, `{"request_id":7}`} {
+		if err := h.Respond(ctx, []byte(params)); !errors.As(err, &bad) {
+			t.Errorf("respond %s: %v", params, err)
+		}
+	}
+}
+
+func TestQuestionWithoutAnAnswer(t *testing.T) {
+	asks := func(ctx context.Context) (string, error) {
+		_, err := plugin.AskWithin(ctx, time.Minute, plugin.Confirm{Message: "Sure?"})
+		return fmt.Sprintf("%v, timeout: %v", err, errors.Is(err, plugin.ErrUnanswered)), nil
+	}
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := newHub(t, "H", asker(asks, plugin.Bidirectional()))
+		begin := time.Now()
+		var id string
+		got := conversation(t.Context(), h.Call("q.m", nil), func(q hub.Item) { id = q.RequestID })
+		if want := []string{"item of kind 3", `data q.m "the question was not answered in time, timeout: true"`, "done"}; !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+		if waited := time.Since(begin); waited != time.Minute {
+			t.Errorf("waited %v", waited)
+		}
+		if got := respond(t.Context(), h, id, yes); !strings.HasPrefix(got, "Unknown request ID") {
+			t.Errorf("an answer that is late: %q", got)
+		}
+	})
+	// What the method does not handle, the caller is told.
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := newHub(t, "H", asker(sure, plugin.Bidirectional()))
+		got := conversation(t.Context(), h.Call("q.m", nil), func(hub.Item) {})
+		if want := []string{"item of kind 3", `error -32000 the question was not answered in time`}; !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+		got = conversation(t.Context(), h.Call("q.m", nil), func(q hub.Item) { respond(t.Context(), h, q.RequestID, `{"type":"cancelled"}`) })
+		if want := []string{"item of kind 3", `error -32000 cancelled by the caller`}; !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	})
+}
+
+// TestQuestionEndsWithItsCaller: the method does not wait for an answer that
+// nobody can give.
+func TestQuestionEndsWithItsCaller(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		leave func(cancel context.CancelFunc) (goOn bool)
+	}{
+		{"when its context ends", func(cancel context.CancelFunc) bool { cancel(); return true }},
+		{"when the range is broken off", func(context.CancelFunc) bool { return false }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var err error
+				h, _ := newHub(t, "H", asker(func(ctx context.Context) (string, error) {
+					_, err = plugin.Ask(ctx, plugin.Confirm{})
+					return "", err
+				}, plugin.Bidirectional()))
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				begin, id := time.Now(), ""
+				for item := range h.Call("q.m", nil).Items(ctx) {
+					if item.Kind == hub.Request {
+						id = item.RequestID
+						if !test.leave(cancel) {
+							break
+						}
+					}
+				}
+				if !errors.Is(err, context.Canceled) || time.Since(begin) != 0 {
+					t.Errorf("%v after %v", err, time.Since(begin))
+				}
+				if got := respond(t.Context(), h, id, yes); !strings.HasPrefix(got, "Unknown request ID") {
+					t.Errorf("it can still be answered: %q", got)
+				}
+			})
+		})
+	}
+}
+
+func TestSeveralQuestionsAtOnce(t *testing.T) {
+	const most = 16
+	ask := func(n int) func(ctx context.Context) (string, error) {
+		return func(ctx context.Context) (string, error) {
+			answers, failures := make([]string, n), make([]error, n)
+			var all sync.WaitGroup
+			for i := range n {
+				all.Go(func() { answers[i], failures[i] = plugin.Ask(ctx, plugin.Prompt{Message: fmt.Sprint(i)}) })
+			}
+			all.Wait()
+			return strings.Join(answers, " "), errors.Join(failures...)
+		}
+	}
+	// Answered in the opposite order, from another goroutine, once all are there.
+	h, _ := newHub(t, "H", asker(ask(most), plugin.Bidirectional()))
+	var asked []hub.Item
+	var answering sync.WaitGroup
+	got := conversation(t.Context(), h.Call("q.m", nil), func(q hub.Item) {
+		if asked = append(asked, q); len(asked) < most {
+			return
+		}
+		answering.Go(func() {
+			for _, q := range slices.Backward(asked) {
+				var message string
+				if _, err := fmt.Sscanf(string(q.Question), `{"type":"prompt","message":%q}`, &message); err != nil {
+					t.Error(err)
+				}
+				if wrong := respond(t.Context(), h, q.RequestID, fmt.Sprintf(`{"type":"text","value":"a%s"}`, message)); wrong != "" {
+					t.Error(wrong)
+				}
+			}
+		})
+	})
+	answering.Wait()
+	want := `data q.m "a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 a10 a11 a12 a13 a14 a15"`
+	if len(got) != most+2 || got[most] != want {
+		t.Errorf("%q", got)
+	}
+	// One more than may wait is refused, and the others go on.
+	synctest.Test(t, func(t *testing.T) {
+		var err error
+		h, _ := newHub(t, "H", asker(func(ctx context.Context) (string, error) {
+			_, err = ask(most + 1)(ctx)
+			return "", err
+		}, plugin.Bidirectional()))
+		asked := 0
+		conversation(t.Context(), h.Call("q.m", nil), func(hub.Item) { asked++ })
+		if asked != most || err == nil || strings.Count(err.Error(), "q.m asks more than 16 questions at once") != 1 {
+			t.Errorf("%d were asked, %v", asked, err)
+		}
+	})
+}
+
+func TestWhoCantAsk(t *testing.T) {
+	h, _ := newHub(t, "H", asker(sure))
+	if got := allTold(items(t.Context(), h.Call("q.m", nil))); !slices.Equal(got, []string{"error -32000 the caller can't be asked"}) {
+		t.Errorf("a method that is not bidirectional: %q", got)
+	}
+}
+
+// TestQuestionsThroughAnotherMethod: both must say that they ask.
+func TestQuestionsThroughAnotherMethod(t *testing.T) {
+	for _, test := range []struct {
+		inner, outer bool
+		want         []string
+	}{
+		{true, true, []string{"item of kind 3", `data outer.m "true"`, "done"}},
+		{true, false, []string{"error -32000 the caller can't be asked"}},
+		{false, true, []string{"error -32000 the caller can't be asked"}},
+	} {
+		option := func(asks bool) []plugin.Option {
+			if asks {
+				return []plugin.Option{plugin.Bidirectional()}
+			}
+			return nil
+		}
+		outer := asker(func(ctx context.Context) (string, error) { return plugin.CallOne[string](ctx, "q.m", nil) }, option(test.outer)...)
+		outer.Namespace = "outer"
+		h, _ := newHub(t, "H", outer, asker(sure, option(test.inner)...))
+		got := conversation(t.Context(), h.Call("outer.m", nil), func(q hub.Item) {
+			if !slices.Equal(q.Metadata.Provenance, []string{"outer"}) {
+				t.Errorf("the question comes from %q", q.Metadata.Provenance)
+			}
+			respond(t.Context(), h, q.RequestID, yes)
+		})
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%+v: %q", test, got)
+		}
+	}
+}
+
+// TestQuestionsThroughCallOfCall pass as items of the inner stream.
+func TestQuestionsThroughCallOfCall(t *testing.T) {
+	h, _ := newHub(t, "H", asker(sure, plugin.Bidirectional()))
+	path, params := nest(3, "q.m", "null")
+	var got []string
+	for item := range h.Call(path, []byte(params)).Items(t.Context()) {
+		inner := item
+		for {
+			below, ok := inner.Content.(*hub.Item)
+			if !ok {
+				break
+			}
+			inner = below
+		}
+		got = append(got, told(*inner))
+		if inner.Kind == hub.Request {
+			if wrong := respond(t.Context(), h, inner.RequestID, yes); wrong != "" {
+				t.Error(wrong)
+			}
+		}
+	}
+	if len(got) < 3 || got[0] != "item of kind 3" || got[1] != `data q.m "true"` || got[2] != "done" {
+		t.Errorf("%q", got)
+	}
+}
+
+// progressing makes an activation s with a method m that runs fn and yields
+// once.
+func progressing(fn func(ctx context.Context)) plugin.Definition {
+	return streaming(func(ctx context.Context, yield func(any, error) bool) { fn(ctx); yield(1, nil) })
+}
+
+func TestProgress(t *testing.T) {
+	h, _ := newHub(t, "H", progressing(func(ctx context.Context) {
+		plugin.Progress(ctx, "half", 50)
+		plugin.Progress(ctx, "more than all", 101)
+		plugin.Progress(ctx, "who knows", plugin.Unknown)
+		done := make(chan struct{})
+		go func() { defer close(done); plugin.Progress(ctx, "from elsewhere", 0) }()
+		<-done
+	}))
+	all := items(t.Context(), h.Call("s.m", nil))
+	type step struct {
+		message    string
+		percentage float64
+	}
+	var got []step
+	for _, i := range all {
+		if i.Kind == hub.Progress {
+			got = append(got, step{i.Message, i.Percentage})
+			if !slices.Equal(i.Metadata.Provenance, []string{"s"}) || i.Metadata.Hash != h.Hash() {
+				t.Errorf("%+v", i.Metadata)
+			}
+		} else if i.Message != "" || i.Percentage != 0 {
+			t.Errorf("%+v carries what was left of a progress", i)
+		}
+	}
+	if want := []step{{"half", 50}, {"more than all", 100}, {"who knows", -1}, {"from elsewhere", 0}}; !slices.Equal(got, want) || len(all) != 6 {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// TestNothingFollowsTheEnd, from whatever goroutine of the method, while others
+// try. It finds races, too.
+func TestNothingFollowsTheEnd(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		end  func(yield func(any, error) bool)
+		last hub.Kind
+	}{
+		{"done", func(yield func(any, error) bool) { yield(1, nil) }, hub.Done},
+		{"an error", func(yield func(any, error) bool) { yield(nil, errors.New("broken")) }, hub.Error},
+		{"a caller that leaves", func(yield func(any, error) bool) { yield("leave", nil) }, hub.Data},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for range 40 {
+				var noise sync.WaitGroup
+				var over func()
+				h, _ := newHub(t, "H", streaming(func(ctx context.Context, yield func(any, error) bool) {
+					stop := make(chan struct{})
+					over = sync.OnceFunc(func() { close(stop) })
+					started := make(chan struct{}, 2)
+					for range 2 {
+						noise.Go(func() {
+							for i := 0; ; i++ {
+								select {
+								case <-stop:
+									return
+								default:
+									plugin.Progress(ctx, "noise", 1)
+								}
+								if i == 0 {
+									started <- struct{}{}
+								}
+							}
+						})
+					}
+					<-started
+					<-started
+					test.end(yield)
+				}))
+				var last hub.Kind
+				ended := 0
+				for item := range h.Call("s.m", nil).Items(t.Context()) {
+					last = item.Kind
+					if last == hub.Done || last == hub.Error {
+						ended++
+					} else if ended > 0 {
+						t.Error("an item after the end")
+					}
+					if item.Content == "leave" {
+						break
+					}
+				}
+				over()
+				noise.Wait()
+				if last != test.last || ended > 1 {
+					t.Fatalf("the last item is of kind %d, %d ends", last, ended)
+				}
+			}
+		})
+	}
+}
