@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package hub_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/plexus-go/plexus/plugin"
+)
+
+type point struct {
+	X int `json:"x"`
+}
+
+// inner has methods that others call.
+func inner(stopped *bool) plugin.Definition {
+	yields := func(contents ...any) func(context.Context, plugin.None) iter.Seq2[any, error] {
+		return func(context.Context, plugin.None) iter.Seq2[any, error] {
+			return func(yield func(any, error) bool) {
+				for _, c := range contents {
+					err, failed := c.(error)
+					if failed {
+						c = nil
+					}
+					if !yield(c, err) {
+						return
+					}
+				}
+			}
+		}
+	}
+	return plugin.Definition{Namespace: "in", Version: "1.0.0", Methods: []plugin.Method{
+		plugin.Stream("points", "", yields(point{1}, &plugin.Error{Message: "again", Recoverable: true}, map[string]int{"x": 2})),
+		plugin.Stream("fails", "", yields(point{1}, &plugin.Error{Code: 7, Message: "so", Data: point{9}})),
+		plugin.Stream("leaks", "", yields(errors.New("password is 123"))),
+		plugin.Stream("panics", "", func(context.Context, plugin.None) iter.Seq2[any, error] { panic("so") }),
+		plugin.Stream("endless", "", func(ctx context.Context, _ plugin.None) iter.Seq2[any, error] {
+			return func(yield func(any, error) bool) {
+				defer func() { *stopped = ctx.Err() != nil }()
+				for yield(point{0}, nil) {
+				}
+			}
+		}),
+		plugin.Unary("who", "", func(ctx context.Context, _ plugin.None) (string, error) {
+			c := plugin.CallerOf(ctx)
+			return c.Name + " at " + plugin.PathOf(ctx), plugin.Require(ctx, "in")
+		}),
+		plugin.Unary("progress", "", func(ctx context.Context, _ plugin.None) (int, error) {
+			plugin.Progress(ctx, "half", 50)
+			return 1, nil
+		}),
+		plugin.Unary("echo", "", answer),
+	}}
+}
+
+// outer makes an activation out with a method m that runs fn.
+func outer(fn func(ctx context.Context) error) plugin.Definition {
+	return plugin.Definition{Namespace: "out", Version: "1.0.0", Methods: []plugin.Method{
+		plugin.Unary("m", "", func(ctx context.Context, _ plugin.None) (string, error) { return "fine", fn(ctx) }),
+	}}
+}
+
+// TestCallsBetweenActivations states what a method gets from another.
+func TestCallsBetweenActivations(t *testing.T) {
+	stopped := false
+	for _, test := range []struct {
+		path   string
+		params any
+		want   []string
+	}{
+		{"in.points", nil, []string{"1", "error 0 again (recoverable)", "2"}},
+		{"in.fails", nil, []string{"1", "error 7 so {9}"}},
+		{"in.leaks", nil, []string{"error -32000 in.leaks failed"}},
+		{"in.panics", nil, []string{"error -32000 in.panics failed"}},
+		{"in.nope", nil, []string{"error -32601 Method not found: in.nope"}},
+		{"nope.m", nil, []string{"error -32601 Activation not found: nope"}},
+		{"in", nil, []string{"error -32602 Invalid params: Invalid method format: in"}},
+		{"in.echo", plugin.None{}, []string{"error -32602 Invalid params: missing field: name"}},
+		{"H.call", map[string]string{"method": "in.points"}, []string{"error -32602 call is called by its own path"}},
+		{"H.in.points", nil, []string{"1", "error 0 again (recoverable)", "2"}},
+	} {
+		t.Run(test.path, func(t *testing.T) {
+			var got []string
+			h, _ := newHub(t, "H", inner(&stopped), outer(func(ctx context.Context) error {
+				for p, err := range plugin.Call[point](ctx, test.path, test.params) {
+					var fault *plugin.Error
+					switch {
+					case errors.As(err, &fault):
+						line := fmt.Sprintf("error %d %s", fault.Code, fault.Message)
+						if fault.Recoverable {
+							line = fmt.Sprintf("error 0 %s (recoverable)", fault.Message)
+						}
+						if fault.Data != nil {
+							line += fmt.Sprint(" ", fault.Data)
+						}
+						got = append(got, line)
+					case err != nil:
+						got = append(got, err.Error())
+					default:
+						got = append(got, fmt.Sprint(p.X))
+					}
+				}
+				return nil
+			}))
+			if all := allTold(items(t.Context(), h.Call("out.m", nil))); !slices.Equal(all, []string{`data out.m "fine"`, "done"}) {
+				t.Errorf("the caller got %q", all)
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("got  %q\nwant %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestCallThatIsBrokenOffStopsTheOther(t *testing.T) {
+	stopped := false
+	h, _ := newHub(t, "H", inner(&stopped), outer(func(ctx context.Context) error {
+		n := 0
+		for range plugin.Call[point](ctx, "in.endless", nil) {
+			if n++; n == 3 {
+				break
+			}
+		}
+		if !stopped || ctx.Err() != nil {
+			return fmt.Errorf("stopped: %v, the caller's context: %w", stopped, ctx.Err())
+		}
+		return nil
+	}))
+	if all := allTold(items(t.Context(), h.Call("out.m", nil))); !slices.Equal(all, []string{`data out.m "fine"`, "done"}) {
+		t.Errorf("%q", all)
+	}
+}
+
+// TestCallIsForTheSameCaller, and its errors pass through a method that
+// returns them.
+func TestCallIsForTheSameCaller(t *testing.T) {
+	stopped := false
+	var who string
+	h, _ := newHub(t, "H", inner(&stopped), outer(func(ctx context.Context) (err error) {
+		who, err = plugin.CallOne[string](ctx, "in.who", nil)
+		return err
+	}))
+	ctx := plugin.WithCaller(t.Context(), plugin.Caller{Name: "ada", Scopes: []string{"in"}})
+	if all := allTold(items(ctx, h.Call("out.m", nil))); who != "ada at in.who" {
+		t.Errorf("%q, %q", who, all)
+	}
+	ctx = plugin.WithCaller(t.Context(), plugin.Caller{Name: "bob"})
+	if all := allTold(items(ctx, h.Call("out.m", nil))); !slices.Equal(all, []string{"error -32003 Forbidden: in.who needs in"}) {
+		t.Errorf("%q", all)
+	}
+}
+
+func TestProgressOfAnotherMethodIsItsOwn(t *testing.T) {
+	stopped := false
+	h, _ := newHub(t, "H", inner(&stopped), outer(func(ctx context.Context) error {
+		n, err := plugin.CallOne[int](ctx, "in.progress", nil)
+		plugin.Progress(ctx, fmt.Sprint(n), plugin.Unknown)
+		return err
+	}))
+	if all := allTold(items(t.Context(), h.Call("out.m", nil))); !slices.Equal(all, []string{"item of kind 2", `data out.m "fine"`, "done"}) {
+		t.Errorf("%q", all)
+	}
+}
+
+// TestCallsAreNestedOnlySoDeep: a method that calls itself comes to an end.
+func TestCallsAreNestedOnlySoDeep(t *testing.T) {
+	depth := 0
+	h, _ := newHub(t, "H", outer(func(ctx context.Context) error {
+		depth++
+		_, err := plugin.CallOne[string](ctx, "out.m", nil)
+		return err
+	}))
+	if all := allTold(items(t.Context(), h.Call("out.m", nil))); !slices.Equal(all, []string{"error -32602 Invalid params: calls are nested deeper than 8"}) {
+		t.Errorf("%q", all)
+	}
+	if depth != 9 {
+		t.Errorf("%d calls, want one and 8 within it", depth)
+	}
+}
+
+// TestRemovalWhileAMethodCallsAnother: the other one is cancelled, and the
+// caller's is told so.
+func TestRemovalWhileAMethodCallsAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		waits := plugin.Definition{Namespace: "in", Methods: []plugin.Method{
+			plugin.Stream("waits", "", func(ctx context.Context, _ plugin.None) iter.Seq2[int, error] {
+				return func(yield func(int, error) bool) { <-ctx.Done() }
+			}),
+		}}
+		h, _ := newHub(t, "H", waits, outer(func(ctx context.Context) error {
+			_, err := plugin.CallOne[int](ctx, "in.waits", nil)
+			return err
+		}))
+		var got []string
+		done := make(chan struct{})
+		go func() { defer close(done); got = allTold(items(t.Context(), h.Call("out.m", nil))) }()
+		synctest.Wait()
+		if err := h.Unregister("in"); err != nil {
+			t.Error(err)
+		}
+		<-done
+		if len(got) != 1 || !strings.HasPrefix(got[0], "error -32000") {
+			t.Errorf("%q", got)
+		}
+	})
+}
