@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package hub_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/plugin"
+)
+
+// truck is found at run time; it has trailers, which are, too.
+type truck struct {
+	name    string
+	defined int
+	method  func(ctx context.Context) (string, error) // of wait
+}
+
+func (k *truck) Define() plugin.Definition {
+	k.defined++
+	return plugin.Definition{
+		Namespace: k.name, Version: "1.0.0", Description: "Truck " + k.name,
+		Methods: []plugin.Method{
+			plugin.Unary("position", "", func(ctx context.Context, in nameParams) (string, error) {
+				return k.name + " for " + in.Name + " at " + plugin.PathOf(ctx), nil
+			}),
+			plugin.Unary("wait", "", func(ctx context.Context, _ plugin.None) (string, error) { return k.method(ctx) }),
+		},
+		Children: []plugin.Activation{body("engine", "Loud")},
+		Dynamic: &plugin.Dynamic{Gate: "trailer", Find: func(_ context.Context, name string) (plugin.Activation, error) {
+			return &truck{name: name}, nil
+		}},
+	}
+}
+
+// fleet keeps trucks by their names.
+func fleet(find func(ctx context.Context, name string) (plugin.Activation, error)) plugin.Definition {
+	names := func(all ...string) iter.Seq2[string, error] {
+		return func(yield func(string, error) bool) {
+			for _, n := range all {
+				if !yield(n, nil) {
+					return
+				}
+			}
+		}
+	}
+	return plugin.Definition{
+		Namespace: "fleet", Version: "1.0.0", Description: "Trucks",
+		Methods: []plugin.Method{plugin.Unary("count", "", func(context.Context, plugin.None) (int, error) { return 1, nil })},
+		Dynamic: &plugin.Dynamic{
+			Gate: "truck", Description: "A truck", Find: find,
+			List:   func(context.Context) iter.Seq2[string, error] { return names("t1", "t2") },
+			Search: func(_ context.Context, q string) iter.Seq2[string, error] { return names(q + "1") },
+		},
+	}
+}
+
+func TestDynamicChildren(t *testing.T) {
+	t1 := &truck{name: "t1"}
+	h, log := newHub(t, "H", fleet(func(ctx context.Context, name string) (plugin.Activation, error) {
+		switch name {
+		case "t1":
+			return t1, nil
+		case "broken":
+			return nil, errors.New("password is 123")
+		case "told":
+			return nil, plugin.Errorf(7, "no signal")
+		case "panics":
+			panic("in Find")
+		case "malformed":
+			return plugin.Definition{Namespace: "a.b"}, nil
+		case "typed":
+			return (*truck)(nil), nil
+		case "slow":
+			plugin.Progress(ctx, "looking", plugin.Unknown)
+			return t1, nil
+		}
+		return nil, nil
+	}))
+	const x = `{"name":"x"}`
+	for _, test := range []struct {
+		path, params string
+		want         []string
+		provenance   string // of the last item
+	}{
+		{"fleet.t1.position", x, []string{`data fleet.t1.position "t1 for x at fleet.t1.position"`, "done"}, "fleet t1"},
+		{"fleet.t1.position", `"x"`, []string{`data fleet.t1.position "t1 for x at fleet.t1.position"`, "done"}, "fleet t1"},
+		{"H.fleet.t1.position", x, []string{`data fleet.t1.position "t1 for x at fleet.t1.position"`, "done"}, "fleet t1"},
+		{"fleet.t1.position", `{}`, []string{"error -32602 Invalid params: missing field: name"}, "H"},
+		{"fleet.t1.nope", x, []string{"error -32601 Method not found: fleet.t1.nope"}, "H"},
+		{"fleet.t1", x, []string{"error -32601 Method not found: fleet.t1"}, "H"},
+		{"fleet.t1.engine.info", ``, []string{`data fleet.t1.engine.info "engine at fleet.t1.engine.info"`, "done"}, "fleet t1 engine"},
+		{"fleet.t1.a.position", x, []string{`data fleet.t1.a.position "a for x at fleet.t1.a.position"`, "done"}, "fleet t1 a"},
+		{"fleet.t1.a.b.engine.info", ``, []string{`data fleet.t1.a.b.engine.info "engine at fleet.t1.a.b.engine.info"`, "done"}, "fleet t1 a b engine"},
+		{"fleet.t1" + strings.Repeat(".a", 15) + ".position", x, []string{"data fleet.t1" + strings.Repeat(".a", 15) + `.position "a for x at fleet.t1` + strings.Repeat(".a", 15) + `.position"`, "done"}, "fleet t1" + strings.Repeat(" a", 15)},
+		{"fleet.t1" + strings.Repeat(".a", 16) + ".position", x, []string{"error -32601 Method not found: fleet.t1" + strings.Repeat(".a", 16) + ".position: more than 16 levels of children"}, "H"},
+		{"fleet.nobody.position", x, []string{"error -32601 Activation not found: fleet.nobody"}, "H"},
+		{"fleet..position", x, []string{"error -32601 Activation not found: fleet."}, "H"},
+		{"fleet.broken.position", x, []string{"error -32000 fleet.broken.position failed"}, "fleet"},
+		{"fleet.told.position", x, []string{"error 7 no signal"}, "fleet"},
+		{"fleet.panics.position", x, []string{"error -32000 fleet.panics.position failed"}, "fleet"},
+		{"fleet.typed.position", x, []string{"error -32000 fleet.typed.position failed"}, "fleet"},
+		{"fleet.malformed.position", x, []string{"error -32000 fleet.malformed.position failed"}, "fleet"},
+		{"fleet.slow.position", x, []string{"item of kind 2", `data fleet.t1.position "t1 for x at fleet.t1.position"`, "done"}, "fleet t1"},
+		{"fleet." + strings.Repeat("x", 1020) + ".position", x, []string{"error -32601 Method not found: fleet." + strings.Repeat("x", 250) + "…"}, "H"},
+
+		{"fleet.count", ``, []string{"data fleet.count 1", "done"}, "fleet"},
+		{"fleet.truck", `{"name":"t1"}`, []string{`data fleet.truck {"namespace":"t1","version":"1.0.0","description":"Truck t1"}`, "done"}, "fleet"},
+		{"fleet.truck", `"nobody"`, []string{"error -32601 Activation not found: nobody"}, "H"},
+		{"fleet.truck", `"broken"`, []string{"error -32000 fleet.truck failed"}, "fleet"},
+		{"fleet.truck", `"panics"`, []string{"error -32000 fleet.truck failed"}, "fleet"},
+		{"fleet.list_children", ``, []string{`data fleet.list_children "t1"`, `data fleet.list_children "t2"`, "done"}, "fleet"},
+		{"fleet.search_children", `{"query":"t"}`, []string{`data fleet.search_children "t1"`, "done"}, "fleet"},
+	} {
+		t.Run(test.path, func(t *testing.T) {
+			all := items(t.Context(), h.Call(test.path, []byte(test.params)))
+			if got := allTold(all); !slices.Equal(got, test.want) {
+				t.Errorf("%s\ngot  %q\nwant %q", test.params, got, test.want)
+			}
+			if got := strings.Join(all[len(all)-1].Metadata.Provenance, " "); got != test.provenance {
+				t.Errorf("%s: comes from %q, want %q", test.params, got, test.provenance)
+			}
+		})
+	}
+	for _, want := range []string{"password is 123", "in Find", "a.b"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log does not say %s: %s", want, log)
+		}
+	}
+	// A dynamic child has a schema and a hash; it does not show in its parent's.
+	s := schemaAt(t, h, "fleet.t1")
+	var event struct{ Event, Value string }
+	contentOf(t, h, "fleet.t1.hash", ``, &event)
+	if s.Namespace != "t1" || s.Hash != event.Value || s.Children[0].Namespace != "engine" || schemaAt(t, h, "fleet").Children != nil {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestADynamicChildIsLookedAtOnce, as long as it is the same value.
+func TestADynamicChildIsLookedAtOnce(t *testing.T) {
+	same, fresh := &truck{name: "same"}, 0
+	h, _ := newHub(t, "H", fleet(func(_ context.Context, name string) (plugin.Activation, error) {
+		switch name {
+		case "same":
+			return same, nil
+		case "value": // one that can't be compared
+			fresh++
+			return body("value", fmt.Sprint(fresh)), nil
+		}
+		fresh++
+		return &truck{name: fmt.Sprint("n", fresh)}, nil
+	}))
+	for range 3 {
+		items(t.Context(), h.Call("fleet.same.position", []byte(`"x"`)))
+	}
+	if same.defined != 1 {
+		t.Errorf("it was asked %d times for its definition", same.defined)
+	}
+	for i := range 3 {
+		if got := schemaAt(t, h, "fleet.value").Description; got != fmt.Sprint(i+1) {
+			t.Errorf("the %dth value is described as %q", i+1, got)
+		}
+	}
+	fresh = 0
+	for i := range 3 {
+		got := allTold(items(t.Context(), h.Call("fleet.other.position", []byte(`"x"`))))
+		if want := fmt.Sprintf(`data fleet.n%d.position "n%d for x at fleet.n%d.position"`, i+1, i+1, i+1); got[0] != want {
+			t.Errorf("got %q, want %q", got[0], want)
+		}
+	}
+}
+
+// TestDynamicCallsWhileTheyAreRemoved: a call of a dynamic child belongs to its
+// parent's life, from the moment when the child is looked for.
+func TestDynamicCallsWhileTheyAreRemoved(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		path string
+		want []string
+	}{
+		{"while it runs", "fleet.runs.wait", []string{"error -32000 the activation was removed (recoverable)", "done"}},
+		{"while it is looked for", "fleet.sought.wait", []string{"error -32000 the activation was removed (recoverable)", "done"}},
+		{"and it ends by itself", "fleet.ends.wait", []string{`data fleet.ends.wait "ended"`, "done"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, _ := newHub(t, "H", fleet(func(ctx context.Context, name string) (plugin.Activation, error) {
+					if name == "sought" {
+						<-ctx.Done()
+						return nil, ctx.Err()
+					}
+					return &truck{name: name, method: func(ctx context.Context) (string, error) {
+						if name == "ends" {
+							time.Sleep(time.Second)
+							return "ended", nil
+						}
+						<-ctx.Done()
+						return "", ctx.Err()
+					}}, nil
+				}))
+				var got []string
+				done := make(chan struct{})
+				go func() { defer close(done); got = allTold(items(t.Context(), h.Call(test.path, nil))) }()
+				synctest.Wait()
+				if err := h.Unregister("fleet"); err != nil {
+					t.Error(err)
+				}
+				<-done
+				if !slices.Equal(got, test.want) {
+					t.Errorf("got  %q\nwant %q", got, test.want)
+				}
+			})
+		})
+	}
+	h, _ := newHub(t, "H", fleet(func(context.Context, string) (plugin.Activation, error) { return &truck{name: "t1"}, nil }))
+	call := h.Call("fleet.t1.position", []byte(`"x"`))
+	if err := h.Unregister("fleet"); err != nil {
+		t.Fatal(err)
+	}
+	if got := allTold(items(t.Context(), call)); !slices.Equal(got, []string{"error -32601 Activation not found: fleet"}) {
+		t.Errorf("a call that had not begun: %q", got)
+	}
+}
+
+// TestQuestionsOfADynamicChild are put to the caller like others.
+func TestQuestionsOfADynamicChild(t *testing.T) {
+	h, _ := newHub(t, "H", fleet(func(_ context.Context, name string) (plugin.Activation, error) {
+		return asker(sure, plugin.Bidirectional()), nil
+	}))
+	got := conversation(t.Context(), h.Call("fleet.any.m", nil), func(q hub.Item) { respond(t.Context(), h, q.RequestID, yes) })
+	if want := []string{"item of kind 3", `data fleet.q.m "true"`, "done"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}

@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package hub_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/plugin"
+)
+
+// diary is what happened, in order.
+type diary struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (d *diary) note(format string, args ...any) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lines = append(d.lines, fmt.Sprintf(format, args...))
+}
+
+func (d *diary) check(t *testing.T, want ...string) {
+	t.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !slices.Equal(d.lines, want) {
+		t.Errorf("got  %q\nwant %q", d.lines, want)
+	}
+}
+
+// living is an activation with a life; what is nil in it does nothing.
+type living struct {
+	plugin.Definition
+	diary *diary
+	start func(ctx context.Context) error
+	close func() error
+}
+
+func (l *living) Define() plugin.Definition {
+	l.diary.note("define %s", l.Namespace)
+	return l.Definition
+}
+
+func (l *living) Start(ctx context.Context) error {
+	l.diary.note("start %s", l.Namespace)
+	if l.start != nil {
+		return l.start(ctx)
+	}
+	return nil
+}
+
+func (l *living) Close() error {
+	l.diary.note("close %s", l.Namespace)
+	if l.close != nil {
+		return l.close()
+	}
+	return nil
+}
+
+// family is a with the children b, which has c, and d.
+func family(d *diary) (a, b, c, e *living) {
+	c = &living{Definition: activation("c", "m"), diary: d}
+	e = &living{Definition: activation("d", "m"), diary: d}
+	b = &living{Definition: activation("b", "m"), diary: d}
+	b.Children = []plugin.Activation{c}
+	a = &living{Definition: activation("a", "m"), diary: d}
+	a.Children = []plugin.Activation{b, e}
+	return a, b, c, e
+}
+
+var defined = []string{"define a", "define b", "define c", "define d"}
+
+// TestLifeInOrder: parents are started before their children and closed after
+// them, and each is asked once what it is.
+func TestLifeInOrder(t *testing.T) {
+	var d diary
+	a, _, _, _ := family(&d)
+	var ctx context.Context
+	a.start = func(c context.Context) error { ctx = c; return nil }
+	a.close = func() error {
+		if ctx.Err() == nil {
+			d.note("closed while its context lives")
+		}
+		return nil
+	}
+	h, _ := newHub(t, "H", a)
+	if ctx.Err() != nil || plugin.PathOf(ctx) != "a" || !plugin.CallerOf(ctx).May("anything") {
+		t.Errorf("the context of Start: %v, %q", ctx.Err(), plugin.PathOf(ctx))
+	}
+	if _, err := plugin.Ask(ctx, plugin.Confirm{}); err != plugin.ErrCannotAsk {
+		t.Errorf("Start asks nobody: %v", err)
+	}
+	if got, err := plugin.CallOne[string](ctx, "a.b.m", nameParams{"me"}); err != nil || got != "for me" {
+		t.Errorf("called by what Start has begun: %q, %v", got, err)
+	}
+	if err := h.Unregister("a"); err != nil {
+		t.Error(err)
+	}
+	d.check(t, append(slices.Clone(defined), "start a", "start b", "start c", "start d", "close d", "close c", "close b", "close a")...)
+}
+
+// TestStartThatFails leaves the hub as it was, and closes what was started.
+func TestStartThatFails(t *testing.T) {
+	broken := errors.New("no disk")
+	for _, test := range []struct {
+		name  string
+		setup func(a, b, c, e *living)
+		want  string
+		after []string
+	}{
+		{"the first", func(a, b, c, e *living) { a.start = func(context.Context) error { return broken } },
+			"hub H: register: start a: no disk", []string{"start a"}},
+		{"a child", func(a, b, c, e *living) { c.start = func(context.Context) error { return broken } },
+			"hub H: register: start c: no disk", []string{"start a", "start b", "start c", "close b", "close a"}},
+		{"a panic", func(a, b, c, e *living) { e.start = func(context.Context) error { panic("so") } },
+			"hub H: register: start d: a failed: so", []string{"start a", "start b", "start c", "start d", "close c", "close b", "close a"}},
+		{"and closing, too", func(a, b, c, e *living) {
+			c.start = func(context.Context) error { return broken }
+			a.close = func() error { return errors.New("stuck") }
+			b.close = func() error { panic("oh") }
+		}, "hub H: register: start c: no disk\nclose b: a failed: oh\nclose a: stuck", []string{"start a", "start b", "start c", "close b", "close a"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var d diary
+			a, b, c, e := family(&d)
+			test.setup(a, b, c, e)
+			h, _ := newHub(t, "H", activation("other", "m"))
+			before := h.Hash()
+			err := h.Register(a)
+			if err == nil || err.Error() != test.want {
+				t.Errorf("got  %v\nwant %s", err, test.want)
+			}
+			d.check(t, append(slices.Clone(defined), test.after...)...)
+			if h.Hash() != before || len(h.Schema().Children) != 1 || h.Find("a", "m") != nil {
+				t.Error("the hub is not as it was")
+			}
+			if err := h.Register(activation("a", "m")); err != nil {
+				t.Errorf("the namespace is not free again: %v", err)
+			}
+		})
+	}
+}
+
+func TestCloseThatFails(t *testing.T) {
+	var d diary
+	a, b, c, _ := family(&d)
+	a.close = func() error { return errors.New("stuck") }
+	b.close = func() error { panic("oh") }
+	c.close = func() error { return errors.New("torn") }
+	h, log := newHub(t, "H", a, activation("other", "m"))
+	if err := h.Unregister("a"); err == nil || err.Error() != "hub H: unregister: close c: torn\nclose b: a failed: oh\nclose a: stuck" {
+		t.Errorf("%v", err)
+	}
+	if h.Find("a", "m") != nil || !strings.Contains(log.String(), "panic=oh") {
+		t.Errorf("it is still there, or logged %s", log)
+	}
+	d = diary{}
+	if err := h.Register(a); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Close(); err == nil || !strings.HasPrefix(err.Error(), "hub H: close: close c: torn\n") {
+		t.Errorf("%v", err)
+	}
+	if err := h.Close(); err != nil {
+		t.Errorf("closed again: %v", err)
+	}
+	if err := h.Register(activation("late", "m")); err == nil || err.Error() != "hub H: register: the hub is closed" {
+		t.Errorf("registered with a closed hub: %v", err)
+	}
+	if got := allTold(items(t.Context(), h.Call("other.m", []byte(`"x"`)))); !slices.Equal(got, []string{"error -32601 Activation not found: other"}) {
+		t.Errorf("called: %q", got)
+	}
+}
+
+func TestRegisterDuringAStart(t *testing.T) {
+	var d diary
+	var h *hub.Hub
+	h, _ = newHub(t, "H")
+	a := &living{Definition: activation("a", "m"), diary: &d}
+	a.start = func(ctx context.Context) error {
+		if err := h.Register(activation("a", "n")); err == nil || !strings.Contains(err.Error(), `namespace "a" is taken`) {
+			t.Errorf("its own namespace: %v", err)
+		}
+		if _, err := plugin.CallOne[string](ctx, "a.m", nameParams{"x"}); err == nil || err.Error() != "Activation not found: a" {
+			t.Errorf("called before it has started: %v", err)
+		}
+		return h.Register(activation("b", "m"))
+	}
+	if err := h.Register(a); err != nil {
+		t.Fatal(err)
+	}
+	if h.Find("a", "m") == nil || h.Find("b", "m") == nil {
+		t.Error("one of them is not there")
+	}
+}
+
+// TestCloseDuringAStart: what starts is closed again, and may use the hub then.
+func TestCloseDuringAStart(t *testing.T) {
+	var d diary
+	h, _ := newHub(t, "H")
+	a := &living{Definition: activation("a", "m"), diary: &d}
+	a.start = func(context.Context) error { return h.Close() }
+	a.close = func() error { h.Register(activation("b", "m")); return nil }
+	if err := h.Register(a); err == nil || err.Error() != "hub H: register: the hub is closed" {
+		t.Errorf("%v", err)
+	}
+	d.check(t, "define a", "start a", "close a")
+}
+
+// waiting makes an activation w whose stream m waits for d, or for its context.
+func waiting(d *diary, length time.Duration, heeds bool) *living {
+	l := &living{diary: d}
+	l.Definition = streaming(func(ctx context.Context, yield func(any, error) bool) {
+		if !yield("waiting", nil) {
+			return
+		}
+		timer := time.After(length)
+		if heeds {
+			select {
+			case <-timer:
+			case <-ctx.Done():
+				d.note("cancelled: %v", context.Cause(ctx))
+				return
+			}
+		} else {
+			<-timer
+		}
+		d.note("ended")
+		yield("ended", nil)
+	})
+	return l
+}
+
+// TestUnregisterWaitsForCalls states when what happens.
+func TestUnregisterWaitsForCalls(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		call  time.Duration
+		heeds bool
+		took  time.Duration
+		items []string
+		diary []string
+		err   string
+	}{
+		{"a call that ends", 2 * time.Second, true, 2 * time.Second, []string{`data s.m "waiting"`, `data s.m "ended"`, "done"}, []string{"ended", "close s"}, ""},
+		{"a call that goes on, but heeds its context", time.Hour, true, 3 * time.Second,
+			[]string{`data s.m "waiting"`, "error -32000 the activation was removed (recoverable)", "done"}, []string{"cancelled: the activation was removed", "close s"}, ""},
+		{"a call that is stuck", time.Hour, false, 4 * time.Second,
+			[]string{`data s.m "waiting"`, "error -32000 the activation was removed (recoverable)", "done"}, []string{"close s", "ended"}, "s: 1 calls do not end though they are cancelled"},
+	} {
+		for _, all := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, of the whole hub: %v", test.name, all), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					var d diary
+					h, err := hub.New("H", hub.WithDrain(3*time.Second))
+					if err == nil {
+						err = h.Register(waiting(&d, test.call, test.heeds))
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+					d.lines = nil
+					var got []string
+					done := make(chan struct{})
+					go func() { defer close(done); got = allTold(items(t.Context(), h.Call("s.m", nil))) }()
+					synctest.Wait()
+					begin := time.Now()
+					if all {
+						err = h.Close()
+					} else {
+						err = h.Unregister("s")
+					}
+					if (err == nil) != (test.err == "") || err != nil && !strings.HasSuffix(err.Error(), test.err) {
+						t.Errorf("%v, want %q", err, test.err)
+					}
+					if took := time.Since(begin); took != test.took {
+						t.Errorf("it took %v, want %v", took, test.took)
+					}
+					<-done
+					if !slices.Equal(got, test.items) {
+						t.Errorf("the caller got %q\nwant %q", got, test.items)
+					}
+					d.check(t, test.diary...)
+				})
+			})
+		}
+	}
+}
+
+// TestNoCallBeginsWhileItIsRemoved, and none is left behind by a limit of
+// nothing. It finds races, too.
+func TestNoCallBeginsWhileItIsRemoved(t *testing.T) {
+	for range 50 {
+		h, err := hub.New("H", hub.WithDrain(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Register(streaming(func(ctx context.Context, yield func(any, error) bool) { <-ctx.Done() })); err != nil {
+			t.Fatal(err)
+		}
+		var callers sync.WaitGroup
+		calls := []hub.Call{h.Call("s.m", nil), h.Call("s.m", nil), h.Call("s.m", nil)}
+		for _, call := range calls {
+			callers.Go(func() {
+				got := allTold(items(context.Background(), call))
+				if !slices.Equal(got, []string{"error -32601 Activation not found: s"}) && !slices.Equal(got, []string{"error -32000 the activation was removed (recoverable)", "done"}) {
+					t.Errorf("%q", got)
+				}
+			})
+		}
+		if err := h.Unregister("s"); err != nil {
+			t.Error(err)
+		}
+		callers.Wait()
+	}
+}
+
+// TestHandlesAreResolved by the activation that they name, wherever it is.
+func TestHandlesAreResolved(t *testing.T) {
+	keeper := func(name, version string, fn func(ctx context.Context, h plugin.Handle) (any, error), children ...plugin.Activation) plugin.Definition {
+		d := activation(name, "m")
+		d.Version, d.Resolve, d.Children = version, fn, children
+		return d
+	}
+	says := func(what string) func(context.Context, plugin.Handle) (any, error) {
+		return func(ctx context.Context, h plugin.Handle) (any, error) {
+			return what + " " + strings.Join(h.Meta, "/"), nil
+		}
+	}
+	h, log := newHub(t, "H",
+		keeper("notes", "1.4.0", says("note")),
+		keeper("trash", "1.0.0", func(context.Context, plugin.Handle) (any, error) { panic("so") }),
+		keeper("gone", "1.0.0", func(context.Context, plugin.Handle) (any, error) { return nil, plugin.Errorf(7, "gone") }),
+		keeper("shelf", "1.0.0", nil, keeper("books", "1.0.0", says("book")), keeper("notes", "1.0.0", says("never"))),
+	)
+	for _, test := range []struct {
+		of, version string
+		want        string
+	}{
+		{"notes", "1.0.0", "note a/b"},
+		{"notes", "1.9.9", "note a/b"},
+		{"books", "1.0.0", "book a/b"},
+		{"notes", "2.0.0", "no activation resolves this handle"},
+		{"shelf", "1.0.0", "no activation resolves this handle"},
+		{"nobody", "1.0.0", "no activation resolves this handle"},
+		{"trash", "1.0.0", "trash handle failed"},
+		{"gone", "1.0.0", "gone"},
+	} {
+		handle := plugin.Definition{Namespace: test.of, Version: test.version}.Handle("get", "a", "b")
+		got, err := h.Resolve(t.Context(), handle)
+		text := fmt.Sprint(got)
+		if err != nil {
+			text = err.Error()
+		}
+		if !strings.HasPrefix(text, test.want) || strings.HasPrefix(test.want, "no activation") != errors.Is(err, plugin.ErrNoHandle) {
+			t.Errorf("%s@%s: %v, %v, want %s", test.of, test.version, got, err, test.want)
+		}
+	}
+	if !strings.Contains(log.String(), "panic=so") {
+		t.Errorf("logged %s", log)
+	}
+	// From within a method, and not once it is gone.
+	handle := plugin.Definition{Namespace: "notes", Version: "1.0.0"}.Handle("get", "x")
+	if err := h.Register(outer(func(ctx context.Context) error {
+		got, err := plugin.Resolve[string](ctx, handle)
+		return errors.Join(err, fmt.Errorf("%w", plugin.Errorf(9, "%s", got)))
+	})); err != nil {
+		t.Fatal(err)
+	}
+	if got := allTold(items(t.Context(), h.Call("out.m", nil))); !slices.Equal(got, []string{"error 9 note x"}) {
+		t.Errorf("%q", got)
+	}
+	if err := h.Unregister("notes"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := h.Resolve(t.Context(), handle); err != nil || got != "never x" {
+		t.Errorf("the next of that name: %v, %v", got, err)
+	}
+}
+
+// TestMiddlewareOfTheHub is around everything that activations bring, inside of
+// what makes errors of panics.
+func TestMiddlewareOfTheHub(t *testing.T) {
+	var d diary
+	note := func(name string) plugin.Middleware {
+		return func(_ plugin.Method, next plugin.Handler) plugin.Handler {
+			return func(ctx context.Context, params any, yield func(any, error) bool) {
+				d.note("%s %s", name, plugin.PathOf(ctx))
+				if plugin.PathOf(ctx) == "a.panics" && name == "hub" {
+					panic("in the middleware")
+				}
+				next(ctx, params, yield)
+			}
+		}
+	}
+	a := activation("a", "m", "panics")
+	a.Children = []plugin.Activation{activation("b", "m")}
+	a.Middleware = []plugin.Middleware{note("a")}
+	h, err := hub.New("H", hub.WithMiddleware(note("hub"), note("second")), hub.WithMiddleware(note("third")))
+	if err == nil {
+		err = h.Register(a)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"a.m", "a.b.m", "a.schema", "H.hash"} {
+		items(t.Context(), h.Call(path, []byte(`{"name":"x"}`)))
+	}
+	if got := allTold(items(t.Context(), h.Call("a.panics", []byte(`"x"`)))); !slices.Equal(got, []string{"error -32000 a.panics failed"}) {
+		t.Errorf("%q", got)
+	}
+	d.check(t, "hub a.m", "second a.m", "third a.m", "a a.m", "hub a.b.m", "second a.b.m", "third a.b.m", "hub a.panics")
+}
