@@ -78,12 +78,13 @@ func (c Call) Items(ctx context.Context) iter.Seq[*Item] { return c.under(ctx, n
 
 // under is Items within the call that is parent.
 func (c Call) under(ctx context.Context, parent *run) iter.Seq[*Item] {
+	r := &run{Context: ctx, route: c.route, call: c}
+	if parent != nil {
+		r.depth = parent.depth + 1
+	}
 	return func(yield func(*Item) bool) {
-		r := &run{Context: ctx, route: c.route, yield: yield}
-		if parent != nil {
-			r.depth = parent.depth + 1
-		}
-		r.serve(c)
+		r.yield = yield
+		r.serve()
 	}
 }
 

@@ -41,28 +41,29 @@ func (m *mount) find(rest string) *Route {
 }
 
 // find finds the method of a dynamic child and binds the call to it.
-func (r *run) find(c Call) (found Call, err error) {
+func (r *run) find() (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			found, err = Call{}, plugin.Panicked(r, cause)
+			err = plugin.Panicked(r, cause)
 		}
 	}()
-	route := c.route
+	route, path := r.route, r.route.path
 	for range mostLevels {
 		name, rest, _ := strings.Cut(route.rest, ".")
 		child, err := route.below.child(r, name)
 		if err != nil {
-			return Call{}, err
+			return err
 		}
 		if route = child.find(rest); route == nil {
-			return Call{}, notFound("Method not found: %s", shown(c.route.path))
+			return notFound("Method not found: %s", shown(path))
 		}
 		if route.below == nil {
 			r.route = route
-			return route.Bind(c.raw, c.positional)
+			r.call, err = route.Bind(r.call.raw, r.call.positional)
+			return err
 		}
 	}
-	return Call{}, notFound("Method not found: %s: more than %d levels of children", shown(c.route.path), mostLevels)
+	return notFound("Method not found: %s: more than %d levels of children", shown(path), mostLevels)
 }
 
 // child returns the dynamic child of that name, mounted.

@@ -32,11 +32,14 @@ var (
 type run struct {
 	context.Context
 	route *Route
+	call  Call
 	depth int  // how many calls there are around it
 	above *run // the call whose method made this one, and whose caller is asked
 
 	cancel context.CancelCauseFunc // nil for a quick call, whose context is not its own
 	asking atomic.Int32            // questions that wait for their answers
+
+	entered bool // its activation's life
 
 	mu    sync.Mutex // held while an item is taken: methods may have many goroutines
 	yield func(*Item) bool
@@ -57,42 +60,53 @@ func (r *run) Value(key any) any {
 	return r.Context.Value(key)
 }
 
-// serve runs the call from its first item to its last.
-func (r *run) serve(c Call) {
-	if c.err != nil {
-		r.fail(c.err)
-		r.close()
-		return
+// serve runs the call from its first item to its last. What it does once is in
+// functions of its own: their room is not kept on the stack while the method
+// runs, and many streams may wait at once.
+func (r *run) serve() {
+	defer r.end()
+	finish := false
+	if err := r.begin(); err != nil {
+		finish = r.fail(err)
+	} else {
+		finish = r.stream()
+	}
+	if finish {
+		r.send(Done)
+	}
+}
+
+// begin finds out whether the call may run, and on what.
+func (r *run) begin() error {
+	if r.call.err != nil {
+		return r.call.err
 	}
 	if life := r.route.life; life != nil {
-		if !c.Quick() {
+		if !r.call.Quick() {
 			r.Context, r.cancel = context.WithCancelCause(r.Context)
-			defer r.cancel(nil)
 		}
 		if !life.enter(r) {
-			r.fail(notFound("Activation not found: %s", r.route.provenance[0]))
-			r.close()
-			return
+			return notFound("Activation not found: %s", r.route.provenance[0])
 		}
-		defer life.leave(r)
+		r.entered = true
 	}
-	if c.route.below != nil {
-		var err error
-		c, err = r.find(c)
-		if why := r.interruption(); err != nil && why != nil && saysSo(err) {
-			err = &plugin.Error{Message: why.Error(), Recoverable: true}
-		}
-		if err != nil {
-			if r.fail(err) {
-				r.send(Done)
-			}
-			r.close()
-			return
-		}
+	if r.route.below == nil {
+		return nil
 	}
-	defer r.close()
-	if r.stream(c.params) {
-		r.send(Done)
+	err := r.find()
+	if why := r.interruption(); err != nil && why != nil && saysSo(err) {
+		err = &plugin.Error{Message: why.Error(), Recoverable: true}
+	}
+	return err
+}
+
+func (r *run) end() {
+	r.close()
+	if r.entered {
+		r.route.life.leave(r)
+	}
+	if r.cancel != nil {
+		r.cancel(nil)
 	}
 }
 
@@ -105,30 +119,35 @@ func (r *run) close() {
 
 // stream runs the method and sends what it yields. It tells whether the stream
 // goes on to its Done.
-func (r *run) stream(params any) (finish bool) {
-	method := r.route.method
-	// A stream that goes on though it is to stop is broken off.
-	stops := func() bool { return method.Streaming() && r.interruption() != nil }
-	interrupted := false
-	for content, err := range method.Handle(r, params) {
-		if err == nil && stops() || err != nil && r.interruption() != nil && saysSo(err) {
-			interrupted = true
+func (r *run) stream() (finish bool) {
+	streaming := r.route.method.Streaming()
+	finish, interrupted := true, false
+	for content, err := range r.route.method.Handle(r, r.call.params) {
+		// A stream that goes on though it is to stop is broken off.
+		if err == nil && streaming || err != nil && saysSo(err) {
+			if interrupted = r.interruption() != nil; interrupted {
+				break
+			}
+		}
+		if err != nil {
+			finish = r.fail(err)
+		} else {
+			finish = r.data(content)
+		}
+		if !finish {
 			break
 		}
-		more := false
-		if err != nil {
-			more = r.fail(err)
-		} else {
-			more = r.data(content)
-		}
-		if !more {
-			return false
-		}
 	}
-	if interrupted || stops() {
-		return r.fail(&plugin.Error{Message: r.interruption().Error(), Recoverable: true})
+	if finish && (interrupted || streaming) {
+		return r.interrupted()
 	}
-	return true
+	return finish
+}
+
+// interrupted tells the caller why the method was to stop, if it was.
+func (r *run) interrupted() (finish bool) {
+	why := r.interruption()
+	return why == nil || r.fail(&plugin.Error{Message: why.Error(), Recoverable: true})
 }
 
 // interruption is why the method is to stop though its caller is still there;
@@ -259,7 +278,7 @@ func (r *run) Call(ctx context.Context, path string, params []byte) iter.Seq2[an
 		case call.route == hub.nested[callMethod]:
 			call = hub.Refuse(plugin.Errorf(plugin.CodeInvalidParams, "%s is called by its own path", callMethod))
 		}
-		inner := &run{Context: ctx, route: call.route, depth: r.depth + 1, above: r}
+		inner := &run{Context: ctx, route: call.route, call: call, depth: r.depth + 1, above: r}
 		inner.yield = func(item *Item) bool {
 			switch item.Kind {
 			case Data:
@@ -271,7 +290,7 @@ func (r *run) Call(ctx context.Context, path string, params []byte) iter.Seq2[an
 			}
 			return true
 		}
-		inner.serve(call)
+		inner.serve()
 	}
 }
 

@@ -19,7 +19,7 @@ type Handler func(ctx context.Context, params any, yield func(content any, err e
 // Method is one method of an activation, with the types of its parameters and
 // results erased. [Unary] and [Stream] make it; the zero value is of no use.
 type Method struct {
-	schema MethodSchema
+	schema *MethodSchema // shared by all copies; nil in the zero value
 	bind   func(raw []byte, positional bool) (any, error)
 	handle Handler
 	params reflect.Type // what bind makes a pointer to
@@ -37,7 +37,12 @@ func (m Method) Streaming() bool { return m.schema.Streaming }
 
 // Schema returns what the method says of itself. It is shared: don't change
 // what it points to.
-func (m Method) Schema() MethodSchema { return m.schema }
+func (m Method) Schema() MethodSchema {
+	if m.schema == nil {
+		return MethodSchema{}
+	}
+	return *m.schema
+}
 
 // Bind decodes and checks the parameters of a call; raw is JSON, or nil where
 // none were given. With positional, an array gives them in the order in which
@@ -97,7 +102,7 @@ func newMethod[In, Out any](name, description string, streaming bool, handle Han
 		panic(fmt.Sprintf("plugin: method %q: result: %v", name, err))
 	}
 	m := Method{
-		schema: MethodSchema{
+		schema: &MethodSchema{
 			Name:        name,
 			Description: description,
 			Params:      params.schema,
