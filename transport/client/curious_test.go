@@ -3,31 +3,43 @@
 package client_test
 
 import (
-	"net/http"
+	"context"
+	"log"
+	"log/slog"
 	"net/http/httptest"
 	"strings"
 
-	gorilla "github.com/gorilla/websocket"
+	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/transport/websocket"
 )
 
-// curiousHub serves one client, whose call it asks whether it means it. It
-// stands in for a hub of ours until activations can ask.
+// curiousHub serves a hub with the activation files, whose delete asks its
+// caller whether they mean it.
 func curiousHub() (url string, stop func()) {
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ws, err := new(gorilla.Upgrader).Upgrade(w, r, nil)
-		if err != nil {
-			return
-		}
-		defer ws.Close()
-		p := &peer{Conn: ws}
-		p.info("curious-hub")
-		p.called("7")
-		p.item("7", `"type":"request","requestId":"r1","requestData":{"type":"confirm","message":"Really delete /tmp/x?"},"timeoutMs":30000`)
-		if r := p.next(); r != nil && r.Params.ResponseData["value"] == true {
-			p.item("7", data(`"deleted"`))
-			p.item("7", done)
-		}
-		p.gone()
-	}))
-	return "ws" + strings.TrimPrefix(web.URL, "http"), web.Close
+	type file struct {
+		Path string `json:"path"`
+	}
+	files := plugin.Definition{Namespace: "files", Version: "1.0.0", Description: "Files", Methods: []plugin.Method{
+		plugin.Unary("delete", "Delete a file", func(ctx context.Context, in file) (string, error) {
+			sure, err := plugin.Ask(ctx, plugin.Confirm{Message: "Really delete " + in.Path + "?"})
+			if err != nil || !sure {
+				return "kept", err
+			}
+			return "deleted", nil
+		}, plugin.Bidirectional()),
+	}}
+	h, err := hub.New("curious-hub")
+	if err == nil {
+		err = h.Register(files)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	ws := websocket.NewServer(h, websocket.Limits{}, slog.New(slog.DiscardHandler))
+	web := httptest.NewServer(ws)
+	return "ws" + strings.TrimPrefix(web.URL, "http"), func() {
+		web.Close()
+		ws.Shutdown(context.Background())
+	}
 }

@@ -341,6 +341,10 @@ func (*probe) Define() plugin.Definition {
 						}
 					}
 				}),
+			plugin.Unary("ask", "Asks whether the caller is sure",
+				func(ctx context.Context, in text) (any, error) {
+					return plugin.Ask(ctx, plugin.Confirm{Message: in.Text})
+				}, plugin.Bidirectional()),
 			plugin.Unary("large", "One item of that size",
 				func(_ context.Context, in size) (any, error) { return filler(in.Bytes), nil }),
 			plugin.Unary("write", "A write that is finished whether or not the client waits",

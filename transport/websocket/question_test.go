@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package websocket_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/plexus-go/plexus/transport/websocket"
+)
+
+// questionItem is what a client reads of a question, in both spellings.
+type questionItem struct {
+	RequestID   string          `json:"requestId"`
+	RequestData json.RawMessage `json:"requestData"`
+	TimeoutMS   int64           `json:"timeoutMs"`
+	Request     json.RawMessage `json:"request"`
+	ID          string          `json:"request_id"`
+	Timeout     int64           `json:"timeout"`
+}
+
+// asked reads a frame, which must be the question of that stream, as clients
+// of both kinds read it.
+func (c *client) asked(subscription int64, message string) (id string) {
+	c.t.Helper()
+	f := c.item(subscription, "request")
+	var whole struct {
+		Params struct{ Result json.RawMessage }
+	}
+	var q questionItem
+	var members map[string]json.RawMessage
+	for _, into := range []any{&q, &members} {
+		if json.Unmarshal([]byte(f.text), &whole) != nil || json.Unmarshal(whole.Params.Result, into) != nil {
+			c.t.Fatalf("got %s", f.text)
+		}
+	}
+	want := []string{"metadata", "request", "requestData", "requestId", "request_id", "timeout", "timeoutMs", "type"}
+	if got := slices.Sorted(maps.Keys(members)); !slices.Equal(got, want) {
+		c.t.Errorf("the item has the members %q, want %q", got, want)
+	}
+	data := fmt.Sprintf(`{"type":"confirm","message":%q}`, message)
+	if !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(q.RequestID) || q.ID != q.RequestID ||
+		string(q.RequestData) != data || string(q.Request) != data || q.TimeoutMS != 30_000 || q.Timeout != 30_000 {
+		c.t.Errorf("got %s", whole.Params.Result)
+	}
+	return q.RequestID
+}
+
+func answerTo(id int, request, data string) string {
+	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"hub.respond","params":{"request_id":%q,"response_data":%s}}`, id, request, data)
+}
+
+const confirmed = `{"type":"confirmed","value":true}`
+
+// afterAnswer is what the command line client waits for.
+var afterAnswer = regexp.MustCompile(`^\{"jsonrpc":"2\.0","method":"hub\.respond","params":\{"subscription":\{"success":true\},` +
+	`"result":\{"type":"done","metadata":\{"provenance":\[\],"plexus_hash":"[0-9a-f]{16}","timestamp":[0-9]{10}\}\}\}\}$`)
+
+// answeredFor reads the two frames that answer a respond.
+func (c *client) answeredFor(id int) {
+	c.t.Helper()
+	c.expect(`{"jsonrpc":"2.0","id":%d,"result":{"success":true}}`, id)
+	if text := c.text(); !afterAnswer.MatchString(text) {
+		c.t.Fatalf("got %s, want a done for the answer", text)
+	}
+}
+
+// TestAQuestionOverTheWire states it frame by frame, answered on another
+// connection, so that the order of the frames is known.
+func TestAQuestionOverTheWire(t *testing.T) {
+	s := serve(t, websocket.Limits{})
+	asks, answers := s.dial(), s.dial()
+	sub := asks.call(1, "probe.ask", `{"text":"Sure?"}`)
+	id := asks.asked(sub, "Sure?")
+	answers.send("%s", answerTo(7, id, confirmed))
+	answers.answeredFor(7)
+	if f := asks.item(sub, "data"); string(f.Params.Result.Content) != "true" {
+		t.Errorf("got %s", f.text)
+	}
+	asks.item(sub, "done")
+	asks.quiet()
+	answers.send("%s", answerTo(8, id, confirmed))
+	answers.expect(`{"jsonrpc":"2.0","id":8,"error":{"code":-32602,"message":"Unknown request ID: %s. The request may have timed out or been cancelled."}}`, id)
+	answers.quiet()
+}
+
+// TestAQuestionAnsweredWhereItWasAsked: the frames of the answer come in order,
+// those of the stream among them.
+func TestAQuestionAnsweredWhereItWasAsked(t *testing.T) {
+	for _, batch := range []bool{false, true} {
+		t.Run(fmt.Sprintf("in a batch: %v", batch), func(t *testing.T) {
+			c := serve(t, websocket.Limits{}).dial()
+			first, second := c.call(1, "probe.ask", `{"text":"one"}`), int64(0)
+			one := c.asked(first, "one")
+			second = c.call(2, "probe.ask", `{"text":"two"}`)
+			two := c.asked(second, "two")
+			if batch {
+				c.send("[%s,%s,%s]", answerTo(3, two, confirmed), answerTo(4, "none", confirmed), answerTo(5, one, confirmed))
+			} else {
+				c.send("%s", answerTo(3, two, confirmed))
+				c.send("%s", answerTo(5, one, confirmed))
+			}
+			var direct, streams []string
+			for range map[bool]int{false: 8, true: 7}[batch] {
+				text := c.text()
+				if strings.Contains(text, `"method":"hub.call"`) {
+					streams = append(streams, text)
+				} else {
+					direct = append(direct, text)
+				}
+			}
+			if batch {
+				want := `[{"jsonrpc":"2.0","id":3,"result":{"success":true}},{"jsonrpc":"2.0","id":4,"error":{"code":-32602,"message":"Unknown request ID: none. The request may have timed out or been cancelled."}},{"jsonrpc":"2.0","id":5,"result":{"success":true}}]`
+				if len(direct) != 3 || direct[0] != want || !afterAnswer.MatchString(direct[1]) || !afterAnswer.MatchString(direct[2]) {
+					t.Errorf("got %q", direct)
+				}
+			} else if len(direct) != 4 || direct[0] != `{"jsonrpc":"2.0","id":3,"result":{"success":true}}` || !afterAnswer.MatchString(direct[1]) ||
+				direct[2] != `{"jsonrpc":"2.0","id":5,"result":{"success":true}}` || !afterAnswer.MatchString(direct[3]) {
+				t.Errorf("got %q", direct)
+			}
+			if len(streams) != 4 {
+				t.Errorf("the streams sent %q", streams)
+			}
+			c.quiet()
+		})
+	}
+}
+
+// TestAnswersThatAreRefused are told to who sent them, and nothing follows.
+func TestAnswersThatAreRefused(t *testing.T) {
+	c := serve(t, websocket.Limits{}).dial()
+	sub := c.call(1, "probe.ask", `{"text":"Sure?"}`)
+	id := c.asked(sub, "Sure?")
+	for _, test := range []struct {
+		params, data string
+	}{
+		{fmt.Sprintf(`{"request_id":%q,"response_data":{"type":"text","value":"yes"}}`, id), "expected an answer of type `confirmed` or `cancelled`"},
+		{fmt.Sprintf(`{"request_id":%q,"response_data":{"type":"confirmed"}}`, id), "missing field `response_data.value`"},
+		{fmt.Sprintf(`{"request_id":%q}`, id), "response_data: invalid type: null, expected response"},
+	} {
+		c.send(`{"jsonrpc":"2.0","id":2,"method":"hub.respond","params":%s}`, test.params)
+		if f := c.refused("2", -32602); f.Error.Message != "Invalid params" || f.Error.Data != test.data {
+			t.Errorf("%s: got %s", test.params, f.text)
+		}
+	}
+	for _, params := range []string{`{}`, `null`, `[]`, `7`} {
+		c.send(`{"jsonrpc":"2.0","id":2,"method":"hub.respond","params":%s}`, params)
+		c.refused("2", -32602)
+	}
+	c.send(`{"jsonrpc":"2.0","method":"hub.respond","params":{"request_id":%q,"response_data":%s}}`, id, confirmed)
+	c.quiet() // a notification answers nothing
+	c.send("%s", answerTo(3, id, `{"type":"cancelled"}`))
+	c.expect(`{"jsonrpc":"2.0","id":3,"result":{"success":true}}`)
+	seen := map[bool]int{}
+	for range 2 {
+		text := c.text()
+		seen[afterAnswer.MatchString(text)]++
+		if !afterAnswer.MatchString(text) && !strings.Contains(text, `"type":"error"`) || strings.Contains(text, `"message"`) && !strings.Contains(text, "cancelled by the caller") {
+			t.Errorf("got %s", text)
+		}
+	}
+	if seen[true] != 1 || seen[false] != 1 {
+		t.Errorf("%v", seen)
+	}
+	c.quiet()
+}
+
+// TestAQuestionOfAClientThatLeaves can't be answered any more.
+func TestAQuestionOfAClientThatLeaves(t *testing.T) {
+	s := serve(t, websocket.Limits{})
+	asks, other := s.dial(), s.dial()
+	id := asks.asked(asks.call(1, "probe.ask", `{"text":"Sure?"}`), "Sure?")
+	asks.Close()
+	noSessionsBut(t, 1)
+	other.send("%s", answerTo(1, id, confirmed))
+	other.refused("1", -32602)
+}
