@@ -108,6 +108,37 @@ func TestPanicIsLoggedWithItsStack(t *testing.T) {
 	}
 }
 
+// TestAPanicHarmsNoOtherStream of the same activation, nor a later one.
+func TestAPanicHarmsNoOtherStream(t *testing.T) {
+	type mode struct {
+		Panic bool `json:"panic"`
+	}
+	h, _ := newHub(t, "H", plugin.Definition{Namespace: "s", Methods: []plugin.Method{
+		plugin.Stream("m", "", func(_ context.Context, in mode) iter.Seq2[int, error] {
+			return func(yield func(int, error) bool) {
+				if yield(1, nil) && in.Panic {
+					panic("so")
+				}
+				yield(2, nil)
+			}
+		}),
+	}})
+	const panics, good = `{"panic":true}`, `{"panic":false}`
+	var got []string
+	for item := range h.Call("s.m", []byte(good)).Items(t.Context()) {
+		got = append(got, told(*item))
+		if bad := allTold(items(t.Context(), h.Call("s.m", []byte(panics)))); !slices.Equal(bad, []string{"data s.m 1", "error -32000 s.m failed"}) {
+			t.Errorf("%q", bad)
+		}
+	}
+	if want := []string{"data s.m 1", "data s.m 2", "done"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	if err := h.Unregister("s"); err != nil {
+		t.Errorf("calls that panicked are still counted: %v", err)
+	}
+}
+
 func thisIsWhereItPanics() { panic("the cause") }
 
 func TestPanicOfTheConsumerIsNotSwallowed(t *testing.T) {

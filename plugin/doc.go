@@ -97,8 +97,9 @@
 // and default say the rest (a default is JSON, but for strings, which may go
 // without their quotes); a field named _ carries the title and description of
 // the struct itself. Integers have a format and bounds, time.Time is a date-time,
-// time.Duration a duration ("PT1M30S"; "1m30s" is read, too), []byte is base64 text, what marshals itself as text is a string, and any,
-// json.RawMessage and the like may be anything. Closed sets of strings are
+// time.Duration a duration ("PT1M30S"; "1m30s" is read, too), []byte is base64
+// text, what marshals itself as text is a string, and any, json.RawMessage and
+// the like may be anything. Closed sets of strings are
 // [Enumerated], and no other value of theirs is taken; tagged unions are a [Union];
 // and a type whose schema can't be seen from its Go form, because it writes or
 // reads its own JSON, must be [Schematic].

@@ -126,3 +126,29 @@ func TestDefaultOfADuration(t *testing.T) {
 		}
 	}
 }
+
+// FuzzDuration: what is accepted is written in a form that is read as the same.
+func FuzzDuration(f *testing.F) {
+	for _, seed := range []string{"", "90s", "PT1M30S", "-P1W2DT3.000000001S", "P106752D", "1h-1m", "+5s", ".5s", "PT.5S"} {
+		f.Add(seed)
+	}
+	m := methodOf[waitParams]()
+	f.Fuzz(func(t *testing.T, text string) {
+		raw, err := plugin.AppendJSON(nil, map[string]string{"for": text})
+		if err != nil {
+			return // not UTF-8
+		}
+		in, err := m.Bind(raw, false)
+		if err != nil {
+			return
+		}
+		d := in.(*waitParams).For
+		written, err := plugin.AppendJSON(nil, in)
+		if err != nil {
+			t.Fatalf("%q is %v, which can't be written: %v", text, d, err)
+		}
+		if again, err := m.Bind(written, false); err != nil || again.(*waitParams).For != d {
+			t.Fatalf("%q is %v, written as %s, read as %v, %v", text, d, written, again, err)
+		}
+	})
+}
