@@ -218,6 +218,7 @@ func TestAnswerBeforeTheQuestion(t *testing.T) {
 			c.info("h")
 			time.Sleep(time.Second) // the writer is stuck with the request 2
 			c.send(`{"id":3,"result":6}`)
+			time.Sleep(time.Second) // it has been seen before the request 3 is sent
 			for range 2 {
 				r := c.called("7")
 				c.item("7", data(fmt.Sprint(r.ID)))
