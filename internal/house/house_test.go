@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"plugin/registry":     {"plugin", "storage"},
 	"hub":                 {"plugin"},
 	"transport":           {"hub", "plugin", "transport/client", "transport/websocket"},
+	"transport/auth":      {"plugin"},
 	"transport/wire":      {"hub", "plugin"},
 	"transport/websocket": {"hub", "plugin", "transport/wire"},
 	"transport/client":    {"hub", "plugin", "transport/wire"},

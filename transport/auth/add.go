@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package auth
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/BurntSushi/toml"
+	"github.com/gofrs/flock"
+)
+
+// AddToken appends an entry to the file of tokens at path, which is made where
+// there is none. What is in the file stays as it is, comments included. The file
+// is replaced in one step: whoever reads it, or is killed meanwhile, finds it
+// without the entry or with it. Afterwards only its owner, who is who called,
+// can read it. Two programs may add at once: they take turns by a lock on the
+// file path.lock, which stays.
+//
+// The error says what is wrong with the entry or with the file, which is then
+// as it was; a name that is taken is such an error.
+func AddToken(path string, entry Entry) error {
+	if _, err := entry.check(); err != nil {
+		return fmt.Errorf("adding a token to %s: %w", path, err)
+	}
+	target, err := filepath.EvalSymlinks(path) // a link is to stay one
+	if errors.Is(err, fs.ErrNotExist) {
+		target, err = path, nil
+	}
+	if err != nil {
+		return fmt.Errorf("adding a token to %s: %w", path, err)
+	}
+	lock := flock.New(target+".lock", flock.SetPermissions(0o600))
+	if err := lock.Lock(); err != nil {
+		return fmt.Errorf("adding a token to %s: locking it: %w", path, err)
+	}
+	defer func() { _ = lock.Close() }() // the kernel would do it
+
+	seen := look(target)
+	if seen.err != nil && !errors.Is(seen.err, fs.ErrNotExist) {
+		return fmt.Errorf("adding a token to %s: %w", path, seen.err)
+	}
+	if _, err := parse(path, seen.data); err != nil {
+		return fmt.Errorf("adding a token: %w", err)
+	}
+	text, err := appended(seen.data, entry)
+	if err == nil {
+		_, err = parse(path, text)
+	}
+	if err != nil {
+		return fmt.Errorf("adding a token: with it, the file would be wrong: %w", err)
+	}
+	if err := replace(target, text); err != nil {
+		return fmt.Errorf("adding a token to %s: %w", path, err)
+	}
+	return nil
+}
+
+// appended returns the text with a table for the entry at its end.
+func appended(text []byte, entry Entry) ([]byte, error) {
+	table := map[string]any{"name": entry.Name, "hash": entry.Hash, "scopes": append([]string{}, entry.Scopes...)}
+	if entry.Description != "" {
+		table["description"] = entry.Description
+	}
+	if !entry.Expires.IsZero() {
+		table["expires"] = entry.Expires
+	}
+	var out bytes.Buffer
+	out.Write(text)
+	if len(text) > 0 {
+		if !bytes.HasSuffix(text, []byte("\n")) {
+			out.WriteByte('\n')
+		}
+		out.WriteByte('\n')
+	}
+	encoder := toml.NewEncoder(&out)
+	encoder.Indent = ""
+	err := encoder.Encode(map[string]any{kindToken: []map[string]any{table}})
+	return out.Bytes(), err
+}
+
+// replace makes the file hold the text, at once and for good.
+func replace(path string, text []byte) (err error) {
+	folder := filepath.Dir(path)
+	// For its owner only, as CreateTemp makes it.
+	file, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = file.Close()
+			_ = os.Remove(file.Name())
+		}
+	}()
+	if _, err := file.Write(text); err != nil {
+		return err
+	}
+	if err := file.Sync(); err != nil {
+		return err
+	}
+	if err := file.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(file.Name(), path); err != nil {
+		return err
+	}
+	if at, err := os.Open(folder); err == nil {
+		_ = at.Sync() // not every system can; the file is whole in any case
+		_ = at.Close()
+	}
+	return nil
+}

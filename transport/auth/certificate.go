@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package auth
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/plexus-go/plexus/plugin"
+)
+
+// Certificates authenticates callers by the client certificates that the
+// server's TLS has verified. The name is the first URI among the certificate's
+// alternative names (a SPIFFE identity, for one), else the first DNS name, else
+// the common name of its subject; Means is "certificate". The scopes are those
+// of the table [[certificate]] with exactly that name. Without one the caller
+// has a name, and no scopes.
+//
+// A request that carries a secret as well is judged by the secret alone.
+func (t *Tokens) Certificates() Authenticator { return certificates{t} }
+
+type certificates struct{ tokens *Tokens }
+
+func (c certificates) Authenticate(r *http.Request) (plugin.Caller, error) {
+	switch _, err := secretOf(r.Header); {
+	case err == nil:
+		return plugin.Caller{}, fmt.Errorf("a secret: %w", ErrOtherCredentials)
+	case !errors.Is(err, ErrNoCredentials):
+		return plugin.Caller{}, err
+	case r.TLS == nil || len(r.TLS.PeerCertificates) == 0:
+		return plugin.Caller{}, ErrNoCredentials
+	case len(r.TLS.VerifiedChains) == 0 || len(r.TLS.VerifiedChains[0]) == 0:
+		return plugin.Caller{}, errUnverified
+	}
+	leaf := r.TLS.VerifiedChains[0][0]
+	name, err := identity(leaf)
+	if err != nil {
+		return plugin.Caller{}, err
+	}
+	if c.tokens.now().After(leaf.NotAfter) { // since the connection began
+		return plugin.Caller{}, fmt.Errorf("the certificate of %q expired at %s", name, leaf.NotAfter.Format(time.RFC3339))
+	}
+	c.tokens.mu.RLock()
+	defer c.tokens.mu.RUnlock()
+	return plugin.Caller{Name: name, Means: "certificate", Scopes: slices.Clone(c.tokens.book.certificates[name])}, nil
+}
+
+func (c certificates) Kinds() []string { return []string{"certificate"} }
+
+var errUnverified = errors.New("the certificate was not verified")
+
+// identity returns the name of a certificate's holder.
+func identity(leaf *x509.Certificate) (string, error) {
+	var name string
+	switch {
+	case len(leaf.URIs) > 0:
+		name = leaf.URIs[0].String()
+	case len(leaf.DNSNames) > 0:
+		name = leaf.DNSNames[0]
+	default:
+		name = leaf.Subject.CommonName
+	}
+	if err := checkName(name); err != nil {
+		return "", fmt.Errorf("the certificate's name %.64q %w", name, err)
+	}
+	// An authority may be less careful with these, so that they must not pass
+	// for a URI.
+	if len(leaf.URIs) == 0 && strings.Contains(name, "://") {
+		return "", fmt.Errorf("the certificate's name %.64q looks like a URI, and is none", name)
+	}
+	return name, nil
+}

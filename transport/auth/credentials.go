@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package auth
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// Subprotocol is what a server answers where a client offers it, alone or with
+// a secret beside it: never the secret. The upgrader's list of subprotocols is
+// this one.
+const Subprotocol = "plexus"
+
+const (
+	// maxSecretBytes bounds a secret, wherever it comes from.
+	maxSecretBytes = 4 << 10
+	// maxProtocols bounds how many subprotocols are looked at.
+	maxProtocols = 16
+
+	apiKeyHeader   = "X-Plexus-Api-Key" // as net/http writes it
+	cookieName     = "access_token"
+	protocolPrefix = Subprotocol + ".bearer."
+)
+
+// secretKinds are the places of secrets, as Kinds tells them.
+func secretKinds() []string { return []string{"bearer", "api_key", "cookie", "subprotocol"} }
+
+// secretOf returns the one secret that a request carries: 1 to 4096 visible
+// ASCII characters. The error is [ErrNoCredentials] where it carries none, and
+// [ErrOtherCredentials] for another scheme than Bearer. Errors quote nothing of
+// what was sent.
+func secretOf(header http.Header) (string, error) {
+	var found []string // "" for what is there, but can't be a secret
+	var wrong error
+	for _, source := range []struct {
+		name string
+		read func(http.Header) ([]string, error)
+	}{
+		{"the header Authorization", bearers},
+		{"the header X-Plexus-API-Key", func(h http.Header) ([]string, error) { return h[apiKeyHeader], nil }},
+		{"the cookie " + cookieName, cookies},
+		{"the header Sec-WebSocket-Protocol", protocols},
+	} {
+		secrets, err := source.read(header)
+		if err == nil {
+			err = checkSecrets(secrets)
+		}
+		if err != nil && wrong == nil {
+			wrong = fmt.Errorf("%s: %w", source.name, err)
+		}
+		if err != nil {
+			secrets = []string{""}
+		}
+		found = append(found, secrets...)
+	}
+	switch {
+	case len(found) > 1:
+		return "", errors.New("credentials in more than one place")
+	case wrong != nil:
+		return "", wrong
+	case len(found) == 0:
+		return "", ErrNoCredentials
+	}
+	return found[0], nil
+}
+
+func checkSecrets(secrets []string) error {
+	for _, secret := range secrets {
+		switch {
+		case secret == "":
+			return errors.New("the secret is empty")
+		case len(secret) > maxSecretBytes:
+			return fmt.Errorf("the secret is longer than %d bytes", maxSecretBytes)
+		case strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }):
+			return errors.New("the secret has characters that no secret has")
+		}
+	}
+	return nil
+}
+
+func bearers(header http.Header) (secrets []string, err error) {
+	if len(header["Authorization"]) > 1 {
+		return nil, errors.New("is there more than once")
+	}
+	for _, value := range header["Authorization"] {
+		scheme, secret, _ := strings.Cut(value, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			return nil, ErrOtherCredentials
+		}
+		secrets = append(secrets, strings.Trim(secret, " "))
+	}
+	return secrets, nil
+}
+
+// cookies reads the header itself, since net/http passes over what it finds
+// malformed. An empty cookie is none: that is how pages sign out.
+func cookies(header http.Header) (secrets []string, err error) {
+	for _, line := range header["Cookie"] {
+		for pair := range strings.SplitSeq(line, ";") {
+			name, value, _ := strings.Cut(pair, "=")
+			value = strings.Trim(value, " \t")
+			if inner, ok := strings.CutPrefix(value, `"`); ok {
+				value = strings.TrimSuffix(inner, `"`)
+			}
+			if strings.Trim(name, " \t") == cookieName && value != "" {
+				secrets = append(secrets, value)
+			}
+		}
+	}
+	return secrets, nil
+}
+
+func protocols(header http.Header) (secrets []string, err error) {
+	offered := strings.Join(header["Sec-Websocket-Protocol"], ",")
+	count, plain := 0, false
+	for protocol := range strings.SplitSeq(offered, ",") {
+		if count++; count > maxProtocols {
+			return nil, fmt.Errorf("more than %d are offered", maxProtocols)
+		}
+		protocol = strings.Trim(protocol, " \t")
+		plain = plain || protocol == Subprotocol
+		if len(protocol) < len(protocolPrefix) || !strings.EqualFold(protocol[:len(protocolPrefix)], protocolPrefix) {
+			continue
+		}
+		encoded, ok := strings.CutPrefix(protocol, protocolPrefix)
+		if !ok {
+			return nil, errors.New(protocolPrefix + " is written in lower case")
+		}
+		if len(encoded) > base64.RawURLEncoding.EncodedLen(maxSecretBytes) {
+			return nil, fmt.Errorf("the secret is longer than %d bytes", maxSecretBytes)
+		}
+		secret, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
+		if err != nil {
+			return nil, errors.New("the secret is not base64url without padding")
+		}
+		secrets = append(secrets, string(secret))
+	}
+	if len(secrets) > 0 && !plain {
+		// The answer could only be the secret, or none, which browsers refuse.
+		return nil, errors.New(Subprotocol + " is not offered beside the secret")
+	}
+	return secrets, nil
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package auth
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+const patience = 20 * time.Second
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// until waits for something to become true.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("still waiting for %s", what)
+		}
+	}
+}
+
+// request has headers, in turns a name and a value.
+func request(headers ...string) *http.Request {
+	r := &http.Request{Method: http.MethodGet, Header: http.Header{}}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	return r
+}
+
+func bearing(secret string) *http.Request { return request("Authorization", "Bearer "+secret) }
+
+// fails checks an error: ErrNoCredentials, ErrOtherCredentials or any other,
+// which then has the text.
+func fails(t *testing.T, err, want error, text string) {
+	t.Helper()
+	switch {
+	case err == nil:
+		t.Error("it was let in")
+	case want != nil && !errors.Is(err, want):
+		t.Errorf("got %v, want %v", err, want)
+	case want == nil && (errors.Is(err, ErrNoCredentials) || errors.Is(err, ErrOtherCredentials)):
+		t.Errorf("got %v, want another error", err)
+	case !strings.Contains(err.Error(), text):
+		t.Errorf("got %v, want %q in it", err, text)
+	}
+}
+
+// logbook keeps what is logged.
+type logbook struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logbook) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *logbook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (l *logbook) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+// running runs something until the end of the test.
+func running(t *testing.T, run func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		run()
+	}()
+	t.Cleanup(func() { <-done })
+}
+
+// tokenFile is a path in a folder of the test, with the text in it.
+func tokenFile(t testing.TB, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "tokens.toml")
+	must(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+// newToken makes a token with its entry.
+func newToken(t testing.TB, name string, expires time.Time, scopes ...string) (string, Entry) {
+	t.Helper()
+	token, entry, err := NewToken(name, scopes, expires)
+	must(t, err)
+	return token, entry
+}
+
+// written is a file of these entries.
+func written(t testing.TB, entries ...Entry) string {
+	t.Helper()
+	var text []byte
+	for _, entry := range entries {
+		var err error
+		text, err = appended(text, entry)
+		must(t, err)
+	}
+	return string(text)
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/plexus-go/plexus/plugin"
+)
+
+// JWTConfig says which tokens [NewJWT] lets in.
+type JWTConfig struct {
+	// JWKS is where the issuer's public keys are: the path of a file, or a URL,
+	// https://… or http://… on this machine. Redirects are not followed.
+	JWKS string
+	// Issuer is what iss must be. Where it is empty, whoever holds one of the
+	// keys may be the issuer.
+	Issuer string
+	// Audience is what aud must contain; it may not be empty, as tokens for
+	// another service would be as good as ours.
+	Audience string
+	// Algorithms are those that signatures may have; nil is RS256, ES256 and
+	// EdDSA. There may be RS…, PS…, ES… with 256, 384, 512, and EdDSA.
+	Algorithms []string
+	// ScopePrefix is how a scope must begin to count, "registry:" for example.
+	// Where it is empty, all count, a star among them.
+	ScopePrefix string
+	// Log is told about the keys; nil is none.
+	Log *slog.Logger
+}
+
+// JWT authenticates callers by tokens in the compact form of RFC 7519, which an
+// issuer has signed. The name is the claim sub, Means is "jwt", the scopes are
+// those of the claims scope, scopes and scp, each a string with spaces between
+// them or a list. A token must expire.
+//
+// There is room for one JWT in Any: a second would never be asked.
+type JWT struct {
+	config     JWTConfig
+	algorithms []jose.SignatureAlgorithm
+	keys       keySource
+	now        func() time.Time
+}
+
+var _ Authenticator = (*JWT)(nil)
+
+// NewJWT checks the configuration, and reads the keys where they are in a file.
+// Those at a URL come with [JWT.Run], or with the first token, so that an issuer
+// that is away is no reason not to start.
+func NewJWT(config JWTConfig) (*JWT, error) {
+	j := &JWT{config: config, now: time.Now}
+	if config.Audience == "" {
+		return nil, errors.New("JWT: the audience is missing")
+	}
+	if config.Algorithms == nil {
+		config.Algorithms = []string{string(jose.RS256), string(jose.ES256), string(jose.EdDSA)}
+	}
+	for _, name := range config.Algorithms {
+		algorithm := jose.SignatureAlgorithm(name)
+		if !isRSA(algorithm) && curveOf(algorithm) == "" && algorithm != jose.EdDSA {
+			return nil, fmt.Errorf("JWT: the algorithm %.64q is not one for public keys that is supported", name)
+		}
+		j.algorithms = append(j.algorithms, algorithm)
+	}
+	if len(j.algorithms) == 0 {
+		return nil, errors.New("JWT: no algorithm is allowed")
+	}
+	log := config.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	if strings.Contains(config.JWKS, "://") {
+		j.keys, err = newKeyURL(config.JWKS, log)
+	} else {
+		j.keys, err = openKeyFile(config.JWKS, log)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("JWT: %w", err)
+	}
+	return j, nil
+}
+
+// Run keeps the keys fresh until ctx is done: it reads a file when it changes,
+// and fetches a URL every 15 minutes. Keys that can't be had again stay in
+// force, those of a URL for a day.
+func (j *JWT) Run(ctx context.Context) { j.keys.run(ctx) }
+
+// Kinds names the places of secrets.
+func (j *JWT) Kinds() []string { return secretKinds() }
+
+// Authenticate returns the caller whom the request's token names. A secret that
+// is no JWT is for another authenticator to judge.
+//
+// A token with a key that is not known makes it fetch the keys, at most every 30
+// seconds, for at most 5.
+func (j *JWT) Authenticate(r *http.Request) (plugin.Caller, error) {
+	secret, err := secretOf(r.Header)
+	if err != nil {
+		return plugin.Caller{}, err
+	}
+	if !isJWT(secret) {
+		return plugin.Caller{}, fmt.Errorf("not a JWT: %w", ErrOtherCredentials)
+	}
+	said, err := j.verify(r.Context(), secret)
+	if err != nil {
+		return plugin.Caller{}, fmt.Errorf("JWT: %w", err)
+	}
+	if err := j.accept(said); err != nil {
+		return plugin.Caller{}, fmt.Errorf("JWT of %.64q: %w", said.Subject, err)
+	}
+	return plugin.Caller{Name: said.Subject, Means: "jwt", Scopes: j.scopes(said)}, nil
+}
+
+// claims are those that count.
+type claims struct {
+	jwt.Claims
+	Scope  words `json:"scope"`
+	Scopes words `json:"scopes"`
+	SCP    words `json:"scp"`
+}
+
+// verify checks the signature, and returns what it is about.
+func (j *JWT) verify(ctx context.Context, text string) (said claims, err error) {
+	if strings.Count(text, ".") == 4 {
+		return claims{}, errors.New("it is encrypted, not signed")
+	}
+	token, err := jwt.ParseSigned(text, j.algorithms)
+	if err != nil {
+		return claims{}, err
+	}
+	// The compact form has exactly one header. Extensions that are critical
+	// have no meaning here, and a key that the token brings along is not
+	// looked at.
+	header := token.Headers[0]
+	if _, ok := header.ExtraHeaders["crit"]; ok {
+		return claims{}, errors.New("it has critical extensions")
+	}
+	if kind, ok := header.ExtraHeaders[jose.HeaderType]; ok {
+		// Not everything that an issuer signs is meant to let somebody in.
+		if name, _ := kind.(string); !slices.Contains([]string{"jwt", "at+jwt"}, strings.TrimPrefix(strings.ToLower(name), "application/")) {
+			return claims{}, fmt.Errorf("its type is %.64q", kind)
+		}
+	}
+	key, err := j.keys.find(ctx, header.KeyID, jose.SignatureAlgorithm(header.Algorithm))
+	if err != nil {
+		return claims{}, err
+	}
+	if err := token.Claims(key, &said); err != nil {
+		return claims{}, err
+	}
+	return said, nil
+}
+
+// leeway is by how much the clock of an issuer may be ahead of ours.
+const leeway = time.Minute
+
+// accept checks the claims of a token with a good signature.
+func (j *JWT) accept(said claims) error {
+	now := j.now()
+	switch {
+	case j.config.Issuer != "" && said.Issuer != j.config.Issuer:
+		return fmt.Errorf("the issuer is %.64q", said.Issuer)
+	case !said.Audience.Contains(j.config.Audience):
+		return fmt.Errorf("the audience is %.200q", []string(said.Audience))
+	case said.Expiry == nil:
+		return errors.New("it never expires")
+	case !now.Before(said.Expiry.Time()):
+		return fmt.Errorf("it expired at %s", said.Expiry.Time().UTC().Format(time.RFC3339))
+	case said.NotBefore != nil && now.Add(leeway).Before(said.NotBefore.Time()):
+		return errors.New("it is not valid yet")
+	case said.IssuedAt != nil && now.Add(leeway).Before(said.IssuedAt.Time()):
+		return errors.New("it was issued in the future")
+	}
+	if err := checkName(said.Subject); err != nil {
+		return fmt.Errorf("the subject %w", err)
+	}
+	return nil
+}
+
+// scopes returns those that count. Issuers have many others, which need not
+// look like ours.
+func (j *JWT) scopes(said claims) (scopes []string) {
+	for _, scope := range slices.Concat(said.Scope, said.Scopes, said.SCP) {
+		if strings.HasPrefix(scope, j.config.ScopePrefix) && checkScope(scope) == nil && !slices.Contains(scopes, scope) {
+			scopes = append(scopes, scope)
+		}
+	}
+	return scopes
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package auth
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/json" // refuses a key that is there twice
+)
+
+const (
+	maxKeys = 100
+	// minRSABits is what RFC 7518 asks for.
+	minRSABits = 2048
+)
+
+// keySource is where the keys of an issuer come from.
+type keySource interface {
+	// find returns the key with an id that an algorithm may be used with.
+	find(ctx context.Context, id string, algorithm jose.SignatureAlgorithm) (any, error)
+	// run keeps the keys fresh until ctx is done.
+	run(ctx context.Context)
+}
+
+var errUnknownKey = errors.New("no such key")
+
+// keySet is the keys of an issuer that a signature can be checked with.
+type keySet []jose.JSONWebKey
+
+// parseKeys reads a JWKS, {"keys": […]}. As RFC 7517 says, it passes over keys
+// that it can't use; where none is left, that is an error. A key that ought to be
+// secret is an error too: whoever can read this file could sign.
+func parseKeys(data []byte) (set keySet, passed int, err error) {
+	var document struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(data, &document); err != nil {
+		return nil, 0, fmt.Errorf("not a JWKS: %w", err)
+	}
+	if len(document.Keys) > maxKeys {
+		return nil, 0, fmt.Errorf("more than %d keys", maxKeys)
+	}
+	for i, raw := range document.Keys {
+		var secret struct {
+			Type    string          `json:"kty"`
+			Private json.RawMessage `json:"d"`
+		}
+		var key jose.JSONWebKey
+		if json.Unmarshal(raw, &secret) == nil && (secret.Type == "oct" || secret.Private != nil) {
+			return nil, 0, fmt.Errorf("key %d is secret: only public keys belong here", i+1)
+		}
+		if json.Unmarshal(raw, &key) != nil || !usable(key) {
+			passed++
+			continue
+		}
+		set = append(set, key)
+	}
+	if len(set) == 0 {
+		return nil, 0, fmt.Errorf("none of its %d keys can be used", len(document.Keys))
+	}
+	return set, passed, nil
+}
+
+func usable(key jose.JSONWebKey) bool {
+	if public, ok := key.Key.(*rsa.PublicKey); ok && public.N.BitLen() < minRSABits {
+		return false
+	}
+	return key.Valid() && key.IsPublic() && (key.Use == "" || key.Use == "sig")
+}
+
+// find returns the one key that has the id and fits the algorithm. Without an id
+// there must be only one that fits.
+func (s keySet) find(id string, algorithm jose.SignatureAlgorithm) (found any, err error) {
+	for _, key := range s {
+		if (id != "" && key.KeyID != id) || !fits(key, algorithm) {
+			continue
+		}
+		if found != nil {
+			return nil, fmt.Errorf("several keys may be meant by id %.64q and algorithm %s", id, algorithm)
+		}
+		found = key.Key
+	}
+	if found == nil {
+		return nil, fmt.Errorf("%w: id %.64q, algorithm %s", errUnknownKey, id, algorithm)
+	}
+	return found, nil
+}
+
+// fits tells whether a key is one for the algorithm, so that none is used in
+// another way than its owner meant.
+func fits(key jose.JSONWebKey, algorithm jose.SignatureAlgorithm) bool {
+	if key.Algorithm != "" && key.Algorithm != string(algorithm) {
+		return false
+	}
+	switch public := key.Key.(type) {
+	case *rsa.PublicKey:
+		return isRSA(algorithm)
+	case *ecdsa.PublicKey:
+		return curveOf(algorithm) == public.Curve.Params().Name
+	case ed25519.PublicKey:
+		return algorithm == jose.EdDSA
+	}
+	return false
+}
+
+func curveOf(algorithm jose.SignatureAlgorithm) string {
+	switch algorithm {
+	case jose.ES256:
+		return "P-256"
+	case jose.ES384:
+		return "P-384"
+	case jose.ES512:
+		return "P-521"
+	}
+	return ""
+}
+
+func isRSA(algorithm jose.SignatureAlgorithm) bool {
+	switch algorithm {
+	case jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+const (
+	// refresh is how often keys are fetched though nobody misses one.
+	refresh = 15 * time.Minute
+	// retry is the same while the last fetch failed.
+	retry = time.Minute
+	// refetch is the least time between two fetches. Anybody can ask for keys
+	// that don't exist; the issuer must not notice.
+	refetch = 30 * time.Second
+	// fetchTime bounds a fetch, and so how long a request may wait for one.
+	fetchTime = 5 * time.Second
+	// stale is how long keys are used that can't be fetched again. An issuer
+	// that withdraws one must be heard some day, whoever stands between.
+	stale = 24 * time.Hour
+)
+
+// keyURL is a JWKS that is fetched. It has keys once run has begun, or somebody
+// has asked for one.
+type keyURL struct {
+	url    string
+	client *http.Client
+	log    *slog.Logger
+	turn   chan struct{} // holds one while a fetch is on its way
+
+	mu      sync.Mutex
+	set     keySet
+	fetched time.Time // when the set was
+	tried   time.Time // the last time, whether or not it failed
+}
+
+// newKeyURL takes an https URL, or an http one of this machine.
+func newKeyURL(address string, log *slog.Logger) (*keyURL, error) {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil:
+		return nil, errors.New("the URL of the JWKS can't be parsed") // err would quote it
+	case u.User != nil:
+		return nil, errors.New("the URL of the JWKS has a user or password in it")
+	case u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
+		return nil, fmt.Errorf("the URL of the JWKS, %s, is not https, nor http on this machine", u.Redacted())
+	}
+	return &keyURL{
+		url: address,
+		client: &http.Client{
+			Transport: &http.Transport{
+				Proxy:                  http.ProxyFromEnvironment,
+				ForceAttemptHTTP2:      true,
+				DisableKeepAlives:      true, // nothing for a quarter of an hour
+				MaxResponseHeaderBytes: 64 << 10,
+			},
+			Timeout: fetchTime,
+			// It could lead anywhere, to http for one.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("redirects are not followed") },
+		},
+		log:  log,
+		turn: make(chan struct{}, 1),
+	}, nil
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// find fetches the keys if it doesn't know one, unless that was tried not long
+// ago.
+func (k *keyURL) find(ctx context.Context, id string, algorithm jose.SignatureAlgorithm) (any, error) {
+	key, err := k.known(id, algorithm)
+	if !errors.Is(err, errUnknownKey) {
+		return key, err
+	}
+	// Who waits here has a fetch to wait for, each of which is bounded.
+	select {
+	case k.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-k.turn }()
+	if key, err := k.known(id, algorithm); !errors.Is(err, errUnknownKey) {
+		return key, err // another request has fetched it
+	}
+	k.mu.Lock()
+	soon := time.Since(k.tried) < refetch
+	k.mu.Unlock()
+	if soon {
+		return nil, err
+	}
+	// For all, even if the one who asks has gone.
+	k.fetch(context.WithoutCancel(ctx))
+	return k.known(id, algorithm)
+}
+
+func (k *keyURL) known(id string, algorithm jose.SignatureAlgorithm) (any, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case k.fetched.IsZero():
+		return nil, fmt.Errorf("%w: none has been fetched", errUnknownKey)
+	case time.Since(k.fetched) > stale:
+		return nil, fmt.Errorf("%w: they were fetched too long ago", errUnknownKey)
+	}
+	return k.set.find(id, algorithm)
+}
+
+func (k *keyURL) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		select {
+		case k.turn <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		good := k.fetch(ctx)
+		<-k.turn
+		if good {
+			timer.Reset(refresh)
+		} else {
+			timer.Reset(retry)
+		}
+	}
+}
+
+// fetch gets the keys. Whoever calls it holds the turn.
+func (k *keyURL) fetch(ctx context.Context) bool {
+	set, passed, err := k.get(ctx)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.tried = time.Now()
+	if err != nil {
+		if ctx.Err() == nil {
+			k.log.Error("signing keys could not be fetched", "url", k.url, "error", err)
+		}
+		return false
+	}
+	k.set, k.fetched = set, k.tried
+	k.log.Debug("signing keys were fetched", "url", k.url, "keys", len(set), "passed over", passed)
+	return true
+}
+
+func (k *keyURL) get(ctx context.Context) (set keySet, passed int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, k.url, nil)
+	if err != nil {
+		return nil, 0, err
+	}
+	r.Header.Set("Accept", "application/jwk-set+json, application/json")
+	response, err := k.client.Do(r)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { _ = response.Body.Close() }() // it was read
+	if response.StatusCode != http.StatusOK {
+		return nil, 0, fmt.Errorf("status %d", response.StatusCode)
+	}
+	data, err := io.ReadAll(io.LimitReader(response.Body, maxFileBytes+1))
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(data) > maxFileBytes {
+		return nil, 0, fmt.Errorf("larger than %d MiB", maxFileBytes>>20)
+	}
+	return parseKeys(data)
+}
