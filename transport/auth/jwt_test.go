@@ -205,6 +205,8 @@ func TestNewJWTRefuses(t *testing.T) {
 		"too many keys":   {JWTConfig{JWKS: keys(`{"keys":[` + strings.Repeat("1,", maxKeys) + "1]}"), Audience: "a"}, "more than 100"},
 		"useless keys":    {JWTConfig{JWKS: keys(`{"keys":[1, {}, {"kty":"new"}]}`), Audience: "a"}, "none of its 3 keys"},
 		"keys twice":      {JWTConfig{JWKS: keys(`{"keys":[], "keys":[]}`), Audience: "a"}, "duplicate"},
+		"deep JSON":       {JWTConfig{JWKS: keys(`{"keys":[` + strings.Repeat("[", maxFileBytes-100)), Audience: "a"}, "not a JWKS"},
+		"a deep key":      {JWTConfig{JWKS: keys(`{"keys":[{"kty":` + strings.Repeat("[", maxFileBytes/2-100) + strings.Repeat("]", maxFileBytes/2-100) + "}]}"), Audience: "a"}, "max depth"},
 		"a private key":   {JWTConfig{JWKS: keys(jwks(t, jose.JSONWebKey{Key: signer.ed})), Audience: "a"}, "key 1 is secret"},
 		"a shared secret": {JWTConfig{JWKS: keys(jwks(t, append(signer.public(), jose.JSONWebKey{Key: []byte("secret")})...)), Audience: "a"}, "key 4 is secret"},
 		"a small key":     {JWTConfig{JWKS: keys(jwks(t, jose.JSONWebKey{Key: small.Public()})), Audience: "a"}, "none of its 1 keys"},

@@ -20,6 +20,9 @@ const (
 	// maxLineBytes bounds a line of the file of tokens. The toml library takes
 	// time and memory by the square of a key's parts, which are on one line.
 	maxLineBytes = 8 << 10
+	// maxOpen bounds how many brackets may be open at the end of a line, since
+	// the library takes a kilobyte of stack and more for each. Two are of use.
+	maxOpen = 64
 )
 
 // book is what a file of tokens says.
@@ -47,9 +50,20 @@ func parse(path string, data []byte) (book, error) {
 		lines: map[string]int{},
 		book:  book{tokens: map[digest]Entry{}, certificates: map[string][]string{}},
 	}
-	number := 0
+	number, open := 0, 0
 	for line := range strings.Lines(text) {
 		number++
+		for _, c := range []byte(line) {
+			switch c {
+			case '[', '{':
+				open++
+			case ']', '}':
+				open = max(0, open-1)
+			}
+		}
+		if open > maxOpen {
+			return book{}, p.fail(number, "more than %d brackets are open", maxOpen)
+		}
 		if len(line) > maxLineBytes {
 			return book{}, p.fail(number, "the line is longer than %d bytes", maxLineBytes)
 		}

@@ -116,6 +116,7 @@ func TestParseRefuses(t *testing.T) {
 		"a description":        {second(hash + "scopes = []\ndescription = 1"), `f:10: token "b": description is not a string`},
 		"a long line":          {"# " + strings.Repeat("x", maxLineBytes), "f:1: the line is longer than 8192"},
 		"many parts":           {strings.Repeat("a.", 100_000) + "a = 1", "f:1: the line is longer than 8192"},
+		"nested deeply":        {"token = " + strings.Repeat(strings.Repeat("[", maxLineBytes-100)+"\n", 100), "f:1: more than 64 brackets"},
 		"certificate: hash":    {"[[certificate]]\nname = \"a\"\nscopes = []\n" + hash, `f:4: certificate "a": hash is an unknown key`},
 		"certificate twice":    {strings.Repeat("[[certificate]]\nname = \"a\"\nscopes = []\n", 2), `f:5: certificate "a": name is already used on line 2`},
 		"certificate: scope":   {"[[certificate]]\nname = \"a\"\nscopes = [\"*a\"]\n", `f:3: certificate "a": scopes has "*a"`},

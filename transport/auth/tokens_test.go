@@ -142,7 +142,7 @@ func reload(t *testing.T, text string) *reloading {
 func (r *reloading) save(text string, good bool) {
 	r.t.Helper()
 	changed, before := r.Changed(), strings.Count(r.log.String(), "stay in force")
-	must(r.t, os.WriteFile(r.path, []byte(text), 0o600))
+	must(r.t, replace(r.path, []byte(text)))
 	until(r.t, "the file to be read", func() bool {
 		select {
 		case <-changed:
