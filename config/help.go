@@ -15,6 +15,7 @@ import (
 const helpBegin = `plexus-registry keeps a list of Plexus hubs, so that clients find them by name.
 
 Usage: plexus-registry [flags]
+       plexus-registry token new NAME --scope SCOPE [flags]
 
 A flag beats its environment variable, which beats the default.
 
@@ -25,7 +26,10 @@ Examples:
   plexus-registry
       Serve ws://127.0.0.1:4445; files are in ~/.config/plexus.
   plexus-registry --host 0.0.0.0 --port 8080 --config /etc/plexus/backends.toml
-      Serve all IPv4 interfaces; the database is /etc/plexus/registry.db.
+      Serve all IPv4 interfaces; the database is /etc/plexus/registry.db. This
+      needs --tls-cert, --tls-key and --tokens as well, or --insecure.
+  plexus-registry token new ci --scope registry:read
+      Make a token and print it; a file keeps its hash. --help tells more.
 `
 
 // helpWidth is the most characters in a line of the help, the width of an old
@@ -36,7 +40,15 @@ const helpWidth = 80
 func writeHelp(w io.Writer, flags []*kong.Flag) error {
 	var text strings.Builder
 	text.WriteString(helpBegin)
+	group := ""
 	for _, flag := range flags {
+		if flag.Group != nil && flag.Group.Title != group {
+			group = flag.Group.Title
+			text.WriteString("\n" + group + ":\n")
+		} else if flag.Group == nil && group != "" {
+			group = ""
+			text.WriteString("\n")
+		}
 		short := "    "
 		if flag.Short != 0 {
 			short = "-" + string(flag.Short) + ", "

@@ -46,6 +46,9 @@ type Settings struct {
 	// and shorter than the interval where there is one.
 	HealthTimeout time.Duration `env:"REGISTRY_HEALTH_TIMEOUT" type:"timeout" placeholder:"duration" otherwise:"2s, or half of the interval if that is shorter" help:"How long a backend may take to answer, shorter than the interval."`
 
+	Doors  `embed:"" group:"Who may come in, and how"`
+	Limits `embed:"" group:"How much may come in"`
+
 	// What follows has no flag.
 
 	// Backends is a valid list for NewEnv.
@@ -92,7 +95,7 @@ func Parse(args []string, getenv func(string) string, help io.Writer) (Settings,
 	}
 
 	settings := parsed.Settings
-	if err := settings.checkHealth(context); err != nil {
+	if err := errors.Join(settings.checkHealth(context), settings.Doors.check()); err != nil {
 		return Settings{}, err
 	}
 	settings.Backends = getenv(envVariable)
@@ -108,6 +111,9 @@ func Parse(args []string, getenv func(string) string, help io.Writer) (Settings,
 	}
 	if settings.DBPath == "" {
 		settings.DBPath = filepath.Join(filepath.Dir(settings.ConfigPath), "registry.db")
+	}
+	if settings.ACMECache == "" {
+		settings.ACMECache = filepath.Join(filepath.Dir(settings.DBPath), "acme")
 	}
 	return settings, nil
 }
@@ -153,8 +159,10 @@ func newParser(target *grammar, getenv func(string) string) *kong.Kong {
 		}),
 		kong.Resolvers(environment(getenv)),
 	}
-	for name, mapper := range readers {
-		options = append(options, kong.NamedMapper(name, mapper))
+	for _, all := range []map[string]kong.Mapper{readers, doorReaders()} {
+		for name, mapper := range all {
+			options = append(options, kong.NamedMapper(name, mapper))
+		}
 	}
 	parser, err := kong.New(target, options...)
 	if err != nil {

@@ -94,6 +94,59 @@ func (addresses) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 	return nil
 }
 
+// list reads values between commas, after those of earlier flags.
+type list[T comparable] func(text string) (T, error)
+
+var _ kong.Mapper = list[int](nil)
+
+// Decode reads the next argument; its errors are of type [*UsageError].
+func (l list[T]) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
+	text, err := popText(ctx)
+	if err != nil {
+		return err
+	}
+	values, _ := target.Interface().([]T)
+	for entry := range strings.SplitSeq(strings.TrimSuffix(text, ","), ",") {
+		entry = strings.TrimSpace(entry)
+		value, err := l(entry)
+		if err != nil {
+			return refuseText(ctx, entry, err)
+		}
+		if !slices.Contains(values, value) {
+			values = append(values, value)
+		}
+	}
+	target.Set(reflect.ValueOf(values))
+	return nil
+}
+
+// most is the bound of counts and sizes, which fit into 32 bits.
+const most = 1<<31 - 1
+
+func readCount(text string) (int, error) {
+	count, err := strconv.ParseUint(text, 10, 31)
+	if err != nil || count == 0 {
+		return 0, errors.New("is not a whole number from 1 to 2147483647")
+	}
+	return int(count), nil
+}
+
+// readSize reads bytes, with a unit or without.
+func readSize(text string) (int, error) {
+	unit := uint64(1)
+	digits := text
+	for suffix, factor := range map[string]uint64{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30} {
+		if before, ok := strings.CutSuffix(text, suffix); ok {
+			digits, unit = strings.TrimSpace(before), factor
+		}
+	}
+	size, err := strconv.ParseUint(digits, 10, 31)
+	if err != nil || size == 0 || size*unit > most {
+		return 0, errors.New("is not a size in bytes, such as 65536, 64KiB or 10MiB, of less than 2GiB")
+	}
+	return int(size * unit), nil
+}
+
 func readPort(text string) (int, error) {
 	port, err := strconv.ParseUint(text, 10, 16)
 	if err != nil {
