@@ -4,5 +4,17 @@
 // the ways in (today WebSocket, package websocket), and stops gracefully. With
 // [WithRegistration], it keeps the hub registered meanwhile.
 //
+// Before them stands a door. A connection first finds room ([DoorLimits]) and
+// has a bounded time for its TLS handshake ([WithTLS]) and one request. Then are
+// looked at, in this order: how much its address asks and has, where
+// [WithTrustedProxies] say whose address that is; the Host that it calls
+// ([WithAllowedHosts]); the web page that it comes from ([WithAllowedOrigins]);
+// and who it is ([WithAuthentication], [WithAnonymous]). Who is let in is the
+// plugin.Caller of all calls of the connection. [Stats] count the rest.
+//
+// By default the door is made for a hub that only its own machine reaches: that
+// machine's programs and pages may do everything, and pages of strangers
+// nothing. [CheckExposure] says where that is not enough.
+//
 // The names and texts of the protocol are in package wire.
 package transport

@@ -27,7 +27,7 @@ type registration struct {
 // ws://127.0.0.1:4444. PLEXUS_NO_REGISTRY (1, true or yes) turns registration
 // off, whatever is given here. What r leaves empty is taken from the hub, its
 // namespace, version and hash, and from the listener: its address, or the
-// 127.0.0.1 where it listens on all, and the protocol ws. To be reached from
+// 127.0.0.1 where it listens on all, and the protocol, wss with TLS. To be reached from
 // elsewhere, or through a proxy, give Host, Port and Protocol.
 //
 // The hub serves whether or not there is a registry; see [client.Register] for
@@ -53,6 +53,9 @@ func (s *Server) register(ctx context.Context, at net.Addr) (stop func()) {
 	r.Name = cmp.Or(r.Name, s.hub.Namespace())
 	r.Host = cmp.Or(r.Host, host)
 	r.Port = cmp.Or(r.Port, port)
+	if r.Protocol == "" && s.tls != nil {
+		r.Protocol = "wss"
+	}
 	r.Version = cmp.Or(r.Version, schema.Version)
 	if r.SchemaHash == nil {
 		r.SchemaHash = s.hub.Hash

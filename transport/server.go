@@ -4,6 +4,7 @@ package transport
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,12 +23,15 @@ type Server struct {
 	log          *slog.Logger
 	stop         time.Duration
 	registration *registration // nil for none
+	tls          *tls.Config
+	wrong        error // what options have
 
+	door door
 	ws   *websocket.Server
-	http *http.Server
 }
 
-// Option sets what New leaves at its default.
+// Option sets what New leaves at its default. What is wrong in one is an error
+// of Serve.
 type Option func(*Server)
 
 // WithLogger sets where the server logs; the default is nowhere.
@@ -35,6 +39,13 @@ func WithLogger(log *slog.Logger) Option { return func(s *Server) { s.log = log 
 
 // WithLimits bounds what one connection may cost.
 func WithLimits(limits websocket.Limits) Option { return func(s *Server) { s.limits = limits } }
+
+// WithDoorLimits bounds how many are let in.
+func WithDoorLimits(limits DoorLimits) Option { return func(s *Server) { s.door.limits = limits } }
+
+// WithTLS serves wss instead of ws. [NewTLSConfig] makes a configuration from
+// files; any other must not offer HTTP/2, which has no WebSockets here.
+func WithTLS(config *tls.Config) Option { return func(s *Server) { s.tls = config } }
 
 // WithStopTimeout sets how long a graceful stop may take before what is left
 // is closed; the default is 8 seconds.
@@ -46,17 +57,43 @@ func New(h *hub.Hub, options ...Option) *Server {
 	for _, option := range options {
 		option(s)
 	}
-	s.ws = websocket.NewServer(h, s.limits, s.log)
-	s.http = &http.Server{
-		Handler: s.ws,
-		// Until the upgrade, which lifts them.
-		ReadTimeout:    10 * time.Second,
-		WriteTimeout:   10 * time.Second,
-		IdleTimeout:    30 * time.Second,
-		MaxHeaderBytes: 16 << 10,
-		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	}
+	s.ws = websocket.NewServer(h, s.limits, s.log, websocket.WithCheckedOrigins())
+	s.door.open(s.ws, s.log)
 	return s
+}
+
+// refuse keeps what is wrong in an option, until Serve.
+func (s *Server) refuse(err error) { s.wrong = errors.Join(s.wrong, err) }
+
+// prepare makes the HTTP server for a listener, and what it shall serve.
+func (s *Server) prepare(l net.Listener) (*http.Server, net.Listener, error) {
+	s.door.local = localListener(l.Addr())
+	if s.door.local && s.door.proxies != nil && s.door.hosts == nil {
+		s.refuse(errors.New("a server that listens on loopback behind a trusted proxy needs allowed hosts"))
+	}
+	if s.wrong != nil {
+		return nil, nil, s.wrong
+	}
+	limits := s.door.limits
+	var http1 http.Protocols
+	http1.SetHTTP1(true)
+	server := &http.Server{
+		Handler:     &s.door,
+		ConnContext: withConn,
+		Protocols:   &http1,
+		// Until the upgrade, which lifts them. The first is for the TLS
+		// handshake too.
+		ReadHeaderTimeout: limits.HeaderTimeout,
+		ReadTimeout:       limits.HandshakeTimeout,
+		WriteTimeout:      limits.HandshakeTimeout,
+		MaxHeaderBytes:    limits.HeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	l = &listener{l, s.door.room}
+	if s.tls != nil {
+		l = tls.NewListener(l, s.tls)
+	}
+	return server, l, nil
 }
 
 // Connections returns how many clients are connected.
@@ -65,11 +102,17 @@ func (s *Server) Connections() int { return s.ws.Connections() }
 // Serve serves the listener until ctx is done, and then stops gracefully:
 // streams end, calls finish, sockets close with code 1001. It returns nil
 // after a complete stop, an error that says what was cut off after one that
-// took too long, and the listener's error if that fails. The listener is
-// closed in any case, and no connection is left. Serve may be called once.
+// took too long, and the listener's error if that fails, or at once what is
+// wrong in an option. The listener is closed in any case, and no connection is
+// left. Serve may be called once.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	server, behind, err := s.prepare(l)
+	if err != nil {
+		l.Close()
+		return fmt.Errorf("serving %s: %w", l.Addr(), err)
+	}
 	failed := make(chan error, 1)
-	go func() { failed <- s.http.Serve(l) }() // ends with Close
+	go func() { failed <- server.Serve(behind) }() // ends with Close
 	deregister := s.register(ctx, l.Addr())
 	var failure error
 	select {
@@ -81,7 +124,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	deregister() // while those who look it up can still connect
 	// First the listener, and what has not been upgraded: there is nothing
 	// to finish in it, and a client that only connects would hold us up.
-	s.http.Close()
+	server.Close()
 	<-failed
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.stop)
 	defer cancel()
@@ -101,6 +144,10 @@ func ListenAndServe(ctx context.Context, address string, h *hub.Hub, options ...
 		return errors.Join(fmt.Errorf("serving %s: %w", h.Namespace(), err), h.Close())
 	}
 	s := New(h, options...)
-	s.log.Info("serving", "hub", h.Namespace(), "url", "ws://"+l.Addr().String())
+	scheme := "ws://"
+	if s.tls != nil {
+		scheme = "wss://"
+	}
+	s.log.Info("serving", "hub", h.Namespace(), "url", scheme+l.Addr().String())
 	return errors.Join(s.Serve(ctx, l), h.Close())
 }

@@ -37,6 +37,15 @@ type serving struct {
 
 func serve(t *testing.T, options ...transport.Option) *serving {
 	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serveOn(t, l, options...)
+}
+
+func serveOn(t *testing.T, l net.Listener, options ...transport.Option) *serving {
+	t.Helper()
 	s := &serving{stopped: make(chan error, 1), released: make(chan struct{}), entered: make(chan struct{}, 1)}
 	h, err := hub.New("hub")
 	err = errors.Join(err, h.Register(plugin.Definition{
@@ -49,8 +58,7 @@ func serve(t *testing.T, options ...transport.Option) *serving {
 			}),
 		},
 	}))
-	l, listenErr := net.Listen("tcp", "127.0.0.1:0")
-	if err := errors.Join(err, listenErr); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
 	var ctx context.Context

@@ -62,16 +62,42 @@ func TestCompressionIsDeclined(t *testing.T) {
 	c.quiet()
 }
 
-func TestAPageOfLocalhostMayConnect(t *testing.T) {
-	s := serve(t, websocket.Limits{})
-	for _, origin := range []string{"http://localhost:5173", "http://127.0.0.1:8080", ""} {
-		header := http.Header{}
-		if origin != "" {
-			header.Set("Origin", origin)
+func TestAServerByItselfLetsNoPagesIn(t *testing.T) {
+	checked := serveOn(t, websocket.Limits{}, listen(t), websocket.WithCheckedOrigins())
+	alone := serve(t, websocket.Limits{})
+	for _, origin := range []string{"http://localhost:5173", "http://" + alone.addr, "null", ""} {
+		header := http.Header{"Origin": {origin}}
+		_, response, err := gorilla.DefaultDialer.Dial("ws://"+alone.addr, header)
+		if err == nil || response == nil || response.StatusCode != http.StatusForbidden {
+			t.Errorf("origin %q: got %v, want the status 403", origin, err)
 		}
-		c := s.dialWith(&gorilla.Dialer{}, header)
+		c := checked.dialWith(&gorilla.Dialer{}, header)
 		c.quiet()
 		c.Close()
+	}
+}
+
+func TestOnlyOurSubprotocolIsAnswered(t *testing.T) {
+	s := serve(t, websocket.Limits{})
+	for _, tt := range []struct {
+		offered []string
+		want    string
+	}{
+		{nil, ""},
+		{[]string{"plexus"}, "plexus"},
+		{[]string{"plexus.token.secret", "plexus"}, "plexus"},
+		{[]string{"plexus", "plexus.token.secret"}, "plexus"},
+		{[]string{"plexus.token.secret"}, ""},
+		{[]string{"other"}, ""},
+	} {
+		ws, response, err := (&gorilla.Dialer{Subprotocols: tt.offered}).Dial("ws://"+s.addr, nil)
+		if err != nil {
+			t.Fatalf("%v: %v", tt.offered, err)
+		}
+		if got := response.Header["Sec-Websocket-Protocol"]; strings.Join(got, ",") != tt.want {
+			t.Errorf("%v is answered with %v, want %q", tt.offered, got, tt.want)
+		}
+		ws.Close()
 	}
 }
 

@@ -64,7 +64,7 @@ func listen(t testing.TB) net.Listener {
 	return l
 }
 
-func serveOn(t testing.TB, limits websocket.Limits, l net.Listener) *server {
+func serveOn(t testing.TB, limits websocket.Limits, l net.Listener, options ...websocket.Option) *server {
 	t.Helper()
 	h, err := testHub()
 	if err != nil {
@@ -72,7 +72,7 @@ func serveOn(t testing.TB, limits websocket.Limits, l net.Listener) *server {
 	}
 	s := &server{t: t, addr: l.Addr().String(), probe: &probe{released: make(chan struct{})}}
 	current.Store(s.probe)
-	s.Server = websocket.NewServer(h, limits, slog.New(slog.DiscardHandler))
+	s.Server = websocket.NewServer(h, limits, slog.New(slog.DiscardHandler), options...)
 	web := &http.Server{Handler: s.Server}
 	go web.Serve(l)
 	t.Cleanup(func() {

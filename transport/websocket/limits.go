@@ -30,6 +30,11 @@ type Limits struct {
 	// DeadTimeout how long it may stay silent, 70 seconds.
 	PingInterval time.Duration
 	DeadTimeout  time.Duration
+	// IdleTimeout is how long a client may stay that is there, but sends
+	// nothing and waits for nothing; then it is closed with code 1000. It is
+	// looked at with each ping. Zero is for ever, since hubs keep connections
+	// for what may come.
+	IdleTimeout time.Duration
 }
 
 func (l Limits) withDefaults() Limits {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	gorilla "github.com/gorilla/websocket"
+
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
@@ -56,4 +58,25 @@ func TestPingsGoOnBesideAStream(t *testing.T) {
 		c.text()
 		return pings >= 3
 	})
+}
+
+func TestAnIdlePeerIsClosedWhereAsked(t *testing.T) {
+	s := serve(t, websocket.Limits{PingInterval: 5 * time.Millisecond, IdleTimeout: 50 * time.Millisecond})
+	busy, idle := s.dial(), s.dial()
+	sub := busy.call(1, "probe.block", "{}")
+	busy.item(sub, "data")
+	if got := idle.closed(); got != gorilla.CloseNormalClosure {
+		t.Errorf("closed with %d, want %d", got, gorilla.CloseNormalClosure)
+	}
+	// One with a stream stays, whatever comes of it, until that ends.
+	pings := 0
+	busy.SetPingHandler(func(string) error {
+		if pings++; pings == 20 {
+			busy.send(`{"jsonrpc":"2.0","id":2,"method":"hub.call_unsub","params":[%d]}`, sub)
+		}
+		return nil
+	})
+	if got := busy.closed(); got != gorilla.CloseNormalClosure || pings < 20 {
+		t.Errorf("closed with %d after %d pings", got, pings)
+	}
 }

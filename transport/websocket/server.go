@@ -8,9 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +17,9 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport/wire"
 )
+
+// subprotocol is answered to clients that offer it, and no other is.
+const subprotocol = "plexus"
 
 // Server upgrades HTTP requests, whatever their path, and serves a hub to
 // those clients. Make it with [NewServer].
@@ -38,9 +38,19 @@ type Server struct {
 
 var _ http.Handler = (*Server)(nil)
 
+// Option sets what NewServer leaves at its default.
+type Option func(*Server)
+
+// WithCheckedOrigins says that a handler around the server lets in only those
+// web pages that may connect. Without it, none may: clients that send an Origin
+// are refused.
+func WithCheckedOrigins() Option {
+	return func(s *Server) { s.upgrader.CheckOrigin = func(*http.Request) bool { return true } }
+}
+
 // NewServer makes a server of h.
-func NewServer(h *hub.Hub, limits Limits, log *slog.Logger) *Server {
-	return &Server{
+func NewServer(h *hub.Hub, limits Limits, log *slog.Logger, options ...Option) *Server {
+	s := &Server{
 		hub:    h,
 		limits: limits.withDefaults(),
 		log:    log,
@@ -51,10 +61,17 @@ func NewServer(h *hub.Hub, limits Limits, log *slog.Logger) *Server {
 			ReadBufferSize:  1 << 10,
 			WriteBufferSize: 1 << 10,
 			WriteBufferPool: &sync.Pool{},
-			CheckOrigin:     trustedOrigin,
+			CheckOrigin:     func(r *http.Request) bool { return len(r.Header["Origin"]) == 0 },
+			// What else a page offers is for whoever stands before us: it may
+			// be a secret, and is never sent back.
+			Subprotocols: []string{subprotocol},
 		},
 		sessions: map[*session]struct{}{},
 	}
+	for _, option := range options {
+		option(s)
+	}
+	return s
 }
 
 // ServeHTTP upgrades the request and returns; the connection is served by
@@ -152,27 +169,6 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	return ctx.Err()
-}
-
-// trustedOrigin lets in clients that are no web pages, which send no Origin,
-// and pages that come from this machine or from the host that they call. Any
-// other page that a user happens to open must not reach a hub on their machine.
-func trustedOrigin(r *http.Request) bool {
-	origin := r.Header.Values("Origin")
-	if len(origin) == 0 {
-		return true
-	}
-	u, err := url.Parse(origin[0])
-	if err != nil || len(origin) > 1 || u.Host == "" {
-		return false // "null" among others
-	}
-	if name := u.Hostname(); name == "localhost" || strings.HasSuffix(name, ".localhost") {
-		return true
-	}
-	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && ip.IsLoopback() {
-		return true
-	}
-	return strings.EqualFold(u.Host, r.Host)
 }
 
 // hijacker slips a socket under the connection that the upgrade takes over.

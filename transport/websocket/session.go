@@ -66,6 +66,9 @@ const (
 	linger = time.Second
 )
 
+// errIdle is why a client that wants nothing is closed.
+var errIdle = errors.New("the connection was idle")
+
 // errStalled is why a client that does not read is closed.
 var errStalled = errors.New("the client does not read")
 
@@ -103,6 +106,8 @@ func (c *session) run() {
 	case errors.Is(reason, errStalled):
 		c.log.Warn("closing a client that does not read", "remote", c.ws.RemoteAddr().String())
 		c.bye(websocket.ClosePolicyViolation, errStalled.Error())
+	case errors.Is(reason, errIdle):
+		c.bye(websocket.CloseNormalClosure, errIdle.Error())
 	case errors.Is(reason, hub.ErrShutdown):
 		c.bye(websocket.CloseGoingAway, hub.ErrShutdown.Error())
 	}
@@ -124,8 +129,8 @@ func (c *session) run() {
 }
 
 // write is the writer. It returns when the client has left (nil), does not
-// read (errStalled), can't be reached any more, or when the session is to end
-// (hub.ErrShutdown) and its calls have.
+// read (errStalled), wants nothing (errIdle), can't be reached any more, or when
+// the session is to end (hub.ErrShutdown) and its calls have.
 func (c *session) write() error {
 	ping := time.NewTicker(c.limits.PingInterval)
 	defer ping.Stop()
@@ -134,6 +139,7 @@ func (c *session) write() error {
 	var silence <-chan time.Time // while the session lingers
 	var last time.Time           // when it no longer does
 	var read int64               // what the stream had read when it last looked
+	seen, since := int64(0), time.Now()
 	for {
 		var err error
 		select {
@@ -146,6 +152,9 @@ func (c *session) write() error {
 		case data := <-c.stream.pings:
 			err = c.control(websocket.PongMessage, []byte(data))
 		case <-ping.C:
+			if c.idle(&seen, &since) {
+				return errIdle
+			}
 			err = c.control(websocket.PingMessage, nil)
 		case <-stopping:
 			stopping = nil
@@ -175,6 +184,22 @@ func (c *session) write() error {
 			return err
 		}
 	}
+}
+
+// idle tells whether the client has had no call for too long. seen is how many
+// messages it had sent when it last had one, or sent one, and since when that
+// was.
+func (c *session) idle(seen *int64, since *time.Time) bool {
+	if c.limits.IdleTimeout <= 0 {
+		return false
+	}
+	c.mu.Lock()
+	busy := c.active > 0
+	c.mu.Unlock()
+	if reads := c.stream.reads.Load(); busy || reads != *seen {
+		*seen, *since = reads, time.Now()
+	}
+	return time.Since(*since) >= c.limits.IdleTimeout
 }
 
 // flushIfIdle writes what is queued, unless the writer is at it or something

@@ -3,6 +3,7 @@
 package websocket
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -30,6 +31,10 @@ const (
 type socket struct {
 	net.Conn
 	stall time.Duration
+	under net.Conn // the network's own, beneath TLS and the like
+
+	encrypted bool        // by TLS
+	late      *time.Timer // then, once something was written
 
 	mu      sync.Mutex
 	buf     []byte
@@ -39,13 +44,21 @@ type socket struct {
 }
 
 func newSocket(conn net.Conn, stall time.Duration) *socket {
-	s := &socket{Conn: conn, stall: stall}
+	s := &socket{Conn: conn, stall: stall, under: conn}
+	for {
+		above, ok := s.under.(interface{ NetConn() net.Conn })
+		if !ok {
+			break
+		}
+		s.under = above.NetConn()
+	}
+	_, s.encrypted = conn.(*tls.Conn)
 	s.setSendBuffer(sendBuffer)
 	return s
 }
 
 func (s *socket) setSendBuffer(bytes int) {
-	if c, ok := s.Conn.(interface{ SetWriteBuffer(int) error }); ok {
+	if c, ok := s.under.(interface{ SetWriteBuffer(int) error }); ok {
 		c.SetWriteBuffer(bytes)
 	}
 }
@@ -123,10 +136,7 @@ func (s *socket) flush() error {
 // client that wakes up finds whole frames, and after them why it is closed.
 func (s *socket) write(p []byte) error {
 	for len(p) > 0 {
-		if !s.last {
-			s.Conn.SetWriteDeadline(time.Now().Add(s.stall))
-		}
-		n, err := s.Conn.Write(p[:min(len(p), chunkBytes)])
+		n, err := s.writeChunk(p[:min(len(p), chunkBytes)])
 		p = p[n:]
 		if err == nil {
 			continue
@@ -141,6 +151,31 @@ func (s *socket) write(p []byte) error {
 	return nil
 }
 
+// writeChunk writes within the stall time. A TLS connection breaks for good when
+// a write times out, so there it goes on for as long again as write would let
+// it, with more room in the kernel: the chunk is late, but whole.
+func (s *socket) writeChunk(p []byte) (int, error) {
+	if s.last {
+		return s.Conn.Write(p)
+	}
+	if !s.encrypted {
+		s.Conn.SetWriteDeadline(time.Now().Add(s.stall))
+		return s.Conn.Write(p)
+	}
+	s.Conn.SetWriteDeadline(time.Now().Add(s.stall + s.stall/2))
+	if s.late == nil {
+		s.late = time.AfterFunc(s.stall, func() { s.setSendBuffer(lastBuffer) })
+	} else {
+		s.late.Reset(s.stall)
+	}
+	n, err := s.Conn.Write(p)
+	if !s.late.Stop() {
+		s.stalled = true
+		s.finishLocked(s.stall / 2)
+	}
+	return n, err
+}
+
 // drain reads on for a while and throws it away. A socket that is closed with
 // something unread would take back what was written last.
 func (s *socket) drain(within time.Duration) {
@@ -150,8 +185,9 @@ func (s *socket) drain(within time.Duration) {
 
 // abort closes the connection without waiting for what is still unsent.
 func (s *socket) abort() {
-	if c, ok := s.Conn.(interface{ SetLinger(int) error }); ok {
+	if c, ok := s.under.(interface{ SetLinger(int) error }); ok {
 		c.SetLinger(0)
 	}
-	s.Conn.Close()
+	// TLS would say goodbye, which may wait. The session closes the rest.
+	s.under.Close()
 }

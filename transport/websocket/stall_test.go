@@ -25,6 +25,7 @@ type tap struct {
 	bytes  atomic.Int64
 	late   chan struct{} // closed when a client has not taken a write in time
 	once   sync.Once
+	sized  atomic.Int64 // how often a send buffer was given a size
 }
 
 func newTap(t *testing.T) *tap { return &tap{Listener: listen(t), late: make(chan struct{})} }
@@ -50,6 +51,11 @@ func (c *tapped) Write(p []byte) (int, error) {
 		c.tap.once.Do(func() { close(c.tap.late) })
 	}
 	return n, err
+}
+
+func (c *tapped) SetWriteBuffer(bytes int) error {
+	defer c.tap.sized.Add(1)
+	return c.TCPConn.SetWriteBuffer(bytes)
 }
 
 // steady waits until nothing more is written.

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package transport
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+)
+
+// BenchmarkDoor is what a request costs at the door, without a network.
+func BenchmarkDoor(b *testing.B) {
+	d := doorWith(b, false, WithDoorLimits(DoorLimits{Rate: 1e9, Burst: 1e9}), WithAllowedHosts("hub.example"),
+		WithAllowedOrigins("https://app.example"), WithTrustedProxies(prefixes("10.0.0.0/8")...), WithAuthentication(known))
+	d.open(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), slog.New(slog.DiscardHandler))
+	r := httptest.NewRequest("GET", "http://hub.example/", nil)
+	r.RemoteAddr = "10.0.0.1:1"
+	r.Header = http.Header{
+		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Origin": {"https://app.example"},
+		"X-Forwarded-For": {"203.0.113.5, 10.0.0.2"}, "Authorization": {"Bearer good"},
+	}
+	at, _ := newStranger("10.0.0.1:1")
+	defer at.Close()
+	for b.Loop() {
+		c := d.room.enter(at)
+		w := httptest.NewRecorder()
+		d.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), connKey{}, c)))
+		if w.Code != http.StatusOK {
+			b.Fatal(w.Code)
+		}
+		d.room.leave(c)
+	}
+}

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package transport_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	gorilla "github.com/gorilla/websocket"
+
+	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/transport"
+)
+
+// until waits for a condition.
+func until(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !condition(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited %v for %s", patience, what)
+		}
+	}
+}
+
+const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+
+// raw opens a connection and sends text.
+func (s *serving) raw(t *testing.T, text string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(patience))
+	if _, err := io.WriteString(c, text); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// cut waits until the server closes a connection, and returns what it said.
+func cut(t *testing.T, c net.Conn) string {
+	t.Helper()
+	said, err := io.ReadAll(c)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the connection was left open")
+	}
+	return string(said)
+}
+
+func TestRawRequests(t *testing.T) {
+	s := serve(t)
+	for name, tt := range map[string]struct {
+		request string
+		status  int
+	}{
+		"an upgrade":                      {"GET / HTTP/1.1\r\nHost: localhost\r\n" + upgrade + "\r\n", 101},
+		"two hosts":                       {"GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n" + upgrade + "\r\n", 400},
+		"two hosts, one of them bad":      {"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n" + upgrade + "\r\n", 400},
+		"no host":                         {"GET / HTTP/1.1\r\n" + upgrade + "\r\n", 400},
+		"an empty host":                   {"GET / HTTP/1.1\r\nHost:\r\n" + upgrade + "\r\n", 421},
+		"no host in HTTP/1.0":             {"GET / HTTP/1.0\r\n" + upgrade + "\r\n", 421},
+		"another host in the target":      {"GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n" + upgrade + "\r\n", 421},
+		"two origins":                     {"GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\nOrigin: http://localhost\r\n" + upgrade + "\r\n", 400},
+		"a strange origin":                {"GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n" + upgrade + "\r\n", 403},
+		"a plain request of another host": {"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421},
+		"a plain request":                 {"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 426},
+		"no key":                          {"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 400},
+		"a large header":                  {"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("x", 30<<10) + "\r\n\r\n", 431},
+	} {
+		c := s.raw(t, tt.request)
+		response, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || response.StatusCode != tt.status {
+			t.Errorf("%s: got %v, %v, want the status %d", name, response, err, tt.status)
+			continue
+		}
+		if tt.status != 101 {
+			cut(t, c)
+		}
+		c.Close()
+	}
+	until(t, "the connections to end", func() bool {
+		stats := s.Stats()
+		return stats.Connections == 0 && stats.Pending == 0
+	})
+	stats := s.Stats()
+	want := transport.Refused{Malformed: 1, Host: 4, Origin: 1}
+	// The one without a key passed the door, and failed behind it.
+	if stats.Accepted != 2 || stats.Refused != want {
+		t.Errorf("got %+v", stats)
+	}
+}
+
+func TestHalfOpenConnectionsAreDropped(t *testing.T) {
+	s := serve(t, transport.WithDoorLimits(transport.DoorLimits{HeaderTimeout: 100 * time.Millisecond}))
+	upgraded := s.dial(t)
+	for _, sent := range []string{"", "G", "GET / HTTP/1.1\r\nHost: localhost\r\n"} {
+		cut(t, s.raw(t, sent))
+	}
+	until(t, "one connection to be left", func() bool {
+		stats := s.Stats()
+		return stats.Pending == 0 && stats.Connections == 1
+	})
+	if err := upgraded.WriteMessage(gorilla.TextMessage, []byte(`{"jsonrpc":"2.0","id":1,"method":"none"}`)); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := upgraded.ReadMessage(); err != nil {
+		t.Errorf("one that was upgraded in time: %v", err)
+	}
+}
+
+func TestSlowHeadersAreCut(t *testing.T) {
+	// Each byte would be in time for a bound on silence.
+	s := serve(t, transport.WithDoorLimits(transport.DoorLimits{HeaderTimeout: -1, HandshakeTimeout: 300 * time.Millisecond}))
+	c := s.raw(t, "GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
+	trickling := make(chan struct{})
+	go func() { // ends with the connection
+		defer close(trickling)
+		for tick := time.NewTicker(10 * time.Millisecond); ; <-tick.C {
+			if _, err := c.Write([]byte("x")); err != nil {
+				tick.Stop()
+				return
+			}
+		}
+	}()
+	cut(t, c)
+	c.Close()
+	<-trickling
+	until(t, "the connection to be counted", func() bool { return s.Stats().Pending == 0 })
+}
+
+func TestSilentConnectionsDoNotShutOutOthers(t *testing.T) {
+	s := serve(t, transport.WithDoorLimits(transport.DoorLimits{
+		Pending: 10, HeaderTimeout: time.Hour, HandshakeTimeout: time.Hour,
+	}))
+	var silent []net.Conn
+	for range 30 {
+		silent = append(silent, s.raw(t, ""))
+	}
+	s.dial(t)
+	for _, c := range silent[:20] {
+		cut(t, c)
+	}
+	if stats := s.Stats(); stats.Connections != 1 || stats.Pending > 10 || stats.Refused.Late < 20 {
+		t.Errorf("got %+v", stats)
+	}
+}
+
+// public is a listener that seems to be open to the world, and all of its
+// clients to be on one far machine.
+type public struct{ net.Listener }
+
+func (p public) Accept() (net.Conn, error) {
+	c, err := p.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return far{c.(*net.TCPConn)}, nil
+}
+
+func (p public) Addr() net.Addr { return &net.TCPAddr{Port: p.Listener.Addr().(*net.TCPAddr).Port} }
+
+type far struct{ *net.TCPConn }
+
+func (far) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1} }
+
+// servePublic serves such a listener.
+func servePublic(t *testing.T, options ...transport.Option) *serving {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serveOn(t, public{l}, options...)
+	s.addr = l.Addr().String()
+	return s
+}
+
+func TestAFarAddressDoesNotShutOutOthers(t *testing.T) {
+	s := servePublic(t, transport.WithDoorLimits(transport.DoorLimits{PendingPerAddress: 2, HandshakeTimeout: time.Hour}))
+	s.raw(t, "")
+	s.raw(t, "")
+	cut(t, s.raw(t, ""))
+	if stats := s.Stats(); stats.Refused.Address != 1 || stats.Pending != 2 {
+		t.Errorf("got %+v", stats)
+	}
+}
+
+func TestAFarAddressIsHeldUp(t *testing.T) {
+	s := servePublic(t, transport.WithDoorLimits(transport.DoorLimits{Rate: 1e-9, Burst: 4, ConnectionsPerAddress: 2}))
+	for _, want := range []int{101, 101, 429, 429, 429} {
+		ws, response, err := gorilla.DefaultDialer.Dial("ws://"+s.addr, nil)
+		if err == nil {
+			defer ws.Close()
+		}
+		if response == nil || response.StatusCode != want {
+			t.Fatalf("got %v, %v, want the status %d", response, err, want)
+		}
+	}
+	if refused := s.Stats().Refused; refused.Address != 2 || refused.Rate != 1 {
+		t.Errorf("got %+v", refused)
+	}
+}
+
+func TestRoomIsGivenBack(t *testing.T) {
+	s := serve(t, transport.WithDoorLimits(transport.DoorLimits{Connections: 1}))
+	for range 3 {
+		ws := s.dial(t)
+		if _, response, err := gorilla.DefaultDialer.Dial("ws://"+s.addr, nil); err == nil || response == nil || response.StatusCode != 503 {
+			t.Errorf("got %v, want the status 503", err)
+		}
+		ws.Close()
+		until(t, "the connection to end", func() bool { return s.Stats().Connections == 0 })
+	}
+	if stats := s.Stats(); stats.Accepted != 3 || stats.Refused.Limit != 3 {
+		t.Errorf("got %+v", stats)
+	}
+}
+
+func TestWrongOptionsAreErrorsOfServe(t *testing.T) {
+	h, err := hub.New("hub")
+	if err != nil {
+		t.Fatal(err)
+	}
+	loopback := netip.MustParsePrefix("127.0.0.0/8")
+	for want, options := range map[string][]transport.Option{
+		`allowed host "a/b"`:   {transport.WithAllowedHosts("a/b")},
+		`allowed origin "*"`:   {transport.WithAllowedOrigins("*")},
+		"trusted proxy":        {transport.WithTrustedProxies(netip.Prefix{}), transport.WithAllowedHosts("hub.example")},
+		"needs allowed hosts":  {transport.WithTrustedProxies(loopback)},
+		`allowed origin "two"`: {transport.WithAllowedHosts("a/b"), transport.WithAllowedOrigins("two")},
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = transport.New(h, options...).Serve(context.Background(), l)
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), l.Addr().String()) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+		if c, err := net.Dial("tcp", l.Addr().String()); err == nil {
+			c.Close()
+			t.Error("the listener is still open")
+		}
+	}
+}
+
+func TestAStopGivesAllRoomBack(t *testing.T) {
+	s := serve(t)
+	s.dial(t)
+	s.raw(t, "GET / HT")
+	until(t, "both connections", func() bool {
+		stats := s.Stats()
+		return stats.Connections == 1 && stats.Pending == 1
+	})
+	s.stop()
+	if err := s.result(t, patience); err != nil {
+		t.Error(err)
+	}
+	until(t, "no connections", func() bool {
+		stats := s.Stats()
+		return stats.Connections == 0 && stats.Pending == 0
+	})
+}

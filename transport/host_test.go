@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package transport
+
+import (
+	"net"
+	"strings"
+	"testing"
+)
+
+// doorWith makes the door of a server that has these options.
+func doorWith(t testing.TB, local bool, options ...Option) *door {
+	t.Helper()
+	s := &Server{}
+	for _, option := range options {
+		option(s)
+	}
+	if s.wrong != nil {
+		t.Fatal(s.wrong)
+	}
+	s.door.local = local
+	return &s.door
+}
+
+func TestHostsThatAreAnsweredTo(t *testing.T) {
+	const (
+		onLoopback = 1 << iota // a loopback listener
+		elsewhere              // any other
+		listed                 // any other, with allowed hosts
+		proxied                // a loopback listener behind a proxy, with allowed hosts
+		both                   // a loopback listener with allowed hosts
+	)
+	const never, loopback, ours = 0, onLoopback | elsewhere | both, elsewhere | listed | proxied | both
+	allowed := WithAllowedHosts("hub.example", "192.0.2.7", "[2001:db8::7]", "Upper.Example.", "_odd.example")
+	doors := map[int]*door{
+		onLoopback: doorWith(t, true),
+		elsewhere:  doorWith(t, false, WithAllowedHosts()),
+		listed:     doorWith(t, false, allowed),
+		proxied:    doorWith(t, true, allowed),
+		both:       doorWith(t, true, allowed),
+	}
+	for host, want := range map[string]int{
+		"localhost":                  loopback,
+		"LocalHost:4444":             loopback,
+		"localhost.":                 loopback,
+		"localhost.:1":               loopback,
+		"hub.localhost:4444":         loopback,
+		"127.0.0.1":                  loopback,
+		"127.0.0.1:4444":             loopback,
+		"127.8.9.10:1":               loopback,
+		"[::1]":                      loopback,
+		"[::1]:4444":                 loopback,
+		"[0:0:0:0:0:0:0:1]:4444":     loopback,
+		"[::ffff:127.0.0.1]":         loopback,
+		"hub.example":                ours,
+		"HUB.example.:4444":          ours,
+		"192.0.2.7:4444":             ours,
+		"[2001:db8:0:0::7]:4444":     ours,
+		"upper.example":              ours,
+		"_odd.example":               ours,
+		"evil.example":               elsewhere,
+		"hub.example.evil.example":   elsewhere,
+		"localhost.evil.example":     elsewhere,
+		"127.0.0.1.evil.example":     elsewhere,
+		"notlocalhost":               elsewhere,
+		"192.168.1.7:4444":           elsewhere,
+		"0.0.0.0:4444":               elsewhere,
+		"[::]:4444":                  elsewhere,
+		"128.0.0.1":                  elsewhere,
+		"127.1":                      elsewhere,
+		"2130706433":                 elsewhere,
+		"":                           elsewhere,
+		"::1":                        elsewhere,
+		"[::1%25lo]:4444":            elsewhere,
+		"[localhost]":                elsewhere,
+		"localhost:4444:4444":        elsewhere,
+		"localhost..":                elsewhere,
+		"user@localhost":             elsewhere,
+		"localhost/":                 elsewhere,
+		"localhost evil.example":     elsewhere,
+		"localhost,evil.example":     elsewhere,
+		"localhost\x00.evil.example": elsewhere,
+		"lоcalhost":                  elsewhere, // not an o
+		"[":                          elsewhere,
+		"]":                          elsewhere,
+		"[]":                         elsewhere,
+		":":                          elsewhere,
+	} {
+		for kind, d := range doors {
+			if got := d.answersTo(host, kind == proxied); got != (want&kind != never) {
+				t.Errorf("host %q, kind of listener %b: answered %v", host, kind, got)
+			}
+		}
+	}
+}
+
+func TestAllowedHostsAreChecked(t *testing.T) {
+	for _, host := range []string{"", "*", "*.example", "hub.example:4444", "https://hub.example", "hub.example/", "a b", "[::1"} {
+		s := &Server{}
+		WithAllowedHosts("fine.example", host)(s)
+		if s.wrong == nil || !strings.Contains(s.wrong.Error(), "allowed host") {
+			t.Errorf("%q: got %v, want an error", host, s.wrong)
+		}
+	}
+}
+
+func FuzzHost(f *testing.F) {
+	for _, host := range []string{"localhost:1", "[::1]:2", "127.0.0.1", "hub.example.", "[::1%lo]", "a:b:c", "[]", "..", "."} {
+		f.Add(host)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		name, _, err := parseHost(text)
+		if err != nil {
+			return
+		}
+		again := name
+		if strings.Contains(name, ":") {
+			again = "[" + name + "]"
+		}
+		if got, port, err := parseHost(again); got != name || port != "" || err != nil {
+			t.Errorf("%q is %q, and that is %q, %q, %v", text, name, got, port, err)
+		}
+		if ip := net.ParseIP(name); loopbackName(name) && !strings.HasSuffix(name, "localhost") && !ip.IsLoopback() {
+			t.Errorf("%q is taken for loopback", text)
+		}
+	})
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+)
+
+// WithAllowedOrigins names the web pages that may connect by their origins,
+// "https://app.example:8443", each with its port unless that is the scheme's.
+//
+// A browser sends the origin of the page with each WebSocket that it opens, and
+// the page can't change it. Clients that are no pages send none and are let
+// in. On a server that listens on loopback, so are pages that come from this
+// machine, by http or https from any port, unless a proxy has passed them on.
+// Any other page must be listed here, lest what a user happens to open reaches
+// hubs that only that user can reach.
+func WithAllowedOrigins(origins ...string) Option {
+	return func(s *Server) {
+		s.door.origins = map[string]bool{}
+		for _, text := range origins {
+			o, err := parseOrigin(text)
+			if err != nil {
+				s.refuse(fmt.Errorf("allowed origin %q: %w", text, err))
+				continue
+			}
+			s.door.origins[o.String()] = true
+		}
+	}
+}
+
+// admitsPage tells whether a page of that origin may connect. proxied says
+// that a trusted proxy has passed its request on.
+func (d *door) admitsPage(text string, proxied bool) bool {
+	o, err := parseOrigin(text)
+	if err != nil { // "null" among others
+		return false
+	}
+	if d.origins[o.String()] {
+		return true
+	}
+	return d.local && !proxied && (o.scheme == "http" || o.scheme == "https") && loopbackName(o.host)
+}
+
+// origin is where a page comes from.
+type origin struct{ scheme, host, port string }
+
+var errOrigin = errors.New(`not of the form "scheme://host" or "scheme://host:port"`)
+
+func parseOrigin(text string) (origin, error) {
+	scheme, rest, ok := strings.Cut(text, "://")
+	if !ok {
+		return origin{}, errOrigin
+	}
+	// The standard library knows schemes and ports; parseHost lets nothing
+	// else follow.
+	u, err := url.Parse(scheme + "://" + rest)
+	if err != nil || u.Scheme == "" || u.Host != rest {
+		return origin{}, errOrigin
+	}
+	host, port, err := parseHost(u.Host)
+	if err != nil || strings.HasSuffix(rest, ":") {
+		return origin{}, errOrigin
+	}
+	if u.Scheme == "http" && port == "80" || u.Scheme == "https" && port == "443" {
+		port = ""
+	}
+	return origin{scheme: u.Scheme, host: host, port: port}, nil
+}
+
+// String returns the origin as browsers write it.
+func (o origin) String() string {
+	host := o.host
+	if o.port != "" {
+		host = net.JoinHostPort(host, o.port)
+	} else if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return o.scheme + "://" + host
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package transport
+
+import (
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestRates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+		r := newRates(10, 30)
+		// allowed is how many requests are allowed at once.
+		allowed := func(address netip.Addr) (n int) {
+			for r.allow(address) {
+				n++
+			}
+			return n
+		}
+		if n := allowed(a); n != 30 {
+			t.Errorf("%d at first, want the burst", n)
+		}
+		if n := allowed(b); n != 30 {
+			t.Errorf("%d of another address, want the burst", n)
+		}
+		time.Sleep(time.Second)
+		if n := allowed(a); n != 10 {
+			t.Errorf("%d a second later, want 10", n)
+		}
+		r.charge(a)
+		time.Sleep(2 * time.Second)
+		if n := allowed(a); n != 0 {
+			t.Errorf("%d after a failure, want none", n)
+		}
+		time.Sleep(time.Second)
+		if n := allowed(a); n != 10 {
+			t.Errorf("%d when the failure is paid off, want 10", n)
+		}
+		// This machine asks as often as it likes, until it fails too often.
+		for range 100 {
+			if !r.allow(netip.Addr{}) {
+				t.Fatal("this machine is held up")
+			}
+		}
+		r.charge(netip.Addr{})
+		r.charge(netip.Addr{})
+		if r.allow(netip.Addr{}) {
+			t.Error("this machine fails as often as it likes")
+		}
+		time.Sleep(time.Hour)
+		if n := allowed(a); n != 30 {
+			t.Errorf("%d much later, want the burst", n)
+		}
+	})
+}
+
+func TestRatesCanBeUnbounded(t *testing.T) {
+	for _, limits := range []DoorLimits{{Rate: -1}, {Burst: -1}} {
+		limits = limits.bounded()
+		r := newRates(limits.Rate, limits.Burst)
+		for range 5_000 {
+			r.charge(netip.Addr{})
+			if !r.allow(netip.Addr{}) {
+				t.Fatalf("%+v bounds", limits)
+			}
+		}
+		if len(r.entries) != 0 {
+			t.Error("addresses are kept for nothing")
+		}
+	}
+}
+
+func TestRatesKeepSoManyAddresses(t *testing.T) {
+	r := newRates(1e-9, 1)
+	address := func(n int) netip.Addr { return netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}) }
+	for n := range 2 * mostRates {
+		r.allow(address(0)) // who keeps asking is not forgotten
+		if n > 0 && !r.allow(address(n)) {
+			t.Fatalf("the first request of %v is refused", address(n))
+		}
+	}
+	if len(r.entries) != mostRates || r.order.Len() != mostRates {
+		t.Errorf("%d addresses are kept, %d in order; want %d", len(r.entries), r.order.Len(), mostRates)
+	}
+	if r.allow(address(0)) {
+		t.Error("who kept asking was forgotten")
+	}
+	if r.allow(address(2*mostRates - 1)) {
+		t.Error("the last one was forgotten")
+	}
+	if !r.allow(address(1)) {
+		t.Error("the oldest one is kept")
+	}
+}

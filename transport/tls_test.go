@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package transport_test
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	gorilla "github.com/gorilla/websocket"
+
+	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/transport"
+)
+
+// authority signs certificates.
+type authority struct {
+	t    *testing.T
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+func newAuthority(t *testing.T, name string) *authority {
+	t.Helper()
+	a := &authority{t: t}
+	a.cert, a.key = a.sign(&x509.Certificate{
+		Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	})
+	return a
+}
+
+// sign makes a certificate of a template; the first one is the authority's own.
+func (a *authority) sign(template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
+	a.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	serial, serialErr := rand.Int(rand.Reader, big.NewInt(1<<62))
+	template.SerialNumber, template.NotBefore, template.NotAfter = serial, time.Now().Add(-time.Hour), time.Now().AddDate(1, 0, 0)
+	parent, parentKey := a.cert, a.key
+	if parent == nil {
+		parent, parentKey = template, key
+	}
+	der, signErr := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, parentKey)
+	cert, parseErr := x509.ParseCertificate(der)
+	if err := errors.Join(err, serialErr, signErr, parseErr); err != nil {
+		a.t.Fatal(err)
+	}
+	return cert, key
+}
+
+// pair makes a certificate for a name, and its key, as PEM.
+func (a *authority) pair(name string) (cert, key []byte) {
+	a.t.Helper()
+	c, k := a.sign(&x509.Certificate{
+		Subject:     pkix.Name{CommonName: name},
+		DNSNames:    []string{name, "localhost"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	})
+	der, err := x509.MarshalPKCS8PrivateKey(k)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return pemOf("CERTIFICATE", c.Raw), pemOf("PRIVATE KEY", der)
+}
+
+func pemOf(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+}
+
+func (a *authority) pool() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(a.cert)
+	return pool
+}
+
+// folder is where the files of a server are.
+type folder struct {
+	t    *testing.T
+	path string
+}
+
+func (f folder) file(name string) string { return filepath.Join(f.path, name) }
+
+func (f folder) write(name string, text []byte) {
+	f.t.Helper()
+	// In one step, as a careful operator would.
+	if err := errors.Join(os.WriteFile(f.file("next"), text, 0o600), os.Rename(f.file("next"), f.file(name))); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f folder) writePair(cert, key []byte) {
+	f.t.Helper()
+	f.write("key.pem", key)
+	f.write("cert.pem", cert)
+}
+
+func (f folder) settings() transport.TLS {
+	return transport.TLS{CertFile: f.file("cert.pem"), KeyFile: f.file("key.pem")}
+}
+
+// journal is a log that can be read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) count(text string) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return strings.Count(j.text.String(), text)
+}
+
+// serveTLS serves with a certificate of the name "one".
+func serveTLS(t *testing.T, a *authority, change func(*transport.TLS), options ...transport.Option) (*serving, folder, *journal) {
+	t.Helper()
+	f, log := folder{t, t.TempDir()}, new(journal)
+	f.writePair(a.pair("one"))
+	settings := f.settings()
+	if change != nil {
+		change(&settings)
+	}
+	config, err := transport.NewTLSConfig(settings, slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serve(t, append(options, transport.WithTLS(config))...), f, log
+}
+
+func (s *serving) dialTLS(t *testing.T, config *tls.Config) *gorilla.Conn {
+	t.Helper()
+	ws, _, err := (&gorilla.Dialer{TLSClientConfig: config}).Dial("wss://"+s.addr, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ws.Close() })
+	ws.SetReadDeadline(time.Now().Add(patience))
+	return ws
+}
+
+// call makes a call over a new WebSocket, and returns the name of the server's
+// certificate. TLS 1.3 tells a client that its certificate was refused only
+// when it reads.
+func (s *serving) call(config *tls.Config) (name string, err error) {
+	dialer := gorilla.Dialer{TLSClientConfig: config, HandshakeTimeout: patience}
+	ws, _, err := dialer.Dial("wss://"+s.addr, nil)
+	if err != nil {
+		return "", err
+	}
+	defer ws.Close()
+	if err := ws.WriteMessage(gorilla.TextMessage, []byte(`{"jsonrpc":"2.0","id":1,"method":"_info"}`)); err != nil {
+		return "", err
+	}
+	ws.SetReadDeadline(time.Now().Add(patience))
+	if _, _, err := ws.ReadMessage(); err != nil {
+		return "", err
+	}
+	return ws.NetConn().(*tls.Conn).ConnectionState().PeerCertificates[0].Subject.CommonName, nil
+}
+
+func TestCertificatesAreReloaded(t *testing.T) {
+	a := newAuthority(t, "authority")
+	s, f, _ := serveTLS(t, a, nil)
+	client := &tls.Config{RootCAs: a.pool()}
+	if name, err := s.call(client); err != nil || name != "one" {
+		t.Errorf("got %q, %v", name, err)
+	}
+	before := s.dialTLS(t, client)
+	f.writePair(a.pair("two"))
+	until(t, "the second certificate", func() bool {
+		name, err := s.call(client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return name == "two"
+	})
+	if err := before.WriteMessage(gorilla.TextMessage, []byte(`{"jsonrpc":"2.0","id":1,"method":"_info"}`)); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := before.ReadMessage(); err != nil {
+		t.Errorf("a connection from before: %v", err)
+	}
+}
+
+func TestWrongFilesChangeNothing(t *testing.T) { synctest.Test(t, wrongFilesChangeNothing) }
+
+func wrongFilesChangeNothing(t *testing.T) {
+	a := newAuthority(t, "authority")
+	f, log := folder{t, t.TempDir()}, new(journal)
+	f.writePair(a.pair("one"))
+	f.write("clients.pem", pemOf("CERTIFICATE", a.cert.Raw))
+	settings := f.settings()
+	settings.ClientCAFile = f.file("clients.pem")
+	config, err := transport.NewTLSConfig(settings, slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// shown is the certificate that new connections get, after a while.
+	shown := func() string {
+		t.Helper()
+		time.Sleep(2 * time.Second)
+		now, err := config.GetConfigForClient(&tls.ClientHelloInfo{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if now.MinVersion != tls.VersionTLS12 || now.ClientAuth != tls.RequireAndVerifyClientCert || now.ClientCAs == nil {
+			t.Fatalf("got %+v", now)
+		}
+		return now.Certificates[0].Leaf.Subject.CommonName
+	}
+	cert, key := a.pair("two")
+	_, stray := a.pair("stray")
+	broken := 0
+	for name, breakage := range map[string]func(){
+		"a key of another certificate": func() { f.write("key.pem", stray) },
+		"no certificate":               func() { f.write("cert.pem", []byte("nonsense")) },
+		"an empty certificate":         func() { f.write("cert.pem", nil) },
+		"no key":                       func() { os.Remove(f.file("key.pem")) },
+		"no authorities":               func() { f.write("clients.pem", []byte("nonsense")) },
+		"authorities that are gone":    func() { os.Remove(f.file("clients.pem")) },
+	} {
+		breakage()
+		for range 3 {
+			if got := shown(); got != "one" {
+				t.Errorf("%s: %q is shown", name, got)
+			}
+		}
+		if broken++; log.count("level=ERROR") > broken {
+			t.Errorf("%s: logged more than once", name)
+		}
+	}
+	f.write("clients.pem", pemOf("CERTIFICATE", a.cert.Raw))
+	f.writePair(cert, key)
+	if got := shown(); got != "two" {
+		t.Errorf("%q is shown when all is well again", got)
+	}
+}
+
+func TestClientCertificates(t *testing.T) {
+	server, clients, strangers := newAuthority(t, "server"), newAuthority(t, "clients"), newAuthority(t, "strangers")
+	shown := func(a *authority) *tls.Config {
+		config := &tls.Config{RootCAs: server.pool()}
+		if a != nil {
+			pair, err := tls.X509KeyPair(a.pair("ann"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			// Shown though the server does not name its authority.
+			config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
+		}
+		return config
+	}
+	// The certificate is there when credentials are looked for.
+	names := make(chan string, 10)
+	byCertificate := transport.WithAuthentication(func(r *http.Request) (plugin.Caller, error) {
+		if len(r.TLS.VerifiedChains) == 0 {
+			names <- ""
+			return plugin.Caller{}, nil
+		}
+		name := r.TLS.VerifiedChains[0][0].Subject.CommonName
+		names <- name
+		return plugin.Caller{Name: name, Means: "certificate", Scopes: []string{"*"}}, nil
+	})
+	for _, optional := range []bool{false, true} {
+		s, f, _ := serveTLS(t, server, func(settings *transport.TLS) {
+			settings.ClientCAFile = filepath.Join(filepath.Dir(settings.CertFile), "clients.pem")
+			settings.ClientCertOptional = optional
+			if err := os.WriteFile(settings.ClientCAFile, pemOf("CERTIFICATE", clients.cert.Raw), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, byCertificate, transport.WithAnonymous())
+		if _, err := s.call(shown(clients)); err != nil || <-names != "ann" {
+			t.Errorf("optional %v: a client with a certificate: %v", optional, err)
+		}
+		if _, err := s.call(shown(strangers)); err == nil {
+			t.Errorf("optional %v: a client with a stranger's certificate is let in", optional)
+		}
+		_, err := s.call(shown(nil))
+		if (err == nil) != optional {
+			t.Errorf("optional %v: a client without a certificate: %v", optional, err)
+		}
+		if err == nil && <-names != "" {
+			t.Error("a client without a certificate has a name")
+		}
+		// Other authorities, and with them other clients; those that have
+		// been in before come no more.
+		keeps := shown(clients)
+		keeps.ClientSessionCache = tls.NewLRUClientSessionCache(4)
+		if _, err := s.call(keeps); err != nil || <-names != "ann" {
+			t.Error(err)
+		}
+		f.write("clients.pem", pemOf("CERTIFICATE", strangers.cert.Raw))
+		until(t, "the new authority", func() bool {
+			_, err := s.call(shown(strangers))
+			if err == nil {
+				<-names
+			}
+			return err == nil
+		})
+		if _, err := s.call(keeps); err == nil {
+			t.Errorf("optional %v: a client of the former authority is let in", optional)
+		}
+	}
+}
+
+func TestOldTLSIsRefused(t *testing.T) {
+	a := newAuthority(t, "authority")
+	s, _, _ := serveTLS(t, a, nil)
+	for version, ok := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
+		_, err := s.call(&tls.Config{RootCAs: a.pool(), MinVersion: version, MaxVersion: version})
+		if (err == nil) != ok {
+			t.Errorf("%s: %v", tls.VersionName(version), err)
+		}
+	}
+	// Nor is what has no WebSockets offered, or anything without TLS served.
+	c, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: a.pool(), NextProtos: []string{"h2", "http/1.1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if got := c.ConnectionState().NegotiatedProtocol; got != "http/1.1" {
+		t.Errorf("the protocol is %q", got)
+	}
+	if _, _, err := gorilla.DefaultDialer.Dial("ws://"+s.addr, nil); err == nil {
+		t.Error("a WebSocket without TLS is served")
+	}
+}
+
+func TestHalfOpenHandshakesAreDropped(t *testing.T) {
+	a := newAuthority(t, "authority")
+	s, _, _ := serveTLS(t, a, nil, transport.WithDoorLimits(transport.DoorLimits{HeaderTimeout: 100 * time.Millisecond}))
+	for _, sent := range []string{"", "\x16\x03\x01\x01\x00\x01"} {
+		cut(t, s.raw(t, sent))
+	}
+	c, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: a.pool()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(patience))
+	cut(t, c)
+	until(t, "no connection", func() bool { return s.Stats().Pending == 0 })
+}
+
+func TestWrongTLSSettings(t *testing.T) {
+	a := newAuthority(t, "authority")
+	f := folder{t, t.TempDir()}
+	f.writePair(a.pair("one"))
+	f.write("nonsense.pem", []byte("nonsense"))
+	good := f.settings()
+	for want, settings := range map[string]transport.TLS{
+		"missing":      {},
+		"a key file":   {CertFile: good.CertFile},
+		"no such file": {CertFile: good.CertFile, KeyFile: f.file("none.pem")},
+		"nonsense.pem": {CertFile: f.file("nonsense.pem"), KeyFile: good.KeyFile},
+		"no certificate in it": {CertFile: good.CertFile, KeyFile: good.KeyFile,
+			ClientCAFile: f.file("nonsense.pem")},
+		"authorities": {CertFile: good.CertFile, KeyFile: good.KeyFile, ClientCertOptional: true},
+		"exclude": {CertFile: good.CertFile, KeyFile: good.KeyFile,
+			ACME: transport.ACME{Names: []string{"hub.example"}, Cache: f.path}},
+		"folder": {ACME: transport.ACME{Names: []string{"hub.example"}}},
+	} {
+		if _, err := transport.NewTLSConfig(settings, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+// TestACME uses a certificate that is in the folder already: there is no
+// authority to ask.
+func TestACME(t *testing.T) {
+	server, clients := newAuthority(t, "server"), newAuthority(t, "clients")
+	cert, key := server.pair("hub.example")
+	s, _, _ := serveTLS(t, server, func(settings *transport.TLS) {
+		f := folder{t, filepath.Dir(settings.CertFile)}
+		f.write("hub.example", append(key, cert...))
+		f.write("clients.pem", pemOf("CERTIFICATE", clients.cert.Raw))
+		*settings = transport.TLS{
+			ClientCAFile:       f.file("clients.pem"),
+			ClientCertOptional: true,
+			ACME:               transport.ACME{Names: []string{"hub.example"}, Cache: f.path, Directory: "http://127.0.0.1:1/"},
+		}
+	})
+	if name, err := s.call(&tls.Config{RootCAs: server.pool(), ServerName: "hub.example"}); err != nil || name != "hub.example" {
+		t.Errorf("got %q, %v", name, err)
+	}
+	for _, name := range []string{"other.example", ""} {
+		if _, err := s.call(&tls.Config{RootCAs: server.pool(), ServerName: name, InsecureSkipVerify: true}); err == nil {
+			t.Errorf("a certificate for %q is shown", name)
+		}
+	}
+}
+
+// TestTheAuthorityLooks does what an authority does to see whose a name is: it
+// has no client certificate, and gets at nothing.
+func TestTheAuthorityLooks(t *testing.T) {
+	a := newAuthority(t, "authority")
+	cert, key := a.pair("hub.example")
+	s, _, _ := serveTLS(t, a, func(settings *transport.TLS) {
+		f := folder{t, filepath.Dir(settings.CertFile)}
+		f.write("hub.example", append(key, cert...))
+		f.write("hub.example+token", append(key, cert...))
+		f.write("clients.pem", pemOf("CERTIFICATE", a.cert.Raw))
+		*settings = transport.TLS{
+			ClientCAFile: f.file("clients.pem"),
+			ACME:         transport.ACME{Names: []string{"hub.example"}, Cache: f.path, Directory: "http://127.0.0.1:1/"},
+		}
+	})
+	for _, protocols := range [][]string{{"acme-tls/1"}, {"acme-tls/1", "http/1.1"}, {"http/1.1"}} {
+		c, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: a.pool(), ServerName: "hub.example", NextProtos: protocols})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if got := c.ConnectionState().NegotiatedProtocol; len(protocols) == 1 && got != protocols[0] {
+			t.Errorf("%v: the protocol is %q", protocols, got)
+		}
+		c.SetDeadline(time.Now().Add(patience))
+		// The write may be too late already.
+		_, _ = c.Write([]byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+		if got := cut(t, c); got != "" {
+			t.Errorf("%v: got %q without a client certificate", protocols, got)
+		}
+	}
+}

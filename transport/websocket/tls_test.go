@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package websocket_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	gorilla "github.com/gorilla/websocket"
+
+	"github.com/plexus-go/plexus/transport/websocket"
+)
+
+// serveTLS is serveOn under TLS; dialTLS reaches it.
+func serveTLS(t *testing.T, limits websocket.Limits, l net.Listener) (*server, *gorilla.Dialer) {
+	t.Helper()
+	lender := httptest.NewTLSServer(nil) // of its certificate
+	t.Cleanup(lender.Close)
+	trusted := x509.NewCertPool()
+	trusted.AddCert(lender.Certificate())
+	s := serveOn(t, limits, tls.NewListener(l, &tls.Config{Certificates: lender.TLS.Certificates}))
+	return s, &gorilla.Dialer{TLSClientConfig: &tls.Config{RootCAs: trusted}}
+}
+
+func (s *server) dialTLS(d *gorilla.Dialer) *client {
+	s.t.Helper()
+	ws, _, err := d.Dial("wss://"+s.addr, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { ws.Close() })
+	return &client{Conn: ws, t: s.t}
+}
+
+func TestAnswersAreGatheredUnderTLS(t *testing.T) {
+	tap := newTap(t)
+	s, dialer := serveTLS(t, websocket.Limits{}, tap)
+	c := s.dialTLS(dialer)
+	c.quiet()
+	const calls = 200
+	var all []byte
+	for id := range calls {
+		all = append(all, masked(textFrame, true, fmt.Appendf(nil, writeRequest, id))...)
+	}
+	before := tap.writes.Load()
+	if _, err := c.NetConn().Write(all); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 * calls {
+		c.next()
+	}
+	writes := tap.writes.Load() - before
+	t.Logf("%d frames in %d writes", 3*calls, writes)
+	if writes > calls {
+		t.Errorf("%d frames in %d writes, want less than one a call", 3*calls, writes)
+	}
+}
+
+func TestAClientThatWakesUpGetsTheRestUnderTLS(t *testing.T) {
+	const size = 4 << 20
+	tap := newTap(t)
+	s, dialer := serveTLS(t, websocket.Limits{StallTimeout: time.Second}, tap)
+	c := s.dialTLS(dialer)
+	c.NetConn().(*tls.Conn).NetConn().(*net.TCPConn).SetReadBuffer(64 << 10)
+	sub := c.call(1, "probe.large", fmt.Sprintf(`{"bytes":%d}`, size))
+	until(t, "the write to be late", func() bool { return tap.sized.Load() == 2 })
+	if f := c.item(sub, "data"); len(f.Params.Result.Content) != size+2 {
+		t.Errorf("%d bytes of content, want %d", len(f.Params.Result.Content), size+2)
+	}
+	if got := c.closed(); got != gorilla.ClosePolicyViolation {
+		t.Errorf("closed with %d, want %d", got, gorilla.ClosePolicyViolation)
+	}
+}
+
+func TestAClientThatDoesNotReadIsClosedUnderTLS(t *testing.T) {
+	s, dialer := serveTLS(t, websocket.Limits{StallTimeout: 200 * time.Millisecond}, listen(t))
+	stuck, other := s.dialTLS(dialer), s.dialTLS(dialer)
+	stuck.quiet()
+	other.quiet()
+	for id := range 20 {
+		stuck.send(`{"jsonrpc":"2.0","id":%d,"method":"probe.large","params":{"bytes":1000000}}`, id)
+	}
+	until(t, "the client that does not read to be closed", func() bool { return s.Connections() == 1 })
+	other.quiet()
+}
+
+func TestAStopCutsOffWhatHangsUnderTLS(t *testing.T) {
+	s, dialer := serveTLS(t, websocket.Limits{StallTimeout: time.Hour}, listen(t))
+	c := s.dialTLS(dialer)
+	c.send(`{"jsonrpc":"2.0","id":1,"method":"probe.large","params":{"bytes":20000000}}`)
+	until(t, "the write to begin", func() bool { return c.text() != "" })
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	if err := s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	until(t, "the connection to end", func() bool { return s.Connections() == 0 })
+	if took := time.Since(begin); took > 4*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
