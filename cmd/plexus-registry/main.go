@@ -48,6 +48,9 @@ const (
 )
 
 func run(args []string, getenv func(string) string, stdout io.Writer, stderr *os.File) int {
+	if len(args) > 0 && args[0] == "token" {
+		return token(args[1:], getenv, stdout, stderr)
+	}
 	settings, err := config.Parse(args, getenv, stdout)
 	switch {
 	case errors.Is(err, config.ErrHelp):
@@ -104,6 +107,10 @@ func serve(ctx context.Context, settings config.Settings, log *slog.Logger, stdo
 		return fmt.Errorf("can't listen: %w", err)
 	}
 	defer listener.Close() // again, after a start that succeeded
+	doors, err := openDoors(settings, listener.Addr(), log)
+	if err != nil {
+		return err
+	}
 	file := config.NewFile(settings.ConfigPath)
 	if _, err := file.Load(ctx); err != nil {
 		return err
@@ -119,8 +126,17 @@ func serve(ctx context.Context, settings config.Settings, log *slog.Logger, stdo
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 
+	h, err := hub.New(settings.HubNamespace, hub.WithLogger(log), hub.WithMechanisms(doors.mechanisms...))
+	if err != nil {
+		return err
+	}
+	server := transport.New(h, doors.options...)
+
 	options := []registry.Option{
 		registry.WithLogger(log),
+		registry.WithRegistrations(settings.MaxRegistrations),
+		registry.WithNameBytes(settings.MaxName),
+		registry.WithCounters(func() map[string]int64 { return counters(server.Stats()) }),
 		registry.WithVersion(version()),
 		registry.WithSource(env),
 		registry.WithSource(file),
@@ -133,29 +149,33 @@ func serve(ctx context.Context, settings config.Settings, log *slog.Logger, stdo
 	for _, a := range settings.AutoRegister {
 		options = append(options, registry.WithDiscovery(registry.Address(a)))
 	}
+	if doors.warning != "" {
+		options = append(options, registry.WithWarning(doors.warning))
+	}
 	reg, err := registry.New(ctx, store, options...)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, reg.Close()) }()
-	var reloading sync.WaitGroup
-	defer reloading.Wait()
+	var beside sync.WaitGroup
+	defer beside.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	reloading.Go(func() { reloadOnHangup(ctx, reg, log) })
+	beside.Go(func() { reloadOnHangup(ctx, reg, log) })
 
-	h, err := hub.New(settings.HubNamespace, hub.WithLogger(log))
-	if err != nil {
-		return err
-	}
+	beside.Go(func() { doors.watch(ctx) })
 	if err := h.Register(reg); err != nil {
 		return err
 	}
 
-	fmt.Fprintf(stdout, "ws://%s\n", reachable(listener.Addr()))
+	scheme := "ws"
+	if doors.tls != nil {
+		scheme = "wss"
+	}
+	fmt.Fprintf(stdout, "%s://%s\n", scheme, reachable(listener.Addr()))
 	log.Info("serving", "hub", h.Namespace(), "address", listener.Addr().String(),
 		"database", settings.DBPath, "config", settings.ConfigPath, "version", version())
-	err = transport.New(h, transport.WithLogger(log)).Serve(ctx, listener)
+	err = server.Serve(ctx, listener)
 	log.Info("stopped")
 	return err
 }

@@ -22,6 +22,9 @@ func (r *Registry) Register(ctx context.Context, in RegisterParams) (Event, erro
 	if err := in.Validate(); err != nil {
 		return Event{}, &plugin.ParamsError{Reason: err.Error()}
 	}
+	if len(in.Name) > r.nameBytes {
+		return Event{}, &plugin.ParamsError{Reason: fmt.Sprintf("name: %d bytes, more than %d", len(in.Name), r.nameBytes)}
+	}
 	undo, err := r.quota.take(ctx, in.Name)
 	if err != nil {
 		return Event{}, err

@@ -34,6 +34,8 @@ type Registry struct {
 	writing nameLocks
 	quota   *quota
 
+	nameBytes int
+
 	warnings []string
 	counters func() map[string]int64
 
@@ -60,6 +62,10 @@ func WithVersion(version string) Option { return func(r *Registry) { r.version =
 // WithRegistrations bounds how many entries one caller may have registered; the
 // default is DefaultRegistrations.
 func WithRegistrations(most int) Option { return func(r *Registry) { r.quota.most = most } }
+
+// WithNameBytes bounds the names that are registered more closely than
+// storage.MaxNameBytes does.
+func WithNameBytes(most int) Option { return func(r *Registry) { r.nameBytes = most } }
 
 // WithWarning adds a text to what status warns of.
 func WithWarning(text string) Option {
@@ -124,6 +130,8 @@ func New(ctx context.Context, store storage.Store, options ...Option) (*Registry
 		leases:  newLeases(),
 		writing: nameLocks{seed: maphash.MakeSeed()},
 		quota:   newQuota(),
+
+		nameBytes: storage.MaxNameBytes,
 	}
 	for _, option := range options {
 		option(r)

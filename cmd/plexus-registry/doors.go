@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+
+	"github.com/plexus-go/plexus/config"
+	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/plugin/registry"
+	"github.com/plexus-go/plexus/transport"
+	"github.com/plexus-go/plexus/transport/auth"
+	"github.com/plexus-go/plexus/transport/websocket"
+)
+
+// doors is who may come in, and how.
+type doors struct {
+	tls        *tls.Config // nil for none
+	mechanisms []string    // for _info
+	warning    string      // empty where nothing is unsafe
+	options    []transport.Option
+
+	tokens *auth.Tokens // nil for none
+	jwt    *auth.JWT    // nil for none
+}
+
+// openDoors reads what the settings name, and refuses to serve other machines
+// without protection unless that was said aloud.
+func openDoors(settings config.Settings, at net.Addr, log *slog.Logger) (*doors, error) {
+	d := &doors{}
+	if settings.Encrypts() {
+		var err error
+		d.tls, err = transport.NewTLSConfig(transport.TLS{
+			CertFile: settings.TLSCert, KeyFile: settings.TLSKey,
+			ClientCAFile: settings.TLSClientCA, ClientCertOptional: settings.TLSClientCA != "",
+			ACME: transport.ACME{Names: settings.ACMENames, Cache: settings.ACMECache, Email: settings.ACMEEmail},
+		}, log)
+		if err != nil {
+			return nil, err
+		}
+		d.options = append(d.options, transport.WithTLS(d.tls))
+	}
+	authenticator, err := d.authenticator(settings.Doors, log)
+	if err != nil {
+		return nil, err
+	}
+	if authenticator != nil {
+		d.mechanisms = authenticator.Kinds()
+		d.options = append(d.options, transport.WithAuthentication(func(r *http.Request) (plugin.Caller, error) {
+			caller, err := authenticator.Authenticate(r)
+			if errors.Is(err, auth.ErrNoCredentials) {
+				return plugin.Caller{}, nil
+			}
+			return caller, err
+		}))
+	}
+	switch settings.Anonymous {
+	case "all":
+		d.options = append(d.options, transport.WithAnonymous("*"))
+	case "read":
+		d.options = append(d.options, transport.WithAnonymous(registry.ScopeRead))
+	}
+	if settings.Anonymous != "none" {
+		d.mechanisms = append([]string{"anonymous"}, d.mechanisms...)
+	}
+	protected := settings.Authenticates() && settings.Anonymous != "all"
+	if err := transport.CheckExposure(at.String(), settings.Encrypts(), protected); err != nil {
+		if !settings.Insecure {
+			return nil, fmt.Errorf("%w (give --tls-cert, --tls-key and --tokens, or --insecure if that is meant)", err)
+		}
+		d.warning = err.Error()
+		log.Warn("insecure", "reason", d.warning)
+	}
+	d.options = append(d.options,
+		transport.WithLogger(log),
+		transport.WithAllowedHosts(settings.AllowedHosts...),
+		transport.WithAllowedOrigins(settings.AllowedOrigins...),
+		transport.WithTrustedProxies(settings.TrustedProxies...),
+		transport.WithDoorLimits(doorLimits(settings.Limits)),
+		transport.WithLimits(connectionLimits(settings.Limits)),
+	)
+	return d, nil
+}
+
+// authenticator joins all ways to prove who one is; nil for none.
+func (d *doors) authenticator(settings config.Doors, log *slog.Logger) (auth.Authenticator, error) {
+	var all []auth.Authenticator
+	var err error
+	if settings.Tokens != "" {
+		if d.tokens, err = auth.OpenTokens(settings.Tokens, log); err != nil {
+			return nil, err
+		}
+		all = append(all, d.tokens)
+	}
+	if settings.JWTKeys != "" {
+		d.jwt, err = auth.NewJWT(auth.JWTConfig{
+			JWKS: settings.JWTKeys, Issuer: settings.JWTIssuer, Audience: settings.JWTAudience,
+			ScopePrefix: registry.Namespace + ":", Log: log,
+		})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, d.jwt)
+	}
+	if settings.TLSClientCA != "" {
+		tokens := d.tokens
+		if tokens == nil {
+			return nil, errors.New("--tls-client-ca needs --tokens: the file says what each certificate allows")
+		}
+		all = append(all, tokens.Certificates())
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	return auth.Any(all...), nil
+}
+
+// watch keeps tokens and keys as their files say, until ctx is done.
+func (d *doors) watch(ctx context.Context) {
+	var running sync.WaitGroup
+	defer running.Wait()
+	if d.tokens != nil {
+		running.Go(func() { d.tokens.Run(ctx) })
+	}
+	if d.jwt != nil {
+		running.Go(func() { d.jwt.Run(ctx) })
+	}
+}
+
+func doorLimits(l config.Limits) transport.DoorLimits {
+	return transport.DoorLimits{
+		Connections:           l.MaxConnections,
+		ConnectionsPerAddress: l.MaxConnectionsPerAddress,
+		Rate:                  float64(l.MaxUpgradeRate),
+		Burst:                 10 * l.MaxUpgradeRate,
+		HeaderBytes:           l.MaxHeader,
+		HeaderTimeout:         l.HeaderTimeout,
+		HandshakeTimeout:      l.HandshakeTimeout,
+	}
+}
+
+func connectionLimits(l config.Limits) websocket.Limits {
+	return websocket.Limits{
+		MessageBytes: int64(l.MaxMessage),
+		Calls:        l.MaxCalls,
+		QueueBytes:   l.MaxQueue,
+		QueueFrames:  l.MaxQueuedItems,
+		IdleTimeout:  l.IdleTimeout,
+	}
+}
+
+// counters are what status tells of the doors.
+func counters(s transport.Stats) map[string]int64 {
+	return map[string]int64{
+		"connections":         int64(s.Connections),
+		"pending":             int64(s.Pending),
+		"accepted":            int64(s.Accepted),
+		"refused_malformed":   int64(s.Refused.Malformed),
+		"refused_host":        int64(s.Refused.Host),
+		"refused_origin":      int64(s.Refused.Origin),
+		"refused_credentials": int64(s.Refused.Credentials),
+		"refused_rate":        int64(s.Refused.Rate),
+		"refused_address":     int64(s.Refused.Address),
+		"refused_limit":       int64(s.Refused.Limit),
+		"refused_late":        int64(s.Refused.Late),
+	}
+}
