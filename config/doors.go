@@ -60,7 +60,7 @@ type Limits struct {
 	MaxRegistrations         int           `env:"REGISTRY_MAX_REGISTRATIONS" default:"10000" type:"count" help:"Backends that one caller may register."`
 	MaxQueue                 int           `env:"REGISTRY_MAX_QUEUE" default:"256KiB" type:"size" help:"What is queued to a client that does not read."`
 	MaxQueuedItems           int           `env:"REGISTRY_MAX_QUEUED_ITEMS" default:"1024" type:"count" help:"How many items are queued to a client that does not read."`
-	MaxMemory                int           `env:"REGISTRY_MAX_MEMORY" default:"96MiB" type:"size" help:"About what is queued to all clients, and read from them, together."`
+	MaxMemory                int           `env:"REGISTRY_MAX_MEMORY" default:"64MiB" type:"size" help:"About what is queued to all clients, and read from them, together."`
 	HeaderTimeout            time.Duration `env:"REGISTRY_HEADER_TIMEOUT" default:"5s" type:"timeout" placeholder:"duration" help:"How long the header of a request may take."`
 	HandshakeTimeout         time.Duration `env:"REGISTRY_HANDSHAKE_TIMEOUT" default:"10s" type:"timeout" placeholder:"duration" help:"How long a connection may take to become a WebSocket."`
 	IdleTimeout              time.Duration `env:"REGISTRY_IDLE_TIMEOUT" default:"0" type:"idle" placeholder:"duration" help:"How long a connection may be open without a call that runs; 0 for ever."`

@@ -41,6 +41,8 @@ func FuzzBind(f *testing.F) {
 		`{"text":"a","time":"2026-01-02T03:04:05.6Z","bytes":"AQID","source":"auto"}`,
 		`{"text":"a","shape":{"kind":"circle","radius":2},"any":{"b":[1,null]},"raw":{"x" : 1},"numbers":{"n":[1]}}`,
 		`{"text":"\ud800"}`, "{\"text\":\"\xff\"}", `{"text":"a"}}`, `{"te\u0078t":"a"}`, `[["a"]]`, `{"text":"a","port":65536}`,
+		`{"text":"a","real":1e999}`, `{"text":"a","large":9007199254740993}`, `{"text":"a","large":9223372036854775808}`, `{"text":"a","any":1e999,"raw":1e999}`,
+		`{"text":"a","any":[[[[[[[[{"b":{}}]]]]]]]]}`, `{"Text":"a"}`, `{"text":"a","text\u0000":"b"}`, "\ufeff{\"text\":\"a\"}", `{"text":"a","map":{"k":1,"k":2}}`,
 	} {
 		f.Add([]byte(seed), false)
 		f.Add([]byte(seed), true)

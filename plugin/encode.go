@@ -3,6 +3,8 @@
 package plugin
 
 import (
+	"math"
+	"strconv"
 	"sync"
 
 	"github.com/go-json-experiment/json"
@@ -26,32 +28,74 @@ var encodeOptions = json.JoinOptions(
 	json.Deterministic(true),
 )
 
+// Sizer is implemented by an [Appender] whose JSON may be large. SizeJSON tells
+// about how many bytes AppendJSON would append, rather too many than too few,
+// at little cost.
+type Sizer interface{ SizeJSON() int }
+
+// SizeError tells that content was not appended since its JSON is longer than
+// it was to be.
+type SizeError struct {
+	Size int // about how many bytes the JSON has
+}
+
+var _ error = (*SizeError)(nil)
+
+func (e *SizeError) Error() string {
+	return "the JSON of " + strconv.Itoa(e.Size) + " bytes is longer than it may be"
+}
+
 // AppendJSON appends the JSON of an item's content to dst, by its own
 // AppendJSON where it has one. On an error dst is returned as it was.
 func AppendJSON(dst []byte, content any) ([]byte, error) {
+	return AppendJSONWithin(dst, content, math.MaxInt)
+}
+
+// AppendJSONWithin is AppendJSON for what may be too long to be kept: of more
+// than most bytes nothing is appended, and the error is a [*SizeError]. Only an
+// [Appender] that is no [Sizer] is believed to be short.
+func AppendJSONWithin(dst []byte, content any, most int) ([]byte, error) {
 	if a, ok := content.(Appender); ok {
+		if s, ok := content.(Sizer); ok && most < math.MaxInt {
+			if size := s.SizeJSON(); size > most {
+				return dst, &SizeError{size}
+			}
+		}
 		out, err := a.AppendJSON(dst)
 		if err != nil {
 			return dst, err
 		}
 		return out, nil
 	}
-	w := appendWriter{dst}
+	w := appendWriter{buf: dst, most: most}
 	enc := encoders.Get().(*jsontext.Encoder)
-	defer encoders.Put(enc)
 	enc.Reset(&w)
-	if err := json.MarshalEncode(enc, content, encodeOptions); err != nil {
+	defer func() {
+		w.buf = nil // which the encoder would keep
+		encoders.Put(enc)
+	}()
+	switch err := json.MarshalEncode(enc, content, encodeOptions); {
+	case err != nil:
 		return dst, err
+	case w.size > most:
+		return dst, &SizeError{w.size}
 	}
 	// The encoder ends a top-level value with a line break.
 	return w.buf[:len(w.buf)-1], nil
 }
 
-// appendWriter is an io.Writer onto the end of a slice.
-type appendWriter struct{ buf []byte }
+// appendWriter is an io.Writer onto the end of a slice. What goes beyond most
+// bytes is only counted.
+type appendWriter struct {
+	buf  []byte
+	size int
+	most int
+}
 
 func (w *appendWriter) Write(p []byte) (int, error) {
-	w.buf = append(w.buf, p...)
+	if w.size += len(p); w.size <= w.most {
+		w.buf = append(w.buf, p...)
+	}
 	return len(p), nil
 }
 

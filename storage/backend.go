@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -158,9 +159,14 @@ func ValidateName(name string) *FieldError {
 		return refuse("name", name, "begins or ends with space")
 	case strings.ContainsFunc(name, unicode.IsControl):
 		return refuse("name", name, "contains a control character")
+	case strings.ContainsFunc(name, isFormat):
+		// Zero-width and bidirectional ones, by which two names look alike.
+		return refuse("name", name, "contains an invisible format character")
 	}
 	return nil
 }
+
+func isFormat(r rune) bool { return unicode.Is(unicode.Cf, r) }
 
 // validateHost takes a host name as DNS and host files know it (letters,
 // digits, hyphens and underscores in labels of up to 63 bytes), or an IP
@@ -238,7 +244,35 @@ func validateMetadata(metadata json.RawMessage) *FieldError {
 	case depth(metadata) > MaxMetadataDepth:
 		return refuse("metadata", string(metadata), fmt.Sprintf("is nested deeper than %d", MaxMetadataDepth))
 	}
+	if number := beyondDouble(metadata); number != "" {
+		return refuse("metadata", number, "is a number too large for a double")
+	}
 	return nil
+}
+
+// beyondDouble finds a number in valid JSON that most clients could not read:
+// one that is infinite to them. "" tells that there is none.
+func beyondDouble(text []byte) string {
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			for i++; text[i] != '"'; i++ {
+				if text[i] == '\\' {
+					i++
+				}
+			}
+		case c == '-' || '0' <= c && c <= '9':
+			begin := i
+			for i++; i < len(text) && strings.IndexByte("+-.eE0123456789", text[i]) >= 0; i++ {
+			}
+			number := string(text[begin:i])
+			i--
+			if _, err := strconv.ParseFloat(number, 64); err != nil {
+				return number
+			}
+		}
+	}
+	return ""
 }
 
 // depth tells how deep valid JSON is nested.

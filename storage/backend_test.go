@@ -129,17 +129,19 @@ func TestValidateRefuses(t *testing.T) {
 		"deeper metadata": {func(b *storage.Backend) {
 			b.Metadata = json.RawMessage(`{"a":"[[[\"[","b":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + "}")
 		}, "metadata", "deeper than 64"},
-		"longer metadata":              {func(b *storage.Backend) { b.Metadata = object(16<<10 + 1) }, "metadata", "longer than 16384"},
-		"metadata of no bytes":         {func(b *storage.Backend) { b.Metadata = json.RawMessage{} }, "metadata", "JSON object"},
-		"metadata null":                {func(b *storage.Backend) { b.Metadata = json.RawMessage("null") }, "metadata", "JSON object"},
-		"metadata that is an array":    {func(b *storage.Backend) { b.Metadata = json.RawMessage("[]") }, "metadata", "JSON object"},
-		"metadata that is not JSON":    {func(b *storage.Backend) { b.Metadata = json.RawMessage("{a}") }, "metadata", "JSON object"},
-		"metadata of two objects":      {func(b *storage.Backend) { b.Metadata = json.RawMessage("{}{}") }, "metadata", "JSON object"},
-		"metadata that is cut":         {func(b *storage.Backend) { b.Metadata = json.RawMessage("{") }, "metadata", "JSON object"},
-		"no source":                    {func(b *storage.Backend) { b.Source = "" }, "source", "not one of"},
-		"another source":               {func(b *storage.Backend) { b.Source = "Auto" }, "source", "not one of"},
-		"two wrong fields: the first":  {func(b *storage.Backend) { b.Source, b.Port = "", 0 }, "port", "1–65535"},
-		"everything missing: the name": {func(b *storage.Backend) { *b = storage.Backend{} }, "name", "is empty"},
+		"longer metadata":                {func(b *storage.Backend) { b.Metadata = object(16<<10 + 1) }, "metadata", "longer than 16384"},
+		"metadata of no bytes":           {func(b *storage.Backend) { b.Metadata = json.RawMessage{} }, "metadata", "JSON object"},
+		"metadata null":                  {func(b *storage.Backend) { b.Metadata = json.RawMessage("null") }, "metadata", "JSON object"},
+		"metadata that is an array":      {func(b *storage.Backend) { b.Metadata = json.RawMessage("[]") }, "metadata", "JSON object"},
+		"metadata that is not JSON":      {func(b *storage.Backend) { b.Metadata = json.RawMessage("{a}") }, "metadata", "JSON object"},
+		"metadata of two objects":        {func(b *storage.Backend) { b.Metadata = json.RawMessage("{}{}") }, "metadata", "JSON object"},
+		"metadata beyond a double":       {func(b *storage.Backend) { b.Metadata = json.RawMessage(`{"a":[1,"1e999",-1e999]}`) }, "metadata", "too large for a double"},
+		"a name with a format character": {func(b *storage.Backend) { b.Name = "a\u202eb" }, "name", "format character"},
+		"metadata that is cut":           {func(b *storage.Backend) { b.Metadata = json.RawMessage("{") }, "metadata", "JSON object"},
+		"no source":                      {func(b *storage.Backend) { b.Source = "" }, "source", "not one of"},
+		"another source":                 {func(b *storage.Backend) { b.Source = "Auto" }, "source", "not one of"},
+		"two wrong fields: the first":    {func(b *storage.Backend) { b.Source, b.Port = "", 0 }, "port", "1–65535"},
+		"everything missing: the name":   {func(b *storage.Backend) { *b = storage.Backend{} }, "name", "is empty"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := valid()

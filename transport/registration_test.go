@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage/sqlite"
 	"github.com/plexus-go/plexus/transport"
@@ -150,27 +151,20 @@ func TestWithRegistrationInItself(t *testing.T) {
 	url := "ws://" + address
 	_, stop := run(t, h, address, transport.WithRegistration(url, client.Registration{}))
 	registered(t, url, "my-hub")
-	events := make(chan client.EventKind, 100)
-	go func() {
-		defer close(events)
-		for e, err := range client.Watch(t.Context(), url) {
-			if err != nil {
-				return // it has stopped
-			}
-			events <- e.Kind
-		}
-	}()
-	<-events
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
-	var last client.EventKind
-	for e := range events {
-		last = e
+	for item := range h.Call("registry.get", []byte(`{"name":"my-hub"}`)).Items(t.Context()) {
+		if item.Kind != hub.Data {
+			continue
+		}
+		text, err := plugin.AppendJSON(nil, item.Content)
+		if err != nil || !strings.Contains(string(text), `"is_active":false`) {
+			t.Errorf("it has stopped, but is registered as %s, %v", text, err)
+		}
+		return
 	}
-	if last != client.EventDeregistered {
-		t.Errorf("the last event is %q", last)
-	}
+	t.Error("it is not registered any more")
 }
 
 // TestWithRegistrationWithoutARegistry: the hub serves, and stops at once.

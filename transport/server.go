@@ -37,7 +37,7 @@ type Option func(*Server)
 // WithLogger sets where the server logs; the default is nowhere.
 func WithLogger(log *slog.Logger) Option { return func(s *Server) { s.log = log } }
 
-// WithLimits bounds what one connection may cost.
+// WithLimits bounds what one connection may cost, and all of them together.
 func WithLimits(limits websocket.Limits) Option { return func(s *Server) { s.limits = limits } }
 
 // WithDoorLimits bounds how many are let in.
@@ -98,6 +98,9 @@ func (s *Server) prepare(l net.Listener) (*http.Server, net.Listener, error) {
 
 // Connections returns how many clients are connected.
 func (s *Server) Connections() int { return s.ws.Connections() }
+
+// Counts tell how often the limits were felt.
+func (s *Server) Counts() websocket.Counts { return s.ws.Counts() }
 
 // Serve serves the listener until ctx is done, and then stops gracefully:
 // streams end, calls finish, sockets close with code 1001. It returns nil

@@ -93,12 +93,24 @@ func (e Event) AppendJSON(dst []byte) ([]byte, error) {
 	return plugin.AppendJSON(dst, plain(e))
 }
 
-func (e *BackendsEvent) appendJSON(dst []byte) (_ []byte, err error) {
+// SizeJSON tells how long a list is. Nothing else is large.
+func (e Event) SizeJSON() int {
+	if e.Backends == nil {
+		return 0
+	}
+	return e.Backends.sizeJSON()
+}
+
+func (e *BackendsEvent) sizeJSON() int {
 	size := 128
 	for _, b := range e.Backends {
 		size += len(b.encoded) + 1
 	}
-	dst = slices.Grow(dst, size)
+	return size
+}
+
+func (e *BackendsEvent) appendJSON(dst []byte) (_ []byte, err error) {
+	dst = slices.Grow(dst, e.sizeJSON())
 	dst = append(dst, `{"type":"backends","backends":[`...)
 	for i, b := range e.Backends {
 		if i > 0 {

@@ -36,7 +36,7 @@ func TestEventsAreWrittenAsTheirTypeSays(t *testing.T) {
 		{Name: "plain", Host: "h", Port: 1},
 		{
 			Name: "full", Host: "::1", Port: 65535, Protocol: ptr("wss"), Description: &odd, Namespace: &odd, Version: &odd,
-			Metadata: registry.Metadata("{ \"z\" : [1e400, 12345678901234567890] ,\n \"a\": \"\\u00e9<\" }"), Source: ptr("auto"),
+			Metadata: registry.Metadata("{ \"z\" : [1e300, 12345678901234567890] ,\n \"a\": \"\\u00e9<\" }"), Source: ptr("auto"),
 		},
 		{Name: `na"me`, Host: "h", Port: 1, Description: ptr(""), Metadata: registry.Metadata(`{}`)},
 	} {
@@ -95,5 +95,25 @@ func TestEventsAreWrittenAsTheirTypeSays(t *testing.T) {
 		if f := event.Field(i); f.Type.Kind() == reflect.Pointer && !seen[f.Name] {
 			t.Errorf("no event %s was written", f.Name)
 		}
+	}
+}
+
+// TestListsTellTheirSize: what a list says to be as long as is at least its
+// length, and little more.
+func TestListsTellTheirSize(t *testing.T) {
+	h := open(t)
+	for i := range 50 {
+		h.register(object("name", ofLength(i+1), "host", "h", "port", 1))
+	}
+	event, err := h.registry.List(t.Context(), registry.ListParams{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := plugin.AppendJSON(nil, event)
+	if size := event.SizeJSON(); err != nil || len(event.Backends.Backends) != 50 || size < len(text) || size > len(text)+128 {
+		t.Errorf("%d bytes, said to be %d (%v)", len(text), size, err)
+	}
+	if size := (registry.Event{}).SizeJSON(); size != 0 {
+		t.Errorf("nothing is said to be %d bytes", size)
 	}
 }

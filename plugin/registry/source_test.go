@@ -354,7 +354,7 @@ func TestRestartKeepsEverything(t *testing.T) {
 		source, option := withFile(listed("file"), listed("overridden"), listed("dropped"), listed("dropped later"))
 		first := over(t, openStore(t, path), option)
 		first.register(fullRegistration)
-		first.register(`{"name": "overridden", "host": "ours", "port": 1, "metadata": {"n": 1e400, "text": "☃"}}`)
+		first.register(`{"name": "overridden", "host": "ours", "port": 1, "metadata": {"n": 1e300, "text": "☃"}}`)
 		first.registerNames("pinged", "updated", "gone", "deleted")
 		first.do("ping", `{"name": "pinged"}`)
 		first.do("update", `{"name": "updated", "description": ""}`)

@@ -19,7 +19,7 @@ func samples() []storage.Backend {
 	full := backend("full")
 	full.Host, full.Port, full.Protocol = "plexus.example.com", 65535, "wss"
 	full.Description, full.Namespace, full.Version = text("Production — é ☃ 𝄞"), text("substrate"), text("1.2.3")
-	full.Metadata = json.RawMessage("{\"b\": 1,\n \"a\":[1e400, \"\\u0000\", \"é\"], \"a\":0 }")
+	full.Metadata = json.RawMessage("{\"b\": 1,\n \"a\":[1e300, \"\\u0000\", \"é\"], \"a\":0 }")
 	full.Source = storage.SourceAuto
 	full.RegisteredAt, full.LastSeen, full.CreatedAt, full.UpdatedAt = 1, 2, 3, 4
 	full.LeaseID, full.LeaseSeconds = "lease", 30

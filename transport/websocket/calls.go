@@ -39,6 +39,13 @@ func (c *session) Handle(context.Context, *jsonrpc2.Conn, *jsonrpc2.Request) {
 	m := c.stream.message
 	turn := turn{limit: c.limits.CallWait}
 	defer turn.stop()
+	if c.pace.wait(max(1, len(m.Batch)), c.ctx.Done()) {
+		c.server.slowed.Add(1)
+		if !c.slowed {
+			c.slowed = true
+			c.log.Info("slowing down a client that calls too often", "remote", c.ws.RemoteAddr().String(), "most", c.limits.CallsPerSecond)
+		}
+	}
 	if m.Batch != nil {
 		c.batch(m.Batch, &turn)
 		return
@@ -297,11 +304,20 @@ func (c *session) serve(call *call, announce bool) {
 		if errors.As(err, &bad) {
 			c.log.Error("a result can't be written as JSON", "method", item.ContentType, "error", err)
 			c.forget(call)
-			*item = hub.Item{Kind: hub.Error, Metadata: item.Metadata, Code: plugin.CodeInternal, Message: "the result can't be written as JSON"}
-			_ = c.out.item(call, item)
+			c.failed(call, item, plugin.CodeInternal, "the result can't be written as JSON")
+		} else if err == errBusy {
+			c.forget(call)
+			c.failed(call, item, plugin.CodeTooMany, fmt.Sprintf("%v, of %d bytes that may be: try again in %v",
+				err, c.out.shared.limit, c.limits.StallTimeout))
 		}
 		return
 	}
+}
+
+// failed ends a stream with an error instead of an item.
+func (c *session) failed(call *call, item *hub.Item, code int, message string) {
+	*item = hub.Item{Kind: hub.Error, Metadata: item.Metadata, Code: code, Message: message}
+	_ = c.out.item(call, item)
 }
 
 // forget makes that a call can't be unsubscribed from any more: its last item

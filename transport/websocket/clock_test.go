@@ -180,7 +180,7 @@ func TestOnlyTheLastOfSeveralPingsNeedBeAnswered(t *testing.T) {
 }
 
 func TestASlowUploadIsNotADeadPeer(t *testing.T) {
-	inMemory(t, func(t *testing.T, s *server, c *client) {
+	inMemoryWith(t, websocket.Limits{MessageTimeout: time.Hour}, func(t *testing.T, s *server, c *client) {
 		c.SetPingHandler(func(string) error { return nil }) // a pong would come inside the message
 		c.SetReadDeadline(time.Time{})
 		answers := make(chan error, 3)

@@ -11,6 +11,12 @@
 // slowly waits there, before its next item is even encoded, so a client that
 // never reads costs little, disturbs nobody, and is closed with code 1008.
 //
+// What all connections hold together has a bound as well (budget): an item
+// larger than a queue is not encoded, and a large message not read on, before
+// it is its turn. Small ones never wait for that, so a hub that is held up by
+// some still answers the others. A client that calls too often is read from
+// more slowly (pace); one whose message does not come to its end is closed.
+//
 // A client that leaves ends its streams, but not a write that it asked for:
 // whatever was read before it left is run.
 package websocket

@@ -307,6 +307,19 @@ type fragile struct{}
 
 func (fragile) MarshalJSON() ([]byte, error) { panic("in MarshalJSON") }
 
+// filled is content of so many bytes that takes none before it is written.
+type filled int
+
+func (f filled) SizeJSON() int { return int(f) + 2 }
+
+func (f filled) AppendJSON(dst []byte) ([]byte, error) {
+	dst = append(dst, '"')
+	for range int(f) {
+		dst = append(dst, 'f')
+	}
+	return append(dst, '"'), nil
+}
+
 // trap are parameters whose checking panics.
 type trap struct {
 	Text string `json:"text,omitzero"`
@@ -347,6 +360,8 @@ func (*probe) Define() plugin.Definition {
 				}, plugin.Bidirectional()),
 			plugin.Unary("large", "One item of that size",
 				func(_ context.Context, in size) (any, error) { return filler(in.Bytes), nil }),
+			plugin.Unary("filled", "One item of that size, which costs nothing before it is written",
+				func(_ context.Context, in size) (any, error) { return filled(in.Bytes), nil }),
 			plugin.Unary("write", "A write that is finished whether or not the client waits",
 				func(ctx context.Context, in text) (any, error) {
 					p := current.Load()

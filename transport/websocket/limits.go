@@ -2,15 +2,30 @@
 
 package websocket
 
-import "time"
+import (
+	"time"
 
-// Limits bound what one connection may cost. A field that is zero has its
-// default.
+	"github.com/plexus-go/plexus/transport/wire"
+)
+
+// Limits bound what one connection may cost, and all of a server together. A
+// field that is zero has its default.
 type Limits struct {
 	// MessageBytes is the longest message that is read; 10 MiB. A longer one
 	// is answered with an error, one of more than 8 times that closes the
 	// connection with code 1009.
 	MessageBytes int64
+	// MessageTimeout is how long a message may take from its first byte, 30
+	// seconds; it has a second more for every 16 KiB that have come. A client
+	// that takes longer is closed with code 1008.
+	MessageTimeout time.Duration
+	// Depth is how deep a message may be nested; 64. A deeper one is answered
+	// with an error.
+	Depth int
+	// CallsPerSecond is how many calls a client may make in a second, and at
+	// once after a rest; 10,000, but batches pass whole. One that makes more is
+	// read from more slowly: nothing is refused. Below 0 there is no limit.
+	CallsPerSecond int
 	// Calls is how many calls of one connection run at once; 256. Their
 	// parameters together may be as long as one message. A further one waits
 	// CallWait for its turn and is then refused.
@@ -26,6 +41,14 @@ type Limits struct {
 	// read at all; 5 seconds. Then it has half as long again to take the rest
 	// of what it is being sent, and is closed with code 1008.
 	StallTimeout time.Duration
+	// MemoryBytes is about how much all connections together may hold; 64 MiB.
+	// Two thirds are for what is queued to clients, a third for messages that
+	// are being read; 16 KiB of either are free to every connection. An item
+	// or a message for which nothing is left waits StallTimeout for its turn
+	// and is then refused. While one waits, a client that holds some and lets
+	// a fifth of StallTimeout pass without 64 KiB taken or sent is closed with
+	// code 1008.
+	MemoryBytes int64
 	// PingInterval is how often a client is pinged, 30 seconds, and
 	// DeadTimeout how long it may stay silent, 70 seconds.
 	PingInterval time.Duration
@@ -39,11 +62,15 @@ type Limits struct {
 
 func (l Limits) withDefaults() Limits {
 	setDefault(&l.MessageBytes, 10<<20)
+	setDefault(&l.MessageTimeout, 30*time.Second)
+	setDefault(&l.Depth, wire.MaxDepth)
+	setDefault(&l.CallsPerSecond, 10_000)
 	setDefault(&l.Calls, 256)
 	setDefault(&l.CallWait, time.Second)
 	setDefault(&l.QueueBytes, 256<<10)
 	setDefault(&l.QueueFrames, 1024)
 	setDefault(&l.StallTimeout, 5*time.Second)
+	setDefault(&l.MemoryBytes, 64<<20)
 	setDefault(&l.PingInterval, 30*time.Second)
 	setDefault(&l.DeadTimeout, 70*time.Second)
 	return l

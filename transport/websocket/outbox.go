@@ -5,9 +5,11 @@ package websocket
 import (
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport/wire"
 )
 
@@ -26,12 +28,22 @@ var _ error = (*unencodable)(nil)
 func (e *unencodable) Error() string { return e.cause.Error() }
 func (e *unencodable) Unwrap() error { return e.cause }
 
+// errBusy says that an item was not queued since all clients together hold as
+// much as they may.
+var errBusy = errors.New("too much is queued to slow clients")
+
+// freeBytes is what one connection may hold without a part of the budget.
+const freeBytes = 16 << 10
+
 // outbox is what waits to be written to one client. Frames are encoded
 // straight into it, and only when there is room: a call that waits holds no
-// encoded item. So it holds at most its bounds and one item more.
+// encoded item. So it holds at most its bounds and one item more; and an item
+// that is larger than the bound has its turn among those of all clients before
+// it is encoded.
 type outbox struct {
 	maxBytes  int
 	maxFrames int
+	shared    *budget       // of all connections
 	wake      chan struct{} // tells the writer that something is there
 
 	mu      sync.Mutex
@@ -39,6 +51,8 @@ type outbox struct {
 	filling frames
 	writing frames // lent to the writer
 	held    bool   // something is queued that the writer was not told of
+	counted int64  // what of shared is held
+	asking  *call  // whose large item waits for a part of shared; nil for none
 	err     error  // once set, all is refused
 }
 
@@ -66,8 +80,8 @@ const (
 	keepIdle = 4 << 10
 )
 
-func newOutbox(maxBytes, maxFrames int) *outbox {
-	o := &outbox{maxBytes: maxBytes, maxFrames: maxFrames, wake: make(chan struct{}, 1)}
+func newOutbox(maxBytes, maxFrames int, shared *budget) *outbox {
+	o := &outbox{maxBytes: maxBytes, maxFrames: maxFrames, shared: shared, wake: make(chan struct{}, 1)}
 	o.room.L = &o.mu
 	return o
 }
@@ -77,6 +91,9 @@ func newOutbox(maxBytes, maxFrames int) *outbox {
 // must not hold up the answer to their unsubscription.
 func (o *outbox) full(answer bool) bool {
 	bytes, frames := o.maxBytes, o.maxFrames
+	if o.shared.full() {
+		bytes = min(bytes, freeBytes)
+	}
 	if answer {
 		bytes += bytes/4 + 1
 		frames += frames/4 + 1
@@ -97,7 +114,7 @@ func (o *outbox) begin(c *call) error {
 			err = o.err
 		case c != nil && c.muted:
 			err = errMuted
-		case !o.full(c == nil):
+		case !o.full(c == nil) && (c == nil || o.asking == nil || o.asking == c):
 			return nil
 		default:
 			o.release()
@@ -117,10 +134,27 @@ func (o *outbox) end(buf []byte, quick bool) {
 	}
 	o.filling.buf = buf
 	o.filling.ends = append(o.filling.ends, len(buf))
+	o.count(0)
 	if !quick {
 		o.release()
 	}
 	o.mu.Unlock()
+}
+
+// count brings what is counted up to date. So many bytes were granted.
+func (o *outbox) count(granted int64) {
+	over := max(0, int64(len(o.filling.buf)+len(o.writing.buf))-freeBytes)
+	if change := over - o.counted - granted; change != 0 {
+		o.shared.add(change)
+	}
+	o.counted = over
+}
+
+// holds tells that some of the budget is held.
+func (o *outbox) holds() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.counted > 0
 }
 
 // hurry tells the writer of what it was not told yet.
@@ -168,29 +202,79 @@ func (o *outbox) subscription(c *call) error {
 
 // item queues an item of the stream of c. It waits while the outbox is full.
 // An item that can't be written as JSON is [unencodable], and leaves the
-// outbox as it was.
+// outbox as it was; so does one that is too large for now, [errBusy].
 func (o *outbox) item(c *call, item *hub.Item) error {
 	if err := o.begin(c); err != nil {
 		return err
 	}
-	buf, err := encode(o.filling.buf, c, item)
+	most := o.maxBytes
+	if o.shared.full() {
+		most = freeBytes
+	}
+	buf, err := encode(o.filling.buf, c, item, most)
 	if err != nil {
+		return o.tooLarge(c, item, err)
+	}
+	o.end(buf, c.quick)
+	return nil
+}
+
+// tooLarge sees whether an item was not encoded for its size. It is called
+// with the lock.
+func (o *outbox) tooLarge(c *call, item *hub.Item, err error) error {
+	var large *plugin.SizeError
+	if errors.As(err, &large) {
+		return o.largeItem(c, item, int64(large.Size))
+	}
+	o.mu.Unlock()
+	return &unencodable{err}
+}
+
+// largeItem queues an item that is not encoded before its bytes are granted.
+// It is called with the lock. The other streams of the client wait meanwhile,
+// or many would be granted what only one can use.
+func (o *outbox) largeItem(c *call, item *hub.Item, size int64) error {
+	o.asking = c
+	o.mu.Unlock()
+	granted := o.shared.acquire(size, c.ctx.Done())
+	err := errBusy
+	if granted {
+		err = o.begin(c)
+	}
+	if err != nil { // and no lock
+		o.mu.Lock()
+		o.asking = nil
+		o.room.Broadcast()
+		o.mu.Unlock()
+		if granted {
+			o.shared.add(-size)
+		}
+		return err
+	}
+	o.asking = nil
+	o.room.Broadcast()
+	room := o.shared.buffer(len(o.filling.buf) + int(size) + 1<<10)
+	buf, err := encode(append(room, o.filling.buf...), c, item, math.MaxInt)
+	if err != nil {
+		o.shared.add(-size)
 		o.mu.Unlock()
 		return &unencodable{err}
 	}
+	o.filling.buf = buf
+	o.count(size)
 	o.end(buf, c.quick)
 	return nil
 }
 
 // encode appends the frame of an item. The content's own code may run in it,
 // so a panic is an error.
-func encode(dst []byte, c *call, item *hub.Item) (buf []byte, err error) {
+func encode(dst []byte, c *call, item *hub.Item, most int) (buf []byte, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			buf, err = dst, fmt.Errorf("panic: %v", cause)
 		}
 	}()
-	return wire.AppendNotification(dst, c.notify, c.subscription, item)
+	return wire.AppendNotificationWithin(dst, c.notify, c.subscription, item, most)
 }
 
 // answer queues a frame that appendTo writes.
@@ -220,21 +304,26 @@ func (o *outbox) give() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	keep := keepBusy
+	o.shared.spare(o.writing.buf)
 	if len(o.filling.ends) == 0 {
 		keep = keepIdle
 		o.filling.reset(keep)
 	}
 	o.writing.reset(keep)
+	o.count(0)
 	o.room.Broadcast()
 }
 
-// fail refuses everything from now on, and whoever waits.
+// fail refuses everything from now on, and whoever waits. What is queued is
+// dropped.
 func (o *outbox) fail(err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err == nil {
 		o.err = err
 	}
+	o.filling = frames{}
+	o.count(0)
 	o.room.Broadcast()
 }
 

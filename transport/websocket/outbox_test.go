@@ -7,9 +7,13 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/plexus-go/plexus/hub"
 )
+
+// plenty is a budget that is never used up.
+func plenty() *budget { return newBudget(1<<40, time.Hour, func() {}) }
 
 func data(content any) *hub.Item { return &hub.Item{Kind: hub.Data, Content: content} }
 
@@ -34,16 +38,16 @@ func TestOutboxIsBoundedInFramesAndBytes(t *testing.T) {
 		content string
 		fit     int
 	}{
-		"frames":               {newOutbox(1<<20, 3), "x", 3},
-		"bytes":                {newOutbox(3000, 1000), large, 3},
-		"one item larger":      {newOutbox(100, 1000), large, 1},
-		"one item of its size": {newOutbox(1100, 1000), large, 1},
+		"frames":               {newOutbox(1<<20, 3, plenty()), "x", 3},
+		"bytes":                {newOutbox(3000, 1000, plenty()), large, 3},
+		"one item larger":      {newOutbox(100, 1000, plenty()), large, 1},
+		"one item of its size": {newOutbox(1100, 1000, plenty()), large, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o := test.o
 				o.wake = make(chan struct{}, 1) // of this bubble
-				c := &call{notify: "n"}
+				c := &call{notify: "n", ctx: t.Context()}
 				for i := range test.fit {
 					if err := *queue(o, c, test.content); err != nil {
 						t.Fatalf("item %d: %v", i, err)
@@ -73,8 +77,8 @@ func TestOutboxIsBoundedInFramesAndBytes(t *testing.T) {
 
 func TestOutboxHasRoomForAnAnswerBesideStreamsThatFillIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, o := range []*outbox{newOutbox(1<<20, 8), newOutbox(4000, 1000)} {
-			c := &call{}
+		for _, o := range []*outbox{newOutbox(1<<20, 8, plenty()), newOutbox(4000, 1000, plenty())} {
+			c := &call{ctx: t.Context()}
 			fit := 0
 			for *queue(o, c, "x") == nil {
 				fit++
@@ -101,8 +105,8 @@ func TestOutboxHasRoomForAnAnswerBesideStreamsThatFillIt(t *testing.T) {
 
 func TestOutboxLetsGoOfWhoWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := newOutbox(1<<20, 1)
-		muted, other := &call{}, &call{}
+		o := newOutbox(1<<20, 1, plenty())
+		muted, other := &call{ctx: t.Context()}, &call{ctx: t.Context()}
 		if err := *queue(o, other, 0); err != nil {
 			t.Fatal(err)
 		}
@@ -126,8 +130,8 @@ func TestOutboxLetsGoOfWhoWaits(t *testing.T) {
 
 func TestOutboxIsLeftAsItWasByWhatCannotBeEncoded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := newOutbox(1<<20, 100)
-		c := &call{}
+		o := newOutbox(1<<20, 100, plenty())
+		c := &call{ctx: t.Context()}
 		queue(o, c, "before")
 		var bad *unencodable
 		if err := *queue(o, c, []any{strings.Repeat("x", 1<<16), make(chan int)}); !errors.As(err, &bad) {
@@ -144,8 +148,8 @@ func TestOutboxIsLeftAsItWasByWhatCannotBeEncoded(t *testing.T) {
 func TestOutboxWakesTheWriterWheneverSomethingIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const items = 1000
-		o := newOutbox(1<<20, 7)
-		c := &call{}
+		o := newOutbox(1<<20, 7, plenty())
+		c := &call{ctx: t.Context()}
 		for range 4 {
 			go func() {
 				for range items {
@@ -164,8 +168,8 @@ func TestOutboxWakesTheWriterWheneverSomethingIsThere(t *testing.T) {
 }
 
 func TestOutboxKeepsLittleWhenItIsIdle(t *testing.T) {
-	o := newOutbox(1<<20, 1000)
-	c := &call{}
+	o := newOutbox(1<<20, 1000, plenty())
+	c := &call{ctx: t.Context()}
 	for range 300 {
 		o.item(c, data("x"))
 	}

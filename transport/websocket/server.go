@@ -6,9 +6,12 @@ import (
 	"bufio"
 	"context"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -30,6 +33,11 @@ type Server struct {
 	ids      *wire.Subscriptions
 	upgrader websocket.Upgrader
 
+	queued  *budget // what is queued to all clients
+	reading *budget // the messages of theirs that are being read
+	slowed  atomic.Int64
+	stalled atomic.Int64
+
 	mu       sync.Mutex
 	sessions map[*session]struct{}
 	stopped  bool
@@ -50,9 +58,10 @@ func WithCheckedOrigins() Option {
 
 // NewServer makes a server of h.
 func NewServer(h *hub.Hub, limits Limits, log *slog.Logger, options ...Option) *Server {
+	limits = limits.withDefaults()
 	s := &Server{
 		hub:    h,
-		limits: limits.withDefaults(),
+		limits: limits,
 		log:    log,
 		ids:    wire.NewSubscriptions(h.Namespace()),
 		upgrader: websocket.Upgrader{
@@ -68,10 +77,30 @@ func NewServer(h *hub.Hub, limits Limits, log *slog.Logger, options ...Option) *
 		},
 		sessions: map[*session]struct{}{},
 	}
+	patience := limits.StallTimeout / impatience
+	third := limits.MemoryBytes / 3
+	s.queued = newBudget(limits.MemoryBytes-third, limits.StallTimeout, func() {
+		for _, c := range s.all() {
+			if c.out.holds() {
+				c.socket.press(patience)
+			}
+		}
+	})
+	s.reading = newBudget(third, limits.StallTimeout, func() {
+		for _, c := range s.all() {
+			c.stream.press(patience)
+		}
+	})
 	for _, option := range options {
 		option(s)
 	}
 	return s
+}
+
+func (s *Server) all() []*session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.sessions))
 }
 
 // ServeHTTP upgrades the request and returns; the connection is served by
@@ -136,6 +165,24 @@ func (s *Server) Connections() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.sessions)
+}
+
+// Counts tell how often the limits of a server were felt, since it was made.
+type Counts struct {
+	Slowed  int64 // waits of clients that make too many calls a second
+	Stalled int64 // clients that were closed since they read or send too slowly
+	Refused int64 // items and messages for which no memory was left
+	Held    int64 // bytes of Limits.MemoryBytes that are in use now
+}
+
+// Counts returns the present counts.
+func (s *Server) Counts() Counts {
+	return Counts{
+		Slowed:  s.slowed.Load(),
+		Stalled: s.stalled.Load(),
+		Refused: s.queued.refused.Load() + s.reading.refused.Load(),
+		Held:    s.queued.used.Load() + s.reading.used.Load(),
+	}
 }
 
 // Shutdown ends every stream, lets the calls finish, closes every connection

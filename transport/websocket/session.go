@@ -27,6 +27,7 @@ const goodbye = time.Second
 // session is one connection. Three goroutines are its own: the reader and the
 // watchdog of jsonrpc2, and run, which writes and outlives them all.
 type session struct {
+	server *Server
 	hub    *hub.Hub
 	ids    *wire.Subscriptions
 	limits Limits
@@ -36,6 +37,8 @@ type session struct {
 	socket *socket
 	stream *objectStream
 	out    *outbox
+	pace   pace // of the reader
+	slowed bool // the log was told that it is slowed down
 
 	ctx      context.Context // of all calls
 	cancel   context.CancelCauseFunc
@@ -72,21 +75,26 @@ var errIdle = errors.New("the connection was idle")
 // errStalled is why a client that does not read is closed.
 var errStalled = errors.New("the client does not read")
 
+// errSlow is why a client that does not send a message to its end is closed.
+var errSlow = errors.New("the client sends too slowly")
+
 func newSession(s *Server, ws *websocket.Conn, under *socket, caller plugin.Caller) *session {
 	c := &session{
+		server:   s,
 		hub:      s.hub,
 		ids:      s.ids,
 		limits:   s.limits,
 		log:      s.log,
 		ws:       ws,
 		socket:   under,
-		out:      newOutbox(s.limits.QueueBytes, s.limits.QueueFrames),
+		out:      newOutbox(s.limits.QueueBytes, s.limits.QueueFrames, s.queued),
+		pace:     newPace(s.limits.CallsPerSecond),
 		stopping: make(chan struct{}),
 		freed:    make(chan struct{}, 1),
 		running:  map[int64]*call{},
 	}
 	c.ctx, c.cancel = context.WithCancelCause(plugin.WithCaller(context.Background(), caller))
-	c.stream = newObjectStream(ws, s.limits, func(f *wire.Fault) { c.fault(nil, f) })
+	c.stream = newObjectStream(ws, s.limits, s.reading, c.ctx.Done(), func(f *wire.Fault) { c.fault(nil, f) })
 	return c
 }
 
@@ -105,6 +113,7 @@ func (c *session) run() {
 	switch {
 	case errors.Is(reason, errStalled):
 		c.log.Warn("closing a client that does not read", "remote", c.ws.RemoteAddr().String())
+		c.server.stalled.Add(1)
 		c.bye(websocket.ClosePolicyViolation, errStalled.Error())
 	case errors.Is(reason, errIdle):
 		c.bye(websocket.CloseNormalClosure, errIdle.Error())
@@ -117,6 +126,10 @@ func (c *session) run() {
 	<-c.stream.ended
 	if closed, broken := c.stream.left(); closed != nil {
 		c.bye(closed.Code, "")
+	} else if c.stream.slowly {
+		c.log.Warn("closing a client that sends too slowly", "remote", c.ws.RemoteAddr().String())
+		c.server.stalled.Add(1)
+		c.bye(websocket.ClosePolicyViolation, errSlow.Error())
 	} else if !broken {
 		// The library has said what was wrong, but for a length beyond reason.
 		c.bye(websocket.CloseMessageTooBig, "")

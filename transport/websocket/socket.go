@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -35,6 +36,9 @@ type socket struct {
 
 	encrypted bool        // by TLS
 	late      *time.Timer // then, once something was written
+
+	since   atomic.Int64 // when the chunk that is being written was begun; 0 for none
+	pressed atomic.Int64 // the since of a chunk that was to be taken sooner
 
 	mu      sync.Mutex
 	buf     []byte
@@ -136,7 +140,9 @@ func (s *socket) flush() error {
 // client that wakes up finds whole frames, and after them why it is closed.
 func (s *socket) write(p []byte) error {
 	for len(p) > 0 {
-		n, err := s.writeChunk(p[:min(len(p), chunkBytes)])
+		begun := time.Now()
+		n, err := s.writeChunk(p[:min(len(p), chunkBytes)], begun)
+		s.since.Store(0)
 		p = p[n:]
 		if err == nil {
 			continue
@@ -144,9 +150,15 @@ func (s *socket) write(p []byte) error {
 		if s.last || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
+		rest := s.stall / 2
+		if s.pressed.CompareAndSwap(begun.UnixNano(), 0) {
+			rest = s.stall / impatience / 2
+		} else if time.Since(begun) < s.stall {
+			continue // the chunk before was pressed, and just taken
+		}
 		s.stalled = true
 		s.setSendBuffer(lastBuffer)
-		s.finishLocked(s.stall / 2)
+		s.finishLocked(rest)
 	}
 	return nil
 }
@@ -154,15 +166,20 @@ func (s *socket) write(p []byte) error {
 // writeChunk writes within the stall time. A TLS connection breaks for good when
 // a write times out, so there it goes on for as long again as write would let
 // it, with more room in the kernel: the chunk is late, but whole.
-func (s *socket) writeChunk(p []byte) (int, error) {
-	if s.last {
+//
+// Whoever presses may shorten the time from when since is set.
+func (s *socket) writeChunk(p []byte, begun time.Time) (int, error) {
+	switch {
+	case s.last:
+	case s.encrypted:
+		s.Conn.SetWriteDeadline(begun.Add(s.stall + s.stall/2))
+	default:
+		s.Conn.SetWriteDeadline(begun.Add(s.stall))
+	}
+	s.since.Store(begun.UnixNano())
+	if s.last || !s.encrypted {
 		return s.Conn.Write(p)
 	}
-	if !s.encrypted {
-		s.Conn.SetWriteDeadline(time.Now().Add(s.stall))
-		return s.Conn.Write(p)
-	}
-	s.Conn.SetWriteDeadline(time.Now().Add(s.stall + s.stall/2))
 	if s.late == nil {
 		s.late = time.AfterFunc(s.stall, func() { s.setSendBuffer(lastBuffer) })
 	} else {
@@ -174,6 +191,17 @@ func (s *socket) writeChunk(p []byte) (int, error) {
 		s.finishLocked(s.stall / 2)
 	}
 	return n, err
+}
+
+// press makes a client count as stalled that has not taken its present chunk
+// in that time.
+func (s *socket) press(patience time.Duration) {
+	since, now := s.since.Load(), time.Now()
+	if since == 0 || now.UnixNano()-since < int64(patience) {
+		return
+	}
+	s.pressed.Store(since)
+	s.Conn.SetWriteDeadline(now)
 }
 
 // drain reads on for a while and throws it away. A socket that is closed with

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"reflect"
@@ -16,6 +17,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/sourcegraph/jsonrpc2"
 
+	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport/wire"
 )
 
@@ -30,29 +32,39 @@ const hardLimit = 8
 type objectStream struct {
 	ws      *websocket.Conn
 	limit   int64
+	depth   int
 	dead    time.Duration
-	message wire.Message // what was read last, for the handler
-	size    int          // its bytes
-	reads   atomic.Int64 // how many messages were read
+	slow    time.Duration   // how long a message may take
+	shared  *budget         // of all connections
+	stop    <-chan struct{} // closed when nothing is worth a wait
+	message wire.Message    // what was read last, for the handler
+	size    int             // its bytes
+	reads   atomic.Int64    // how many messages were read
 	stub    reflect.Value
 	refuse  func(f *wire.Fault) // answers what is not even a request
 	pings   chan string         // the last ping that was not answered yet
 
-	mu    sync.Mutex
-	fresh time.Time // when the read deadline was set
-	final bool      // it is not to be moved any more
+	mu      sync.Mutex
+	fresh   time.Time // when the read deadline was set
+	final   bool      // it is not to be moved any more
+	arrival arrival   // of the message that is being read
 
-	ended chan struct{} // closed when nothing more will be read
-	err   error         // why, once ended
+	ended  chan struct{} // closed when nothing more will be read
+	err    error         // why, once ended
+	slowly bool          // it is a message that did not come to its end in time, once ended
 }
 
 var _ jsonrpc2.ObjectStream = (*objectStream)(nil)
 
-func newObjectStream(ws *websocket.Conn, limits Limits, refuse func(*wire.Fault)) *objectStream {
+func newObjectStream(ws *websocket.Conn, limits Limits, shared *budget, stop <-chan struct{}, refuse func(*wire.Fault)) *objectStream {
 	s := &objectStream{
 		ws:     ws,
 		limit:  limits.MessageBytes,
+		depth:  limits.Depth,
 		dead:   limits.DeadTimeout,
+		slow:   limits.MessageTimeout,
+		shared: shared,
+		stop:   stop,
 		refuse: refuse,
 		pings:  make(chan string, 1),
 		ended:  make(chan struct{}),
@@ -80,10 +92,20 @@ func (s *objectStream) alive() {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.final && now.Sub(s.fresh) > s.dead/64 {
-		s.fresh = now
-		s.ws.SetReadDeadline(now.Add(s.dead))
+	s.aliveLocked(now)
+}
+
+func (s *objectStream) aliveLocked(now time.Time) {
+	if s.final || s.arrival.late || now.Sub(s.fresh) <= s.dead/64 {
+		return
 	}
+	s.fresh = now
+	deadline := now.Add(s.dead)
+	if a := &s.arrival; a.slow && a.deadline(s.slow).Before(deadline) {
+		deadline = a.deadline(s.slow)
+		s.fresh = time.Time{} // it moves with what comes
+	}
+	s.ws.SetReadDeadline(deadline)
 }
 
 // finish reads on for that long and no longer.
@@ -99,18 +121,26 @@ func (s *objectStream) finish(within time.Duration) {
 func (s *objectStream) ReadObject(v any) error {
 	for {
 		s.message = wire.Message{} // an idle connection holds none
+		s.shrink(0)
 		s.alive()
 		frame, err := s.readFrame()
-		if errors.Is(err, errTooLarge) {
+		switch {
+		case err == errTooLarge:
 			s.refuse(wire.TooLarge(s.limit))
 			continue
-		}
-		if err == nil {
+		case err == errNoMemory:
+			s.refuse(&wire.Fault{Code: plugin.CodeTooMany, Message: "Too many large messages",
+				Data: fmt.Sprintf("%d bytes of them are being read: try again in %v", s.shared.limit, s.shared.patience)})
+			continue
+		case err == nil:
 			s.reads.Add(1)
-			s.message, s.size = wire.Parse(frame), len(frame)
+			s.arrived(int64(len(frame)))
+			s.message, s.size = wire.ParseWithin(frame, s.depth), len(frame)
 			err = s.setStub(v)
 		}
 		if err != nil {
+			s.slowly = s.lost(err)
+			s.shrink(0)
 			s.err = err
 			close(s.ended)
 		}
@@ -132,8 +162,6 @@ func (s *objectStream) left() (closed *websocket.CloseError, broken bool) {
 	return nil, errors.As(s.err, &lost)
 }
 
-var errTooLarge = errors.New("message is over the limit")
-
 // scratch are buffers that messages are read into, before they are copied at
 // their size: an idle connection holds none.
 var scratch = sync.Pool{New: func() any { return new(bytes.Buffer) }}
@@ -141,13 +169,27 @@ var scratch = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // mostScratch is the size to which such a buffer may have grown.
 const mostScratch = 64 << 10
 
-// readFrame reads the next message whole. One over the limit is read to its
-// end, so that the connection can live on, and is then errTooLarge.
+// readFrame reads the next message whole. One over the limit, or one for which
+// there is no memory, is read to its end, so that the connection can live on,
+// and is then errTooLarge or errNoMemory.
 func (s *objectStream) readFrame() ([]byte, error) {
 	_, r, err := s.ws.NextReader()
 	if err != nil {
 		return nil, err
 	}
+	frame, err := s.keep(r)
+	if err == errTooLarge || err == errNoMemory {
+		s.shrink(0)
+		if _, lost := io.Copy(io.Discard, &payload{stream: s, r: r, left: hardLimit * s.limit}); lost != nil {
+			return nil, lost
+		}
+		s.arrived(0)
+	}
+	return frame, err
+}
+
+// keep reads a message that is not too long.
+func (s *objectStream) keep(r io.Reader) ([]byte, error) {
 	buf := scratch.Get().(*bytes.Buffer)
 	defer func() {
 		if buf.Cap() <= mostScratch {
@@ -155,41 +197,16 @@ func (s *objectStream) readFrame() ([]byte, error) {
 			scratch.Put(buf)
 		}
 	}()
-	if _, err := buf.ReadFrom(&payload{stream: s, r: r, left: s.limit + 1}); err != nil {
+	if _, err := buf.ReadFrom(&payload{stream: s, r: r, left: s.limit + 1, kept: true}); err != nil {
 		return nil, err
 	}
 	if int64(buf.Len()) > s.limit {
-		if _, err := io.Copy(io.Discard, &payload{stream: s, r: r, left: hardLimit * s.limit}); err != nil {
-			return nil, err
-		}
 		return nil, errTooLarge
 	}
 	if buf.Cap() > mostScratch { // not to be used again
 		return buf.Bytes(), nil
 	}
 	return bytes.Clone(buf.Bytes()), nil
-}
-
-// payload reads so many bytes of a message. A client that sends them slowly
-// is not dead.
-type payload struct {
-	stream *objectStream
-	r      io.Reader
-	left   int64
-	begun  bool
-}
-
-func (p *payload) Read(b []byte) (int, error) {
-	if p.left <= 0 {
-		return 0, io.EOF
-	}
-	if p.begun {
-		p.stream.alive()
-	}
-	p.begun = true
-	n, err := p.r.Read(b[:min(int64(len(b)), p.left)])
-	p.left -= int64(n)
-	return n, err
 }
 
 // setStub makes v a request. The type of v is the library's own: the first

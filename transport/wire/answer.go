@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"math"
 	"strconv"
 	"time"
 
@@ -73,19 +74,26 @@ func AppendResponded(dst []byte, method, hash string, now time.Time) []byte {
 // the name method. It fails where the content can't be written as JSON; dst is
 // then returned as it was.
 func AppendNotification(dst []byte, method string, subscription int64, item *hub.Item) ([]byte, error) {
+	return AppendNotificationWithin(dst, method, subscription, item, math.MaxInt)
+}
+
+// AppendNotificationWithin is AppendNotification for an item that may be too
+// long to be kept: where the JSON of its content has more than most bytes it
+// fails with a [*plugin.SizeError].
+func AppendNotificationWithin(dst []byte, method string, subscription int64, item *hub.Item, most int) ([]byte, error) {
 	out := append(dst, `{"jsonrpc":"2.0","method":`...)
 	out = appendString(out, method)
 	out = append(out, `,"params":{"subscription":`...)
 	out = strconv.AppendInt(out, subscription, 10)
 	out = append(out, `,"result":`...)
-	out, err := appendItem(out, item)
+	out, err := appendItem(out, item, most)
 	if err != nil {
 		return dst, err
 	}
 	return append(out, "}}"...), nil
 }
 
-func appendItem(dst []byte, item *hub.Item) ([]byte, error) {
+func appendItem(dst []byte, item *hub.Item, most int) ([]byte, error) {
 	dst = append(dst, `{"type":"`...)
 	dst = append(dst, kinds[item.Kind]...)
 	dst = append(dst, `","metadata":`...)
@@ -97,9 +105,9 @@ func appendItem(dst []byte, item *hub.Item) ([]byte, error) {
 		dst = appendString(dst, item.ContentType)
 		dst = append(dst, `,"content":`...)
 		if inner, ok := item.Content.(*hub.Item); ok {
-			dst, err = appendItem(dst, inner)
+			dst, err = appendItem(dst, inner, most)
 		} else {
-			dst, err = plugin.AppendJSON(dst, item.Content)
+			dst, err = plugin.AppendJSONWithin(dst, item.Content, most)
 		}
 	case hub.Progress:
 		dst = append(dst, `,"message":`...)
@@ -123,7 +131,7 @@ func appendItem(dst []byte, item *hub.Item) ([]byte, error) {
 		dst = strconv.AppendBool(dst, item.Recoverable)
 		if item.Details != nil {
 			dst = append(dst, `,"data":`...)
-			dst, err = plugin.AppendJSON(dst, item.Details)
+			dst, err = plugin.AppendJSONWithin(dst, item.Details, most)
 		}
 	}
 	return append(dst, '}'), err

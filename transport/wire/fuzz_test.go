@@ -4,6 +4,8 @@ package wire_test
 
 import (
 	"encoding/json"
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/plexus-go/plexus/transport/wire"
@@ -16,6 +18,9 @@ func FuzzParse(f *testing.F) {
 		``, ` `, `5`, `{}`, `[]`, `[1]`, `{"jsonrpc":"2.0","id":7,"method":"m","params":{"a":[1,"x"]}}`, `{"jsonrpc":"2.0","method":"m"}`,
 		`[{"jsonrpc":"2.0","id":"a\u0062","method":"m"},5,{}]`, `{"jsonrpc":"2.0","id":1.5,"method":"m"}`, `{"jsonrpc":"2.0","id":7,"method":"m"}x`,
 		`{"json\u0072pc":"2.0","id":null,"method":"\ud83d\ude00"}`, "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"\xff\"}", `{"id":7,"id":8}`, `[[[`, `{"a":`,
+		`[{"jsonrpc":"2.0","id":1,"method":"m","params":[[[]]]},{"jsonrpc":"2.0","method":"n"}]`, `[[],{"id":9007199254740993}]`,
+		`{"":` + strings.Repeat("[", 70), `{"jsonrpc":"2.0","id":7,"method":"m","params":` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + `}`,
+		`{"jsonrpc":"2.0","id":"` + strings.Repeat("x", 300) + `","method":"m"}`, "\ufeff{}", `{"jsonrpc":"2.0","id":7,"method":"m\u0000","params":[1e999]}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -32,7 +37,8 @@ func FuzzParse(f *testing.F) {
 		if requests == nil {
 			requests = []wire.Request{m.Request}
 		}
-		if m.Request.Fault != wire.ParseError && !json.Valid(frame) && len(requests) > 0 {
+		deep := m.Request.Fault != nil && strings.Contains(m.Request.Fault.Data, "deeper") // and so not read to its end
+		if m.Request.Fault != wire.ParseError && !deep && !json.Valid(frame) {
 			t.Fatalf("%q is taken, and is not JSON", frame)
 		}
 		for _, r := range requests {
@@ -66,6 +72,64 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// FuzzParseWithin: a limit of depth changes nothing but what becomes of a
+// message that is deeper.
+func FuzzParseWithin(f *testing.F) {
+	for _, seed := range []string{
+		`[]`, `{}`, `[[]]`, `[[[`, `{"jsonrpc":"2.0","id":7,"method":"m","params":[[[{"a":{}}]]]}`, `{"params":[[[[]]]],"jsonrpc":"2.0","id":7,"method":"m"}`,
+		`[{"jsonrpc":"2.0","id":1,"method":"m","params":[{}]},[[]],{"jsonrpc":"2.0","method":"n"},5,{"a":{"b":{"c":[]}}}]`, `[{"a":[1,2,"]"]},{"a":[}]`,
+		`{"jsonrpc":"2.0","id":"[[[[","method":"{{{{\"[","params":{"[":"{"}}`, `{"jsonrpc":"2.0","id":7,"method":"m","params":[[1] , {"x" : [ ] } ] }x`,
+		`{"jsonrpc":"2.0","id":[[[[]]]],"method":"m"}`, `{"a":1,"a":[[[]]]}`, `[[],[],[],[],[[]],{}]`,
+	} {
+		f.Add([]byte(seed), uint8(0))
+		f.Add([]byte(seed), uint8(1))
+		f.Add([]byte(seed), uint8(3))
+	}
+	f.Fuzz(func(t *testing.T, frame []byte, more uint8) {
+		limit := 2 + int(more)%16
+		got, free := wire.ParseWithin(frame, limit), wire.ParseWithin(frame, 5000)
+		if !json.Valid(frame) || depth(frame) <= limit {
+			deep := got.Request.Fault != nil && strings.Contains(got.Request.Fault.Data, "deeper")
+			if !reflect.DeepEqual(got, free) && !(deep && !json.Valid(frame)) {
+				t.Fatalf("%q within %d is read as %+v, else as %+v", frame, limit, got, free)
+			}
+			return
+		}
+		if free.Request.Fault == wire.ParseError && got.Request.Fault == wire.ParseError {
+			return // a name twice, before it is too deep
+		}
+		if got.Batch != nil || got.Request.Fault == nil || got.Request.Fault.Code != -32600 || !strings.Contains(got.Request.Fault.Data, "deeper") {
+			t.Fatalf("%q, %d deep, is read within %d as %+v", frame, depth(frame), limit, got)
+		}
+		if got.Request.ID != nil {
+			checkID(t, got.Request.ID)
+			if free.Request.Fault != wire.ParseError && string(free.Request.ID) != string(got.Request.ID) {
+				t.Fatalf("%q is answered with the id %s, want %s", frame, got.Request.ID, free.Request.ID)
+			}
+		}
+	})
+}
+
+// depth tells how deep valid JSON is nested.
+func depth(text []byte) (deepest int) {
+	open, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted && c == '\\':
+			i++
+		case quoted:
+		case c == '{' || c == '[':
+			open++
+			deepest = max(deepest, open)
+		case c == '}' || c == ']':
+			open--
+		}
+	}
+	return deepest
 }
 
 // checkID takes a string, null and an integer.

@@ -12,8 +12,18 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 )
 
-// MaxBatch is how many members a batch may have.
-const MaxBatch = 1024
+// The bounds of a message, whatever its length.
+const (
+	// MaxBatch is how many members a batch may have.
+	MaxBatch = 1024
+	// MaxDepth is how deep [Parse] lets a message be nested; the message itself
+	// is the first level.
+	MaxDepth = 64
+	// MaxID and MaxMethod are how long the JSON text of an id and the name of a
+	// method may be, in bytes: an id is kept while its call runs, and sent back.
+	MaxID     = 256
+	MaxMethod = 1024
+)
 
 // Request is one call that a client asked for, or what was wrong with it.
 type Request struct {
@@ -65,15 +75,32 @@ func TooLarge(limit int64) *Fault {
 	}
 }
 
+// tooDeep is the fault of a message that is nested deeper than so many levels.
+// It is no parse error, since the rest of the message was not looked at, and
+// not one of params, which need not be where it is deep.
+func tooDeep(levels int) *Fault {
+	return invalid("the message is nested deeper than %d levels, the limit", levels)
+}
+
+func invalid(format string, args ...any) *Fault {
+	return &Fault{Code: plugin.CodeInvalidRequest, Message: "Invalid request", Data: fmt.Sprintf(format, args...)}
+}
+
 // Message is what one frame holds: one request, or a batch of them.
 type Message struct {
 	Request Request   // where Batch is nil
 	Batch   []Request // not empty, else
 }
 
-// Parse reads a frame. The slices of the message are parts of frame. A frame
-// that is no message at all is returned as a request with a Fault.
-func Parse(frame []byte) Message {
+// Parse reads a frame that is nested at most MaxDepth levels deep. The slices
+// of the message are parts of frame. A frame that is no message at all is
+// returned as a request with a Fault.
+func Parse(frame []byte) Message { return ParseWithin(frame, MaxDepth) }
+
+// ParseWithin is Parse with another limit of depth, at least 2. One level too
+// many and the rest of the frame is not read: the fault answers the id that
+// stood before it, or none. In a batch it is the fault of the whole batch.
+func ParseWithin(frame []byte, depth int) Message {
 	frame = bytes.TrimLeft(frame, " \t\r\n")
 	if len(frame) == 0 || frame[0] != '{' && frame[0] != '[' {
 		return Message{Request: Request{Fault: ParseError}}
@@ -82,14 +109,17 @@ func Parse(frame []byte) Message {
 	if len(frame) <= 64<<10 { // or the pool would keep large frames alive
 		defer parsers.Put(p)
 	}
-	p.reset(frame)
+	p.reset(frame, depth)
 	var m Message
 	if frame[0] == '[' {
 		m = p.batch()
 	} else {
 		m.Request = p.request()
 	}
-	if p.failed || !p.atEnd() {
+	switch {
+	case p.deep:
+		return Message{Request: Request{ID: m.Request.ID, Fault: tooDeep(depth)}}
+	case p.failed || !p.atEnd():
 		return Message{Request: Request{Fault: ParseError}}
 	}
 	return m
@@ -102,18 +132,33 @@ type parser struct {
 	buffer bytes.Buffer
 	dec    *jsontext.Decoder
 	failed bool
+	most   int  // the depth that must be looked at; 0 where it can't be passed
+	deep   bool // failed since it is passed
 }
 
 var parsers = sync.Pool{New: func() any { return &parser{dec: jsontext.NewDecoder(new(bytes.Buffer))} }}
 
-func (p *parser) reset(frame []byte) {
-	p.frame, p.failed = frame, false
+func (p *parser) reset(frame []byte, depth int) {
+	p.frame, p.failed, p.deep, p.most = frame, false, false, 0
+	// Nearly every frame opens fewer levels than it may be deep. To count them
+	// costs next to nothing, and such a frame is read value by value.
+	if bytes.Count(frame, []byte{'{'})+bytes.Count(frame, []byte{'['}) > depth {
+		p.most = depth
+	}
 	p.buffer = *bytes.NewBuffer(frame)
 	p.dec.Reset(&p.buffer)
 }
 
 // value returns the next value as a part of the frame.
 func (p *parser) value() []byte {
+	if p.most > 0 {
+		return p.measured()
+	}
+	return p.whole()
+}
+
+// whole is value, whatever its depth.
+func (p *parser) whole() []byte {
 	v, err := p.dec.ReadValue()
 	if err != nil {
 		p.failed = true
@@ -121,6 +166,31 @@ func (p *parser) value() []byte {
 	}
 	end := int(p.dec.InputOffset())
 	return p.frame[end-len(v) : end : end]
+}
+
+// measured is value, token by token, up to the first that is too deep. Nothing
+// here calls itself, so depth costs no stack.
+func (p *parser) measured() []byte {
+	outside := p.dec.StackDepth()
+	begin := -1
+	for begin < 0 || p.dec.StackDepth() > outside {
+		kind := p.dec.PeekKind()
+		if (kind == '{' || kind == '[') && p.dec.StackDepth() >= p.most {
+			p.failed, p.deep = true, true
+			return nil
+		}
+		if begin < 0 && kind != '{' && kind != '[' {
+			return p.whole()
+		}
+		if p.token(); p.failed {
+			return nil
+		}
+		if begin < 0 {
+			begin = int(p.dec.InputOffset()) - 1
+		}
+	}
+	end := int(p.dec.InputOffset())
+	return p.frame[begin:end:end]
 }
 
 // token skips a token whose kind is known.
@@ -142,8 +212,7 @@ func (p *parser) batch() Message {
 		switch {
 		case len(m.Batch) == MaxBatch:
 			p.value()
-			m.Request.Fault = &Fault{Code: plugin.CodeInvalidRequest, Message: "Invalid request",
-				Data: fmt.Sprintf("a batch has at most %d members", MaxBatch)}
+			m.Request.Fault = invalid("a batch has at most %d members", MaxBatch)
 		case p.dec.PeekKind() == '{':
 			m.Batch = append(m.Batch, p.request())
 		default:
@@ -196,6 +265,9 @@ func (p *parser) request() Request {
 	if id != nil && !validID(id) {
 		return Request{Fault: InvalidRequest}
 	}
+	if len(id) > MaxID { // nor is it sent back
+		return Request{Fault: invalid("the id is longer than %d bytes", MaxID)}
+	}
 	r := Request{ID: id, Params: params}
 	if !bytes.Equal(plain(jsonrpc), version2) || len(method) == 0 || method[0] != '"' {
 		r.Fault = InvalidRequest
@@ -204,6 +276,10 @@ func (p *parser) request() Request {
 	name, err := jsontext.AppendUnquote(nil, method)
 	if err != nil {
 		r.Fault = InvalidRequest
+		return r
+	}
+	if len(name) > MaxMethod {
+		r.Fault = invalid("the method's name is longer than %d bytes", MaxMethod)
 		return r
 	}
 	r.Method = string(name)

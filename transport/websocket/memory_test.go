@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package websocket_test
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	gorilla "github.com/gorilla/websocket"
+
+	"github.com/plexus-go/plexus/transport/websocket"
+)
+
+// TestLargeItemsThatNobodyReadsShareABudget has many clients ask for large
+// items and read nothing: few of the items are there at a time, those who hold
+// one are closed sooner, the others are told to try again, and whoever asks for
+// little is not disturbed.
+func TestLargeItemsThatNobodyReadsShareABudget(t *testing.T) {
+	const clients, size = 30, 3 << 20
+	s := serve(t, websocket.Limits{MemoryBytes: 12 << 20, StallTimeout: 2 * time.Second})
+	other := s.dial()
+	other.quiet()
+	var stuck []*client
+	for id := range clients {
+		c := s.dial()
+		c.send(`{"jsonrpc":"2.0","id":%d,"method":"probe.filled","params":{"bytes":%d}}`, id, size)
+		stuck = append(stuck, c)
+	}
+	most := int64(0)
+	until(t, "all to be refused or closed", func() bool {
+		sub := other.call(1, "echo.once", `{"message":"undisturbed"}`)
+		other.item(sub, "data")
+		other.item(sub, "done")
+		n := s.Counts()
+		most = max(most, n.Held)
+		return n.Refused+n.Stalled >= clients-2 && n.Stalled > 0
+	})
+	t.Logf("%d KiB were held at most; %+v", most>>10, s.Counts())
+	if most > 12<<20 {
+		t.Errorf("%d bytes were held", most)
+	}
+	refused, closed := 0, 0
+	for id, c := range stuck {
+		c.SetReadDeadline(time.Now().Add(patience))
+		for refused+closed == id {
+			_, text, err := c.ReadMessage()
+			switch {
+			case gorilla.IsCloseError(err, gorilla.ClosePolicyViolation, gorilla.CloseAbnormalClosure):
+				closed++ // maybe in the middle of the item, where nothing can be said
+			case err != nil:
+				t.Fatal(err)
+			case strings.Contains(string(text), `"code":"-32029"`):
+				refused++
+			case strings.Contains(string(text), `"type":"done"`):
+				closed++ // it has read in time after all
+			}
+		}
+	}
+	if refused == 0 || closed == 0 {
+		t.Errorf("%d were refused, %d closed", refused, closed)
+	}
+	until(t, "the memory to be given back", func() bool { return s.Counts().Held == 0 })
+	// Whoever reads gets all of it again.
+	sub := other.call(2, "probe.filled", fmt.Sprintf(`{"bytes":%d}`, size))
+	if f := other.item(sub, "data"); len(f.Params.Result.Content) != size+2 {
+		t.Errorf("%d bytes of content", len(f.Params.Result.Content))
+	}
+	other.item(sub, "done")
+}
+
+// TestLargeItemsThatAreReadAllPass has more clients read large items than can
+// be there at a time: each has its turn.
+func TestLargeItemsThatAreReadAllPass(t *testing.T) {
+	const clients, size = 8, 2 << 20
+	s := serve(t, websocket.Limits{MemoryBytes: 4 << 20})
+	done := make(chan error, clients)
+	for id := range clients {
+		c := s.dial()
+		go func() {
+			done <- func() error {
+				request := `{"jsonrpc":"2.0","id":` + strconv.Itoa(id) + `,"method":"probe.filled","params":{"bytes":` + strconv.Itoa(size) + `}}`
+				if err := c.WriteMessage(gorilla.TextMessage, []byte(request)); err != nil {
+					return err
+				}
+				c.SetReadDeadline(time.Now().Add(patience))
+				for most := 0; ; {
+					_, text, err := c.ReadMessage()
+					if err != nil {
+						return err
+					}
+					if most = max(most, len(text)); strings.Contains(string(text), `"type":"done"`) && most > size {
+						return nil
+					}
+					if strings.Contains(string(text), `"type":"error"`) {
+						return fmt.Errorf("%s", text)
+					}
+				}
+			}()
+		}()
+	}
+	for range clients {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	until(t, "the memory to be given back", func() bool { return s.Counts().Held == 0 })
+}
+
+// TestAnUnsubscribedItemGivesUpItsTurn: what waits for memory can be cancelled.
+func TestAnUnsubscribedItemGivesUpItsTurn(t *testing.T) {
+	const size = 6 << 20
+	s := serve(t, websocket.Limits{MemoryBytes: 10 << 20, StallTimeout: time.Hour})
+	stuck, c := s.dial(), s.dial()
+	stuck.send(`{"jsonrpc":"2.0","id":1,"method":"probe.filled","params":{"bytes":%d}}`, size)
+	until(t, "the first to hold its item", func() bool { return s.Counts().Held > size/2 })
+	sub := c.call(2, "probe.filled", fmt.Sprintf(`{"bytes":%d}`, size))
+	c.unsubscribe("hub.call_unsub", sub)
+	c.expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
+	c.quiet()
+	until(t, "the turn to be given up", func() bool { return s.Counts().Refused == 1 })
+	stuck.tcp().SetLinger(0)
+	stuck.Close()
+	until(t, "the memory to be given back", func() bool { return s.Counts().Held == 0 })
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package websocket_test
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/plexus-go/plexus/transport/websocket"
+)
+
+// TestWhatIsSmuggledIsAnsweredOnce sends messages that two readers of JSON may
+// read differently. Each has exactly one answer, and the connection lives.
+func TestWhatIsSmuggledIsAnsweredOnce(t *testing.T) {
+	const parseError = `{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}`
+	const head = `{"jsonrpc":"2.0","id":7,"method":"echo.once"`
+	deep := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
+	invalid := func(id, why string) string {
+		return `{"jsonrpc":"2.0","id":` + id + `,"error":{"code":-32600,"message":"Invalid request","data":"` + why + `"}}`
+	}
+	c := serve(t, websocket.Limits{}).dial()
+	for name, test := range map[string]struct{ sent, want string }{
+		"a method twice":            {head + `,"method":"probe.panic","params":["x"]}`, parseError},
+		"a method twice, escaped":   {head + `,"m\u0065thod":"probe.panic","params":["x"]}`, parseError},
+		"params twice":              {head + `,"params":["x"],"params":["y"]}`, parseError},
+		"an id twice":               {head + `,"id":8,"params":["x"]}`, parseError},
+		"a parameter twice":         {head + `,"params":{"message":"x","message":"y"}}`, parseError},
+		"a nested name twice":       {`{"jsonrpc":"2.0","id":7,"method":"hub.call","params":{"method":"echo.once","params":{"message":"x","message":"y"}}}`, parseError},
+		"an inner method twice":     {`{"jsonrpc":"2.0","id":7,"method":"hub.call","params":{"method":"echo.once","method":"probe.panic"}}`, parseError},
+		"invalid UTF-8":             {head + ",\"params\":[\"\xff\"]}", parseError},
+		"half a surrogate pair":     {head + `,"params":["\ud800"]}`, parseError},
+		"a byte order mark":         {"\ufeff" + head + `,"params":["x"]}`, parseError},
+		"trailing garbage":          {head + `,"params":["x"]} garbage`, parseError},
+		"two requests":              {head + `,"params":["x"]}` + head + `,"params":["y"]}`, parseError},
+		"a bare zero byte":          {head + ",\"params\":[\"x\"],\"method\x00\":1}", parseError},
+		"another case":              {`{"jsonrpc":"2.0","id":7,"Method":"echo.once","params":["x"]}`, `{"jsonrpc":"2.0","id":7,"error":{"code":-32600,"message":"Invalid request"}}`},
+		"a zero byte in the method": {`{"jsonrpc":"2.0","id":7,"method":"echo.once\u0000"}`, `{"jsonrpc":"2.0","id":7,"error":{"code":-32601,"message":"Method not found"}}`},
+		"100,000 levels":            {head + `,"params":` + deep(100_000) + `}`, invalid("7", "the message is nested deeper than 64 levels, the limit")},
+		"100,000 levels in a batch": {`[` + head + `,"params":` + deep(100_000) + `}]`, invalid("null", "the message is nested deeper than 64 levels, the limit")},
+		"too long an id":            {`{"jsonrpc":"2.0","id":"` + strings.Repeat("x", 1<<20) + `","method":"echo.once"}`, invalid("null", "the id is longer than 256 bytes")},
+		"too long a method":         {`{"jsonrpc":"2.0","id":7,"method":"` + strings.Repeat("x", 1<<20) + `"}`, invalid("7", "the method's name is longer than 1024 bytes")},
+		"a number beyond a double":  {`{"jsonrpc":"2.0","id":7,"method":"probe.large","params":{"bytes":1e999}}`, ""},
+		"an integer beyond 64 bits": {`{"jsonrpc":"2.0","id":7,"method":"probe.large","params":{"bytes":9223372036854775808}}`, ""},
+		"an integer with a rest":    {`{"jsonrpc":"2.0","id":7,"method":"probe.large","params":{"bytes":9007199254740992.5}}`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.t = t
+			c.send("%s", test.sent)
+			if test.want == "" {
+				c.refused("7", -32602)
+			} else {
+				c.expect("%s", test.want)
+			}
+			c.quiet()
+		})
+	}
+	c.t = t
+}
+
+// TestNumbersComeBackAsTheyWereSent: an id, and a number that is passed on, may
+// be beyond what a double holds exactly.
+func TestNumbersComeBackAsTheyWereSent(t *testing.T) {
+	c := serve(t, websocket.Limits{}).dial()
+	for _, id := range []string{"9007199254740993", "-9223372036854775809", "123456789012345678901234567890", `"9007199254740993"`, `"\u0000"`, "-0"} {
+		c.send(`{"jsonrpc":"2.0","id":%s,"method":"probe.keep","params":{"raw":{"n":9007199254740993,"x":1e999}}}`, id)
+		sub := c.subscribed(id)
+		if got := c.item(sub, "data").Params.Result.Content; string(got) != `{"n":9007199254740993,"x":1e999}` {
+			t.Errorf("%s came back", got)
+		}
+		c.send(`{"jsonrpc":"2.0","id":0,"method":"hub.call_unsub","params":[%d]}`, sub)
+		if f := c.answered("0"); string(f.Result) != "true" {
+			t.Error(f.text)
+		}
+	}
+}
+
+func TestTheDepthIsASetting(t *testing.T) {
+	c := serve(t, websocket.Limits{Depth: 4}).dial()
+	c.send(`{"jsonrpc":"2.0","id":1,"method":"none","params":[[[]]]}`)
+	c.refused("1", -32601)
+	c.send(`{"jsonrpc":"2.0","id":1,"method":"none","params":[[[[]]]]}`)
+	if f := c.refused("1", -32600); !strings.Contains(f.Error.Data, "4 levels") {
+		t.Error(f.text)
+	}
+	c.quiet()
+}
+
+// TestAClientThatCallsTooOftenIsAnsweredSlowly pipelines more calls than it may
+// make at once: it gets every answer.
+func TestAClientThatCallsTooOftenIsAnsweredSlowly(t *testing.T) {
+	const calls = 2000
+	s := serve(t, websocket.Limits{CallsPerSecond: 2000})
+	c := s.dial()
+	go func() { // ends with the calls
+		for id := range 2 * calls {
+			c.WriteMessage(1, fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"method":"none"}`, id))
+		}
+	}()
+	for id := range 2 * calls {
+		c.refused(strconv.Itoa(id), -32601)
+	}
+	if n := s.Counts().Slowed; n == 0 {
+		t.Error("it was not slowed down")
+	}
+}
