@@ -79,10 +79,18 @@ func (q *question) giveUp() (answered bool) {
 	return answered
 }
 
+// cannotAsk says to the log what the author of the method has forgotten.
+func cannotAsk(path string) error {
+	return &plugin.Error{
+		Message: plugin.ErrCannotAsk.Message,
+		Err:     fmt.Errorf("%w: %s is not marked plugin.Bidirectional()", plugin.ErrCannotAsk, path),
+	}
+}
+
 // Ask sends a question to the caller and waits for the answer.
 func (r *run) Ask(ctx context.Context, query plugin.Query) error {
 	if !r.route.method.Schema().Bidirectional {
-		return plugin.ErrCannotAsk
+		return cannotAsk(r.route.path)
 	}
 	if r.above != nil {
 		return r.above.Ask(ctx, query)

@@ -57,7 +57,7 @@ type table struct {
 type Option func(*Hub)
 
 // WithLogger sets where failures of methods are logged; the default is
-// nowhere.
+// slog.Default.
 func WithLogger(log *slog.Logger) Option { return func(h *Hub) { h.log = log } }
 
 // WithVersion sets the version that the hub's schema tells; the default is
@@ -100,7 +100,7 @@ func New(namespace string, options ...Option) (*Hub, error) {
 		namespace:   namespace,
 		version:     "1.0.0",
 		description: "Central routing and introspection",
-		log:         slog.New(slog.DiscardHandler),
+		log:         slog.Default(),
 		own:         []string{namespace},
 		mechanisms:  []mechanism{{Kind: "anonymous"}},
 		middleware:  []plugin.Middleware{plugin.Recovery()},

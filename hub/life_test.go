@@ -97,7 +97,7 @@ func TestLifeInOrder(t *testing.T) {
 	if ctx.Err() != nil || plugin.PathOf(ctx) != "a" || !plugin.CallerOf(ctx).May("anything") {
 		t.Errorf("the context of Start: %v, %q", ctx.Err(), plugin.PathOf(ctx))
 	}
-	if _, err := plugin.Ask(ctx, plugin.Confirm{}); err != plugin.ErrCannotAsk {
+	if _, err := plugin.Ask(ctx, plugin.Confirm{}); !errors.Is(err, plugin.ErrCannotAsk) {
 		t.Errorf("Start asks nobody: %v", err)
 	}
 	if got, err := plugin.CallOne[string](ctx, "a.b.m", nameParams{"me"}); err != nil || got != "for me" {

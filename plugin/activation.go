@@ -21,7 +21,7 @@ type Definition struct {
 	// Namespace is the name that calls begin with: letters, digits, '-' and
 	// '_', at most 64 bytes.
 	Namespace string
-	// Version is a semantic version, "1.0.0".
+	// Version is a semantic version, "1.0.0"; empty is "0.0.0".
 	Version string
 	// Description is one line about what it is for.
 	Description string

@@ -67,7 +67,7 @@ func TestQuestionsAndAnswers(t *testing.T) {
 				`{"type":"text","value":"yes"}`:       fmt.Sprintf(unfit, "confirmed"),
 				`{"type":"confirmed"}`:                missing + "value",
 				`{"type":"confirmed","value":null}`:   "Invalid params: response_data.value: invalid type: null, expected a boolean",
-				`{"type":"confirmed","value":"true"}`: "Invalid params: response_data: invalid type: string \"…\", expected a boolean",
+				`{"type":"confirmed","value":"true"}`: "Invalid params: response_data: invalid type: string \"true\", expected a boolean",
 				`{"type":"perhaps"}`:                  "Invalid params: response_data: unknown variant `perhaps`, expected one of `confirmed`, `text`, `selected`, `custom`, `cancelled`",
 				`{}`:                                  "Invalid params: response_data: missing field `type`",
 				`true`:                                "Invalid params: response_data: invalid type: boolean `true`, expected response",

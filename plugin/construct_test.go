@@ -12,6 +12,15 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 )
 
+type (
+	pointerEnumValue string
+	pointerEnum      struct{ E pointerEnumValue }
+	twiceEnum        string
+)
+
+func (*pointerEnumValue) Enum() []plugin.Choice { return []plugin.Choice{{Value: "a"}} }
+func (twiceEnum) Enum() []plugin.Choice         { return []plugin.Choice{{Value: "a"}, {Value: "a"}} }
+
 // Types that have no schema, or one that calls could not keep to.
 type (
 	noDiscriminator struct {
@@ -145,6 +154,12 @@ func TestConstructionPanics(t *testing.T) {
 		{"a channel in a field", unaryOf[struct{ C chan int }], "has no JSON Schema"},
 		{"a complex number", unaryOf[[]complex128], "has no JSON Schema"},
 		{"a map with numbers for keys", unaryOf[map[int]string], "the keys of a map are strings"},
+		{"a pointer that is an enumeration", unaryOf[pointerEnum], "must have a value receiver"},
+		{"an enumeration with a value twice", unaryOf[struct{ E twiceEnum }], `the value "a" is there twice`},
+		{"an interface", unaryOf[struct{ E error }], "is an interface"},
+		{"no function", func() plugin.Method {
+			return plugin.Unary[plugin.None, int]("m", "", nil)
+		}, "no function"},
 		{"parameters that are no struct", methodOf[string], "string is not a struct"},
 		{"parameters that are a pointer", methodOf[*nameParams], "is not a struct"},
 		{"too many parameters", methodOf[many], "33 fields, more than 32"},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -68,34 +69,63 @@ func unknownVariant(got string, want []string) error {
 }
 
 // refusal words err, which decoding value into t gave: by the innermost value
-// that is to blame, in the terms that clients of other hubs know.
-func refusal(t reflect.Type, value []byte, err error) string {
-	var told *valueError
-	if errors.As(err, &told) {
-		return told.reason
-	}
-	for ; err != nil; err = errors.Unwrap(err) {
-		inner, ok := err.(*json.SemanticError)
-		if !ok || inner.JSONPointer == "" || inner.GoType == nil {
-			continue
+// that is to blame, in the terms that clients of other hubs know, and by its
+// place within what is called name.
+func refusal(name string, t reflect.Type, value []byte, err error) string {
+	where, reason := "", ""
+	for ; err != nil && reason == ""; err = errors.Unwrap(err) {
+		switch inner := err.(type) {
+		case *valueError:
+			reason = inner.reason
+		case *json.SemanticError:
+			at, place, found := valueAt(value, inner.JSONPointer)
+			if !found || inner.JSONPointer == "" {
+				continue
+			}
+			value, where = at, where+place
+			if inner.GoType != nil {
+				t = inner.GoType
+			}
 		}
-		t, value = inner.GoType, inner.JSONValue
-		switch {
-		case value != nil:
-		case inner.JSONKind == '"':
-			value = []byte(`"…"`) // the decoder keeps the text to itself
+	}
+	if reason == "" {
+		reason = mismatch(t, value)
+	}
+	if where == "" || name == "" {
+		return reason
+	}
+	return name + where + ": " + reason
+}
+
+// valueAt finds a part of a value, and words its place: ".list[2].name".
+func valueAt(value jsontext.Value, pointer jsontext.Pointer) (at jsontext.Value, place string, found bool) {
+	for token := range pointer.Tokens() {
+		switch value.Kind() {
+		case '{':
+			var members map[string]jsontext.Value
+			if json.Unmarshal(value, &members) != nil || members[token] == nil {
+				return nil, "", false
+			}
+			value, place = members[token], place+"."+shorten(token)
+		case '[':
+			var elements []jsontext.Value
+			i, err := strconv.Atoi(token)
+			if json.Unmarshal(value, &elements) != nil || err != nil || i < 0 || i >= len(elements) {
+				return nil, "", false
+			}
+			value, place = elements[i], place+"["+token+"]"
 		default:
-			value = []byte(inner.JSONKind.String())
+			return nil, "", false
 		}
 	}
-	return mismatch(t, value)
+	return value, place, true
 }
 
 // DecodeJSON reads content into what v points to: the reverse of AppendJSON,
 // with unions and closed sets as parameters are read.
 func DecodeJSON(text []byte, v any) error {
 	if err := json.Unmarshal(text, v, decodeOptions); err != nil {
-		return fmt.Errorf("%s", refusal(reflect.TypeOf(v).Elem(), text, err))
+		return fmt.Errorf("%s", refusal("content", reflect.TypeOf(v).Elem(), text, err))
 	}
 	return nil
 }

@@ -152,6 +152,9 @@ func (inf *inference) define(t reflect.Type) (*jsonschema.Schema, error) {
 	case time.Duration:
 		return &jsonschema.Schema{Type: "string", Format: "duration"}, nil
 	}
+	if t.Kind() != reflect.Interface && (implements[Enumerated](t) || implements[Schematic](t)) {
+		return nil, fmt.Errorf("%s: its method Enum or JSONSchema must have a value receiver, not a pointer", t)
+	}
 	switch {
 	case implements[json.Marshaler](t), implements[json.Unmarshaler](t),
 		implements[jsonv2.MarshalerTo](t), implements[jsonv2.UnmarshalerFrom](t):
@@ -171,6 +174,9 @@ func (inf *inference) define(t reflect.Type) (*jsonschema.Schema, error) {
 	case reflect.Float64:
 		return &jsonschema.Schema{Type: "number", Format: "double"}, nil
 	case reflect.Interface:
+		if t.NumMethod() > 0 {
+			return nil, fmt.Errorf("%s is an interface, which can't be read from JSON: a union says what there may be", t)
+		}
 		return &jsonschema.Schema{}, nil
 	case reflect.Struct:
 		return inf.structSchema(t)
@@ -240,6 +246,11 @@ func integerSchema(k reflect.Kind) *jsonschema.Schema {
 func enumSchema(t reflect.Type, choices []Choice) (*jsonschema.Schema, error) {
 	if t.Kind() != reflect.String || len(choices) == 0 {
 		return nil, fmt.Errorf("%s: an enumeration is a string type with at least one value", t)
+	}
+	for i, c := range choices {
+		if slices.ContainsFunc(choices[:i], func(d Choice) bool { return d.Value == c.Value }) {
+			return nil, fmt.Errorf("%s: the value %q is there twice", t, c.Value)
+		}
 	}
 	s := &jsonschema.Schema{}
 	if d, ok := reflect.Zero(t).Interface().(interface{ EnumDescription() string }); ok {

@@ -65,7 +65,7 @@ type None struct{}
 
 // Unary makes a method that answers once.
 func Unary[In, Out any](name, description string, fn func(ctx context.Context, in In) (Out, error), options ...Option) Method {
-	return newMethod[In, Out](name, description, false, func(ctx context.Context, params any, yield func(any, error) bool) {
+	return newMethod[In, Out](name, description, false, fn == nil, func(ctx context.Context, params any, yield func(any, error) bool) {
 		out, err := fn(ctx, *params.(*In))
 		if err != nil {
 			yield(nil, err)
@@ -79,8 +79,13 @@ func Unary[In, Out any](name, description string, fn func(ctx context.Context, i
 // that fn returns should end when its context does; when the caller goes away
 // or unsubscribes, the range over it is broken off as well.
 func Stream[In, Out any](name, description string, fn func(ctx context.Context, in In) iter.Seq2[Out, error], options ...Option) Method {
-	return newMethod[In, Out](name, description, true, func(ctx context.Context, params any, yield func(any, error) bool) {
-		for out, err := range fn(ctx, *params.(*In)) {
+	return newMethod[In, Out](name, description, true, fn == nil, func(ctx context.Context, params any, yield func(any, error) bool) {
+		items := fn(ctx, *params.(*In))
+		if items == nil {
+			yield(nil, fmt.Errorf("method %q has returned a nil sequence", name))
+			return
+		}
+		for out, err := range items {
 			if err != nil {
 				if !yield(nil, err) {
 					return
@@ -92,7 +97,10 @@ func Stream[In, Out any](name, description string, fn func(ctx context.Context, 
 	}, options)
 }
 
-func newMethod[In, Out any](name, description string, streaming bool, handle Handler, options []Option) Method {
+func newMethod[In, Out any](name, description string, streaming, isNil bool, handle Handler, options []Option) Method {
+	if isNil {
+		panic(fmt.Sprintf("plugin: method %q: no function", name))
+	}
 	params, err := parametersOf(reflect.TypeFor[In]())
 	if err != nil {
 		panic(fmt.Sprintf("plugin: method %q: parameters: %v", name, err))

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 )
 
@@ -106,8 +108,25 @@ func Recovery() Middleware {
 // Panicked logs a panic, with the stack of the goroutine, and returns what a
 // caller may know of it.
 func Panicked(ctx context.Context, cause any) error {
-	Logger(ctx).Error("a method panicked", "panic", cause, "stack", string(debug.Stack()))
+	Logger(ctx).Error("a method panicked", "panic", cause, "at", panickedAt(), "stack", string(debug.Stack()))
 	return &Error{Message: PathOf(ctx) + " failed"}
+}
+
+// panickedAt is the line that has panicked, which stands deep in a stack.
+func panickedAt() string {
+	var pcs [64]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
+	for panicking := false; ; {
+		frame, more := frames.Next()
+		ofRuntime := strings.HasPrefix(frame.Function, "runtime.")
+		if panicking && !ofRuntime {
+			return fmt.Sprintf("%s:%d", frame.File, frame.Line)
+		}
+		panicking = panicking || ofRuntime
+		if !more {
+			return "unknown"
+		}
+	}
 }
 
 // Access refuses callers that may not do what needs the scope: see [Require].

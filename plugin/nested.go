@@ -238,7 +238,7 @@ func decodeChecked[T any](name string, value []byte, into *T) error {
 		return &ParamsError{Reason: fmt.Sprintf("%s: nested deeper than %d levels", name, mostNested)}
 	}
 	if err := json.Unmarshal(value, into, decodeOptions); err != nil {
-		return &ParamsError{Reason: name + ": " + refusal(t, value, err)}
+		return &ParamsError{Reason: name + ": " + refusal("", t, value, err)}
 	}
 	if s := shapeOf(t, map[reflect.Type]*shape{}); s != nil {
 		if err := s.check(name, value); err != nil {

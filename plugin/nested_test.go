@@ -113,7 +113,7 @@ func TestMembersWithinParameters(t *testing.T) {
 		{`{"shape":{"kind":"empty \"one\""}}`, ""},
 		{`{"shape":{"kind":"group","members":[{"kind":"circle","radius":1},{"kind":"group","members":[{"kind":"circle"}]}]}}`,
 			"missing shape.members[1].members[0].radius"},
-		{`{"shape":{"kind":"group","members":[null]}}`, "invalid type: null, expected shape"},
+		{`{"shape":{"kind":"group","members":[null]}}`, "shape.members[0]: invalid type: null, expected shape"},
 		{`{"shape":{"kind":"group","members":[],"by_name":{"x":{"kind":"circle"}}}}`, "missing shape.by_name.x.radius"},
 
 		{`{"branch":{"leaf":{"color":"red"},"below":[],"next":null}}`, ""},

@@ -4,6 +4,7 @@ package plugin
 
 import (
 	"bytes"
+	"cmp"
 	stdjson "encoding/json"
 	"fmt"
 	"reflect"
@@ -31,7 +32,7 @@ type parameters struct {
 
 func parametersOf(t reflect.Type) (*parameters, error) {
 	if t.Kind() != reflect.Struct {
-		return nil, fmt.Errorf("%s is not a struct", t)
+		return nil, fmt.Errorf("%s is not a struct, whose fields are the parameters (None is for none)", t)
 	}
 	fields, err := fieldsOf(t)
 	if err != nil {
@@ -69,7 +70,7 @@ func parametersOf(t reflect.Type) (*parameters, error) {
 			}
 			value := reflect.New(f.typ)
 			if err := json.Unmarshal([]byte(f.fallback), value.Interface(), decodeOptions); err != nil {
-				return nil, fmt.Errorf("%s.%s: default %s: %w", t, f.name, f.fallback, err)
+				return nil, fmt.Errorf("%s.%s: the default %s is no value of it: %w", t, f.name, f.fallback, err)
 			}
 			if pointed(f.typ) == reflect.TypeFor[time.Duration]() { // in the form that the schema promises
 				text, err := AppendJSON(nil, value.Interface())
@@ -170,7 +171,7 @@ func (p *parameters) decode(raw []byte, positional bool, in reflect.Value) error
 		} else if f.shape != nil && !f.shape.plain && tooDeep(value) {
 			reason = fmt.Sprintf("%s: nested deeper than %d levels", f.name, mostNested)
 		} else if err := json.Unmarshal(value, in.FieldByIndex(f.index).Addr().Interface(), decodeOptions); err != nil {
-			reason = refusal(f.typ, value, err)
+			reason = refusal(f.name, f.typ, value, err)
 		} else if f.shape != nil {
 			if err := f.shape.check(f.name, value); err != nil {
 				return err
@@ -384,7 +385,7 @@ func expected(t reflect.Type) string {
 		return "a map"
 	default:
 		name, _, _ := strings.Cut(t.Name(), "[") // a generic type's own name says enough
-		return name
+		return cmp.Or(name, "a map")
 	}
 }
 

@@ -3,10 +3,12 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 )
 
@@ -27,6 +29,9 @@ const (
 	mostDepth = 16
 	mostBelow = 10_000
 )
+
+// versions are those of semver.org.
+var versions = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
 
 // TreeOf asks an activation and its children for their definitions, and fails
 // where one of them is malformed: a bad name, a name that is there twice, an
@@ -50,6 +55,10 @@ func treeOf(a Activation, above []Activation, below *int) (*Tree, error) {
 	d := a.Define()
 	if err := ValidateName(d.Namespace); err != nil {
 		return nil, fmt.Errorf("namespace %w", err)
+	}
+	d.Version = cmp.Or(d.Version, "0.0.0")
+	if !versions.MatchString(d.Version) {
+		return nil, fmt.Errorf("activation %q: version %q: expected one like \"1.0.0\"", d.Namespace, d.Version)
 	}
 	t := &Tree{Activation: a, Definition: d}
 	for _, child := range d.Children {

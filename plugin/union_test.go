@@ -72,11 +72,11 @@ func TestUnionRefusesWhatIsNoVariant(t *testing.T) {
 		`{"kind":null}`:                       "invalid type: null, expected a string",
 		`5`:                                   "invalid type: integer `5`, expected shape",
 		`[]`:                                  "invalid type: sequence, expected shape",
-		`{"kind":"circle","radius":true}`:     "invalid type: boolean `true`, expected f64",
-		`{"kind":"group","members":[{}]}`:     "missing field `kind`",
-		`{"kind":"group","members":["a"]}`:    "invalid type: string \"…\", expected shape",
+		`{"kind":"circle","radius":true}`:     "S.radius: invalid type: boolean `true`, expected f64",
+		`{"kind":"group","members":[{}]}`:     "S.members[0]: missing field `kind`",
+		`{"kind":"group","members":["a"]}`:    "S.members[0]: invalid type: string \"a\", expected shape",
 		`{"kind":"Circle"}`:                   "unknown variant `Circle`, expected one of `circle`, `group`, `empty \"one\"`",
-		`{"kind":"group","by_name":{"a":[]}}`: "invalid type: sequence, expected shape",
+		`{"kind":"group","by_name":{"a":[]}}`: "S.by_name.a: invalid type: sequence, expected shape",
 	} {
 		_, err := bindAs[struct{ S shape }](`{"S":`+raw+`}`, false)
 		if err == nil || err.Error() != "Invalid params: "+want {

@@ -34,7 +34,7 @@ type Server struct {
 // of Serve.
 type Option func(*Server)
 
-// WithLogger sets where the server logs; the default is nowhere.
+// WithLogger sets where the server logs; the default is slog.Default.
 func WithLogger(log *slog.Logger) Option { return func(s *Server) { s.log = log } }
 
 // WithLimits bounds what one connection may cost, and all of them together.
@@ -53,7 +53,7 @@ func WithStopTimeout(d time.Duration) Option { return func(s *Server) { s.stop =
 
 // New makes a server of h.
 func New(h *hub.Hub, options ...Option) *Server {
-	s := &Server{hub: h, log: slog.New(slog.DiscardHandler), stop: 8 * time.Second}
+	s := &Server{hub: h, log: slog.Default(), stop: 8 * time.Second}
 	for _, option := range options {
 		option(s)
 	}

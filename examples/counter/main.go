@@ -105,13 +105,13 @@ func (c *Counter) watch(ctx context.Context, _ plugin.None) iter.Seq2[Count, err
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	h, err := hub.New("counter-hub", hub.WithLogger(slog.Default()))
+	h, err := hub.New("counter-hub")
 	if err == nil {
 		err = h.Register(New(10 * time.Second))
 	}
 	if err == nil {
 		address := cmp.Or(os.Getenv("LISTEN"), "127.0.0.1:4444")
-		err = transport.ListenAndServe(ctx, address, h, transport.WithLogger(slog.Default()))
+		err = transport.ListenAndServe(ctx, address, h)
 	}
 	if err != nil {
 		log.Fatal(err)

@@ -4,7 +4,7 @@
 // to by handles, and a printer, which is given handles and does not know who
 // resolves them. Try it with
 //
-//	go run ./cmd/plexus -P 4444 handles-hub library add --text "Call mother"
+//	go run ./cmd/plexus -P 4444 handles-hub library add --text "Call mother" --json
 //	go run ./cmd/plexus -P 4444 handles-hub printer print --handle '…'
 package main
 
@@ -12,7 +12,6 @@ import (
 	"cmp"
 	"context"
 	"log"
-	"log/slog"
 	"os"
 	"os/signal"
 	"strconv"
@@ -101,7 +100,7 @@ func main() {
 	}
 	if err == nil {
 		address := cmp.Or(os.Getenv("LISTEN"), "127.0.0.1:4444")
-		err = transport.ListenAndServe(ctx, address, h, transport.WithLogger(slog.Default()))
+		err = transport.ListenAndServe(ctx, address, h)
 	}
 	if err != nil {
 		log.Fatal(err)

@@ -14,7 +14,6 @@ import (
 	"context"
 	"iter"
 	"log"
-	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
@@ -95,7 +94,7 @@ func main() {
 	}
 	if err == nil {
 		address := cmp.Or(os.Getenv("LISTEN"), "127.0.0.1:4444")
-		err = transport.ListenAndServe(ctx, address, h, transport.WithLogger(slog.Default()))
+		err = transport.ListenAndServe(ctx, address, h)
 	}
 	if err != nil {
 		log.Fatal(err)

@@ -53,7 +53,7 @@ var _ plugin.Activation = (*Registry)(nil)
 // Option sets what New leaves at its default.
 type Option func(*Registry)
 
-// WithLogger sets where the registry logs; the default is nowhere.
+// WithLogger sets where the registry logs; the default is slog.Default.
 func WithLogger(log *slog.Logger) Option { return func(r *Registry) { r.log = log } }
 
 // WithVersion sets the version of the program that status tells.
@@ -123,7 +123,7 @@ func WithSelf(name string, listening net.Addr) Option {
 func New(ctx context.Context, store storage.Store, options ...Option) (*Registry, error) {
 	r := &Registry{
 		store:   store,
-		log:     slog.New(slog.DiscardHandler),
+		log:     slog.Default(),
 		version: "(devel)",
 		started: time.Now(),
 		view:    newView(),
