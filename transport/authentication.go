@@ -4,7 +4,9 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -60,3 +62,22 @@ func (d *door) callerOf(r *http.Request, from source) (plugin.Caller, *refusal) 
 	caller.Remote = from.remote
 	return caller, nil
 }
+
+// still tells, later, why a caller may not stay: the credentials that it has
+// shown are not taken any more, or allow something else.
+func (d *door) still(r *http.Request, caller plugin.Caller) func() error {
+	shown := &http.Request{Header: r.Header, TLS: r.TLS, RemoteAddr: r.RemoteAddr}
+	return func() error {
+		now, err := d.authenticate(shown)
+		if err == nil && (!now.Same(caller) || !slices.Equal(now.Scopes, caller.Scopes)) {
+			err = errors.New("the credentials allow something else now")
+		}
+		return err
+	}
+}
+
+// Recheck asks again about all who have shown credentials, and closes the
+// connections of those that are not taken any more: after a token was removed,
+// and now and then, since tokens and certificates expire. It may wait for
+// whoever authenticates.
+func (s *Server) Recheck() { s.ws.Recheck() }

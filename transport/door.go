@@ -15,6 +15,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/transport/websocket"
 )
 
 // door stands before the WebSocket server. Each request passes the limits of
@@ -91,7 +92,11 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, from, refused)
 		return
 	}
-	d.next.ServeHTTP(w, r.WithContext(plugin.WithCaller(r.Context(), caller)))
+	ctx := plugin.WithCaller(r.Context(), caller)
+	if d.authenticate != nil && caller.Means != "" {
+		ctx = websocket.WithRecheck(ctx, d.still(r, caller))
+	}
+	d.next.ServeHTTP(w, r.WithContext(ctx))
 }
 
 // admit finds out who makes a request and makes room for the connection, or

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/plexus-go/plexus/config"
 	"github.com/plexus-go/plexus/plugin"
@@ -122,10 +123,31 @@ func (d *doors) authenticator(settings config.Doors, log *slog.Logger) (auth.Aut
 	return auth.Any(all...), nil
 }
 
-// watch keeps tokens and keys as their files say, until ctx is done.
-func (d *doors) watch(ctx context.Context) {
+// recheck is how often callers are asked about again whose credentials may have
+// expired.
+const recheck = 30 * time.Second
+
+// watch keeps tokens and keys as their files say, and out of the server whom they
+// let in no more, until ctx is done.
+func (d *doors) watch(ctx context.Context, server *transport.Server) {
 	var running sync.WaitGroup
 	defer running.Wait()
+	if d.tokens != nil || d.jwt != nil {
+		running.Go(func() {
+			for ctx.Err() == nil {
+				var changed <-chan struct{}
+				if d.tokens != nil {
+					changed = d.tokens.Changed()
+				}
+				server.Recheck()
+				select {
+				case <-ctx.Done():
+				case <-changed:
+				case <-time.After(recheck):
+				}
+			}
+		})
+	}
 	if d.tokens != nil {
 		running.Go(func() { d.tokens.Run(ctx) })
 	}

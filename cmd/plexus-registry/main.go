@@ -163,7 +163,7 @@ func serve(ctx context.Context, settings config.Settings, log *slog.Logger, stdo
 	defer cancel()
 	beside.Go(func() { reloadOnHangup(ctx, reg, log) })
 
-	beside.Go(func() { doors.watch(ctx) })
+	beside.Go(func() { doors.watch(ctx, server) })
 	if err := h.Register(reg); err != nil {
 		return err
 	}

@@ -43,17 +43,23 @@ func body(kind string, b Body, around ...plugin.Activation) plugin.Definition {
 	}
 }
 
-var comets = []Body{
-	{Name: "Encke", RadiusKM: 2.4, Orbit: 1204},
-	{Name: "Hale-Bopp", RadiusKM: 30, Orbit: 925_000},
-	{Name: "Halley", RadiusKM: 5.5, Orbit: 27_500},
+// comets are made once: a hub looks at each but once, as it is the same pointer.
+var comets = []*plugin.Definition{
+	comet(Body{Name: "Encke", RadiusKM: 2.4, Orbit: 1204}),
+	comet(Body{Name: "Hale-Bopp", RadiusKM: 30, Orbit: 925_000}),
+	comet(Body{Name: "Halley", RadiusKM: 5.5, Orbit: 27_500}),
+}
+
+func comet(b Body) *plugin.Definition {
+	d := body("comet", b)
+	return &d
 }
 
 // findComet returns the activation of a comet; nil where there is none.
 func findComet(_ context.Context, name string) (plugin.Activation, error) {
 	for _, c := range comets {
-		if strings.EqualFold(c.Name, name) {
-			return body("comet", c), nil
+		if strings.EqualFold(c.Namespace, name) {
+			return c, nil
 		}
 	}
 	return nil, nil
@@ -62,7 +68,7 @@ func findComet(_ context.Context, name string) (plugin.Activation, error) {
 func searchComets(_ context.Context, query string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for _, c := range comets {
-			if name := strings.ToLower(c.Name); strings.Contains(name, query) && !yield(name, nil) {
+			if strings.Contains(c.Namespace, query) && !yield(c.Namespace, nil) {
 				return
 			}
 		}

@@ -208,7 +208,7 @@ func (c *session) admit(call *call, turn *turn) *wire.Fault {
 	// The parameters of all calls together may be as long as one message, and
 	// those of one call longer.
 	for c.active >= c.limits.Calls || c.held >= c.limits.MessageBytes {
-		if turn.over || c.active <= turn.own || c.stopped {
+		if turn.over || c.jammed || c.active <= turn.own || c.stopped {
 			break
 		}
 		c.waitForCall(turn)
@@ -251,7 +251,7 @@ func (c *session) waitForCall(turn *turn) {
 		}
 	}
 	c.mu.Lock()
-	c.waiting = false
+	c.waiting, c.jammed = false, turn.over
 }
 
 func (c *session) wakeReader() {
@@ -268,6 +268,7 @@ func (c *session) end(call *call) {
 	delete(c.running, call.subscription)
 	c.active--
 	c.held -= call.bytes
+	c.jammed = false
 	waiting := c.waiting
 	c.mu.Unlock()
 	if waiting {

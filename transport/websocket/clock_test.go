@@ -5,6 +5,7 @@ package websocket_test
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
 	"testing"
@@ -261,6 +262,34 @@ func TestACallWaitsForAnotherToEnd(t *testing.T) {
 		second := c.subscribed("2")
 		c.item(second, "data")
 		c.item(second, "done")
+	})
+}
+
+// TestOneWaitForAll: after a call has waited in vain, what follows it is not held
+// up again: it may be what ends a call.
+func TestOneWaitForAll(t *testing.T) {
+	inMemoryWith(t, websocket.Limits{Calls: 1, CallWait: time.Second}, func(t *testing.T, s *server, c *client) {
+		first := c.call(1, "probe.block", "{}")
+		c.item(first, "data")
+		time.Sleep(time.Millisecond) // ids of subscriptions need a clock that moves
+		begin := time.Now()
+		go func() {
+			for id := 2; id < 6; id++ {
+				c.send(`{"jsonrpc":"2.0","id":%d,"method":"probe.write"}`, id)
+			}
+			c.send(`{"jsonrpc":"2.0","id":6,"method":"hub.call_unsub","params":[%d]}`, first)
+		}()
+		for id := 2; id < 6; id++ {
+			c.refused(fmt.Sprint(id), -32029)
+		}
+		c.expect(`{"jsonrpc":"2.0","id":6,"result":true}`)
+		if took := time.Since(begin); took != time.Second {
+			t.Errorf("answered after %v, want one wait", took)
+		}
+		// The call has ended: the next one waits again, and finds room.
+		time.Sleep(time.Millisecond)
+		c.send(`{"jsonrpc":"2.0","id":7,"method":"probe.write"}`)
+		c.item(c.subscribed("7"), "data")
 	})
 }
 

@@ -120,6 +120,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	session := newSession(s, ws, hijacker.socket, callerOf(r))
+	session.still, _ = r.Context().Value(stillKey{}).(func() error)
 	if !s.add(session) {
 		session.bye(websocket.CloseGoingAway, hub.ErrShutdown.Error())
 		hijacker.socket.Close()
@@ -140,6 +141,32 @@ func callerOf(r *http.Request) plugin.Caller {
 		caller = plugin.Caller{Remote: r.RemoteAddr, Scopes: []string{"*"}}
 	}
 	return caller
+}
+
+type stillKey struct{}
+
+// WithRecheck returns a context for a request, by which a handler around the
+// server tells how to find out, at any later time, why the caller may not stay:
+// see [Server.Recheck].
+func WithRecheck(ctx context.Context, still func() error) context.Context {
+	return context.WithValue(ctx, stillKey{}, still)
+}
+
+// Recheck closes, with code 1008, the connections of callers who may not stay
+// any more.
+func (s *Server) Recheck() {
+	for _, c := range s.all() {
+		if c.still == nil {
+			continue
+		}
+		if err := c.still(); err != nil {
+			s.log.Warn("a caller may not stay", "remote", c.ws.RemoteAddr().String(), "error", err)
+			select {
+			case c.expelled <- struct{}{}:
+			default:
+			}
+		}
+	}
 }
 
 func (s *Server) add(c *session) bool {

@@ -40,6 +40,9 @@ type session struct {
 	pace   pace // of the reader
 	slowed bool // the log was told that it is slowed down
 
+	still    func() error  // why the caller may not stay; nil for one who may
+	expelled chan struct{} // has room for one: the caller may not stay
+
 	ctx      context.Context // of all calls
 	cancel   context.CancelCauseFunc
 	stopping chan struct{} // closed to end the session gracefully
@@ -53,6 +56,7 @@ type session struct {
 	active  int             // calls that have not returned yet
 	held    int64           // bytes of their parameters
 	waiting bool            // the reader waits for one of them to end
+	jammed  bool            // it has waited in vain: until one ends, none is waited for
 	stopped bool            // no call may start any more
 }
 
@@ -68,6 +72,9 @@ const (
 	quiet  = 50 * time.Millisecond
 	linger = time.Second
 )
+
+// errExpelled is why a client is closed whose credentials have ended.
+var errExpelled = errors.New("the credentials are not valid any more")
 
 // errIdle is why a client that wants nothing is closed.
 var errIdle = errors.New("the connection was idle")
@@ -89,6 +96,7 @@ func newSession(s *Server, ws *websocket.Conn, under *socket, caller plugin.Call
 		socket:   under,
 		out:      newOutbox(s.limits.QueueBytes, s.limits.QueueFrames, s.queued),
 		pace:     newPace(s.limits.CallsPerSecond),
+		expelled: make(chan struct{}, 1),
 		stopping: make(chan struct{}),
 		freed:    make(chan struct{}, 1),
 		running:  map[int64]*call{},
@@ -117,6 +125,8 @@ func (c *session) run() {
 		c.bye(websocket.ClosePolicyViolation, errStalled.Error())
 	case errors.Is(reason, errIdle):
 		c.bye(websocket.CloseNormalClosure, errIdle.Error())
+	case errors.Is(reason, errExpelled):
+		c.bye(websocket.ClosePolicyViolation, errExpelled.Error())
 	case errors.Is(reason, hub.ErrShutdown):
 		c.bye(websocket.CloseGoingAway, hub.ErrShutdown.Error())
 	}
@@ -169,6 +179,8 @@ func (c *session) write() error {
 				return errIdle
 			}
 			err = c.control(websocket.PingMessage, nil)
+		case <-c.expelled:
+			return errExpelled
 		case <-stopping:
 			stopping = nil
 			c.cancel(hub.ErrShutdown)
