@@ -31,7 +31,7 @@ const backendDigits = 6
 const writers = 16
 
 func newBackends(hub *client.Client, n int, timeout time.Duration) *backends {
-	return &backends{hub: hub, timeout: timeout, prefix: fmt.Sprintf("bench-%08x-", rand.Uint32()), n: n}
+	return &backends{hub: hub, timeout: timeout, prefix: fmt.Sprintf("bench-%08x-", rand.Uint32()), n: n} // #nosec G404 -- it keeps runs apart, and is no secret
 }
 
 func (b *backends) name(i int) string { return fmt.Sprintf("%s%0*d", b.prefix, backendDigits, i) }

@@ -63,7 +63,7 @@ func newConnection(s *subject, index int, ws *websocket.Conn) *connection {
 		ws:      ws,
 		free:    make(chan int, s.window),
 		dead:    make(chan struct{}),
-		random:  rand.New(rand.NewPCG(uint64(index), 0)),
+		random:  rand.New(rand.NewPCG(uint64(index), 0)), // #nosec G404 G115 -- the same load in every run
 		slots:   make([]slot, s.window),
 		streams: make(map[uint64]int, s.window),
 	}

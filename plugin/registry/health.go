@@ -183,7 +183,7 @@ func (r *Registry) watchHealth(ctx context.Context) {
 		}
 		r.round(ctx)
 		// The jitter keeps registries from probing in step.
-		jitter := 0.9 + 0.2*rand.Float64()
+		jitter := 0.9 + 0.2*rand.Float64() // #nosec G404 -- it spreads probes, and is no secret
 		select {
 		case <-time.After(time.Duration(jitter * float64(r.health.Interval))):
 		case <-ctx.Done():

@@ -21,7 +21,7 @@ const (
 	// maxProtocols bounds how many subprotocols are looked at.
 	maxProtocols = 16
 
-	apiKeyHeader   = "X-Plexus-Api-Key" // as net/http writes it
+	apiKeyHeader   = "X-Plexus-Api-Key" // #nosec G101 -- a name, as net/http writes it
 	cookieName     = "access_token"
 	protocolPrefix = Subprotocol + ".bearer."
 )

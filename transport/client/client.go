@@ -152,7 +152,7 @@ type backoff struct {
 // the clients of a hub that was restarted don't come all at once.
 func (b *backoff) next() time.Duration {
 	b.last = min(max(2*b.last, b.shortest), b.longest)
-	return b.last/2 + rand.N(b.last/2+1)
+	return b.last/2 + rand.N(b.last/2+1) // #nosec G404 -- it spreads reconnections, and is no secret
 }
 
 // lasted says how long a connection lived. One that was worth its wait lets

@@ -90,7 +90,7 @@ func (r *Registrar) session(ctx, calls context.Context) (connected bool, err err
 		case <-ctx.Done():
 		case <-c.ended:
 			return true, c.lost()
-		case <-time.After(r.held.term/3 - rand.N(r.held.term/12)):
+		case <-time.After(r.held.term/3 - rand.N(r.held.term/12)): // #nosec G404 -- it spreads renewals, and is no secret
 		}
 	}
 }
