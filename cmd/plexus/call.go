@@ -41,7 +41,7 @@ func (c *command) follow(ctx context.Context, a *arguments) error {
 	if s.method != nil && s.method.deprecation != "" {
 		c.printer.note("%s: %s", s.path(), s.method.deprecation)
 	}
-	params, err := p.finish()
+	params, err := p.finish(ctx)
 	if err != nil {
 		return err
 	}

@@ -108,15 +108,17 @@ func curiousHub() *fakeHub {
 }
 
 // busyHub tells how far it has come; work.forever it goes on until it is told
-// to stop.
+// to stop, and what work.large answers no pipe holds.
 func busyHub() *fakeHub {
 	return newFake("busy", func(c *fakeCall) {
 		switch c.inner {
 		case "work.schema":
-			c.stream("7", fakeData(`{"namespace":"work","methods":[{"name":"do"},{"name":"forever"}]}`), fakeDone)
+			c.stream("7", fakeData(`{"namespace":"work","methods":[{"name":"do"},{"name":"forever"},{"name":"large"},{"name":"read","params":{}}]}`), fakeDone)
 		case "work.do":
 			c.stream("8", `{"type":"progress","message":"half","percentage":50.4}`, `{"type":"progress","message":"more","percentage":null}`,
 				fakeData(`"finished"`), fakeDone)
+		case "work.large":
+			c.stream("8", fakeData(`"`+strings.Repeat("x", 4<<20)+`"`), fakeDone)
 		case "work.forever":
 			c.stream("9", fakeData(`1`))
 		}

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os/exec"
 	"slices"
 	"syscall"
@@ -63,6 +64,65 @@ func TestInterrupt(t *testing.T) {
 				t.Errorf("exit status %d, want %d; %v; %s", got, test.want, err, stderr.String())
 			}
 			f.await(t, "busy.call_unsub")
+		})
+	}
+}
+
+// TestInterruptStuck: a command that can't go on, because nobody writes what it
+// reads, or reads what it writes, ends when it is told to all the same.
+func TestInterruptStuck(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		args   []string
+		stdin  bool           // it reads there; else it is stuck in its output
+		signal syscall.Signal // 0 for --timeout
+		want   int
+		told   string
+	}{
+		{"reading, SIGINT", []string{"work", "read", "--message", "@-"}, true, syscall.SIGINT, 130, ""},
+		{"reading, SIGTERM", []string{"work", "read", "-p", "@-"}, true, syscall.SIGTERM, 143, ""},
+		{"reading, time", []string{"work", "read", "--message", "@-", "--timeout", "3s"}, true, 0, 1, "plexus: @- did not come to its end in time\n"},
+		{"reading, time before", []string{"work", "read", "-p", "@-", "--timeout", "3s"}, true, 0, 1, "plexus: @- did not come to its end in time\n"},
+		{"writing, SIGINT", []string{"work", "large"}, false, syscall.SIGINT, 130, ""},
+		{"writing, SIGTERM", []string{"work", "large"}, false, syscall.SIGTERM, 143, ""},
+		{"writing, time", []string{"work", "large", "--timeout", "3s"}, false, 0, 1, "plexus: the time of --timeout is over, and the output is not taken\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			f := busyHub()
+			defer f.stop()
+			ctx, cancel := context.WithTimeout(context.Background(), timeLimit)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, "plexus", append([]string{"busy"}, test.args...)...)
+			cmd.Env = environment(t, f.url())
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			in, err1 := cmd.StdinPipe()
+			out, err2 := cmd.StdoutPipe()
+			if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+				t.Fatal(err)
+			}
+			if test.stdin {
+				// Once all of this is taken, which no pipe holds, it reads.
+				if _, err := in.Write(make([]byte, 1<<20)); err != nil {
+					t.Fatal(err)
+				}
+			} else if _, err := out.Read(make([]byte, 2)); err != nil {
+				t.Fatal(err)
+			}
+			if test.signal != 0 {
+				if err := cmd.Process.Signal(test.signal); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := cmd.Wait()
+			if got := cmd.ProcessState.ExitCode(); got != test.want || stderr.String() != test.told {
+				t.Errorf("exit status %d, want %d; %v; %s", got, test.want, err, stderr.String())
+			}
+			calls, _ := f.calls()
+			if called := slices.Contains(calls, "work.read"); called {
+				t.Error("it was called")
+			}
 		})
 	}
 }

@@ -17,10 +17,8 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
 	"runtime/debug"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -37,6 +35,7 @@ type command struct {
 	options *options
 	printer *printer
 	hubs    *hubs
+	late    *lastResort
 	began   time.Time
 }
 
@@ -44,11 +43,13 @@ func run(args []string, getenv func(string) string, stdin, stdout, stderr *os.Fi
 	began := time.Now()
 	ctx, stop := untilSignal(context.Background())
 	defer stop()
+	late := &lastResort{stderr: stderr}
+	defer late.after(ctx, func() error { return signalled(ctx) })()
 	a, err := split(args)
 	if err != nil {
 		return status(ctx, err, stderr)
 	}
-	c := &command{getenv: getenv, stdin: stdin, options: &a.options, began: began}
+	c := &command{getenv: getenv, stdin: stdin, options: &a.options, late: late, began: began}
 	c.printer = &printer{out: stdout, err: stderr, options: c.options, outTTY: isatty.IsTerminal(stdout.Fd())}
 	c.printer.progress = progress{
 		err: stderr, terminal: isatty.IsTerminal(stderr.Fd()),
@@ -122,7 +123,8 @@ func (c *command) own(ctx context.Context, a *arguments) (done bool, err error) 
 			return false, nil
 		}
 	case "bench":
-		// Its flags are its own.
+		// Its flags are its own, and so is its end: it deletes what it made.
+		c.late.off.Store(true)
 		if status := bench(ctx, rest, c.printer.out, c.printer.err); status != 0 {
 			return true, exited(status)
 		}
@@ -164,12 +166,19 @@ func (c *command) helpOn(words []string) string {
 	return bareUsage()
 }
 
-// deadline ends ctx when the time that --timeout gives is over.
+// deadline ends ctx when the time that --timeout gives is over, and the
+// process soon after, if need be.
 func (c *command) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
-	if c.options.timeout == 0 {
+	end := c.began.Add(c.options.timeout)
+	if earlier, ok := ctx.Deadline(); c.options.timeout == 0 || ok && !end.Before(earlier) {
 		return context.WithCancel(ctx)
 	}
-	return context.WithDeadline(ctx, c.began.Add(c.options.timeout))
+	ctx, cancel := context.WithDeadline(ctx, end)
+	stop := c.late.after(ctx, func() error { return overtime(ctx) })
+	return ctx, func() {
+		stop()
+		cancel()
+	}
 }
 
 // version prints that of the module, as it was built.
@@ -179,30 +188,4 @@ func (c *command) version() error {
 		version = cmp.Or(info.Main.Version, version)
 	}
 	return c.printer.text(fmt.Sprintln("plexus", version))
-}
-
-// untilSignal returns a context that is done at the first SIGINT or SIGTERM,
-// with a signalError as its cause. From then on the next one has its usual
-// effect. A reader that leaves is an error of a write, and no signal.
-func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
-	ctx, cancel := context.WithCancelCause(parent)
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	broken := make(chan os.Signal, 1)
-	signal.Notify(broken, syscall.SIGPIPE)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		select {
-		case s := <-signals:
-			cancel(&signalError{s})
-		case <-ctx.Done():
-		}
-		signal.Stop(signals)
-	}()
-	return ctx, func() {
-		cancel(nil)
-		<-ended
-		signal.Stop(broken)
-	}
 }

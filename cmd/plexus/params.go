@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"slices"
 	"strings"
@@ -17,10 +18,19 @@ type parameters struct {
 	stdin   io.Reader
 	options *options
 
-	whole any     // what -p was given, if it is no object
-	given *object // nil for nothing
+	said  []assignment // what the flags set, until it is resolved
+	given *object      // nil for nothing
 	seen  map[string]bool
 	only  bool // flags of ours are parameters, too
+}
+
+// assignment is a flag that sets a parameter. Its text may be that of a file,
+// which is read when all flags are known: --timeout may be the last.
+type assignment struct {
+	name string
+	keys []string
+	shape
+	text string
 }
 
 // newParameters begins with those of a method, which is nil for one that the
@@ -184,11 +194,8 @@ func (p *parameters) take(keys []string, s shape, args []string) ([]string, erro
 				withHint("One that begins with a dash is given as " + name + "=VALUE.")
 		}
 	}
-	text, err := content(text, p.stdin)
-	if err != nil {
-		return nil, err
-	}
-	return args, p.set(name, keys, s, text)
+	p.said = append(p.said, assignment{name, keys, s, text})
+	return args, nil
 }
 
 func (p *parameters) set(name string, keys []string, s shape, text string) error {
@@ -269,16 +276,22 @@ func (p *parameters) parent(name string, keys []string) (*object, error) {
 	return at, nil
 }
 
-// finish puts the flags on top of -p, and checks the whole. It returns nil
-// where no parameter is given.
-func (p *parameters) finish() (any, error) {
-	if p.options.params != nil {
-		if err := p.under(*p.options.params); err != nil {
+// finish sets what the flags say, puts it on top of -p, and checks the whole.
+// It returns nil where no parameter is given.
+func (p *parameters) finish(ctx context.Context) (any, error) {
+	for _, a := range p.said {
+		text, err := content(ctx, a.text, p.stdin)
+		if err != nil {
+			return nil, err
+		}
+		if err := p.set(a.name, a.keys, a.shape, text); err != nil {
 			return nil, err
 		}
 	}
-	if p.whole != nil {
-		return p.whole, nil
+	if p.options.params != nil {
+		if err := p.under(ctx, *p.options.params); err != nil {
+			return nil, err
+		}
 	}
 	var missing []string
 	for _, q := range p.properties() {
@@ -303,8 +316,8 @@ func (p *parameters) finish() (any, error) {
 }
 
 // under puts the parameters of -p under those of the flags.
-func (p *parameters) under(text string) error {
-	text, err := content(text, p.stdin)
+func (p *parameters) under(ctx context.Context, text string) error {
+	text, err := content(ctx, text, p.stdin)
 	if err != nil {
 		return err
 	}
@@ -312,16 +325,15 @@ func (p *parameters) under(text string) error {
 	if err != nil {
 		return usagef("--params %s is no JSON: %v", quoted(text), err)
 	}
-	base, ok := value.(*object)
-	switch {
-	case ok:
-		merge(base, p.given)
-		p.given = base
-	case p.given != nil:
-		return usagef("--params is no object, so no flag can be set on top of it")
-	case value != nil:
-		p.whole = value
+	if value == nil {
+		return nil // null is how other clients send no parameters
 	}
+	base, ok := value.(*object)
+	if !ok {
+		return usagef("--params %s: parameters must be an object", quoted(text))
+	}
+	merge(base, p.given)
+	p.given = base
 	return nil
 }
 

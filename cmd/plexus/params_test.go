@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -62,8 +63,10 @@ func TestParameters(t *testing.T) {
 		{`-p {"name":1}`, "--name is text"},
 		{`-p {"unheard":1} --name x`, `{"unheard":1,"name":"x"}`},
 		{`-p {"meta":{"a":1,"b":2}} --meta.b 3`, `{"meta":{"a":1,"b":3}}`},
-		{`-p [1]`, `[1]`},
-		{`-p [1] --name x`, "no flag can be set on top of it"},
+		{`-p []`, "parameters must be an object"},
+		{`-p [1] --name x`, "parameters must be an object"},
+		{`-p "alpha"`, "parameters must be an object"},
+		{`-p 7`, "parameters must be an object"},
 		{`-p null`, ""},
 		{`-p`, "--params needs a value"},
 		{"--host x", "--host has to stand before the path"},
@@ -101,7 +104,7 @@ func gather(m *method, args string) string {
 	if err := p.read(strings.Fields(args)); err != nil {
 		return err.Error()
 	}
-	params, err := p.finish()
+	params, err := p.finish(context.Background())
 	if err != nil {
 		return err.Error()
 	}

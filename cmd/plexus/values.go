@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -161,11 +162,29 @@ func (s shape) checkNumber(name string, n json.Number, a accepted) error {
 
 // content resolves a value that is in a file: @FILE, or @- for standard
 // input. Two of them are one that is meant.
-func content(value string, stdin io.Reader) (string, error) {
+func content(ctx context.Context, value string, stdin io.Reader) (string, error) {
 	name, ok := strings.CutPrefix(value, "@")
 	if !ok || strings.HasPrefix(name, "@") {
 		return name, nil
 	}
+	var text string
+	var err error
+	read := make(chan struct{})
+	// Nothing ends a read from a terminal or a pipe for certain, so where ctx
+	// is done first, this goroutine ends with the process.
+	go func() {
+		defer close(read)
+		text, err = contentOf(name, stdin)
+	}()
+	select {
+	case <-read:
+		return text, err
+	case <-ctx.Done():
+		return "", fmt.Errorf("%s did not come to its end in time", value)
+	}
+}
+
+func contentOf(name string, stdin io.Reader) (string, error) {
 	from := stdin
 	if name != "-" {
 		file, err := os.Open(name)
@@ -178,9 +197,9 @@ func content(value string, stdin io.Reader) (string, error) {
 	text, err := io.ReadAll(io.LimitReader(from, mostFile+1))
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("read %s: %w", value, err)
+		return "", fmt.Errorf("reading @%s: %w", name, err)
 	case len(text) > mostFile:
-		return "", usagef("%s is longer than %d bytes", value, mostFile)
+		return "", usagef("@%s is longer than %d bytes", name, mostFile)
 	}
 	return string(text), nil
 }
