@@ -10,6 +10,8 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"unicode"
+	"unicode/utf16"
 
 	"github.com/plexus-go/plexus/transport/client"
 )
@@ -112,21 +114,27 @@ func explain(err error) string {
 }
 
 // printable makes text harmless to a terminal: what others send may hold
-// sequences that move the cursor, or worse. Lines stay lines.
+// sequences that move the cursor, marks that turn the writing around or can't
+// be seen, or worse. Lines stay lines.
 func printable(text string) string {
 	harmful := func(r rune) bool {
-		return r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+		return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) && r != '\n' && r != '\t'
 	}
+	text = strings.ToValidUTF8(text, "\ufffd") // a byte may be a control of its own
 	if strings.IndexFunc(text, harmful) < 0 {
 		return text
 	}
 	var b strings.Builder
 	for _, r := range text {
-		if harmful(r) {
+		switch {
+		case !harmful(r):
+			b.WriteRune(r)
+		case r > 0xffff: // as JSON has it
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, "\\u%04x\\u%04x", high, low)
+		default:
 			fmt.Fprintf(&b, "\\u%04x", r)
-			continue
 		}
-		b.WriteRune(r)
 	}
 	return b.String()
 }

@@ -28,37 +28,56 @@ func (o *object) set(name string, value any) {
 
 // MarshalJSON writes the members in their order.
 func (o *object) MarshalJSON() ([]byte, error) {
-	var buf bytes.Buffer
-	buf.WriteByte('{')
-	for i, name := range o.names {
-		if i > 0 {
-			buf.WriteByte(',')
-		}
-		key, err := encode(name)
-		if err != nil {
-			return nil, err
-		}
-		value, err := encode(o.values[name])
-		if err != nil {
-			return nil, err
-		}
-		buf.Write(key)
-		buf.WriteByte(':')
-		buf.Write(value)
-	}
-	buf.WriteByte('}')
-	return buf.Bytes(), nil
+	return encode(o)
 }
 
 // encode is json.Marshal without the escapes that are for web pages.
 func encode(value any) ([]byte, error) {
 	var buf bytes.Buffer
-	encoder := json.NewEncoder(&buf)
+	err := write(&buf, value)
+	return buf.Bytes(), err
+}
+
+// write encodes what parse returns, each byte once: the package would look at
+// what an object wrote again for each object around it.
+func write(buf *bytes.Buffer, value any) error {
+	switch v := value.(type) {
+	case *object:
+		buf.WriteByte('{')
+		for i, name := range v.names {
+			if i > 0 {
+				buf.WriteByte(',')
+			}
+			if err := write(buf, name); err != nil {
+				return err
+			}
+			buf.WriteByte(':')
+			if err := write(buf, v.values[name]); err != nil {
+				return err
+			}
+		}
+		buf.WriteByte('}')
+		return nil
+	case []any:
+		buf.WriteByte('[')
+		for i, element := range v {
+			if i > 0 {
+				buf.WriteByte(',')
+			}
+			if err := write(buf, element); err != nil {
+				return err
+			}
+		}
+		buf.WriteByte(']')
+		return nil
+	}
+	encoder := json.NewEncoder(buf)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(value); err != nil {
-		return nil, err
+		return err
 	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
+	buf.Truncate(buf.Len() - 1) // a newline
+	return nil
 }
 
 // parse reads one JSON value. What comes out is nil, a bool, a json.Number, a
@@ -112,4 +131,22 @@ func parseNext(decoder *json.Decoder) (any, error) {
 		return members, err
 	}
 	return token, nil
+}
+
+// depth is how deep the values in a JSON text are nested.
+func depth(text []byte) (most int) {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	for at := 0; ; {
+		token, err := decoder.Token()
+		if err != nil {
+			return most
+		}
+		switch token {
+		case json.Delim('['), json.Delim('{'):
+			at++
+			most = max(most, at)
+		case json.Delim(']'), json.Delim('}'):
+			at--
+		}
+	}
 }

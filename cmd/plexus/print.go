@@ -95,13 +95,14 @@ func (p *printer) line(text json.RawMessage) error {
 	return p.write(buf.Bytes())
 }
 
-// schema prints the schema of a spot: for readers it is indented JSON.
+// schema prints the schema of a spot: for readers it is indented JSON, unless
+// it is nested too deep for that.
 func (p *printer) schema(s *spot) error {
 	text := s.level.text
 	if s.method != nil {
 		text = s.method.text
 	}
-	if p.mode() != modePretty {
+	if p.mode() != modePretty || depth(text) > mostDeep {
 		return p.line(text)
 	}
 	var buf bytes.Buffer

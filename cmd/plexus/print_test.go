@@ -30,6 +30,11 @@ func TestReadable(t *testing.T) {
 		{"a table that is too wide", `[{"a":"` + strings.Repeat("x", 130) + `"},{"a":1}]`, "- a: " + strings.Repeat("x", 130) + "\n- a: 1\n"},
 		{"paragraph", `{"t":"one\ntwo\n"}`, "t:\n  one\n  two\n"},
 		{"escapes", `{"a\u001b[2J":"\u001b]0;x\u0007\u009b\u202e"}`, `a\u001b[2J: \u001b]0;x\u0007\u009b\u202e` + "\n"},
+		{"marks that can't be seen", `{"a\u200b":"x\u2028y\u2029z\u200e\u200f\u061c\u2066\ufeff\u00ad\udb40\udc41"}`,
+			`a\u200b: x\u2028y\u2029z\u200e\u200f\u061c\u2066\ufeff\u00ad\udb40\udc41` + "\n"},
+		{"what is no Unicode", "{\"a\":\"\x9b2J\"}", "a: \ufffd2J\n"},
+		{"too deep", strings.Repeat(`{"a":`, mostDeep+3) + `[1,{"b":"<"}]` + strings.Repeat(`}`, mostDeep+3),
+			deepLines(mostDeep) + strings.Repeat("  ", mostDeep) + `a: {"a":{"a":[1,{"b":"<"}]}}` + "\n"},
 	} {
 		value, err := parse([]byte(test.json))
 		if err != nil {
@@ -37,6 +42,39 @@ func TestReadable(t *testing.T) {
 		}
 		if got := string(readable(value)); got != test.want {
 			t.Errorf("%s: got\n%s\nwant\n%s", test.name, got, test.want)
+		}
+	}
+}
+
+// deepLines are so many objects, each in the one before.
+func deepLines(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(strings.Repeat("  ", i) + "a:\n")
+	}
+	return b.String()
+}
+
+// TestDeep: what is nested as deep as JSON may be costs no more than its length
+// and what is laid out of it.
+func TestDeep(t *testing.T) {
+	const deep = 9000
+	for _, test := range []struct{ open, end string }{
+		{`{"a":`, "}"}, {"[", "]"}, {`[{"a":`, "}]"}, {`{"a":1,"b":[7,`, "]}"},
+	} {
+		text := strings.Repeat(test.open, deep/2) + "1" + strings.Repeat(test.end, deep/2)
+		value, err := parse([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		const laidOut = 20 * mostDeep * mostDeep
+		if got := readable(value); len(got) > len(text)+laidOut {
+			t.Errorf("%s: %d bytes make %d", test.open, len(text), len(got))
+		}
+		var out bytes.Buffer
+		p := &printer{out: &out, options: &options{mode: modePretty}}
+		if err := p.schema(&spot{level: &level{text: json.RawMessage(text)}}); err != nil || out.Len() > len(text)+1 {
+			t.Errorf("%s: the schema of %d bytes makes %d, %v", test.open, len(text), out.Len(), err)
 		}
 	}
 }

@@ -9,6 +9,13 @@ import (
 	"unicode/utf8"
 )
 
+// mostDeep bounds how deep values are laid out: what is nested deeper is JSON in
+// one line, as the indentation alone would grow with the square of the depth.
+const mostDeep = 64
+
+// tooDeep tells that there is no room for anything below.
+func tooDeep(indent string) bool { return len(indent) >= 2*mostDeep }
+
 // readable writes a value for readers: the members of an object line by line,
 // lists of objects as tables.
 func readable(value any) []byte {
@@ -42,6 +49,10 @@ func writeMembers(buf *bytes.Buffer, indent string, o *object) {
 // writeMember writes what follows a name or a dash: what is short stays in
 // its line.
 func writeMember(buf *bytes.Buffer, indent string, value any) {
+	if tooDeep(indent) {
+		buf.WriteString(" " + compact(value) + "\n")
+		return
+	}
 	switch v := value.(type) {
 	case *object:
 		if len(v.names) > 0 {
@@ -76,7 +87,7 @@ func writeElements(buf *bytes.Buffer, indent string, list []any) {
 		}
 	}
 	for _, element := range list {
-		if o, ok := element.(*object); ok && len(o.names) > 0 {
+		if o, ok := element.(*object); ok && len(o.names) > 0 && !tooDeep(indent) {
 			// The first member stands beside the dash.
 			var inner bytes.Buffer
 			writeMembers(&inner, indent+"  ", o)
@@ -92,18 +103,19 @@ func writeElements(buf *bytes.Buffer, indent string, list []any) {
 // scalar writes what fits a line.
 func scalar(value any) string {
 	text, isText := value.(string)
-	if !isText {
-		encoded, err := encode(value)
-		if err != nil {
-			return "?" // what was parsed can be encoded
-		}
-		return printable(string(encoded))
-	}
-	if text == "" || strings.TrimSpace(text) != text {
-		encoded, _ := encode(text)
-		return printable(string(encoded))
+	if !isText || text == "" || strings.TrimSpace(text) != text {
+		return compact(value)
 	}
 	return oneLine(text)
+}
+
+// compact writes a value as JSON.
+func compact(value any) string {
+	encoded, err := encode(value)
+	if err != nil {
+		return "?" // what was parsed can be encoded
+	}
+	return printable(string(encoded))
 }
 
 // oneLine makes text that others sent fit a line.
