@@ -75,6 +75,7 @@ func (c *command) call(ctx context.Context, s *spot, params any) error {
 		}
 		params = json.RawMessage(text)
 	}
+	defer c.asker.surplus()
 	var failure error
 	for item, err := range s.Call(ctx, s.path(), params) {
 		var stream *client.StreamError

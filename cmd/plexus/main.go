@@ -35,6 +35,7 @@ type command struct {
 	options *options
 	printer *printer
 	hubs    *hubs
+	asker   *asker
 	late    *lastResort
 	began   time.Time
 }
@@ -55,8 +56,8 @@ func run(args []string, getenv func(string) string, stdin, stdout, stderr *os.Fi
 		err: stderr, terminal: isatty.IsTerminal(stderr.Fd()),
 		verbose: func() bool { return c.options.verbose },
 	}
-	questions := &asker{options: c.options, printer: c.printer, stdin: stdin}
-	c.hubs = &hubs{options: c.options, getenv: getenv, answers: questions.answer, note: c.printer.note}
+	c.asker = &asker{options: c.options, printer: c.printer, stdin: stdin, began: began}
+	c.hubs = &hubs{options: c.options, getenv: getenv, answers: c.asker.answer, note: c.printer.note}
 	err = c.do(ctx, &a)
 	c.hubs.close()
 	return status(ctx, err, stderr)

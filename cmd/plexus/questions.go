@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/mattn/go-isatty"
 
@@ -25,6 +26,7 @@ type asker struct {
 	options *options
 	printer *printer
 	stdin   *os.File
+	began   time.Time // the command, for the end of --timeout
 
 	asked    int         // how many of --answer are used up
 	terminal *os.File    // where somebody is asked; nil before
@@ -39,20 +41,27 @@ func (a *asker) answer(ctx context.Context, q client.Question) (client.Answer, e
 		a.asked++
 		answer, err := answerOf(q, text)
 		if err != nil {
-			return client.Cancelled(), usagef("--answer %s: %v", quoted(text), err)
+			return client.Cancelled(), fmt.Errorf("--answer %s: %w", quoted(text), err)
 		}
 		return answer, nil
 	case a.options.yes:
 		if answer, ok := yesTo(q); ok {
 			return answer, nil
 		}
-		a.printer.note("%s asks: %s; that can't be answered with yes, so it was cancelled: use --answer", q.Method, strings.Join(strings.Fields(shownQuestion(q)), " "))
+		a.printer.note("%s asks: %s; that can't be answered with yes, so it was cancelled: use --answer", q.Method, inOneLine(q))
 		return client.Cancelled(), nil
 	case !a.open():
-		a.printer.note("%s asks: %s; nobody is there to answer, so it was cancelled: use --yes or --answer", q.Method, strings.Join(strings.Fields(shownQuestion(q)), " "))
+		a.printer.note("%s asks: %s; nobody is there to answer, so it was cancelled: use --yes or --answer", q.Method, inOneLine(q))
 		return client.Cancelled(), nil
 	}
 	return a.ask(ctx, q)
+}
+
+// surplus tells of the answers that were given and not asked for.
+func (a *asker) surplus() {
+	if left := a.options.answers[a.asked:]; len(left) > 0 {
+		a.printer.note("no question was asked for %d of the answers given with --answer, from %s on", len(left), quoted(left[0]))
+	}
 }
 
 // open finds the terminal to ask at.
@@ -96,6 +105,9 @@ func (a *asker) ask(ctx context.Context, q client.Question) (client.Answer, erro
 		select {
 		case <-ctx.Done():
 			fmt.Fprintln(a.terminal)
+			if a.expired(ctx, q) {
+				a.printer.note("%s asked: %s; nobody answered in time, within %v, so it was cancelled", q.Method, inOneLine(q), q.Timeout)
+			}
 			return client.Cancelled(), ctx.Err()
 		case line, more := <-a.lines:
 			if !more {
@@ -116,6 +128,16 @@ func (a *asker) ask(ctx context.Context, q client.Question) (client.Answer, erro
 	}
 }
 
+// expired tells that the time of a question is over, and not that of the
+// command.
+func (a *asker) expired(ctx context.Context, q client.Question) bool {
+	end, bounded := ctx.Deadline()
+	return bounded && q.Timeout > 0 && errors.Is(ctx.Err(), context.DeadlineExceeded) &&
+		(a.options.timeout == 0 || end.Before(a.began.Add(a.options.timeout)))
+}
+
+func inOneLine(q client.Question) string { return strings.Join(strings.Fields(shownQuestion(q)), " ") }
+
 // shownQuestion words a question, with what can be chosen.
 func shownQuestion(q client.Question) string {
 	text := q.Message
@@ -135,25 +157,29 @@ func shownQuestion(q client.Question) string {
 	return text
 }
 
-// invitation stands before what is typed.
+// invitation stands before what is typed. It tells how much time there is.
 func invitation(q client.Question) string {
+	limit := ""
+	if q.Timeout > 0 {
+		limit = fmt.Sprintf(" (%v)", q.Timeout)
+	}
 	switch {
 	case q.Kind == client.Confirm && string(q.Default) == "true":
-		return " [Y/n] "
+		return " [Y/n]" + limit + " "
 	case q.Kind == client.Confirm && string(q.Default) == "false":
-		return " [y/N] "
+		return " [y/N]" + limit + " "
 	case q.Kind == client.Confirm:
-		return " [y/n] "
+		return " [y/n]" + limit + " "
 	case q.Kind == client.Select && q.MultiSelect:
-		return "\nNumbers, by commas: "
+		return "\nNumbers, by commas" + limit + ": "
 	case q.Kind == client.Select:
-		return "\nNumber: "
+		return "\nNumber" + limit + ": "
 	case q.Default != nil:
-		return " [" + rawText(q.Default) + "] "
+		return " [" + rawText(q.Default) + "]" + limit + " "
 	case q.Placeholder != "":
-		return " (such as " + q.Placeholder + ") "
+		return " (such as " + q.Placeholder + ")" + limit + " "
 	}
-	return " "
+	return limit + " "
 }
 
 // rawText is a JSON value as a person writes it.

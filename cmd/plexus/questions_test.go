@@ -4,10 +4,14 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/plexus-go/plexus/transport/client"
 )
@@ -55,6 +59,67 @@ func TestAnswers(t *testing.T) {
 		}
 		if got != test.want {
 			t.Errorf("%s %q: got %s, %v; want %s", test.question.Kind, test.answer, got, err, test.want)
+		}
+	}
+}
+
+// TestLateAnswer: a question whose time is over does not go without a word.
+func TestLateAnswer(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		limit    time.Duration // of the question
+		timeout  time.Duration // of the command
+		asked, n string
+	}{
+		{"the question's time", time.Millisecond, 0, "Sure? [y/n] (1ms) \n", "plexus: m asked: Sure?; nobody answered in time, within 1ms, so it was cancelled\n"},
+		{"the question's time, before the command's", time.Millisecond, time.Hour, "Sure? [y/n] (1ms) \n", "plexus: m asked: Sure?; nobody answered in time, within 1ms, so it was cancelled\n"},
+		{"the command's time", time.Hour, time.Millisecond, "Sure? [y/n] (1h0m0s) \n", ""},
+		{"no time is told", 0, time.Millisecond, "Sure? [y/n] \n", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			terminal, err := os.Create(filepath.Join(t.TempDir(), "terminal"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer terminal.Close()
+			var told bytes.Buffer
+			o := &options{timeout: test.timeout}
+			a := &asker{options: o, printer: &printer{err: &told, options: o}, began: time.Now(), terminal: terminal, lines: make(chan string)}
+			ctx := t.Context()
+			for _, limit := range []time.Duration{test.timeout, test.limit} {
+				if limit > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithDeadline(ctx, a.began.Add(limit))
+					defer cancel()
+				}
+			}
+			q := sure
+			q.Timeout = test.limit
+			if _, err := a.answer(ctx, q); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %v", err)
+			}
+			asked, err := os.ReadFile(terminal.Name())
+			if string(asked) != test.asked || told.String() != test.n || err != nil {
+				t.Errorf("asked %q, want %q; told %q, want %q; %v", asked, test.asked, told.String(), test.n, err)
+			}
+		})
+	}
+}
+
+// TestInvitations: each of them tells how much time there is.
+func TestInvitations(t *testing.T) {
+	several := coloured
+	several.MultiSelect = true
+	for _, q := range []client.Question{sure, named, coloured, several,
+		{Kind: client.Confirm, Default: json.RawMessage("true")}, {Kind: client.Confirm, Default: json.RawMessage("false")},
+		{Kind: client.Prompt, Placeholder: "x"}, {Kind: client.Prompt}, {Kind: client.Custom},
+	} {
+		if text := invitation(q); strings.Contains(text, "0s") || !strings.HasSuffix(text, " ") {
+			t.Errorf("%+v: %q", q, text)
+		}
+		q.Timeout = 90 * time.Second
+		if text := invitation(q); !strings.Contains(text, " (1m30s)") || !strings.HasSuffix(text, " ") {
+			t.Errorf("%+v: %q", q, text)
 		}
 	}
 }
