@@ -118,10 +118,10 @@ func (c *command) pathCandidates(ctx context.Context, a *arguments, last string)
 		return nil
 	}
 	if s.method == nil && !isFlag(last) && len(a.rest) == 0 {
-		for _, child := range s.level.children {
+		for _, child := range s.level.below() {
 			all = append(all, candidate{child.name, child.description})
 		}
-		for _, m := range s.level.methods {
+		for _, m := range s.level.calls() {
 			all = append(all, candidate{m.name, m.description})
 		}
 		return all

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -35,7 +36,7 @@ func (c *command) doctor(ctx context.Context, words []string) error {
 	}
 	u, err := url.Parse(words[0])
 	if err != nil || u.Scheme != "ws" && u.Scheme != "wss" || u.Hostname() == "" {
-		return usagef("%s is not ws://HOST:PORT or wss://HOST:PORT", quoted(words[0]))
+		return usagef("%s is not ws://HOST:PORT or wss://HOST:PORT", quoted(words[0])).withHint(addressMeant(words[0])...)
 	}
 	examined, cancel := c.hubs.bounded(ctx)
 	defer cancel()
@@ -63,6 +64,28 @@ func (c *command) doctor(ctx context.Context, words []string) error {
 	}
 	c.printer.failure(fmt.Errorf("%s: %s", words[0], advice(err, u)))
 	return errReported
+}
+
+// addressMeant says which address could be meant by what is none.
+func addressMeant(word string) []string {
+	_, place, schemed := strings.Cut(word, "://")
+	if !schemed {
+		place = word
+	}
+	if place == "" || strings.ContainsAny(place, " ?#@") || strings.HasPrefix(place, "/") {
+		return nil
+	}
+	scheme := "ws://"
+	if strings.HasPrefix(word, "https:") {
+		scheme = "wss://"
+	}
+	if u, err := url.Parse(scheme + place); err == nil && (u.Port() != "" || schemed) {
+		return []string{"Did you mean " + scheme + place + "?"}
+	}
+	return []string{
+		fmt.Sprintf("For a hub on that host: plexus doctor %s%s.", scheme, net.JoinHostPort(strings.Trim(place, "[]"), strconv.Itoa(hubPort))),
+		"For a backend of that name: plexus alone lists the addresses of all.",
+	}
 }
 
 func (c *command) printFindings(findings []finding) error {
@@ -185,9 +208,11 @@ func advice(err error, u *url.URL) string {
 	case dial.Step == client.StepConnect && errors.Is(err, syscall.ECONNREFUSED):
 		return "the host is there, but nothing listens at the port: start the hub, or look for its port; one that listens on 127.0.0.1 is only reached from its own machine"
 	case dial.Step == client.StepConnect && timeout:
-		return "nothing answers: a firewall may be in between, or the host is off"
+		return "timed out, as nothing answers: a firewall may be in between, or the host is off"
 	case dial.Step == client.StepConnect:
 		return "the host can't be reached: check the network"
+	case timeout && dial.Step != client.StepInfo:
+		return "timed out: something listens, but says nothing: it is no hub, or it hangs, or a proxy in between waits for a server that is off; check the port"
 	case errors.As(err, &authority):
 		return "the certificate is signed by nobody that this system trusts: add its authority to the system's"
 	case errors.As(err, &host):
@@ -205,7 +230,7 @@ func advice(err error, u *url.URL) string {
 	case dial.Step == client.StepUpgrade:
 		return "what listens does not speak WebSocket: check the port"
 	case timeout:
-		return "it speaks WebSocket, but does not answer _info: it is no Plexus hub, or it hangs"
+		return "timed out: it speaks WebSocket, but does not answer _info: it is no Plexus hub, or it hangs"
 	}
 	return "it speaks WebSocket, but not as a Plexus hub does: check port and path"
 }

@@ -47,6 +47,13 @@ func TestDoctor(t *testing.T) {
 	t.Cleanup(nameless.stop)
 	unschooled := newFake("h", func(c *fakeCall) { c.unknown() })
 	t.Cleanup(unschooled.stop)
+	wordless := silentHub()
+	t.Cleanup(wordless.stop)
+	deaf, err := net.Listen("tcp", "127.0.0.1:0") // the system accepts for it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { deaf.Close() })
 
 	for _, test := range []struct{ name, url, step, advice string }{
 		{"a web server", plain(answer(http.StatusNotFound)), "upgrade", "an HTTP server answers 404, but no hub"},
@@ -56,9 +63,13 @@ func TestDoctor(t *testing.T) {
 		{"a certificate of nobody", "wss" + strings.TrimPrefix(encrypted.URL, "https"), "tls", "signed by nobody that this system trusts"},
 		{"no such name", "ws://nobody.invalid:1", "name", "the name is not known here"},
 		{"no hub", nameless.url(), "_info", "it speaks WebSocket, but not as a Plexus hub does"},
+		{"no word", wordless.url(), "_info", "timed out: it speaks WebSocket, but does not answer _info"},
+		{"a port that never answers", "ws://" + deaf.Addr().String(), "upgrade", "timed out: something listens, but says nothing"},
+		{"a port that never answers TLS", "wss://" + deaf.Addr().String(), "tls", "timed out: something listens, but says nothing"},
 		{"no schema", unschooled.url(), "schema", "does not tell its schema"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			r := plexus(t, "", "doctor", "--pretty", test.url)
 			lines := strings.Split(strings.TrimSpace(r.stdout), "\n")
 			last := strings.Fields(lines[len(lines)-1])
@@ -71,5 +82,26 @@ func TestDoctor(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestDoctorNoAddress: what is no address may be one nearly.
+func TestDoctorNoAddress(t *testing.T) {
+	for _, test := range []struct{ word, hint string }{
+		{"localhost:4444", "Did you mean ws://localhost:4444?\n"},
+		{"127.0.0.1:4445", "Did you mean ws://127.0.0.1:4445?\n"},
+		{"[::1]:4445", "Did you mean ws://[::1]:4445?\n"},
+		{"http://a/b", "Did you mean ws://a/b?\n"},
+		{"https://a", "Did you mean wss://a?\n"},
+		{"my-hub", "For a hub on that host: plexus doctor ws://my-hub:4444.\nFor a backend of that name: plexus alone lists the addresses of all.\n"},
+		{"ws://", ""},
+		{"/", ""},
+		{"", ""},
+	} {
+		r := plexus(t, "", "doctor", test.word)
+		want := "plexus: \"" + test.word + "\" is not ws://HOST:PORT or wss://HOST:PORT\n" + test.hint
+		if r.status != misused || r.stderr != want {
+			t.Errorf("%q: got %d, %s; want %s", test.word, r.status, r.stderr, want)
+		}
 	}
 }

@@ -140,18 +140,18 @@ func levelUsage(s *spot) string {
 	writeWrapped(&b, "", title)
 	writeParagraphs(&b, "", s.level.description)
 	var next []string
-	if len(s.level.children) > 0 {
+	if children := s.level.below(); len(children) > 0 {
 		b.WriteString("\nChildren:\n")
-		width := nameWidth(len(s.level.children), func(i int) string { return s.level.children[i].name })
-		for _, child := range s.level.children {
+		width := nameWidth(len(children), func(i int) string { return children[i].name })
+		for _, child := range children {
 			writeBeside(&b, "  "+pad(oneLine(child.name), width), firstLine(child.description))
 		}
 		next = append(next, "CHILD")
 	}
-	if len(s.level.methods) > 0 {
+	if methods := s.level.calls(); len(methods) > 0 {
 		b.WriteString("\nMethods:\n")
-		width := nameWidth(len(s.level.methods), func(i int) string { return s.level.methods[i].name })
-		for _, m := range s.level.methods {
+		width := nameWidth(len(methods), func(i int) string { return methods[i].name })
+		for _, m := range methods {
 			writeBeside(&b, "  "+pad(oneLine(m.name), width), firstLine(m.description))
 		}
 		next = append(next, "METHOD")

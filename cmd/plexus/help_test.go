@@ -69,6 +69,41 @@ func TestHelpWidth(t *testing.T) {
 	}
 }
 
+// TestChildrenOnce: a method that stands for a child is shown where the children
+// are, and nowhere else.
+func TestChildrenOnce(t *testing.T) {
+	l, err := readLevel(json.RawMessage(`{"namespace":"earth",
+		"children":[{"namespace":"luna","description":"The moon"},{"namespace":"iss","description":""}],
+		"methods":[
+			{"name":"luna","description":"Go there","role":{"kind":"static_child"}},
+			{"name":"iss","description":"A station","role":{"kind":"static_child"}},
+			{"name":"hidden","description":"Not listed","role":{"kind":"static_child"}},
+			{"name":"rock","description":"A rock","role":{"kind":"dynamic_child","list_method":"list_children"}},
+			{"name":"dust","role":{"kind":"dynamic_child"}},
+			{"name":"info","description":"Tell","role":{"kind":"rpc"}},
+			{"name":"list_children","description":"List"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, got, _ := strings.Cut(levelUsage(&spot{hub: testHub(t), words: []string{"earth"}, level: l, untold: -1}), "\n\n")
+	const want = `Children:
+  luna    The moon
+  iss     A station
+  hidden  Not listed
+  rock    A rock (finds children at run time; see list_children)
+  dust    (finds children at run time)
+
+Methods:
+  info           Tell
+  list_children  List
+
+plexus mute earth CHILD|METHOD --help shows more.
+`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 // TestHelpOfOthers: whatever a hub says of itself, its help is readable.
 func TestHelpOfOthers(t *testing.T) {
 	long := strings.Repeat("long", 50)

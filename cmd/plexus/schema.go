@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
 )
@@ -35,6 +37,7 @@ type method struct {
 	streaming     bool
 	bidirectional bool
 	role          string
+	list          string // for a dynamic_child, the method beside it that lists them
 	deprecation   string // why not to use it; empty where it may be used
 	text          json.RawMessage
 }
@@ -81,6 +84,7 @@ func readMethod(text json.RawMessage) method {
 		paramless:   told["params"] == nil || string(told["params"]) == "null",
 		returns:     readShape(told["returns"]),
 		role:        textOf(members(told["role"])["kind"]),
+		list:        textOf(members(told["role"])["list_method"]),
 		text:        text,
 	}
 	// What is no boolean is false.
@@ -135,6 +139,37 @@ func (l *level) method(name string) *method {
 		}
 	}
 	return nil
+}
+
+// below are the children to show: those that are listed, and those that only a
+// method stands for.
+func (l *level) below() []child {
+	all := slices.Clone(l.children)
+	for _, m := range l.methods {
+		at := slices.IndexFunc(all, func(c child) bool { return c.name == m.name })
+		switch {
+		case !m.isChild():
+			continue
+		case at < 0:
+			at = len(all)
+			all = append(all, child{m.name, m.description})
+		case all[at].description == "":
+			all[at].description = m.description
+		}
+		if m.role == "dynamic_child" {
+			about := "finds children at run time"
+			if m.list != "" {
+				about += "; see " + m.list
+			}
+			all[at].description = strings.TrimSpace(firstLine(all[at].description) + " (" + about + ")")
+		}
+	}
+	return all
+}
+
+// calls are the methods to show: those that do not stand for a child.
+func (l *level) calls() []method {
+	return slices.DeleteFunc(slices.Clone(l.methods), func(m method) bool { return m.isChild() })
 }
 
 // names are those of the children and of the methods, each once.
