@@ -52,6 +52,7 @@ type coneParams struct {
 	Edge    *coneEdge       `json:"edge"`
 	Note    json.RawMessage `json:"note,omitzero" description:"Anything"`
 	JSON    *string         `json:"json" description:"Has the name of a flag"`
+	Wait    *time.Duration  `json:"wait,omitzero" description:"How long to wait"`
 }
 
 type coneEdge struct {

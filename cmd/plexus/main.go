@@ -55,6 +55,7 @@ func run(args []string, getenv func(string) string, stdin, stdout, stderr *os.Fi
 	c.printer.progress = progress{
 		err: stderr, terminal: isatty.IsTerminal(stderr.Fd()),
 		verbose: func() bool { return c.options.verbose },
+		width:   func() int { return columns(stderr) },
 	}
 	c.asker = &asker{options: c.options, printer: c.printer, stdin: stdin, began: began}
 	c.hubs = &hubs{options: c.options, getenv: getenv, answers: c.asker.answer, note: c.printer.note}

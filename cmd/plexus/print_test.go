@@ -106,7 +106,7 @@ func printed(t *testing.T, terminal bool, o options, items ...client.Item) (stdo
 	t.Helper()
 	var out, err bytes.Buffer
 	p := &printer{out: &out, err: &err, options: &o, outTTY: terminal}
-	p.progress = progress{err: &err, terminal: terminal, verbose: func() bool { return o.verbose }}
+	p.progress = progress{err: &err, terminal: terminal, verbose: func() bool { return o.verbose }, width: func() int { return 0 }}
 	for i := range items {
 		if err := p.item(&items[i]); err != nil {
 			t.Fatal(err)
@@ -126,7 +126,7 @@ func TestProgress(t *testing.T) {
 	}
 	const gone = "\r\x1b[K"
 	bars := "[###############...............]  50% half\\u001b" + gone +
-		"[##############################] 100% " + strings.Repeat("long", 9) + "l…" + gone + "… some" + gone
+		"[##############################] 100% " + strings.Repeat("long", 10) + "…" + gone + "… some" + gone
 	for _, test := range []struct {
 		terminal, verbose bool
 		want              string
@@ -143,6 +143,21 @@ func TestProgress(t *testing.T) {
 	for line := range strings.SplitSeq(bars, gone) {
 		if n := len([]rune(line)); n > helpWidth {
 			t.Errorf("a bar has %d characters", n)
+		}
+	}
+}
+
+// TestNarrow: no line of progress is as wide as the terminal.
+func TestNarrow(t *testing.T) {
+	half := 50.0
+	for _, width := range []int{1, 2, 10, 20, 40, 79, 80, 200} {
+		for _, percentage := range []*float64{nil, &half} {
+			var out bytes.Buffer
+			p := progress{err: &out, terminal: true, width: func() int { return width }}
+			p.show(&client.Item{Type: client.Progress, Message: strings.Repeat("é", 300), Percentage: percentage})
+			if n := len([]rune(out.String())); n >= max(2, width) || n == 0 {
+				t.Errorf("of %d columns %d are used: %s", width, n, out.String())
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -17,15 +18,12 @@ type progress struct {
 	err      io.Writer
 	terminal bool
 	verbose  func() bool
-	last     string // the line that stands on the terminal
+	width    func() int // columns of the terminal; 0 where that is not known
+	last     string     // the line that stands on the terminal
 }
 
-const (
-	barWidth = 30
-	// mostBeside bounds the message beside the bar: a line that wraps can't
-	// be taken back.
-	mostBeside = 38
-)
+// barWidth is how wide the bar is where there is room.
+const barWidth = 30
 
 func (p *progress) show(i *client.Item) {
 	message := oneLine(i.Message)
@@ -43,13 +41,17 @@ func (p *progress) show(i *client.Item) {
 		}
 		return
 	}
-	if runes := []rune(message); len(runes) > mostBeside {
-		message = string(runes[:mostBeside-1]) + "…"
-	}
+	width := cmp.Or(p.width(), helpWidth)
 	line := "… " + message
 	if percent >= 0 {
-		full := int(percent / 100 * barWidth)
-		line = fmt.Sprintf("[%s%s] %3.0f%% %s", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), percent, message)
+		bar := min(barWidth, width/2)
+		full := int(percent / 100 * float64(bar))
+		line = fmt.Sprintf("[%s%s] %3.0f%% %s", strings.Repeat("#", full), strings.Repeat(".", bar-full), percent, message)
+	}
+	// A line that wraps can't be taken back; some terminals wrap one that is as
+	// wide as they are.
+	if runes := []rune(line); len(runes) >= width {
+		line = string(runes[:max(0, width-2)]) + "…"
 	}
 	if line != p.last {
 		p.clear()

@@ -252,6 +252,9 @@ func (s shape) describe() string {
 	}
 	a.null = false
 	kinds := strings.ToUpper(a.kinds())
+	if format := s.format(); a.text && format != "" {
+		kinds = strings.Replace(kinds, "TEXT", formatName(format), 1)
+	}
 	if least, most := s.bounds(); least != nil && most != nil {
 		kinds += fmt.Sprintf(" %s to %s", number(*least), number(*most))
 	} else if least != nil {

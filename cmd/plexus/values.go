@@ -98,7 +98,9 @@ func (s shape) checkWithin(name string, value any, depth int) error {
 	case json.Number:
 		return s.checkNumber(name, v, a)
 	case string:
-		ok = a.text
+		if ok = a.text; ok {
+			return checkFormat(name, v, s.format())
+		}
 	case []any:
 		if ok = a.array; ok {
 			for i, element := range v {
