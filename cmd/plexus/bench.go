@@ -3,11 +3,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -30,6 +32,9 @@ type benchFlags struct {
 	Backends    int            `default:"1000" placeholder:"n" help:"How many backends to register for it (${default}); they are named bench-…, and deleted afterwards."`
 	Rate        float64        `default:"0" placeholder:"n" help:"How many operations to send a second, over all connections. Latency then counts from when an operation was to be sent, even if it could not be. Without it, as many as come through."`
 	Baseline    bool           `help:"Measure a bare WebSocket server in turns with the hub, which answers the same requests with frames of the same sizes, and compare."`
+	Token       string         `placeholder:"token" help:"Credentials, sent as \"Authorization: Bearer token\". Variable: PLEXUS_TOKEN."`
+	Header      []string       `sep:"none" placeholder:"name:value" help:"A header for every connection. May be repeated."`
+	Cookie      []string       `sep:"none" placeholder:"name=value" help:"A cookie for every connection. May be repeated."`
 	JSON        bool           `name:"json" help:"Print JSON; times are in nanoseconds."`
 }
 
@@ -38,8 +43,9 @@ const benchDescription = `Measure how many operations a hub with a registry carr
 The status is 0 if it was measured, though operations failed: they are counted. It is 1 if nothing could be measured, if it was interrupted, or if the backends could not be deleted; 2 if the command line is wrong.`
 
 // bench loads a hub and prints what came of it. It returns the exit status: 0,
-// 1 for a failure, 2 for a command line that makes no sense.
-func bench(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// 1 for a failure, 2 for a command line that makes no sense. As whom to connect
+// may stand before its own flags, too: that is in before.
+func bench(ctx context.Context, args []string, before options, getenv func(string) string, stdout, stderr io.Writer) int {
 	var flags benchFlags
 	helped := false
 	parser, err := kong.New(&flags,
@@ -54,6 +60,9 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	options := load.Options{
 		URL: flags.URL, Operation: flags.Op, Connections: flags.Connections, InFlight: flags.InFlight,
 		Duration: flags.Duration, Warmup: flags.Warmup, Backends: flags.Backends, Rate: flags.Rate, Baseline: flags.Baseline,
+	}
+	if err == nil {
+		options.Header, err = flags.credentials(before, getenv)
 	}
 	if err == nil {
 		err = options.Check()
@@ -88,6 +97,23 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return status
+}
+
+// credentials are the headers that say who we are.
+func (f *benchFlags) credentials(o options, getenv func(string) string) (http.Header, error) {
+	o.header = o.header.Clone()
+	o.token = cmp.Or(f.Token, o.token)
+	for _, header := range f.Header {
+		if err := setHeader(&o, header); err != nil {
+			return nil, err
+		}
+	}
+	for _, cookie := range f.Cookie {
+		if err := setCookie(&o, cookie); err != nil {
+			return nil, err
+		}
+	}
+	return o.credentials(getenv), nil
 }
 
 // benchText is the report for people.

@@ -20,8 +20,11 @@ import (
 	"github.com/plexus-go/plexus/transport"
 )
 
+// nothing is an environment.
+func nothing(string) string { return "" }
+
 // benchHub runs a hub with a registry until the test ends.
-func benchHub(t *testing.T) (url string, reg *registry.Registry) {
+func benchHub(t *testing.T, options ...transport.Option) (url string, reg *registry.Registry) {
 	t.Helper()
 	store, err1 := sqlite.Open(t.Context(), ":memory:")
 	h, err2 := hosting.New("test-hub")
@@ -35,7 +38,7 @@ func benchHub(t *testing.T) (url string, reg *registry.Registry) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- transport.New(h).Serve(ctx, listener) }()
+	go func() { served <- transport.New(h, options...).Serve(ctx, listener) }()
 	t.Cleanup(func() {
 		stop()
 		if err := errors.Join(<-served, reg.Close(), store.Close()); err != nil {
@@ -49,7 +52,7 @@ func benchHub(t *testing.T) (url string, reg *registry.Registry) {
 func benched(ctx context.Context, url string, more ...string) (status int, stdout, stderr string) {
 	var out, problems bytes.Buffer
 	args := append([]string{url, "--connections", "2", "--in-flight", "2", "--duration", "100ms", "--warmup", "10ms", "--backends", "10"}, more...)
-	status = bench(ctx, args, &out, &problems)
+	status = bench(ctx, args, options{}, nothing, &out, &problems)
 	return status, out.String(), problems.String()
 }
 
@@ -169,23 +172,25 @@ func TestBenchMisused(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no URL":            {nil, "<url>"},
-		"two URLs":          {[]string{url, url}, "unexpected argument"},
-		"other scheme":      {[]string{"http://127.0.0.1"}, "does not begin with ws://"},
-		"unknown flag":      {[]string{url, "--speed"}, "--speed"},
-		"unknown operation": {[]string{url, "--op", "delete"}, `operation "delete" is not one of [get list ping register info mixed]`},
-		"no number":         {[]string{url, "--connections", "many"}, "--connections"},
-		"no connections":    {[]string{url, "--connections", "0"}, "0 connections: not from 1 to"},
-		"nothing in flight": {[]string{url, "--in-flight", "0"}, "in flight: not from 1 to"},
-		"no backends":       {[]string{url, "--backends", "0"}, "0 backends: not from 1 to"},
-		"no duration":       {[]string{url, "--duration", "0s"}, "duration 0s: not above 0"},
-		"duration no time":  {[]string{url, "--duration", "10"}, "--duration"},
-		"rate below zero":   {[]string{url, "--rate=-5"}, "rate -5: not from 0 to"},
+		"no URL":                {nil, "<url>"},
+		"two URLs":              {[]string{url, url}, "unexpected argument"},
+		"other scheme":          {[]string{"http://127.0.0.1"}, "does not begin with ws://"},
+		"unknown flag":          {[]string{url, "--speed"}, "--speed"},
+		"unknown operation":     {[]string{url, "--op", "delete"}, `operation "delete" is not one of [get list ping register info mixed]`},
+		"no number":             {[]string{url, "--connections", "many"}, "--connections"},
+		"no connections":        {[]string{url, "--connections", "0"}, "0 connections: not from 1 to"},
+		"nothing in flight":     {[]string{url, "--in-flight", "0"}, "in flight: not from 1 to"},
+		"no backends":           {[]string{url, "--backends", "0"}, "0 backends: not from 1 to"},
+		"no duration":           {[]string{url, "--duration", "0s"}, "duration 0s: not above 0"},
+		"duration no time":      {[]string{url, "--duration", "10"}, "--duration"},
+		"a header that is none": {[]string{url, "--header", "x"}, "--header has to be NAME:VALUE"},
+		"a cookie that is none": {[]string{url, "--cookie", "x"}, "--cookie has to be NAME=VALUE"},
+		"rate below zero":       {[]string{url, "--rate=-5"}, "rate -5: not from 0 to"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			if status := bench(t.Context(), c.args, &stdout, &stderr); status != 2 || stdout.Len() > 0 {
+			if status := bench(t.Context(), c.args, options{}, nothing, &stdout, &stderr); status != 2 || stdout.Len() > 0 {
 				t.Errorf("status %d, printed %q", status, stdout.String())
 			}
 			if !strings.HasPrefix(stderr.String(), "plexus bench: ") || !strings.Contains(stderr.String(), c.want) || strings.Count(stderr.String(), "\n") != 1 {
@@ -197,7 +202,7 @@ func TestBenchMisused(t *testing.T) {
 
 func TestBenchHelps(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	if status := bench(t.Context(), []string{"--help"}, &stdout, &stderr); status != 0 || stderr.Len() > 0 {
+	if status := bench(t.Context(), []string{"--help"}, options{}, nothing, &stdout, &stderr); status != 0 || stderr.Len() > 0 {
 		t.Errorf("status %d, %s", status, stderr.String())
 	}
 	for _, want := range []string{"--op=", "--in-flight=", "--rate=", "--baseline", "--json", "80 % get"} {

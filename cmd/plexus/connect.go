@@ -75,10 +75,12 @@ func (h *hubs) settings() []client.Option {
 		client.WithQueue(queueItems, queueBytes, time.Hour),
 		client.WithAnswers(h.answers),
 	}
-	if token := cmp.Or(h.options.token, h.getenv("PLEXUS_TOKEN")); token != "" {
-		list = append(list, client.WithToken(token), client.WithCookie("access_token", token))
+	for name, values := range h.options.credentials(h.getenv) {
+		for _, value := range values {
+			list = append(list, client.WithHeader(name, value))
+		}
 	}
-	return append(list, h.options.auth...)
+	return list
 }
 
 // dial connects to the hub at url and learns its name.

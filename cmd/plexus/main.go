@@ -127,7 +127,7 @@ func (c *command) own(ctx context.Context, a *arguments) (done bool, err error) 
 	case "bench":
 		// Its flags are its own, and so is its end: it deletes what it made.
 		c.late.off.Store(true)
-		if status := bench(ctx, rest, c.printer.out, c.printer.err); status != 0 {
+		if status := bench(ctx, rest, *c.options, c.getenv, c.printer.out, c.printer.err); status != 0 {
 			return true, exited(status)
 		}
 		return true, nil

@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/plexus-go/plexus/transport/client"
 )
 
 // options are the flags that every command knows.
@@ -22,8 +20,8 @@ type options struct {
 	registry string
 
 	token  string
-	auth   []client.Option // headers and cookies
-	params *string         // what -p was given
+	header http.Header // of --header and --cookie
+	params *string     // what -p was given
 
 	mode    mode
 	schema  bool
@@ -62,7 +60,7 @@ func flags() []flag {
 		{"port", "P", "PORT", "Its port. Default: 4445, and where nothing listens there, 4444", true, setPort},
 		{"registry", "", "URL", "Both in one, ws://HOST:PORT or wss://HOST:PORT. Variable: PLEXUS_REGISTRY_URL", true,
 			func(o *options, v string) error { o.registry = v; return nil }},
-		{"token", "", "TOKEN", "Credentials, sent as \"Authorization: Bearer TOKEN\" and as the cookie access_token, to the registry and to the hub. Variable: PLEXUS_TOKEN", true,
+		{"token", "", "TOKEN", "Credentials, sent as \"Authorization: Bearer TOKEN\" to the registry and to the hub. Some hubs want them as --cookie access_token=TOKEN instead. Variable: PLEXUS_TOKEN", true,
 			func(o *options, v string) error { o.token = v; return nil }},
 		{"header", "", "NAME:VALUE", "A header for both. May be repeated", true, setHeader},
 		{"cookie", "", "NAME=VALUE", "A cookie for both. May be repeated", true, setCookie},
@@ -98,17 +96,47 @@ func setHeader(o *options, v string) error {
 	if name = strings.TrimSpace(name); !ok || name == "" || strings.ContainsAny(name, " \t\r\n") || strings.ContainsAny(value, "\r\n") {
 		return usagef("--header has to be NAME:VALUE")
 	}
-	o.auth = append(o.auth, client.WithHeader(name, strings.TrimSpace(value)))
+	if o.header == nil {
+		o.header = http.Header{}
+	}
+	o.header.Add(name, strings.TrimSpace(value))
 	return nil
 }
 
 func setCookie(o *options, v string) error {
 	name, value, ok := strings.Cut(v, "=")
-	if !ok || (&http.Cookie{Name: name, Value: value}).Valid() != nil {
+	cookie := &http.Cookie{Name: name, Value: value}
+	if !ok || cookie.Valid() != nil {
 		return usagef("--cookie has to be NAME=VALUE")
 	}
-	o.auth = append(o.auth, client.WithCookie(name, value))
+	if o.header == nil {
+		o.header = http.Header{}
+	}
+	all := cookie.String()
+	if earlier := o.header.Get("Cookie"); earlier != "" {
+		all = earlier + "; " + all
+	}
+	o.header.Set("Cookie", all)
 	return nil
+}
+
+// credentials are the headers that say who we are. The token goes in one place:
+// hubs refuse requests with secrets in two. So that of the environment does not
+// go beside credentials of --header or --cookie.
+func (o *options) credentials(getenv func(string) string) http.Header {
+	header := o.header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	token := o.token
+	if token == "" && header.Get("Authorization") == "" && header.Get("X-Plexus-API-Key") == "" &&
+		!strings.Contains(header.Get("Cookie"), "access_token=") {
+		token = getenv("PLEXUS_TOKEN")
+	}
+	if token != "" {
+		header.Add("Authorization", "Bearer "+token)
+	}
+	return header
 }
 
 func setTimeout(o *options, v string) error {

@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 }
 
 // serveHub runs a hub with a registry until the test ends.
-func serveHub(t *testing.T) (url string, reg *registry.Registry) {
+func serveHub(t *testing.T, options ...transport.Option) (url string, reg *registry.Registry) {
 	t.Helper()
 	store, err := sqlite.Open(t.Context(), ":memory:")
 	if err != nil {
@@ -76,7 +76,7 @@ func serveHub(t *testing.T) (url string, reg *registry.Registry) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- transport.New(h).Serve(ctx, listener) }()
+	go func() { served <- transport.New(h, options...).Serve(ctx, listener) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-served; err != nil {

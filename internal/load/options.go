@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/http"
 	"net/url"
 	"time"
 )
@@ -14,6 +15,9 @@ import (
 // unless it says so.
 type Options struct {
 	URL string // ws or wss
+	// Header is sent with every request for an upgrade, credentials for one; nil
+	// is none. The bare server of Baseline does not get it.
+	Header http.Header
 	// Operation is one of Operations.
 	Operation Operation
 	// Connections is from 1 to MaxConnections, InFlight, the operations of

@@ -40,7 +40,7 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 	o.Timeout = cmp.Or(o.Timeout, defaultTimeout)
 
 	dialing, cancel := context.WithTimeout(ctx, o.Timeout)
-	hub, err := client.Dial(dialing, o.URL)
+	hub, err := client.Dial(dialing, o.URL, o.settings()...)
 	cancel()
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 	}
 	measured := newSubject(&o, requests)
 	defer measured.close()
-	if err := measured.connect(ctx, o.URL, o.Connections); err != nil {
+	if err := measured.connect(ctx, o.URL, o.Header, o.Connections); err != nil {
 		return nil, err
 	}
 	subjects := []*subject{measured}
@@ -79,7 +79,7 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 		defer bare.close()
 		compared := newSubject(&o, requests)
 		defer compared.close()
-		if err := compared.connect(ctx, bare.address, o.Connections); err != nil {
+		if err := compared.connect(ctx, bare.address, nil, o.Connections); err != nil {
 			return nil, fmt.Errorf("the baseline: %w", err)
 		}
 		subjects = append(subjects, compared)
@@ -98,6 +98,16 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 		report.Ratio = ratioOf(report.Measured, report.Baseline, turns)
 	}
 	return report, nil
+}
+
+// settings are the options of the connection that is not measured.
+func (o *Options) settings() (list []client.Option) {
+	for name, values := range o.Header {
+		for _, value := range values {
+			list = append(list, client.WithHeader(name, value))
+		}
+	}
+	return list
 }
 
 // takeTurns warms the subjects up and loads one after the other, until each
@@ -132,7 +142,7 @@ func takeTurns(ctx context.Context, o *Options, subjects []*subject) (ratios []f
 // sample does each operation once, sees that it is answered, and returns the
 // answers as the baseline gives them.
 func sample(ctx context.Context, o *Options, requests []request) ([][]echo, error) {
-	ws, err := dial(ctx, o.URL, o.Timeout)
+	ws, err := dial(ctx, o.URL, o.Header, o.Timeout)
 	if err != nil {
 		return nil, err
 	}

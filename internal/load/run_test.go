@@ -5,12 +5,15 @@ package load
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/registry"
+	"github.com/plexus-go/plexus/transport"
 )
 
 // small is a load that a test can wait for.
@@ -150,5 +153,27 @@ func TestRunThatCannotBegin(t *testing.T) {
 				t.Errorf("it ended with %+v, %v", report, err)
 			}
 		})
+	}
+}
+
+// TestHeader: all connections to the hub carry the header, and those to the
+// baseline need none.
+func TestHeader(t *testing.T) {
+	url, reg := serveHub(t, transport.WithAuthentication(func(r *http.Request) (plugin.Caller, error) {
+		if r.Header.Get("Authorization") != "Bearer secret" {
+			return plugin.Caller{}, errors.New("not the secret")
+		}
+		return plugin.Caller{Name: "bench", Scopes: []string{"*"}}, nil
+	}))
+	options := Options{
+		URL: url, Operation: Mixed, Connections: 2, InFlight: 2, Backends: 3, Duration: 50 * time.Millisecond, Baseline: true,
+	}
+	if _, err := Run(t.Context(), options); err == nil {
+		t.Error("it came in without the header")
+	}
+	options.Header = http.Header{"Authorization": {"Bearer secret"}}
+	report, err := Run(t.Context(), options)
+	if err != nil || report.Measured.Operations == 0 || report.Measured.Failed != 0 || len(names(t, reg)) != 0 {
+		t.Errorf("got %+v, %v; left are %q", report, err, names(t, reg))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math"
+	"net/http"
 	"sync"
 	"time"
 
@@ -44,10 +45,10 @@ func (s *subject) now() time.Duration { return time.Since(s.begun) }
 
 // connect makes so many connections. They are there to be closed even if it
 // fails.
-func (s *subject) connect(ctx context.Context, url string, n int) error {
+func (s *subject) connect(ctx context.Context, url string, header http.Header, n int) error {
 	var mu sync.Mutex
 	return each(ctx, n, func(i int) error {
-		ws, err := dial(ctx, url, s.timeout)
+		ws, err := dial(ctx, url, header, s.timeout)
 		if err != nil {
 			return fmt.Errorf("connection %d of %d: %w", i+1, n, err)
 		}
@@ -59,9 +60,9 @@ func (s *subject) connect(ctx context.Context, url string, n int) error {
 	})
 }
 
-func dial(ctx context.Context, url string, timeout time.Duration) (*websocket.Conn, error) {
+func dial(ctx context.Context, url string, header http.Header, timeout time.Duration) (*websocket.Conn, error) {
 	dialer := websocket.Dialer{HandshakeTimeout: timeout}
-	ws, response, err := dialer.DialContext(ctx, url, nil)
+	ws, response, err := dialer.DialContext(ctx, url, header)
 	if err != nil && response != nil {
 		err = fmt.Errorf("%w: the answer is %s", err, response.Status)
 	}
