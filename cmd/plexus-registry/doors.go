@@ -170,11 +170,14 @@ func doorLimits(l config.Limits) transport.DoorLimits {
 
 func connectionLimits(l config.Limits) websocket.Limits {
 	return websocket.Limits{
-		MessageBytes: int64(l.MaxMessage),
-		Calls:        l.MaxCalls,
-		QueueBytes:   l.MaxQueue,
-		QueueFrames:  l.MaxQueuedItems,
-		IdleTimeout:  l.IdleTimeout,
+		MessageBytes:   int64(l.MaxMessage),
+		Depth:          l.MaxDepth,
+		CallsPerSecond: l.MaxCallRate,
+		Calls:          l.MaxCalls,
+		QueueBytes:     l.MaxQueue,
+		QueueFrames:    l.MaxQueuedItems,
+		MemoryBytes:    int64(l.MaxMemory),
+		IdleTimeout:    l.IdleTimeout,
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -375,7 +376,7 @@ func TestEveryDoorAndEveryKnock(t *testing.T) {
 
 func readText(t testing.TB, path string) string {
 	t.Helper()
-	text, err := exec.Command("cat", path).Output()
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
