@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -273,12 +274,13 @@ func TestOneWaitForAll(t *testing.T) {
 		c.item(first, "data")
 		time.Sleep(time.Millisecond) // ids of subscriptions need a clock that moves
 		begin := time.Now()
-		go func() {
+		var sending sync.WaitGroup
+		sending.Go(func() {
 			for id := 2; id < 6; id++ {
 				c.send(`{"jsonrpc":"2.0","id":%d,"method":"probe.write"}`, id)
 			}
 			c.send(`{"jsonrpc":"2.0","id":6,"method":"hub.call_unsub","params":[%d]}`, first)
-		}()
+		})
 		for id := 2; id < 6; id++ {
 			c.refused(fmt.Sprint(id), -32029)
 		}
@@ -286,6 +288,7 @@ func TestOneWaitForAll(t *testing.T) {
 		if took := time.Since(begin); took != time.Second {
 			t.Errorf("answered after %v, want one wait", took)
 		}
+		sending.Wait()
 		// The call has ended: the next one waits again, and finds room.
 		time.Sleep(time.Millisecond)
 		c.send(`{"jsonrpc":"2.0","id":7,"method":"probe.write"}`)
