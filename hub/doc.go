@@ -18,5 +18,5 @@
 // A method that asks its caller sends a [Request], which [Hub.Respond] answers.
 //
 // Lookups read an immutable table, which a registration replaces as a whole:
-// a call takes no lock, whatever the number of activations.
+// finding a method takes no lock, whatever the number of activations.
 package hub
