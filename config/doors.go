@@ -51,7 +51,7 @@ type Limits struct {
 	MaxConnections           int           `env:"REGISTRY_MAX_CONNECTIONS" default:"10000" type:"count" help:"Connections in all."`
 	MaxConnectionsPerAddress int           `env:"REGISTRY_MAX_CONNECTIONS_PER_ADDRESS" default:"1000" type:"count" help:"Connections from one address."`
 	MaxUpgradeRate           int           `env:"REGISTRY_MAX_UPGRADE_RATE" default:"100" type:"count" help:"Connections that one address may open in a second, after a burst of ten times as many."`
-	MaxCallRate              int           `env:"REGISTRY_MAX_CALL_RATE" default:"10000" type:"count" help:"Calls that one connection may make in a second; one that makes more is read from more slowly."`
+	MaxCallRate              int           `env:"REGISTRY_MAX_CALL_RATE" default:"100000" type:"count" help:"Calls that one connection may make in a second; one that makes more is read from more slowly."`
 	MaxCalls                 int           `env:"REGISTRY_MAX_CALLS" default:"256" type:"count" help:"Calls of one connection that run at once."`
 	MaxMessage               int           `env:"REGISTRY_MAX_MESSAGE" default:"10MiB" type:"size" help:"Longest message that is read."`
 	MaxHeader                int           `env:"REGISTRY_MAX_HEADER" default:"16KiB" type:"size" help:"Longest header of a request."`

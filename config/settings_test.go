@@ -71,7 +71,7 @@ func TestParseDefaults(t *testing.T) {
 		Doors: Doors{ACMECache: filepath.Join(home(t), ".config", "plexus", "acme"), Anonymous: "all"},
 		Limits: Limits{
 			MaxConnections: 10_000, MaxConnectionsPerAddress: 1_000, MaxUpgradeRate: 100,
-			MaxCallRate: 10_000, MaxCalls: 256, MaxMessage: 10 << 20, MaxHeader: 16 << 10, MaxDepth: 64,
+			MaxCallRate: 100_000, MaxCalls: 256, MaxMessage: 10 << 20, MaxHeader: 16 << 10, MaxDepth: 64,
 			MaxName: 255, MaxRegistrations: 10_000, MaxQueue: 256 << 10, MaxQueuedItems: 1024, MaxMemory: 64 << 20,
 			HeaderTimeout: 5 * time.Second, HandshakeTimeout: 10 * time.Second,
 		},

@@ -3,6 +3,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,12 +61,16 @@ func WithLogger(log *slog.Logger) Option { return func(r *Registry) { r.log = lo
 func WithVersion(version string) Option { return func(r *Registry) { r.version = version } }
 
 // WithRegistrations bounds how many entries one caller may have registered; the
-// default is DefaultRegistrations.
-func WithRegistrations(most int) Option { return func(r *Registry) { r.quota.most = most } }
+// default, also where it is 0, is DefaultRegistrations.
+func WithRegistrations(most int) Option {
+	return func(r *Registry) { r.quota.most = cmp.Or(most, DefaultRegistrations) }
+}
 
 // WithNameBytes bounds the names that are registered more closely than
-// storage.MaxNameBytes does.
-func WithNameBytes(most int) Option { return func(r *Registry) { r.nameBytes = most } }
+// storage.MaxNameBytes does, which is the default, also where it is 0.
+func WithNameBytes(most int) Option {
+	return func(r *Registry) { r.nameBytes = cmp.Or(most, storage.MaxNameBytes) }
+}
 
 // WithWarning adds a text to what status warns of.
 func WithWarning(text string) Option {

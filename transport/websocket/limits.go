@@ -23,7 +23,7 @@ type Limits struct {
 	// with an error.
 	Depth int
 	// CallsPerSecond is how many calls a client may make in a second, and at
-	// once after a rest; 10,000, but batches pass whole. One that makes more is
+	// once after a rest; 100,000, but batches pass whole. One that makes more is
 	// read from more slowly: nothing is refused. Below 0 there is no limit.
 	CallsPerSecond int
 	// Calls is how many calls of one connection run at once; 256. Their
@@ -64,7 +64,7 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.MessageBytes, 10<<20)
 	setDefault(&l.MessageTimeout, 30*time.Second)
 	setDefault(&l.Depth, wire.MaxDepth)
-	setDefault(&l.CallsPerSecond, 10_000)
+	setDefault(&l.CallsPerSecond, 100_000)
 	setDefault(&l.Calls, 256)
 	setDefault(&l.CallWait, time.Second)
 	setDefault(&l.QueueBytes, 256<<10)
