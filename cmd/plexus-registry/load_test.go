@@ -211,7 +211,7 @@ func TestLoadOfAHugeMessage(t *testing.T) {
 	p := start(t, command(t.TempDir()))
 	message := bytes.Repeat([]byte("x"), 64<<20)
 	p.observe(t, func() {
-		for range 3 {
+		for range 40 {
 			ws := p.raw(t)
 			if err := ws.WriteMessage(websocket.TextMessage, message); err != nil {
 				t.Fatal(err)
