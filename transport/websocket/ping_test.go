@@ -49,6 +49,7 @@ func TestAPeerThatAnswersPingsStays(t *testing.T) {
 }
 
 func TestPingsGoOnBesideAStream(t *testing.T) {
+	t.Parallel()
 	s := serve(t, websocket.Limits{PingInterval: 10 * time.Millisecond})
 	c := s.dial()
 	c.call(1, "probe.flood", `{"bytes":100}`)

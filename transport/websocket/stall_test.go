@@ -81,6 +81,7 @@ func heap() int64 {
 }
 
 func TestAClientThatDoesNotReadIsClosed(t *testing.T) {
+	t.Parallel()
 	for name, limits := range map[string]websocket.Limits{
 		"shortened":  {StallTimeout: 300 * time.Millisecond},
 		"by default": {},
@@ -119,6 +120,7 @@ func TestAClientThatDoesNotReadIsClosed(t *testing.T) {
 }
 
 func TestAClientThatWakesUpGetsTheRest(t *testing.T) {
+	t.Parallel()
 	const size = 4 << 20
 	tap := newTap(t)
 	s := serveOn(t, websocket.Limits{StallTimeout: time.Second}, tap)

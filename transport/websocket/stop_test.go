@@ -121,6 +121,7 @@ func TestStopCutsOffAHungHandler(t *testing.T) {
 }
 
 func TestAClientThatIgnoresTheCloseDoesNotHoldUpTheStop(t *testing.T) {
+	t.Parallel()
 	s := serve(t, websocket.Limits{})
 	s.dial().quiet()
 	c := s.dial()

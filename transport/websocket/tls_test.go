@@ -64,6 +64,7 @@ func TestAnswersAreGatheredUnderTLS(t *testing.T) {
 }
 
 func TestAClientThatWakesUpGetsTheRestUnderTLS(t *testing.T) {
+	t.Parallel()
 	const size = 4 << 20
 	tap := newTap(t)
 	s, dialer := serveTLS(t, websocket.Limits{StallTimeout: time.Second}, tap)
@@ -80,6 +81,7 @@ func TestAClientThatWakesUpGetsTheRestUnderTLS(t *testing.T) {
 }
 
 func TestAClientThatDoesNotReadIsClosedUnderTLS(t *testing.T) {
+	t.Parallel()
 	s, dialer := serveTLS(t, websocket.Limits{StallTimeout: 200 * time.Millisecond}, listen(t))
 	stuck, other := s.dialTLS(dialer), s.dialTLS(dialer)
 	stuck.quiet()
