@@ -28,7 +28,7 @@ type Doors struct {
 	TLSKey  string `name:"tls-key" env:"REGISTRY_TLS_KEY" type:"file" otherwise:"none" help:"Private key of the certificate, as PEM."`
 	// TLSClientCA is a PEM file of authorities; empty where clients are not
 	// asked for certificates.
-	TLSClientCA string `name:"tls-client-ca" env:"REGISTRY_TLS_CLIENT_CA" type:"file" otherwise:"clients need no certificate" help:"Authorities, as PEM, one of which must have signed each client's certificate."`
+	TLSClientCA string `name:"tls-client-ca" env:"REGISTRY_TLS_CLIENT_CA" type:"file" otherwise:"clients are not asked for certificates" help:"Authorities, as PEM, whose client certificates are taken as a proof of who somebody is; the file of tokens says what each allows."`
 	// ACMENames are public names to get a certificate for.
 	ACMENames []string `name:"acme-name" env:"REGISTRY_ACME_NAMES" type:"names" placeholder:"name" otherwise:"none" help:"Public name to get a certificate for by ACME, instead of --tls-cert: port 443 of the name must lead here. Several are separated by commas, or given by several flags."`
 	ACMECache string   `name:"acme-cache" env:"REGISTRY_ACME_CACHE" type:"file" otherwise:"the folder acme beside the database" help:"Folder to keep the certificates in."`
@@ -77,6 +77,10 @@ func (d *Doors) check() error {
 		return conflict("--acme-name", "can't be given beside --tls-cert")
 	case d.TLSClientCA != "" && !encrypted:
 		return conflict("--tls-client-ca", "needs --tls-cert and --tls-key, or --acme-name")
+	case d.TLSClientCA != "" && d.Tokens == "":
+		return conflict("--tls-client-ca", "needs --tokens: the file says what each certificate allows")
+	case d.Anonymous == "none" && !d.Authenticates():
+		return conflict("--anonymous", "is none, and nobody can say who they are: give --tokens, --jwt-keys or --tls-client-ca")
 	case d.JWTKeys != "" && d.JWTAudience == "":
 		return conflict("--jwt-keys", "needs --jwt-audience: else tokens for other services would be let in")
 	case d.JWTKeys == "" && (d.JWTAudience != "" || d.JWTIssuer != ""):

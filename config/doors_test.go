@@ -31,8 +31,8 @@ func TestParseDoors(t *testing.T) {
 			d.TrustedProxies = []netip.Prefix{network("10.0.0.0/8"), network("127.0.0.1/32"), network("fd00::/8")}
 		}},
 		{[]string{"--tls-cert=c.pem", "--tls-key=k.pem"}, nil, func(d *Doors, _ *Limits) { d.TLSCert, d.TLSKey = "c.pem", "k.pem" }},
-		{[]string{"--tls-cert=c.pem", "--tls-key=k.pem", "--tls-client-ca=ca.pem"}, nil, func(d *Doors, _ *Limits) {
-			d.TLSCert, d.TLSKey, d.TLSClientCA, d.Anonymous = "c.pem", "k.pem", "ca.pem", "read"
+		{[]string{"--tls-cert=c.pem", "--tls-key=k.pem", "--tls-client-ca=ca.pem", "--tokens=t.toml"}, nil, func(d *Doors, _ *Limits) {
+			d.TLSCert, d.TLSKey, d.TLSClientCA, d.Tokens, d.Anonymous = "c.pem", "k.pem", "ca.pem", "t.toml", "read"
 		}},
 		{[]string{"--acme-name=a.example", "--acme-cache=/acme", "--acme-email=me@a.example"}, nil,
 			func(d *Doors, _ *Limits) {
@@ -68,6 +68,8 @@ func TestParseRefusesDoors(t *testing.T) {
 		{"--jwt-keys=k.json", "--jwt-keys: needs --jwt-audience"},
 		{"--jwt-audience=plexus", "needs --jwt-keys"},
 		{"--jwt-issuer=i", "needs --jwt-keys"},
+		{"--tls-cert=c --tls-key=k --tls-client-ca=ca.pem", "needs --tokens"},
+		{"--anonymous=none", "nobody can say who they are"},
 		{"--anonymous=some", "none of none, read, all"},
 		{"--trusted-proxy=10.0.0.1/8", "did you mean 10.0.0.0/8?"},
 		{"--trusted-proxy=proxy.example", "neither an address nor a network"},

@@ -43,10 +43,8 @@ func newRates(limit float64, burst int) *rates {
 // address that is not valid, may ask as often as it likes, but for its failures.
 func (r *rates) allow(address netip.Addr) bool {
 	switch {
-	case r.limit == 0:
+	case r.limit == 0 || !address.IsValid():
 		return true
-	case !address.IsValid():
-		return r.of(address).Tokens() >= 1
 	default:
 		return r.of(address).Allow()
 	}
@@ -55,7 +53,7 @@ func (r *rates) allow(address netip.Addr) bool {
 // charge counts a failure. The address may go into debt by that, and pays it
 // off with time.
 func (r *rates) charge(address netip.Addr) {
-	if r.limit != 0 {
+	if r.limit != 0 && address.IsValid() {
 		r.of(address).ReserveN(time.Now(), min(failureCost, r.burst))
 	}
 }

@@ -72,9 +72,14 @@ func openDoors(settings config.Settings, at net.Addr, log *slog.Logger) (*doors,
 		d.mechanisms = append([]string{"anonymous"}, d.mechanisms...)
 	}
 	protected := settings.Authenticates() && settings.Anonymous != "all"
-	if err := transport.CheckExposure(at.String(), settings.Encrypts(), protected); err != nil {
+	err = transport.CheckExposure(at.String(), settings.Encrypts(), protected)
+	if err == nil && len(settings.TrustedProxies) > 0 && !protected {
+		// The TLS is the proxy's, but it asks nobody who they are.
+		err = fmt.Errorf("serving %s through a proxy: other machines can reach it, and there is no authentication", at)
+	}
+	if err != nil {
 		if !settings.Insecure {
-			return nil, fmt.Errorf("%w (give --tls-cert, --tls-key and --tokens, or --insecure if that is meant)", err)
+			return nil, fmt.Errorf("%w (give --tls-cert, --tls-key and --tokens, without --anonymous=all, or --insecure if that is meant)", err)
 		}
 		d.warning = err.Error()
 		log.Warn("insecure", "reason", d.warning)
@@ -111,11 +116,7 @@ func (d *doors) authenticator(settings config.Doors, log *slog.Logger) (auth.Aut
 		all = append(all, d.jwt)
 	}
 	if settings.TLSClientCA != "" {
-		tokens := d.tokens
-		if tokens == nil {
-			return nil, errors.New("--tls-client-ca needs --tokens: the file says what each certificate allows")
-		}
-		all = append(all, tokens.Certificates())
+		all = append(all, d.tokens.Certificates()) // the settings see to it that there are some
 	}
 	if len(all) == 0 {
 		return nil, nil

@@ -257,7 +257,7 @@ func TestEveryDoorAndEveryKnock(t *testing.T) {
 	for _, anonymous := range []string{"none", "read", "all"} {
 		t.Run("anonymous="+anonymous, func(t *testing.T) {
 			f := newFortress(t, "--anonymous", anonymous, "--allowed-host=proxied.example", "--allowed-origin=https://app.example",
-				"--trusted-proxy=127.0.0.1")
+				"--trusted-proxy=127.0.0.1", "--insecure")
 			// Who one is: what is shown, and the scopes that it brings; nil
 			// is for credentials that are refused.
 			type who struct {
@@ -433,6 +433,37 @@ func TestExposure(t *testing.T) {
 	counters, _ := status["counters"].(object)
 	if counters == nil || counters["accepted"] == 0 {
 		t.Errorf("status counts %v", status["counters"])
+	}
+}
+
+// TestExposureThroughAProxy: who listens on loopback, behind a proxy, serves other
+// machines.
+func TestExposureThroughAProxy(t *testing.T) {
+	args := []string{"--trusted-proxy=127.0.0.1", "--allowed-host=registry.example"}
+	got := finish(t, command(t.TempDir(), args...))
+	if got.status != failed || !strings.Contains(got.stderr, "through a proxy") {
+		t.Errorf("status %d, %s", got.status, got.stderr)
+	}
+	start(t, command(t.TempDir(), append(args, "--insecure")...))
+}
+
+// TestNobodyMayComeIn: a registry that would let in nobody is a mistake, and no
+// open door.
+func TestNobodyMayComeIn(t *testing.T) {
+	if got := finish(t, command(t.TempDir(), "--anonymous=none")); got.status != misused {
+		t.Errorf("status %d, %s", got.status, got.stderr)
+	}
+}
+
+func TestScopesOfANewToken(t *testing.T) {
+	for scope, want := range map[string]int{
+		"registry:read": succeeded, "registry:write:team-a-*": succeeded, "*": succeeded, "registry:*": succeeded,
+		"registry:wirte": misused, "registry:read,registry:write": misused, "registry:read registry:write": misused, "registry": misused, "": misused,
+	} {
+		cmd := exec.Command(binary, "token", "new", "ci", "--scope", scope, "--tokens", filepath.Join(t.TempDir(), "tokens.toml"))
+		if got := finish(t, cmd); got.status != want {
+			t.Errorf("--scope %q: status %d, want %d; %s", scope, got.status, want, got.stderr)
+		}
 	}
 }
 

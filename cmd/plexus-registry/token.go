@@ -8,11 +8,15 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"github.com/plexus-go/plexus/config"
 	"github.com/plexus-go/plexus/transport/auth"
 )
+
+// scopes are those that methods of a registry know.
+var scopes = regexp.MustCompile(`^(\*|registry:(\*|read|admin|write(:[^\s,]+)?))$`)
 
 // token runs plexus-registry token. The token, and nothing else, goes to
 // standard output; where it was added is told on standard error.
@@ -24,6 +28,12 @@ func token(args []string, getenv func(string) string, stdout, stderr io.Writer) 
 	case err != nil:
 		fmt.Fprintf(stderr, "plexus-registry: %v\n", err)
 		return misused
+	}
+	for _, scope := range wanted.Scopes {
+		if !scopes.MatchString(scope) {
+			fmt.Fprintf(stderr, "plexus-registry: --scope: %q is none: registry:read, registry:write, registry:admin, registry:write:NAME, registry:* and * are\n", scope)
+			return misused
+		}
 	}
 	var expires time.Time
 	if wanted.Lifetime > 0 {

@@ -67,7 +67,7 @@ func (h *hubs) bounded(ctx context.Context) (context.Context, context.CancelFunc
 }
 
 // settings are the options of every connection.
-func (h *hubs) settings() []client.Option {
+func (h *hubs) settings(credentials bool) []client.Option {
 	list := []client.Option{
 		client.WithoutReconnect(),
 		client.WithDialTimeout(cmp.Or(h.options.timeout, patience)),
@@ -75,18 +75,20 @@ func (h *hubs) settings() []client.Option {
 		client.WithQueue(queueItems, queueBytes, time.Hour),
 		client.WithAnswers(h.answers),
 	}
-	for name, values := range h.options.credentials(h.getenv) {
-		for _, value := range values {
-			list = append(list, client.WithHeader(name, value))
+	if credentials {
+		for name, values := range h.options.credentials(h.getenv) {
+			for _, value := range values {
+				list = append(list, client.WithHeader(name, value))
+			}
 		}
 	}
 	return list
 }
 
 // dial connects to the hub at url and learns its name.
-func (h *hubs) dial(ctx context.Context, url string) (*hub, error) {
+func (h *hubs) dial(ctx context.Context, url string, credentials bool) (*hub, error) {
 	began := time.Now()
-	c, err := client.Dial(ctx, url, h.settings()...)
+	c, err := client.Dial(ctx, url, h.settings(credentials)...)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +107,7 @@ func (h *hubs) registry(ctx context.Context) (*hub, error) {
 	}
 	var failures []error
 	for _, url := range urls {
-		found, err := h.dial(ctx, url)
+		found, err := h.dial(ctx, url, true)
 		if err == nil {
 			return found, nil
 		}
@@ -139,7 +141,9 @@ func (h *hubs) named(ctx context.Context, name string) (*hub, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := h.dial(ctx, entry.url())
+	// Whoever may write to the registry can put an address of their own there, to
+	// gather what is sent to it: it gets no credentials unless that is said.
+	found, err := h.dial(ctx, entry.url(), h.options.passOn || entry.url() == first.url)
 	switch {
 	case err != nil && !entry.active:
 		return nil, fmt.Errorf("%s is inactive, says %s: %w", name, first.Hub(), err)

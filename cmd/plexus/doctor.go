@@ -41,7 +41,7 @@ func (c *command) doctor(ctx context.Context, words []string) error {
 	examined, cancel := c.hubs.bounded(ctx)
 	defer cancel()
 	var steps stepTimes
-	found, err := c.hubs.dial(httptrace.WithClientTrace(examined, steps.trace()), words[0])
+	found, err := c.hubs.dial(httptrace.WithClientTrace(examined, steps.trace()), words[0], true)
 	findings := steps.findings(u)
 	if err == nil {
 		findings = append(findings, finding{step: "_info", took: steps.since(), detail: found.Hub()})

@@ -181,7 +181,7 @@ func testHub(t *testing.T) *hub {
 	t.Helper()
 	f := muteHub()
 	h := &hubs{options: &options{}, getenv: func(string) string { return "" }}
-	found, err := h.dial(t.Context(), f.url())
+	found, err := h.dial(t.Context(), f.url(), true)
 	if err != nil {
 		t.Fatal(err)
 	}

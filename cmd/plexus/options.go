@@ -20,6 +20,7 @@ type options struct {
 	registry string
 
 	token  string
+	passOn bool        // credentials are for hubs that the registry names, too
 	header http.Header // of --header and --cookie
 	params *string     // what -p was given
 
@@ -60,10 +61,12 @@ func flags() []flag {
 		{"port", "P", "PORT", "Its port. Default: 4445, and where nothing listens there, 4444", true, setPort},
 		{"registry", "", "URL", "Both in one, ws://HOST:PORT or wss://HOST:PORT. Variable: PLEXUS_REGISTRY_URL", true,
 			func(o *options, v string) error { o.registry = v; return nil }},
-		{"token", "", "TOKEN", "Credentials, sent as \"Authorization: Bearer TOKEN\" to the registry and to the hub. Some hubs want them as --cookie access_token=TOKEN instead. Variable: PLEXUS_TOKEN", true,
+		{"token", "", "TOKEN", "Credentials, sent as \"Authorization: Bearer TOKEN\" to the hub that is asked first: the registry. Some hubs want them as --cookie access_token=TOKEN instead. Variable: PLEXUS_TOKEN", true,
 			func(o *options, v string) error { o.token = v; return nil }},
-		{"header", "", "NAME:VALUE", "A header for both. May be repeated", true, setHeader},
-		{"cookie", "", "NAME=VALUE", "A cookie for both. May be repeated", true, setCookie},
+		{"header", "", "NAME:VALUE", "A header for it. May be repeated", true, setHeader},
+		{"cookie", "", "NAME=VALUE", "A cookie for it. May be repeated", true, setCookie},
+		{"pass-on", "", "", "Send credentials to the hub that the registry names as well. Whoever can write to the registry can gather them so", true,
+			on(func(o *options) *bool { return &o.passOn })},
 
 		{"params", "p", "JSON", "All parameters at once, a JSON object; flags are set on top of it", false,
 			func(o *options, v string) error { o.params = &v; return nil }},

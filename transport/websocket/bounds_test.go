@@ -48,7 +48,7 @@ func TestCallsInFlightAreBounded(t *testing.T) {
 
 func TestParametersOfCallsInFlightAreBounded(t *testing.T) {
 	const limit = 100_000
-	s := serve(t, websocket.Limits{MessageBytes: limit, CallWait: time.Millisecond})
+	s := serve(t, websocket.Limits{MessageBytes: limit, CallWait: 100 * time.Millisecond})
 	c := s.dial()
 	block := func(id, bytes int) {
 		c.send(`{"jsonrpc":"2.0","id":%d,"method":"probe.block","params":{"text":%q}}`, id, strings.Repeat("t", bytes))

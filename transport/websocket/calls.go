@@ -170,6 +170,9 @@ func (c *session) prepare(r wire.Request, turn *turn) (a answer) {
 	case wire.Respond:
 		if a.fault = target.Respond(c.ctx, r.Params); a.fault == nil {
 			a.result, a.responded = wire.Responded, true
+			c.mu.Lock()
+			c.jammed = false // the method that has asked goes on
+			c.mu.Unlock()
 		}
 	default:
 		a.fault = wire.MethodNotFound
@@ -335,6 +338,9 @@ func (c *session) unsubscribe(subscription int64) bool {
 	c.mu.Lock()
 	call := c.running[subscription]
 	delete(c.running, subscription)
+	if call != nil {
+		c.jammed = false // there will be room
+	}
 	c.mu.Unlock()
 	if call == nil {
 		return false

@@ -56,7 +56,7 @@ type session struct {
 	active  int             // calls that have not returned yet
 	held    int64           // bytes of their parameters
 	waiting bool            // the reader waits for one of them to end
-	jammed  bool            // it has waited in vain: until one ends, none is waited for
+	jammed  bool            // it has waited in vain: until one ends, or is to, none is waited for
 	stopped bool            // no call may start any more
 }
 

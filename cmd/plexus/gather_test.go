@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// TestCredentialsAreNotGathered: a hub that the registry names, which may be
+// anybody's, gets the token only where that was said.
+func TestCredentialsAreNotGathered(t *testing.T) {
+	seen := make(chan string, 8)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen <- r.Header.Get("Authorization") + r.Header.Get("Cookie")
+		w.WriteHeader(http.StatusTeapot)
+	}))
+	t.Cleanup(web.Close)
+	url, stop, err := serveHub("asked-first", true, map[string]string{"billing": "ws" + strings.TrimPrefix(web.URL, "http")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--token", "secret", "billing"}, ""},
+		{[]string{"--cookie", "access_token=secret", "billing"}, ""},
+		{[]string{"--token", "secret", "--pass-on", "billing"}, "Bearer secret"},
+		{[]string{"--token", "secret", "ping", "billing"}, ""},
+	} {
+		got := plexus(t, url, test.args...)
+		if shown := <-seen; shown != test.want || got.status != failed {
+			t.Errorf("%q: the hub is shown %q; status %d, %s", test.args, shown, got.status, got.stderr)
+		}
+	}
+}
