@@ -197,7 +197,7 @@ func TestWatchThatIsNeverRead(t *testing.T) {
 	})
 	close(stop)
 	writing.Wait()
-	if writes < 100 {
+	if writes < 20 { // which fit into its queue
 		t.Errorf("it was closed after only %d writes", writes)
 	}
 	for err = error(nil); err == nil; {
