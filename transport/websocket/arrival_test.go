@@ -136,14 +136,19 @@ func TestLargeMessagesWaitForEachOther(t *testing.T) {
 	const clients, size = 12, 1 << 20
 	s := serve(t, websocket.Limits{MessageBytes: 2 << 20, MemoryBytes: 12 << 20})
 	padding := strings.Repeat(" ", size)
-	var all []*client
+	sent := map[*client]chan error{}
 	for range clients {
-		c := s.dial()
-		all = append(all, c)
-		go c.WriteMessage(gorilla.TextMessage, []byte(padding+`{"jsonrpc":"2.0","id":1,"method":"none"}`))
+		c, ended := s.dial(), make(chan error, 1)
+		sent[c] = ended
+		go func() {
+			ended <- c.WriteMessage(gorilla.TextMessage, []byte(padding+`{"jsonrpc":"2.0","id":1,"method":"none"}`))
+		}()
 	}
-	for _, c := range all {
+	for c, ended := range sent {
 		c.refused("1", -32601)
+		if err := <-ended; err != nil { // only one may write at a time
+			t.Fatal(err)
+		}
 		c.quiet()
 	}
 	until(t, "the memory to be given back", func() bool { return s.Counts().Held == 0 })
