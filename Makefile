@@ -3,8 +3,9 @@
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOSEC       = github.com/securego/gosec/v2/cmd/gosec@v2.30.0
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+PEBBLE      = github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1
 
-.PHONY: help run build test race reload load lint security fuzz fuzz-short fuzz-ci bench ci
+.PHONY: help run build test race reload load pebble acme lint security fuzz fuzz-short fuzz-ci bench ci
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +28,12 @@ reload: ## Save backends.toml in every way, 50 times in a row each
 
 load: ## Do to a registry what clients should not, and show what it costs
 	LOAD=1 go test -count=1 -run '^TestLoad' -timeout 10m -v ./cmd/plexus-registry
+
+pebble:
+	GOBIN=$(CURDIR)/bin go install $(PEBBLE)
+
+acme: pebble ## Get a certificate from a certificate authority for tests
+	PATH=$(CURDIR)/bin:$$PATH CI=true go test -count=1 -run '^TestCertificateByACME$$' -v ./cmd/plexus-registry
 
 lint: ## Check format, vet and staticcheck
 	@test -z "$$(gofmt -l .)" || { echo "not formatted:"; gofmt -l .; exit 1; }

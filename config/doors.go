@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -32,7 +33,9 @@ type Doors struct {
 	// ACMENames are public names to get a certificate for.
 	ACMENames []string `name:"acme-name" env:"REGISTRY_ACME_NAMES" type:"names" placeholder:"name" otherwise:"none" help:"Public name to get a certificate for by ACME, instead of --tls-cert: port 443 of the name must lead here. Several are separated by commas, or given by several flags."`
 	ACMECache string   `name:"acme-cache" env:"REGISTRY_ACME_CACHE" type:"file" otherwise:"the folder acme beside the database" help:"Folder to keep the certificates in."`
-	ACMEEmail string   `name:"acme-email" env:"REGISTRY_ACME_EMAIL" placeholder:"address" otherwise:"none" help:"Where the certificate authority may write to."`
+	// ACMEDirectory is the https address of the authority; empty is Let's Encrypt.
+	ACMEDirectory string `name:"acme-directory" env:"REGISTRY_ACME_DIRECTORY" type:"directory" placeholder:"url" otherwise:"Let's Encrypt" help:"Certificate authority to ask, by the URL of its ACME directory; using it is to agree to its terms."`
+	ACMEEmail     string `name:"acme-email" env:"REGISTRY_ACME_EMAIL" placeholder:"address" otherwise:"none" help:"Where the certificate authority may write to."`
 
 	// Tokens is the file of tokens and of client certificates.
 	Tokens string `env:"REGISTRY_TOKENS" type:"file" otherwise:"none" help:"File of tokens, which plexus-registry token new makes. It is read again when it changes."`
@@ -75,6 +78,8 @@ func (d *Doors) check() error {
 		return conflict("--tls-cert", "needs --tls-key, and the other way round")
 	case d.TLSCert != "" && len(d.ACMENames) > 0:
 		return conflict("--acme-name", "can't be given beside --tls-cert")
+	case d.ACMEDirectory != "" && len(d.ACMENames) == 0:
+		return conflict("--acme-directory", "needs --acme-name")
 	case d.TLSClientCA != "" && !encrypted:
 		return conflict("--tls-client-ca", "needs --tls-cert and --tls-key, or --acme-name")
 	case d.TLSClientCA != "" && d.Tokens == "":
@@ -106,6 +111,7 @@ func doorReaders() map[string]kong.Mapper {
 	return map[string]kong.Mapper{
 		"names":     list[string](readName),
 		"network":   list[netip.Prefix](readNetwork),
+		"directory": reader[string](readDirectory),
 		"anonymous": reader[string](readAnonymous),
 		"count":     reader[int](readCount),
 		"size":      reader[int](readSize),
@@ -133,6 +139,13 @@ func readNetwork(text string) (netip.Prefix, error) {
 		return network, fmt.Errorf("has bits behind the network: did you mean %s?", network.Masked())
 	}
 	return network, nil
+}
+
+func readDirectory(text string) (string, error) {
+	if u, err := url.Parse(text); err != nil || u.Scheme != "https" || u.Host == "" {
+		return "", errors.New("is not an https URL")
+	}
+	return text, nil
 }
 
 func readAnonymous(text string) (string, error) {

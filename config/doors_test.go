@@ -34,9 +34,9 @@ func TestParseDoors(t *testing.T) {
 		{[]string{"--tls-cert=c.pem", "--tls-key=k.pem", "--tls-client-ca=ca.pem", "--tokens=t.toml"}, nil, func(d *Doors, _ *Limits) {
 			d.TLSCert, d.TLSKey, d.TLSClientCA, d.Tokens, d.Anonymous = "c.pem", "k.pem", "ca.pem", "t.toml", "read"
 		}},
-		{[]string{"--acme-name=a.example", "--acme-cache=/acme", "--acme-email=me@a.example"}, nil,
+		{[]string{"--acme-name=a.example", "--acme-cache=/acme", "--acme-email=me@a.example", "--acme-directory=https://ca.example/acme"}, nil,
 			func(d *Doors, _ *Limits) {
-				d.ACMENames, d.ACMECache, d.ACMEEmail = []string{"a.example"}, "/acme", "me@a.example"
+				d.ACMENames, d.ACMECache, d.ACMEEmail, d.ACMEDirectory = []string{"a.example"}, "/acme", "me@a.example", "https://ca.example/acme"
 			}},
 		{[]string{"--tokens=t.toml"}, nil, func(d *Doors, _ *Limits) { d.Tokens, d.Anonymous = "t.toml", "read" }},
 		{[]string{"--tokens=t.toml", "--anonymous=none"}, nil, func(d *Doors, _ *Limits) { d.Tokens, d.Anonymous = "t.toml", "none" }},
@@ -64,6 +64,8 @@ func TestParseRefusesDoors(t *testing.T) {
 		{"--tls-cert=c.pem", "--tls-cert: needs --tls-key"},
 		{"--tls-key=k.pem", "--tls-cert: needs --tls-key"},
 		{"--tls-cert=c --tls-key=k --acme-name=a.example", "can't be given beside --tls-cert"},
+		{"--acme-directory=https://ca.example", "needs --acme-name"},
+		{"--acme-name=a.example --acme-directory=http://ca.example", "is not an https URL"},
 		{"--tls-client-ca=ca.pem", "needs --tls-cert"},
 		{"--jwt-keys=k.json", "--jwt-keys: needs --jwt-audience"},
 		{"--jwt-audience=plexus", "needs --jwt-keys"},

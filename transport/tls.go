@@ -11,11 +11,13 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
+	"golang.org/x/time/rate"
 )
 
 // TLS says how connections are encrypted: with a certificate from files, or
@@ -74,7 +76,12 @@ func NewTLSConfig(settings TLS, log *slog.Logger) (*tls.Config, error) {
 		if settings.ACME.Directory != "" {
 			manager.Client = &acme.Client{DirectoryURL: settings.ACME.Directory}
 		}
-		base.GetCertificate = fewAtOnce(manager.GetCertificate)
+		told := rate.Sometimes{First: 1, Interval: time.Minute} // each client that comes meets it
+		base.GetCertificate = fewAtOnce(manager.GetCertificate, func(name string, err error) {
+			if slices.ContainsFunc(settings.ACME.Names, func(own string) bool { return strings.EqualFold(own, name) }) {
+				told.Do(func() { log.Error("there is no certificate by ACME", "name", name, "error", err) })
+			}
+		})
 	case settings.CertFile == "" || settings.KeyFile == "":
 		return nil, errors.New("TLS: a certificate file, a key file, or names for ACME are missing")
 	}
@@ -97,13 +104,18 @@ func NewTLSConfig(settings TLS, log *slog.Logger) (*tls.Config, error) {
 // authority does not answer they wait for minutes, though their clients left.
 const mostAsking = 1_000
 
-func fewAtOnce(get func(*tls.ClientHelloInfo) (*tls.Certificate, error)) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+// fewAtOnce lets as many connections ask as may wait, and tells of failures.
+func fewAtOnce(get func(*tls.ClientHelloInfo) (*tls.Certificate, error), failed func(name string, err error)) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	asking := make(chan struct{}, mostAsking)
 	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		select {
 		case asking <- struct{}{}:
 			defer func() { <-asking }()
-			return get(hello)
+			c, err := get(hello)
+			if err != nil {
+				failed(hello.ServerName, err)
+			}
+			return c, err
 		default:
 			return nil, errors.New("TLS: too many connections wait for a certificate")
 		}

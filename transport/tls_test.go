@@ -415,6 +415,24 @@ func TestACME(t *testing.T) {
 	}
 }
 
+// TestACMEFails has an authority that can't be reached: the operator is told
+// why there is no certificate, and not by every client anew.
+func TestACMEFails(t *testing.T) {
+	s, _, log := serveTLS(t, newAuthority(t, "server"), func(settings *transport.TLS) {
+		*settings = transport.TLS{ACME: transport.ACME{Names: []string{"hub.example"}, Cache: t.TempDir(), Directory: "http://127.0.0.1:1/"}}
+	})
+	for _, name := range []string{"strange.example", "hub.example", "HUB.EXAMPLE"} {
+		if _, err := s.call(&tls.Config{ServerName: name, InsecureSkipVerify: true}); err == nil {
+			t.Errorf("there is a certificate for %s", name)
+		}
+	}
+	for _, text := range []string{"no certificate by ACME", "name=hub.example", "127.0.0.1:1"} {
+		if n := log.count(text); n == 0 || n > 1 && text == "no certificate by ACME" {
+			t.Errorf("%q is logged %d times", text, n)
+		}
+	}
+}
+
 // TestTheAuthorityLooks does what an authority does to see whose a name is: it
 // has no client certificate, and gets at nothing.
 func TestTheAuthorityLooks(t *testing.T) {

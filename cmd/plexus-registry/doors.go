@@ -41,7 +41,7 @@ func openDoors(settings config.Settings, at net.Addr, log *slog.Logger) (*doors,
 		d.tls, err = transport.NewTLSConfig(transport.TLS{
 			CertFile: settings.TLSCert, KeyFile: settings.TLSKey,
 			ClientCAFile: settings.TLSClientCA, ClientCertOptional: settings.TLSClientCA != "",
-			ACME: transport.ACME{Names: settings.ACMENames, Cache: settings.ACMECache, Email: settings.ACMEEmail},
+			ACME: transport.ACME{Names: settings.ACMENames, Cache: settings.ACMECache, Directory: settings.ACMEDirectory, Email: settings.ACMEEmail},
 		}, log)
 		if err != nil {
 			return nil, err

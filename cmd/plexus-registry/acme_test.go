@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"golang.org/x/net/dns/dnsmessage"
+)
+
+// publicName is what the certificate is for. autocert takes no name without a
+// dot, and the authority asks the name server of the test for it.
+const publicName = "registry.plexus.test"
+
+// serveNames answers every question for an address with 127.0.0.1.
+func serveNames(t *testing.T) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	t.Cleanup(func() {
+		l.Close()
+		running.Wait()
+	})
+	running.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			running.Go(func() { answerName(conn) })
+		}
+	})
+	return l.Addr().String()
+}
+
+// answerName answers one question: by TCP, each message begins with its length.
+func answerName(conn net.Conn) {
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	var size [2]byte
+	if _, err := io.ReadFull(conn, size[:]); err != nil {
+		return
+	}
+	question := make([]byte, int(size[0])<<8|int(size[1]))
+	if _, err := io.ReadFull(conn, question); err != nil {
+		return
+	}
+	var m dnsmessage.Message
+	if m.Unpack(question) != nil || len(m.Questions) != 1 {
+		return
+	}
+	m.Header.Response, m.Additionals = true, nil
+	if q := m.Questions[0]; q.Type == dnsmessage.TypeA {
+		m.Answers = []dnsmessage.Resource{{
+			Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class},
+			Body:   &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}},
+		}}
+	}
+	if answer, err := m.Pack(); err == nil {
+		conn.Write(append([]byte{byte(len(answer) >> 8), byte(len(answer))}, answer...))
+	}
+}
+
+// certificates is a certificate authority that checks names as a public one does.
+type certificates struct {
+	cmd       *exec.Cmd
+	directory string // URL
+	roots     string // URL of what signs the certificates
+	listen    [2]string
+}
+
+// newCertificates chooses where the authority will be: the registry must know
+// that, and the authority must know where the registry is.
+func newCertificates(t *testing.T) *certificates {
+	t.Helper()
+	c := &certificates{}
+	for i := range c.listen {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		_, port, err := net.SplitHostPort(l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.listen[i] = "localhost:" + port
+	}
+	c.directory, c.roots = "https://"+c.listen[0]+"/dir", "https://"+c.listen[1]+"/roots/0"
+	return c
+}
+
+// start runs the authority, which looks for the names at that port.
+func (c *certificates) start(t *testing.T, pebble, folder, cert, key, port string) {
+	t.Helper()
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings, err := json.Marshal(object{"pebble": object{
+		"listenAddress": c.listen[0], "managementListenAddress": c.listen[1],
+		"certificate": cert, "privateKey": key, "httpPort": 1, "tlsPort": number,
+		"retryAfter": object{"authz": 1, "order": 1},
+		"profiles":   object{"default": object{"description": "for an hour", "validityPeriod": 3600}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(folder, "pebble.json"), string(settings))
+	var log lockedBuffer
+	c.cmd = exec.Command(pebble, "-config", filepath.Join(folder, "pebble.json"), "-dnsserver", serveNames(t))
+	c.cmd.Env = []string{"PEBBLE_VA_NOSLEEP=1"} // it would wait for its own realism
+	c.cmd.Stdout, c.cmd.Stderr = &log, &log
+	if err := c.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		c.stop()
+		if t.Failed() {
+			t.Logf("the authority wrote\n%.10000s", log.String())
+		}
+	})
+}
+
+func (c *certificates) stop() {
+	c.cmd.Process.Kill()
+	c.cmd.Wait()
+}
+
+// TestCertificateByACME gets a certificate from a real authority, which looks
+// whether the name leads to the registry, and serves a client with it; and again
+// after a restart, when there is no authority.
+func TestCertificateByACME(t *testing.T) {
+	pebble, err := exec.LookPath("pebble")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("CI has to install pebble: ", err)
+		}
+		t.Skip("make acme installs the authority that this needs: ", err)
+	}
+	folder, ca, authority := t.TempDir(), newAuthority(t), newCertificates(t)
+	cert, key := ca.pair(t, "localhost")
+	file := func(name, text string) (path string) {
+		path = filepath.Join(folder, name)
+		writeFile(t, path, text)
+		return path
+	}
+	trusted := file("ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.cert.Raw})))
+	registry := func(port string) *process {
+		cmd := command(folder, "--port", port, "--acme-name", publicName, "--acme-directory", authority.directory,
+			"--acme-cache", filepath.Join(folder, "acme"), "--allowed-host", publicName)
+		cmd.Env = append(cmd.Env, "SSL_CERT_FILE="+trusted)
+		return start(t, cmd)
+	}
+	p := registry("0")
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(p.url, "wss://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority.start(t, pebble, folder, file("cert.pem", cert), file("key.pem", key), port)
+
+	// What signs the certificates is made anew when the authority starts.
+	own := x509.NewCertPool()
+	own.AddCert(ca.cert)
+	web := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: own}, DisableKeepAlives: true}}
+	roots := x509.NewCertPool()
+	eventually(t, "the authority answers", func() bool {
+		answer, err := web.Get(authority.roots)
+		if err != nil {
+			return false
+		}
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		return err == nil && roots.AppendCertsFromPEM(text)
+	})
+	dialer := websocket.Dialer{
+		NetDial:          func(network, _ string) (net.Conn, error) { return net.Dial(network, "127.0.0.1:"+port) },
+		TLSClientConfig:  &tls.Config{RootCAs: roots},
+		HandshakeTimeout: patience,
+	}
+	get := func() (serial string) {
+		t.Helper()
+		ws, _, err := dialer.Dial("wss://"+publicName+":"+port, nil)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, p.stderr)
+		}
+		defer ws.Close()
+		if got := code(t, ws, "registry.list", object{}); got != "" {
+			t.Errorf("registry.list: %s", got)
+		}
+		return ws.UnderlyingConn().(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.String()
+	}
+	first := get()
+	authority.stop()
+	p.stop(t)
+	p = registry(port)
+	if again := get(); again != first {
+		t.Errorf("certificate %s after the restart, want that of the folder: %s", again, first)
+	}
+}
