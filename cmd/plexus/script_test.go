@@ -4,6 +4,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -26,7 +28,8 @@ import (
 // hub2 answers.
 //
 // Besides what testscript knows there is "status N command…", which runs a
-// command and checks its exit status.
+// command and checks its exit status, and the condition [no:TOOL], for a tool
+// that is missing here; in CI it must not be.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -34,6 +37,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               func(env *testscript.Env) error { return startHubs(t, env) },
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"status": checkStatus},
+		Condition:           checkTool,
 	})
 }
 
@@ -80,6 +84,19 @@ func startHubs(t testing.TB, env *testscript.Env) error {
 	env.Setenv("HUB2", second)
 	env.Setenv("PLEXUS_REGISTRY_URL", first)
 	return nil
+}
+
+// checkTool is the condition no:TOOL.
+func checkTool(condition string) (bool, error) {
+	tool, ok := strings.CutPrefix(condition, "no:")
+	if !ok {
+		return false, fmt.Errorf("unknown condition %q", condition)
+	}
+	_, err := exec.LookPath(tool)
+	if err != nil && os.Getenv("CI") != "" {
+		return false, fmt.Errorf("CI has to install %s: %w", tool, err)
+	}
+	return err != nil, nil
 }
 
 // checkStatus is the command status.
