@@ -35,6 +35,9 @@ type benchFlags struct {
 	Token       string         `placeholder:"token" help:"Credentials, sent as \"Authorization: Bearer token\". Variable: PLEXUS_TOKEN."`
 	Header      []string       `sep:"none" placeholder:"name:value" help:"A header for every connection. May be repeated."`
 	Cookie      []string       `sep:"none" placeholder:"name=value" help:"A cookie for every connection. May be repeated."`
+	CA          string         `name:"ca" placeholder:"file" help:"Authorities, as PEM, that are trusted beside those of the system."`
+	Cert        string         `placeholder:"file" help:"Certificate, as PEM, that says who we are."`
+	Key         string         `placeholder:"file" help:"Its private key."`
 	JSON        bool           `name:"json" help:"Print JSON; times are in nanoseconds."`
 }
 
@@ -63,6 +66,10 @@ func bench(ctx context.Context, args []string, before options, getenv func(strin
 	}
 	if err == nil {
 		options.Header, err = flags.credentials(before, getenv)
+	}
+	if err == nil {
+		own := certificates{cmp.Or(flags.CA, before.ca), cmp.Or(flags.Cert, before.cert), cmp.Or(flags.Key, before.key)}
+		options.TLS, err = own.config(true)
 	}
 	if err == nil {
 		err = options.Check()

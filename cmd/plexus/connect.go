@@ -66,9 +66,14 @@ func (h *hubs) bounded(ctx context.Context) (context.Context, context.CancelFunc
 	return context.WithTimeout(ctx, cmp.Or(h.options.timeout, patience))
 }
 
-// settings are the options of every connection.
-func (h *hubs) settings(credentials bool) []client.Option {
+// settings are the options of a connection.
+func (h *hubs) settings(credentials bool) ([]client.Option, error) {
+	config, err := h.options.config(credentials)
+	if err != nil {
+		return nil, err
+	}
 	list := []client.Option{
+		client.WithTLS(config),
 		client.WithoutReconnect(),
 		client.WithDialTimeout(cmp.Or(h.options.timeout, patience)),
 		client.WithMessageLimit(mostMessage),
@@ -82,13 +87,17 @@ func (h *hubs) settings(credentials bool) []client.Option {
 			}
 		}
 	}
-	return list
+	return list, nil
 }
 
 // dial connects to the hub at url and learns its name.
 func (h *hubs) dial(ctx context.Context, url string, credentials bool) (*hub, error) {
+	settings, err := h.settings(credentials)
+	if err != nil {
+		return nil, err
+	}
 	began := time.Now()
-	c, err := client.Dial(ctx, url, h.settings(credentials)...)
+	c, err := client.Dial(ctx, url, settings...)
 	if err != nil {
 		return nil, err
 	}

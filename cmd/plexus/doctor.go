@@ -42,6 +42,9 @@ func (c *command) doctor(ctx context.Context, words []string) error {
 	defer cancel()
 	var steps stepTimes
 	found, err := c.hubs.dial(httptrace.WithClientTrace(examined, steps.trace()), words[0], true)
+	if usage := (*usageError)(nil); errors.As(err, &usage) {
+		return err
+	}
 	findings := steps.findings(u)
 	if err == nil {
 		findings = append(findings, finding{step: "_info", took: steps.since(), detail: found.Hub()})
@@ -214,11 +217,13 @@ func advice(err error, u *url.URL) string {
 	case timeout && dial.Step != client.StepInfo:
 		return "timed out: something listens, but says nothing: it is no hub, or it hangs, or a proxy in between waits for a server that is off; check the port"
 	case errors.As(err, &authority):
-		return "the certificate is signed by nobody that this system trusts: add its authority to the system's"
+		return "the certificate is signed by nobody that this system trusts: give its authority by --ca, or add it to the system's"
 	case errors.As(err, &host):
 		return "the certificate is for another name: use the name that it is for"
 	case errors.As(err, &invalid):
 		return "the certificate is not valid: renew it, and check the clocks"
+	case strings.Contains(err.Error(), "remote error: tls:") && strings.Contains(err.Error(), "certificate"):
+		return "the hub wants a certificate of ours: give one that it knows with --cert and --key"
 	case dial.Step == client.StepTLS:
 		return "what listens does not speak TLS as it should: try ws:// in place of wss://"
 	case dial.Status == http.StatusUnauthorized || dial.Status == http.StatusForbidden:

@@ -42,7 +42,7 @@ Flags:
 `
 
 const helpEnd = `
-Those down to --cookie, and --version, stand before the path. All others may
+Those down to --pass-on, and --version, stand before the path. All others may
 stand before it or behind it; behind it a parameter of the method that has the
 same name is meant. Behind "--" all flags are parameters.
 

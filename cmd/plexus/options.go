@@ -22,7 +22,8 @@ type options struct {
 	token  string
 	passOn bool        // credentials are for hubs that the registry names, too
 	header http.Header // of --header and --cookie
-	params *string     // what -p was given
+	certificates
+	params *string // what -p was given
 
 	mode    mode
 	schema  bool
@@ -65,6 +66,12 @@ func flags() []flag {
 			func(o *options, v string) error { o.token = v; return nil }},
 		{"header", "", "NAME:VALUE", "A header for it. May be repeated", true, setHeader},
 		{"cookie", "", "NAME=VALUE", "A cookie for it. May be repeated", true, setCookie},
+		{"ca", "", "FILE", "Authorities, as PEM, that are trusted beside those of the system to say who a hub at wss:// is", true,
+			func(o *options, v string) error { o.ca = v; return nil }},
+		{"cert", "", "FILE", "Certificate, as PEM, that says who we are, to a hub that asks for one", true,
+			func(o *options, v string) error { o.cert = v; return nil }},
+		{"key", "", "FILE", "Its private key", true,
+			func(o *options, v string) error { o.key = v; return nil }},
 		{"pass-on", "", "", "Send credentials to the hub that the registry names as well. Whoever can write to the registry can gather them so", true,
 			on(func(o *options) *bool { return &o.passOn })},
 

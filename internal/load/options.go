@@ -3,6 +3,7 @@
 package load
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math"
@@ -18,6 +19,9 @@ type Options struct {
 	// Header is sent with every request for an upgrade, credentials for one; nil
 	// is none. The bare server of Baseline does not get it.
 	Header http.Header
+	// TLS is how wss connections are made; nil is the default, which trusts the
+	// authorities of the system.
+	TLS *tls.Config
 	// Operation is one of Operations.
 	Operation Operation
 	// Connections is from 1 to MaxConnections, InFlight, the operations of

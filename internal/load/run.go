@@ -101,7 +101,8 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 }
 
 // settings are the options of the connection that is not measured.
-func (o *Options) settings() (list []client.Option) {
+func (o *Options) settings() []client.Option {
+	list := []client.Option{client.WithTLS(o.TLS)}
 	for name, values := range o.Header {
 		for _, value := range values {
 			list = append(list, client.WithHeader(name, value))
@@ -142,7 +143,7 @@ func takeTurns(ctx context.Context, o *Options, subjects []*subject) (ratios []f
 // sample does each operation once, sees that it is answered, and returns the
 // answers as the baseline gives them.
 func sample(ctx context.Context, o *Options, requests []request) ([][]echo, error) {
-	ws, err := dial(ctx, o.URL, o.Header, o.Timeout)
+	ws, err := dial(ctx, o.URL, o.Header, o.TLS, o.Timeout)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ package load
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"hash/maphash"
 	"math"
@@ -23,6 +24,7 @@ type subject struct {
 	share    int     // the connections that the rate is shared by
 	rate     float64 // of all together; 0 for as many as come through
 	timeout  time.Duration
+	tls      *tls.Config // nil for the default
 
 	begun       time.Time // its clock's zero
 	seed        maphash.Seed
@@ -36,7 +38,7 @@ func newSubject(o *Options, requests []request) *subject {
 	blend := o.Operation.blend()
 	return &subject{
 		blend: blend, requests: requests, backends: max(1, o.Backends),
-		window: o.InFlight, share: o.Connections, rate: o.Rate, timeout: o.Timeout,
+		window: o.InFlight, share: o.Connections, rate: o.Rate, timeout: o.Timeout, tls: o.TLS,
 		begun: time.Now(), seed: maphash.MakeSeed(), tally: newTally(len(blend)),
 	}
 }
@@ -48,7 +50,7 @@ func (s *subject) now() time.Duration { return time.Since(s.begun) }
 func (s *subject) connect(ctx context.Context, url string, header http.Header, n int) error {
 	var mu sync.Mutex
 	return each(ctx, n, func(i int) error {
-		ws, err := dial(ctx, url, header, s.timeout)
+		ws, err := dial(ctx, url, header, s.tls, s.timeout)
 		if err != nil {
 			return fmt.Errorf("connection %d of %d: %w", i+1, n, err)
 		}
@@ -60,8 +62,8 @@ func (s *subject) connect(ctx context.Context, url string, header http.Header, n
 	})
 }
 
-func dial(ctx context.Context, url string, header http.Header, timeout time.Duration) (*websocket.Conn, error) {
-	dialer := websocket.Dialer{HandshakeTimeout: timeout}
+func dial(ctx context.Context, url string, header http.Header, config *tls.Config, timeout time.Duration) (*websocket.Conn, error) {
+	dialer := websocket.Dialer{TLSClientConfig: config, HandshakeTimeout: timeout}
 	ws, response, err := dialer.DialContext(ctx, url, header)
 	if err != nil && response != nil {
 		err = fmt.Errorf("%w: the answer is %s", err, response.Status)
