@@ -4,11 +4,14 @@ package registry_test
 
 import (
 	"context"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/registry"
+	"github.com/plexus-go/plexus/storage"
 )
 
 // as returns a context of calls by one who holds these scopes.
@@ -140,6 +143,52 @@ func TestRegistrationsOfOneCaller(t *testing.T) {
 	h.doContext(ada, "delete", object("name", "d"))
 	if got := register(ada, "e"); got != "" {
 		t.Errorf("one was deleted, and another is refused: %s", got)
+	}
+}
+
+// during is a store that does something else while it deletes.
+type during struct {
+	storage.Store
+	deletion func()
+}
+
+func (s during) Apply(ctx context.Context, writes ...storage.Write) ([]storage.Change, error) {
+	if writes[0].Delete {
+		s.deletion()
+	}
+	return s.Store.Apply(ctx, writes...)
+}
+
+// TestRegistrationDuringADeletion: what comes back at the moment in which it is
+// deleted counts.
+func TestRegistrationDuringADeletion(t *testing.T) {
+	ada := as(t, "ada", "*")
+	var h *harness
+	register := func() error {
+		_, err := h.registry.Register(ada, registry.RegisterParams{Name: "a", Host: "localhost", Port: 1})
+		return err
+	}
+	var back sync.WaitGroup
+	h = over(t, during{memory(t), func() {
+		begun := make(chan struct{})
+		back.Go(func() {
+			close(begun)
+			if err := register(); err != nil {
+				t.Error(err)
+			}
+		})
+		<-begun
+		for range 1000 { // it gets as far as it can
+			runtime.Gosched()
+		}
+	}}, registry.WithRegistrations(1))
+	if err := register(); err != nil {
+		t.Fatal(err)
+	}
+	h.doContext(ada, "delete", object("name", "a"))
+	back.Wait()
+	if a := h.call(ada, "register", object("name", "b", "host", "localhost", "port", 1)); a.refused == nil {
+		t.Error("there is a second entry where one is allowed")
 	}
 }
 

@@ -25,11 +25,14 @@ func (r *Registry) Register(ctx context.Context, in RegisterParams) (Event, erro
 	if len(in.Name) > r.nameBytes {
 		return Event{}, &plugin.ParamsError{Reason: fmt.Sprintf("name: %d bytes, more than %d", len(in.Name), r.nameBytes)}
 	}
+	// Until the end: who deletes the entry meanwhile must not take away what
+	// this registration counts, or its lease.
+	defer r.writing.lock(in.Name).Unlock()
 	undo, err := r.quota.take(ctx, in.Name)
 	if err != nil {
 		return Event{}, err
 	}
-	c, err := r.write(ctx, in.Name, func(old *storage.Backend, now int64) (storage.Write, error) {
+	c, err := r.writeLocked(ctx, in.Name, func(old *storage.Backend, now int64) (storage.Write, error) {
 		w := storage.Write{Cause: causeRegistered}
 		if old == nil {
 			w.Backend = in.backend(storage.Backend{ID: newID(), CreatedAt: now})
@@ -106,16 +109,19 @@ func (r *Registry) Update(ctx context.Context, in UpdateParams) (Event, error) {
 // loaded the next time.
 func (r *Registry) Delete(ctx context.Context, in LeaseParams) (Event, error) {
 	err := r.erase(in.Name, func() error {
-		_, err := r.write(ctx, in.Name, func(old *storage.Backend, _ int64) (storage.Write, error) {
+		defer r.writing.lock(in.Name).Unlock()
+		_, err := r.writeLocked(ctx, in.Name, func(old *storage.Backend, _ int64) (storage.Write, error) {
 			return storage.Write{Backend: storage.Backend{Name: in.Name}, Delete: true}, in.check(old)
 		})
+		if err == nil {
+			r.leases.drop(in.Name)
+			r.quota.release(in.Name)
+		}
 		return err
 	})
 	if err != nil {
 		return failure(in.Name, in.LeaseID, err)
 	}
-	r.leases.drop(in.Name)
-	r.quota.release(in.Name)
 	return Event{Deleted: &NameEvent{Name: in.Name}}, nil
 }
 
@@ -197,8 +203,13 @@ func (r *Registry) Reload(ctx context.Context, _ plugin.None) (Event, error) {
 // changed the entry in between; the registry's own writes of one name wait for
 // one another. An error of make is returned as it is.
 func (r *Registry) write(ctx context.Context, name string, make func(old *storage.Backend, now int64) (storage.Write, error)) (storage.Change, error) {
-	ctx = context.WithoutCancel(ctx)
 	defer r.writing.lock(name).Unlock()
+	return r.writeLocked(ctx, name, make)
+}
+
+// writeLocked is write for who holds the lock of the name.
+func (r *Registry) writeLocked(ctx context.Context, name string, make func(old *storage.Backend, now int64) (storage.Write, error)) (storage.Change, error) {
+	ctx = context.WithoutCancel(ctx)
 	var old *storage.Backend
 	if e := r.view.get(name); e != nil {
 		b := e.backend
