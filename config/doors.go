@@ -7,9 +7,8 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
-
-	"github.com/alecthomas/kong"
 )
 
 // Doors are the settings of who may come in, and how. The tags are those of
@@ -18,9 +17,9 @@ type Doors struct {
 	// Insecure allows to serve other machines without TLS or authentication.
 	Insecure bool `env:"REGISTRY_INSECURE" help:"Serve other machines though there is no TLS, or no authentication: whoever reaches the port can then read, or write."`
 	// AllowedHosts are names, without ports, by which clients may call.
-	AllowedHosts []string `name:"allowed-host" env:"REGISTRY_ALLOWED_HOSTS" type:"names" placeholder:"name" otherwise:"loopback names; any, where other machines are served" help:"Name by which clients may call the registry, beside those of this machine. Several are separated by commas, or given by several flags."`
+	AllowedHosts []string `name:"allowed-host" env:"REGISTRY_ALLOWED_HOSTS" type:"hosts" placeholder:"name" otherwise:"loopback names; any, where other machines are served" help:"Name by which clients may call the registry, beside those of this machine. Several are separated by commas, or given by several flags."`
 	// AllowedOrigins are web pages that may connect, as scheme://host[:port].
-	AllowedOrigins []string `name:"allowed-origin" env:"REGISTRY_ALLOWED_ORIGINS" type:"names" placeholder:"origin" otherwise:"pages from this machine, where only it is served" help:"Web page that may connect, by its origin: https://app.example. Several are separated by commas, or given by several flags."`
+	AllowedOrigins []string `name:"allowed-origin" env:"REGISTRY_ALLOWED_ORIGINS" type:"origins" placeholder:"origin" otherwise:"pages from this machine, where only it is served" help:"Web page that may connect, by its origin: https://app.example. Several are separated by commas, or given by several flags."`
 	// TrustedProxies are networks whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix `name:"trusted-proxy" env:"REGISTRY_TRUSTED_PROXIES" type:"network" otherwise:"none" help:"Address or network, such as 10.0.0.0/8, of a proxy whose X-Forwarded-For is believed. Several are separated by commas, or given by several flags."`
 
@@ -72,7 +71,6 @@ type Limits struct {
 // check sees to what one flag says of another.
 func (d *Doors) check() error {
 	conflict := func(name, rule string) error { return &UsageError{Name: name, Rule: rule} }
-	encrypted := d.TLSCert != "" || len(d.ACMENames) > 0
 	switch {
 	case (d.TLSCert == "") != (d.TLSKey == ""):
 		return conflict("--tls-cert", "needs --tls-key, and the other way round")
@@ -80,7 +78,7 @@ func (d *Doors) check() error {
 		return conflict("--acme-name", "can't be given beside --tls-cert")
 	case d.ACMEDirectory != "" && len(d.ACMENames) == 0:
 		return conflict("--acme-directory", "needs --acme-name")
-	case d.TLSClientCA != "" && !encrypted:
+	case d.TLSClientCA != "" && !d.Encrypts():
 		return conflict("--tls-client-ca", "needs --tls-cert and --tls-key, or --acme-name")
 	case d.TLSClientCA != "" && d.Tokens == "":
 		return conflict("--tls-client-ca", "needs --tokens: the file says what each certificate allows")
@@ -106,25 +104,31 @@ func (d *Doors) Authenticates() bool { return d.Tokens != "" || d.JWTKeys != "" 
 // Encrypts tells whether connections are encrypted.
 func (d *Doors) Encrypts() bool { return d.TLSCert != "" || len(d.ACMENames) > 0 }
 
-// doorReaders read the settings of this file: see readers.
-func doorReaders() map[string]kong.Mapper {
-	return map[string]kong.Mapper{
-		"names":     list[string](readName),
-		"network":   list[netip.Prefix](readNetwork),
-		"directory": reader[string](readDirectory),
-		"anonymous": reader[string](readAnonymous),
-		"count":     reader[int](readCount),
-		"size":      reader[int](readSize),
-		"idle":      reader[time.Duration](readInterval),
+// readAllowedHost takes a host as it stands in a URL, without a port.
+func readAllowedHost(text string) (string, error) {
+	name := text
+	if inner, ok := strings.CutPrefix(text, "["); ok && strings.HasSuffix(inner, "]") {
+		name = strings.TrimSuffix(inner, "]")
 	}
-}
-
-// readName leaves it to the server to say what is a host, or an origin.
-func readName(text string) (string, error) {
-	if text == "" {
-		return "", errors.New("has an empty entry")
+	address, _ := netip.ParseAddr(name)
+	if _, err := readHost(name); err != nil || address.Is6() != (name != text) || address.Zone() != "" {
+		return "", errors.New("is neither a host name nor an address (an IPv6 one in brackets), without a port")
 	}
 	return text, nil
+}
+
+func readOrigin(text string) (string, error) {
+	u, err := url.Parse(text)
+	if err == nil && u.Scheme != "" && strings.EqualFold(text, u.Scheme+"://"+u.Host) {
+		host := u.Host
+		if port := u.Port(); port != "" {
+			host = strings.TrimSuffix(host, ":"+port)
+		}
+		if _, err := readAllowedHost(host); err == nil {
+			return text, nil
+		}
+	}
+	return "", errors.New("is not of the form scheme://host or scheme://host:port")
 }
 
 func readNetwork(text string) (netip.Prefix, error) {

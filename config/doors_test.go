@@ -21,11 +21,11 @@ func TestParseDoors(t *testing.T) {
 	}{
 		{[]string{"--insecure"}, nil, func(d *Doors, _ *Limits) { d.Insecure = true }},
 		{nil, []string{"REGISTRY_INSECURE", "true"}, func(d *Doors, _ *Limits) { d.Insecure = true }},
-		{[]string{"--allowed-host=a.example,b.example", "--allowed-host", "a.example"}, []string{"REGISTRY_ALLOWED_HOSTS", "c.example"},
-			func(d *Doors, _ *Limits) { d.AllowedHosts = []string{"a.example", "b.example"} }},
-		{nil, []string{"REGISTRY_ALLOWED_ORIGINS", "https://a.example, https://b.example:8443"},
+		{[]string{"--allowed-host=a.example,[2001:db8::1]", "--allowed-host", "a.example"}, []string{"REGISTRY_ALLOWED_HOSTS", "c.example"},
+			func(d *Doors, _ *Limits) { d.AllowedHosts = []string{"a.example", "[2001:db8::1]"} }},
+		{nil, []string{"REGISTRY_ALLOWED_ORIGINS", "https://a.example, HTTPS://[2001:db8::1]:8443"},
 			func(d *Doors, _ *Limits) {
-				d.AllowedOrigins = []string{"https://a.example", "https://b.example:8443"}
+				d.AllowedOrigins = []string{"https://a.example", "HTTPS://[2001:db8::1]:8443"}
 			}},
 		{[]string{"--trusted-proxy=10.0.0.0/8,127.0.0.1", "--trusted-proxy=fd00::/8"}, nil, func(d *Doors, _ *Limits) {
 			d.TrustedProxies = []netip.Prefix{network("10.0.0.0/8"), network("127.0.0.1/32"), network("fd00::/8")}
@@ -76,7 +76,20 @@ func TestParseRefusesDoors(t *testing.T) {
 		{"--trusted-proxy=10.0.0.1/8", "did you mean 10.0.0.0/8?"},
 		{"--trusted-proxy=proxy.example", "neither an address nor a network"},
 		{"--trusted-proxy=fe80::1%eth0", "neither an address nor a network"},
-		{"--allowed-host=a.example,,b.example", "has an empty entry"},
+		{"--allowed-host=a.example,,b.example", `--allowed-host: "" is neither a host name nor an address`},
+		{"--allowed-host=a.example:80", `--allowed-host: "a.example:80" is neither a host name nor an address`},
+		{"--allowed-host=https://a.example", "is neither a host name nor an address"},
+		{"--allowed-host=::1", "is neither a host name nor an address"},
+		{"--allowed-host=[127.0.0.1]", "is neither a host name nor an address"},
+		{"--allowed-host=[fe80::1%eth0]", "is neither a host name nor an address"},
+		{"--allowed-origin=a.example", `--allowed-origin: "a.example" is not of the form scheme://host`},
+		{"--allowed-origin=https://a.example/", "is not of the form scheme://host"},
+		{"--allowed-origin=https://me@a.example", "is not of the form scheme://host"},
+		{"--allowed-origin=https://a.example:", "is not of the form scheme://host"},
+		{"--allowed-origin=https://a.example?", "is not of the form scheme://host"},
+		{"--allowed-origin=null", "is not of the form scheme://host"},
+		{"--allowed-origin=*", "is not of the form scheme://host"},
+		{"--acme-name=https://a.example", "--acme-name"},
 		{"--max-connections=0", "--max-connections: \"0\" is not a whole number"},
 		{"--max-connections=-1", "is not a whole number"},
 		{"--max-message=2GiB", "is not a size"},

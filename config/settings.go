@@ -159,10 +159,8 @@ func newParser(target *grammar, getenv func(string) string) *kong.Kong {
 		}),
 		kong.Resolvers(environment(getenv)),
 	}
-	for _, all := range []map[string]kong.Mapper{readers, doorReaders()} {
-		for name, mapper := range all {
-			options = append(options, kong.NamedMapper(name, mapper))
-		}
+	for name, mapper := range readers {
+		options = append(options, kong.NamedMapper(name, mapper))
 	}
 	parser, err := kong.New(target, options...)
 	if err != nil {

@@ -3,7 +3,6 @@
 package config
 
 import (
-	"errors"
 	"io"
 	"path/filepath"
 	"strings"
@@ -66,7 +65,7 @@ func ParseToken(args []string, getenv func(string) string, help io.Writer) (NewT
 	if made.Path == "" {
 		directory, err := configDirectory(getenv)
 		if err != nil {
-			return NewToken{}, errors.Join(err)
+			return NewToken{}, err
 		}
 		made.Path = filepath.Join(directory, "tokens.toml")
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strconv"
@@ -27,7 +28,16 @@ var readers = map[string]kong.Mapper{
 	"namespace": reader[string](readNamespace),
 	"interval":  reader[time.Duration](readInterval),
 	"timeout":   reader[time.Duration](readTimeout),
+	"idle":      reader[time.Duration](readInterval),
+	"count":     reader[int](readCount),
+	"size":      reader[int](readSize),
+	"anonymous": reader[string](readAnonymous),
+	"directory": reader[string](readDirectory),
 	"url":       addresses{},
+	"names":     list[string](readHost),
+	"hosts":     list[string](readAllowedHost),
+	"origins":   list[string](readOrigin),
+	"network":   list[netip.Prefix](readNetwork),
 }
 
 // reader makes a value of text, or tells the rule that the text breaks.
@@ -77,21 +87,12 @@ func (addresses) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 		target.SetZero()
 		return nil
 	}
-	list, _ := target.Interface().([]Address)
-	for entry := range strings.SplitSeq(strings.TrimSuffix(text, ","), ",") {
-		entry = strings.TrimSpace(entry)
-		address, err := ParseAddress(entry)
-		switch {
-		case entry == "off":
+	for entry := range strings.SplitSeq(text, ",") {
+		if strings.TrimSpace(entry) == "off" {
 			return refuseText(ctx, text, errors.New("has off beside something else"))
-		case err != nil:
-			return refuseText(ctx, entry, err)
-		case !slices.Contains(list, address):
-			list = append(list, address)
 		}
 	}
-	target.Set(reflect.ValueOf(list))
-	return nil
+	return list[Address](ParseAddress).add(ctx, text, target)
 }
 
 // list reads values between commas, after those of earlier flags.
@@ -105,6 +106,10 @@ func (l list[T]) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 	if err != nil {
 		return err
 	}
+	return l.add(ctx, text, target)
+}
+
+func (l list[T]) add(ctx *kong.DecodeContext, text string, target reflect.Value) error {
 	values, _ := target.Interface().([]T)
 	for entry := range strings.SplitSeq(strings.TrimSuffix(text, ","), ",") {
 		entry = strings.TrimSpace(entry)

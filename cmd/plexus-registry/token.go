@@ -37,7 +37,7 @@ func token(args []string, getenv func(string) string, stdout, stderr io.Writer) 
 	}
 	var expires time.Time
 	if wanted.Lifetime > 0 {
-		expires = time.Now().Add(wanted.Lifetime).UTC().Truncate(time.Second)
+		expires = time.Now().Add(wanted.Lifetime)
 	}
 	secret, entry, err := auth.NewToken(wanted.Name, wanted.Scopes, expires)
 	if err == nil {
