@@ -144,9 +144,8 @@ func TestAnnouncements(t *testing.T) {
 	}
 }
 
-// TestLeases lets leases end, or not.
-func TestLeases(t *testing.T) {
-	t.Parallel()
+// leases lets leases end, or not.
+func leases(t *testing.T) {
 	together(t, map[string]func(*testing.T){
 		"expire unless pinged":   leasesExpire,
 		"protect the successor":  leasesProtect,

@@ -17,9 +17,10 @@ import (
 )
 
 // knockingPage opens a WebSocket, registers a backend, and reads the list; then it asks
-// by HTTP. It reports all that it has come to know.
+// by HTTP. It reports all that it has come to know, and goes on to the page that
+// the answer names.
 const knockingPage = `<!doctype html><title>t</title><script>
-const report = (text) => fetch("/report", {method: "POST", body: text});
+const report = (text) => fetch("/report", {method: "POST", body: text}).then((r) => r.text()).then((next) => { if (next) location = next; });
 const target = new URLSearchParams(location.search).get("target");
 const name = new URLSearchParams(location.search).get("name");
 let told = "";
@@ -43,6 +44,7 @@ type stranger struct {
 	address  string // it listens at
 	registry string
 	reports  chan string
+	pages    chan string // to be opened after the first
 	running  sync.WaitGroup
 }
 
@@ -52,7 +54,7 @@ func newStranger(t *testing.T, registry string) *stranger {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stranger{address: l.Addr().String(), registry: registry, reports: make(chan string, 8)}
+	s := &stranger{address: l.Addr().String(), registry: registry, reports: make(chan string, 8), pages: make(chan string, 8)}
 	s.running.Go(func() {
 		for {
 			conn, err := l.Accept()
@@ -80,8 +82,9 @@ func (s *stranger) serve(conn net.Conn) {
 	switch {
 	case r.URL.Path == "/report":
 		body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+		next := <-s.pages // none after the last
 		s.reports <- string(body)
-		fmt.Fprint(conn, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+		fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(next), next)
 	case r.URL.Path == "/page":
 		fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(knockingPage), knockingPage)
 	default:
@@ -132,15 +135,21 @@ func chromium(t *testing.T, url string, rules string) {
 	})
 }
 
-// TestPagesInABrowser opens a page in a real browser, from several origins. Only
+// TestPagesInABrowser opens pages in a real browser, from several origins. Only
 // one from this machine may reach the registry.
 func TestPagesInABrowser(t *testing.T) {
+	t.Parallel()
 	p := start(t, command(t.TempDir()))
 	_, port, err := net.SplitHostPort(p.address())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, test := range []struct {
+	s := newStranger(t, p.address())
+	_, own, err := net.SplitHostPort(s.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
 		name   string
 		origin string // host of the page; its port is the stranger's
 		target string // what it calls
@@ -150,27 +159,23 @@ func TestPagesInABrowser(t *testing.T) {
 		{"from elsewhere", "strange.example", "127.0.0.1:" + port, false},
 		{"from elsewhere, by the name of this machine", "strange.example", "localhost:" + port, false},
 		{"whose name is rebound, with another port", "strange.example", "strange.example:" + port, false},
-		{"whose name is rebound, with its own port", "strange.example", "", false},
-	} {
+		{"whose name is rebound, with its own port", "strange.example", "strange.example:" + own, false},
+	}
+	for i, test := range tests {
+		s.pages <- fmt.Sprintf("http://%s:%s/page?target=%s&name=page-%d", test.origin, own, test.target, i)
+	}
+	close(s.pages)
+	// One browser for all: it takes most of the time to begin.
+	chromium(t, <-s.pages, "MAP strange.example 127.0.0.1")
+	for i, test := range tests {
+		var report string
+		select {
+		case report = <-s.reports:
+		case <-time.After(time.Minute):
+			t.Fatalf("%s: the browser has not reported", test.name)
+		}
 		t.Run(test.name, func(t *testing.T) {
-			s := newStranger(t, p.address())
-			_, own, err := net.SplitHostPort(s.address)
-			if err != nil {
-				t.Fatal(err)
-			}
-			target := test.target
-			if target == "" {
-				target = test.origin + ":" + own
-			}
-			name := fmt.Sprint("page-", i)
-			chromium(t, fmt.Sprintf("http://%s:%s/page?target=%s&name=%s", test.origin, own, target, name), "MAP strange.example 127.0.0.1")
-			var report string
-			select {
-			case report = <-s.reports:
-			case <-time.After(time.Minute):
-				t.Fatal("the browser has not reported")
-			}
-			got := connect(t, p.url).get(t, name)
+			got := connect(t, p.url).get(t, fmt.Sprint("page-", i))
 			if let := strings.Contains(report, `"backend_registered"`); let != test.let || (got != nil) != test.let {
 				t.Errorf("the entry is %v, the page reports %q", got, report)
 			}

@@ -250,12 +250,14 @@ var doorCalls = []struct {
 // TestEveryDoorAndEveryKnock tries each way to say who one is, with each kind of
 // scope, from each kind of place, on each method.
 func TestEveryDoorAndEveryKnock(t *testing.T) {
+	t.Parallel()
 	scopes := map[string][]string{
 		"nothing": {}, "read": {"registry:read"}, "write": {"registry:write"}, "admin": {"registry:admin"},
 		"own": {"registry:read", "registry:write:team-a-*"}, "all": {"registry:*"},
 	}
 	for _, anonymous := range []string{"none", "read", "all"} {
 		t.Run("anonymous="+anonymous, func(t *testing.T) {
+			t.Parallel()
 			f := newFortress(t, "--anonymous", anonymous, "--allowed-host=proxied.example", "--allowed-origin=https://app.example",
 				"--trusted-proxy=127.0.0.1", "--insecure")
 			// Who one is: what is shown, and the scopes that it brings; nil
@@ -385,6 +387,7 @@ func readText(t testing.TB, path string) string {
 
 // TestTokenThatIsRemoved: who holds it is put out at once.
 func TestTokenThatIsRemoved(t *testing.T) {
+	t.Parallel()
 	f := newFortress(t)
 	before := readText(t, f.path("tokens.toml"))
 	secret := newToken(t, f.path("tokens.toml"), "ci", "--scope=registry:write")
@@ -469,6 +472,7 @@ func TestScopesOfANewToken(t *testing.T) {
 
 // TestMechanisms: _info tells how one may say who one is.
 func TestMechanisms(t *testing.T) {
+	t.Parallel()
 	f := newFortress(t, "--anonymous=none")
 	secret := newToken(t, f.path("tokens.toml"), "ci", "--scope=registry:read")
 	var ws *websocket.Conn

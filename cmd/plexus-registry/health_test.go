@@ -9,9 +9,8 @@ import (
 	"testing"
 )
 
-// TestHealth watches over real hubs, and over what only looks like one.
-func TestHealth(t *testing.T) {
-	t.Parallel()
+// health watches over real hubs, and over what only looks like one.
+func health(t *testing.T) {
 	together(t, map[string]func(*testing.T){
 		"each on its own": healthOfEach,
 		"most at once":    healthOfMost,
@@ -146,7 +145,8 @@ func healthOfMost(t *testing.T) {
 		return last
 	}
 	before := seen()
-	eventually(t, "four rounds have failed", func() bool { return seen() >= before+5 })
+	// Three rounds at least, and that of the log: one more than an entry survives.
+	eventually(t, "four rounds have failed", func() bool { return seen() >= before+4 })
 	if n := p.logged(t, why); n != 1 {
 		t.Errorf("it is logged %d times", n)
 	}

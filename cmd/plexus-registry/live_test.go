@@ -22,6 +22,15 @@ import (
 // object is a JSON object.
 type object = map[string]any
 
+// TestOfTime runs what waits for time to pass: for rounds of health, for terms, for
+// a client that must be given up.
+func TestOfTime(t *testing.T) {
+	t.Parallel()
+	together(t, map[string]func(*testing.T){
+		"health": health, "leases": leases, "a stop with a stalled client": stopWithStalledClient,
+	})
+}
+
 // together runs subtests at once, as most of their time passes in waiting:
 // t.Parallel would run as many as there are processors.
 func together(t *testing.T, tests map[string]func(t *testing.T)) {

