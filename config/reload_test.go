@@ -280,7 +280,7 @@ func TestReload(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("needs a shell")
 	}
-	times := 10
+	times := 5 // make reload does more
 	if text := os.Getenv("RELOADS"); text != "" {
 		var err error
 		if times, err = strconv.Atoi(text); err != nil {
