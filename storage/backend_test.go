@@ -52,6 +52,9 @@ func TestValidateAccepts(t *testing.T) {
 		"the deepest metadata": func(b *storage.Backend) {
 			b.Metadata = json.RawMessage(`{"a":` + strings.Repeat("[", 63) + strings.Repeat("]", 63) + "}")
 		},
+		"metadata with a number in a string": func(b *storage.Backend) {
+			b.Metadata = json.RawMessage(`{"a":"\"1e999"}`)
+		},
 		"the longest metadata": func(b *storage.Backend) { b.Metadata = object(storage.MaxMetadataBytes) },
 		"source auto":          func(b *storage.Backend) { b.Source = storage.SourceAuto },
 		"source file":          func(b *storage.Backend) { b.Source = storage.SourceFile },

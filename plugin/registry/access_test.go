@@ -146,6 +146,47 @@ func TestRegistrationsOfOneCaller(t *testing.T) {
 	}
 }
 
+// TestRegistrationThatFailed counts for nobody, and takes nothing from who has the
+// entry.
+func TestRegistrationThatFailed(t *testing.T) {
+	store := &refusing{Store: memory(t)}
+	h := over(t, store, registry.WithRegistrations(1))
+	ada, eve := as(t, "ada", "*"), as(t, "eve", "*")
+	register := func(ctx context.Context, name string) bool {
+		return h.call(ctx, "register", object("name", name, "host", "localhost", "port", 1)).refused == nil
+	}
+	if !register(ada, "a") {
+		t.Fatal("the first is refused")
+	}
+	store.full.Store(true)
+	if register(eve, "a") || register(eve, "b") {
+		t.Error("a full disk took it")
+	}
+	store.full.Store(false)
+	if register(ada, "c") {
+		t.Error("ada's entry does not count any more")
+	}
+	if !register(eve, "b") {
+		t.Error("what failed counts for eve")
+	}
+}
+
+// TestLongNames are cut where they are told, and refused where they are kept.
+func TestLongNames(t *testing.T) {
+	h := open(t)
+	long := strings.Repeat("x", 5000)
+	for _, method := range []string{"ping", "deregister", "delete"} {
+		if a := h.call(t.Context(), method, object("name", long)); len(a.content) == 0 || len(a.content) > 2000 {
+			t.Errorf("%s is answered with %d bytes", method, len(a.content))
+		}
+	}
+	for _, filter := range []string{"name", "namespace"} {
+		if a := h.call(t.Context(), "watch", object(filter, long)); a.refused == nil || a.refused.Code != plugin.CodeInvalidParams {
+			t.Errorf("watch by a long %s: %+v", filter, a)
+		}
+	}
+}
+
 // during is a store that does something else while it deletes.
 type during struct {
 	storage.Store

@@ -111,7 +111,7 @@ func TestRefuse(t *testing.T) {
 	} {
 		w := httptest.NewRecorder()
 		Refuse(w, c.err)
-		if w.Code != http.StatusUnauthorized || w.Header().Get("WWW-Authenticate") != c.challenge || w.Body.String() != c.text {
+		if w.Code != http.StatusUnauthorized || w.Header().Get("WWW-Authenticate") != c.challenge || w.Header().Get("Cache-Control") != "no-store" || w.Body.String() != c.text {
 			t.Errorf("%v: got %d, %v, %q", c.err, w.Code, w.Header(), w.Body)
 		}
 	}

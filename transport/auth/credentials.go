@@ -130,9 +130,6 @@ func protocols(header http.Header) (secrets []string, err error) {
 		if !ok {
 			return nil, errors.New(protocolPrefix + " is written in lower case")
 		}
-		if len(encoded) > base64.RawURLEncoding.EncodedLen(maxSecretBytes) {
-			return nil, fmt.Errorf("the secret is longer than %d bytes", maxSecretBytes)
-		}
 		secret, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
 		if err != nil {
 			return nil, errors.New("the secret is not base64url without padding")

@@ -91,7 +91,8 @@ func TestFollowWaitsUntilAFileIsLeftAlone(t *testing.T) {
 		for _, part := range []string{"", "b", "bc"} {
 			f.set(part, true, settled-pause)
 		}
-		f.set("bcd", true, settled-time.Millisecond)
+		f.set("bcd", true, settled/2)
+		f.set("bcd", true, settled/2-time.Millisecond) // an event of another file
 		f.check(t)
 		f.set("bcd", false, pause+time.Millisecond)
 		f.check(t, "bcd")

@@ -11,6 +11,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -173,6 +174,32 @@ func TestJWTAttacks(t *testing.T) {
 	fails(t, err, ErrNoCredentials, "")
 	if _, err := j.Authenticate(bearing(token)); err != nil {
 		t.Errorf("the token that the attacks are made of: %v", err)
+	}
+}
+
+// A token is over at the moment that it names, and not before.
+func TestJWTAtItsEnd(t *testing.T) {
+	signer := newIssuer(t)
+	j := signer.jwt(t, JWTConfig{})
+	end := time.Now().Add(time.Hour).Truncate(time.Second)
+	token := signer.sign(t, map[string]any{"exp": end.Unix()})
+	for before, good := range map[time.Duration]bool{1: true, 0: false} {
+		j.now = func() time.Time { return end.Add(-before) }
+		if _, err := j.Authenticate(bearing(token)); (err == nil) != good {
+			t.Errorf("%v before its end: %v", before, err)
+		}
+	}
+}
+
+// A key that names its algorithm is used with no other that it would fit.
+func TestKeyOfAnotherAlgorithm(t *testing.T) {
+	signer := newIssuer(t)
+	set := keySet{{KeyID: "rsa", Key: signer.rsa.Public(), Algorithm: "RS256"}}
+	if _, err := set.find("rsa", jose.PS256); !errors.Is(err, errUnknownKey) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := set.find("rsa", jose.RS256); err != nil {
+		t.Error(err)
 	}
 }
 
