@@ -450,11 +450,17 @@ func TestExposureThroughAProxy(t *testing.T) {
 	start(t, command(t.TempDir(), append(args, "--insecure")...))
 }
 
-// TestNobodyMayComeIn: a registry that would let in nobody is a mistake, and no
-// open door.
-func TestNobodyMayComeIn(t *testing.T) {
-	if got := finish(t, command(t.TempDir(), "--anonymous=none")); got.status != misused {
-		t.Errorf("status %d, %s", got.status, got.stderr)
+// TestDoorsThatAreMistakes: a registry that would let in nobody, or not those who
+// are meant, does not start, and has touched nothing.
+func TestDoorsThatAreMistakes(t *testing.T) {
+	for _, flag := range []string{"--anonymous=none", "--allowed-host=a.example:80", "--allowed-origin=a.example"} {
+		dir := t.TempDir()
+		if got := finish(t, command(dir, flag)); got.status != misused {
+			t.Errorf("%s: status %d, %s", flag, got.status, got.stderr)
+		}
+		if exists(t, filepath.Join(dir, "plexus")) {
+			t.Errorf("%s: it has made files", flag)
+		}
 	}
 }
 
