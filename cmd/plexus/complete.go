@@ -128,7 +128,7 @@ func (c *command) pathCandidates(ctx context.Context, a *arguments, last string)
 	}
 	var parameters []property
 	if s.method != nil {
-		parameters = flagsOf(shape{s.method.params, s.method.params}, "", mostNested)
+		parameters = flagsOf(shape{s.method.params, s.method.params})
 	}
 	// A flag whose value is to be completed stands right before, or is the
 	// beginning of the word.

@@ -179,7 +179,7 @@ func nameWidth(n int, name func(int) string) (width int) {
 func methodUsage(s *spot) string {
 	var b strings.Builder
 	m := s.method
-	all := flagsOf(shape{m.params, m.params}, "", mostNested)
+	all := flagsOf(shape{m.params, m.params})
 	usage := s.command()
 	for _, p := range all {
 		if p.required && !strings.Contains(p.name, ".") {

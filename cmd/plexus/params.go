@@ -102,24 +102,34 @@ func (p *parameters) unknown(arg string, known []flag) error {
 // flagNames are the names of all flags of the method, the dotted ones
 // included.
 func (p *parameters) flagNames() (names []string) {
-	for _, f := range flagsOf(p.shape, "", mostNested) {
+	for _, f := range flagsOf(p.shape) {
 		names = append(names, f.name)
 	}
 	return names
 }
 
-// mostNested bounds how deep the flags for properties of properties go.
-const mostNested = 4
+// mostNested bounds how deep the flags for properties of properties go, and
+// mostFlags how many there are: an object may be a property of itself.
+const (
+	mostNested = 4
+	mostFlags  = 1000
+)
 
 // flagsOf are the properties of an object as flags: a property that is an
 // object itself is followed by its own.
-func flagsOf(s shape, prefix string, depth int) (all []property) {
+func flagsOf(s shape) []property { return appendFlags(nil, s, "", mostNested) }
+
+func appendFlags(all []property, s shape, prefix string, depth int) []property {
+	if depth == 0 {
+		return all
+	}
 	for _, p := range s.properties() {
+		if len(all) == mostFlags {
+			break
+		}
 		name := prefix + p.name
 		all = append(all, property{name, p.shape, p.required})
-		if depth > 1 {
-			all = append(all, flagsOf(p.shape, name+".", depth-1)...)
-		}
+		all = appendFlags(all, p.shape, name+".", depth-1)
 	}
 	return all
 }

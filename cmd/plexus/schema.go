@@ -122,6 +122,14 @@ func keepOrder(s *jsonschema.Schema, text any) {
 		}
 	}
 	keepOrder(s.Items, o.values["items"])
+	keepOrder(s.AdditionalProperties, o.values["additionalProperties"])
+	for key, all := range map[string][]*jsonschema.Schema{"anyOf": s.AnyOf, "oneOf": s.OneOf, "allOf": s.AllOf} {
+		if told, ok := o.values[key].([]any); ok && len(told) == len(all) {
+			for i, a := range all {
+				keepOrder(a, told[i])
+			}
+		}
+	}
 	for key, defs := range map[string]map[string]*jsonschema.Schema{"$defs": s.Defs, "definitions": s.Definitions} {
 		if told, ok := o.values[key].(*object); ok {
 			for name, d := range defs {

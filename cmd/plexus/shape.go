@@ -5,6 +5,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -19,8 +20,13 @@ type shape struct {
 	at   *jsonschema.Schema // nil allows anything
 }
 
-// mostReferences bounds the references, and alternatives, that are followed.
-const mostReferences = 16
+// mostReferences bounds the references that are followed one after the other,
+// mostAlternatives the alternatives that are looked at: they may name each
+// other again and again.
+const (
+	mostReferences   = 16
+	mostAlternatives = 1 << 12
+)
 
 // resolved follows references to where something is said.
 func (s shape) resolved() shape {
@@ -60,11 +66,14 @@ type accepted struct {
 	values []any
 }
 
-func (s shape) accepts() accepted { return s.acceptsWithin(mostReferences) }
+func (s shape) accepts() accepted {
+	left := mostAlternatives
+	return s.acceptsWithin(&left)
+}
 
-func (s shape) acceptsWithin(depth int) (a accepted) {
+func (s shape) acceptsWithin(left *int) (a accepted) {
 	s = s.resolved()
-	if s.at == nil || depth == 0 {
+	if *left--; s.at == nil || *left < 0 {
 		return accepted{anything: true}
 	}
 	only := s.at.Enum
@@ -84,7 +93,10 @@ func (s shape) acceptsWithin(depth int) (a accepted) {
 	if alternatives := append(slices.Clip(s.at.AnyOf), s.at.OneOf...); len(alternatives) > 0 {
 		open := false
 		for _, alternative := range alternatives {
-			other := shape{s.root, alternative}.acceptsWithin(depth - 1)
+			other := shape{s.root, alternative}.acceptsWithin(left)
+			if *left < 0 {
+				return accepted{anything: true}
+			}
 			a.anything = a.anything || other.anything
 			a.null, a.boolean = a.null || other.null, a.boolean || other.boolean
 			a.integer, a.number = a.integer || other.integer, a.number || other.number
@@ -202,20 +214,26 @@ func (s shape) properties() (all []property) {
 	if s.at == nil {
 		return nil
 	}
-	order := slices.Clone(s.at.PropertyOrder)
-	for name := range s.at.Properties {
-		if !slices.Contains(order, name) {
-			order = append(order, name)
+	required := map[string]bool{}
+	for _, name := range s.at.Required {
+		required[name] = true
+	}
+	order := s.at.PropertyOrder
+	if order == nil { // where it is not known
+		order = slices.Sorted(maps.Keys(s.at.Properties))
+	}
+	var optional []property
+	for _, name := range order {
+		p := s.at.Properties[name]
+		switch {
+		case p == nil:
+		case required[name]:
+			all = append(all, property{name, shape{s.root, p}, true})
+		default:
+			optional = append(optional, property{name, shape{s.root, p}, false})
 		}
 	}
-	for _, required := range []bool{true, false} {
-		for _, name := range order {
-			if p := s.at.Properties[name]; p != nil && slices.Contains(s.at.Required, name) == required {
-				all = append(all, property{name, shape{s.root, p}, required})
-			}
-		}
-	}
-	return all
+	return append(all, optional...)
 }
 
 // others tells whether an object may have properties that are not listed, as
@@ -234,7 +252,9 @@ func (s shape) others() (shape, bool) {
 }
 
 // describe words what a value has to be, for help: "TEXT", "INTEGER 1 to 5".
-func (s shape) describe() string {
+func (s shape) describe() string { return s.describeWithin(mostNested) }
+
+func (s shape) describeWithin(depth int) string {
 	a := s.accepts()
 	switch {
 	case a.values != nil:
@@ -243,12 +263,10 @@ func (s shape) describe() string {
 			values = append(values, valueText(value))
 		}
 		return strings.Join(values, "|")
-	case a.anything:
+	case a.anything || depth == 0:
 		return "JSON"
-	case a.array:
-		if inner := s.item().describe(); a.kinds() == "list" || a.kinds() == "list or null" {
-			return inner + " …"
-		}
+	case a.kinds() == "list" || a.kinds() == "list or null":
+		return s.item().describeWithin(depth-1) + " …"
 	}
 	a.null = false
 	kinds := strings.ToUpper(a.kinds())

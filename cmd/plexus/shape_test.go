@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -55,6 +56,8 @@ var shapes = []struct {
 	{"reference to nowhere", `{"$ref":"#/$defs/X"}`, "JSON", map[string]string{"1": "1"}},
 	{"reference to itself", `{"$ref":"#"}`, "JSON", map[string]string{"x": `"x"`}},
 	{"values beside kinds", `{"anyOf":[{"const":"auto"},{"type":"integer"}]}`, "JSON", map[string]string{"auto": `"auto"`, "7": "7"}},
+	{"many alternatives without end", `{"anyOf":[` + strings.Repeat(`{"$ref":"#"},`, 10) + `{"type":"null"}]}`, "JSON", map[string]string{"x": `"x"`}},
+	{"list of itself", `{"type":"array","items":{"$ref":"#"}}`, "JSON … … … …", map[string]string{"[[],[[]]]": "[[],[[]]]", "[1]": ""}},
 	{"alternatives without end", `{"anyOf":[{"$ref":"#"},{"type":"null"}]}`, "JSON", map[string]string{"x": `"x"`}},
 }
 
@@ -79,19 +82,31 @@ func TestShapes(t *testing.T) {
 }
 
 func TestOrderOfProperties(t *testing.T) {
-	s := shapeOf(t, `{"properties":{"z":{"type":"object","properties":{"y":{},"b":{}},"required":["b"]},"m":{},"a":{}},"required":["a"]}`)
+	s := shapeOf(t, `{"properties":{"z":{"type":"object","properties":{"y":{},"b":{}},"required":["b"]},"m":{},"a":{},
+		"o":{"anyOf":[{"properties":{"f":{},"e":{},"d":{},"c":{}}},{"type":"null"}]}},"required":["a"]}`)
 	var names []string
-	for _, p := range flagsOf(s, "", mostNested) {
+	for _, p := range flagsOf(s) {
 		names = append(names, p.name)
 	}
-	if got := strings.Join(names, " "); got != "a z z.b z.y m" {
+	if got := strings.Join(names, " "); got != "a z z.b z.y m o o.f o.e o.d o.c" {
 		t.Errorf("got %s", got)
 	}
 }
 
 func TestDepthOfFlags(t *testing.T) {
 	s := shapeOf(t, `{"properties":{"a":{"$ref":"#"}}}`)
-	if got := len(flagsOf(s, "", mostNested)); got != mostNested {
+	if got := len(flagsOf(s)); got != mostNested {
+		t.Errorf("got %d flags", got)
+	}
+}
+
+func TestNumberOfFlags(t *testing.T) {
+	var properties strings.Builder
+	for i := range 500 {
+		fmt.Fprintf(&properties, `"p%d":{"$ref":"#"},`, i)
+	}
+	s := shapeOf(t, `{"properties":{`+properties.String()+`"z":{}}}`)
+	if got := len(flagsOf(s)); got != mostFlags {
 		t.Errorf("got %d flags", got)
 	}
 }
@@ -107,7 +122,7 @@ func FuzzValue(f *testing.F) {
 		if s == nil {
 			return
 		}
-		flagsOf(shape{s, s}, "", mostNested)
+		flagsOf(shape{s, s})
 		shape{s, s}.describe()
 		value, err := shape{s, s}.value("--x", text)
 		if err != nil {
