@@ -149,6 +149,40 @@ func TestRegisterInAnOldRegistry(t *testing.T) {
 	}
 }
 
+// TestNameIsTakenInAnOldRegistry: without a lease, too, a hub leaves its name to
+// another one, and takes it back when that is gone, at its own address.
+func TestNameIsTakenInAnOldRegistry(t *testing.T) {
+	for name, plain := range map[string]bool{"with ping": false, "without": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				old := newOldRegistry(false, plain)
+				p := pretendByPipe(t, old.serve)
+				register(t, "ws://pipe", alpha(), p.option(), client.WithProxy(nil))
+				port := func(active bool) any {
+					old.mu.Lock()
+					defer old.mu.Unlock()
+					if old.entries["alpha"]["is_active"] != active {
+						t.Errorf("it is registered as %v", old.entries["alpha"])
+					}
+					return old.entries["alpha"]["port"]
+				}
+				old.answer("registry.register", object{"name": "alpha", "host": "127.0.0.1", "port": 5555.0, "protocol": "ws"})
+				time.Sleep(time.Minute)
+				if got := port(true); got != 5555.0 {
+					t.Errorf("the name was taken back: port %v", got)
+				}
+				old.mu.Lock()
+				old.entries["alpha"]["is_active"] = false
+				old.mu.Unlock()
+				time.Sleep(10 * time.Second)
+				if got := port(true); got != 4444.0 {
+					t.Errorf("nobody has the name: port %v", got)
+				}
+			})
+		})
+	}
+}
+
 // TestCloseDuringRegister closes while register is under way: it is waited for,
 // so that it does not come after deregister.
 func TestCloseDuringRegister(t *testing.T) {

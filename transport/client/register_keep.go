@@ -114,7 +114,7 @@ func (r *Registrar) keep(ctx context.Context, c *Client) error {
 			h.lease = ""
 			r.note(stateTaken, fmt.Errorf("the entry is for %s", b.URL()))
 			return nil
-		case b != nil && h.unleased && hash == h.hash:
+		case b != nil && b.Active && h.unleased && hash == h.hash:
 			if there, err := r.ping(ctx, c); there || err != nil {
 				return err
 			}
