@@ -162,3 +162,19 @@ func (b *backoff) lasted(d time.Duration) {
 		b.last = 0
 	}
 }
+
+// wait waits before the next attempt, after one that took so long, connected or
+// in vain, or until ctx is done.
+func (b *backoff) wait(ctx context.Context, took time.Duration, connected bool) {
+	if connected {
+		b.lasted(took)
+	}
+	wait := b.next()
+	if !connected {
+		wait = max(wait-took, wait/4) // to connect in vain was waiting, too
+	}
+	select {
+	case <-time.After(wait):
+	case <-ctx.Done():
+	}
+}

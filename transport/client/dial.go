@@ -32,20 +32,11 @@ var netDialer = net.Dialer{KeepAlive: -1}
 // connection to put something over it. Until release is called, the end of ctx
 // closes the connection, so that nothing done with it outlasts ctx.
 func (s *settings) connect(ctx context.Context, address string, wrap func(net.Conn) net.Conn) (ws *websocket.Conn, release func() bool, err error) {
-	failed := &DialError{URL: shownURL(address), Step: StepURL}
-	u, err := url.Parse(address)
-	if err == nil {
-		err = checkURL(u)
-	}
+	u, err := parseURL(address)
 	if err != nil {
-		var syntax *url.Error
-		if errors.As(err, &syntax) {
-			err = syntax.Err // or the address would be told twice
-		}
-		failed.Err = err
-		return nil, nil, failed
+		return nil, nil, err
 	}
-	failed.Step = StepConnect
+	failed := &DialError{URL: shownURL(address), Step: StepConnect}
 
 	release = func() bool { return true }
 	upgraded := func() {}
@@ -133,16 +124,25 @@ func (s *settings) netDial(ctx context.Context, network, address string) (net.Co
 	return netDialer.DialContext(ctx, network, address)
 }
 
-func checkURL(u *url.URL) error {
+// parseURL reads an address. Its error is a DialError.
+func parseURL(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	var syntax *url.Error
 	switch {
+	case errors.As(err, &syntax):
+		err = syntax.Err // or the address would be told twice
+	case err != nil:
 	case u.Scheme != "ws" && u.Scheme != "wss":
-		return fmt.Errorf("the scheme %q is neither ws nor wss", u.Scheme)
+		err = fmt.Errorf("the scheme %q is neither ws nor wss", u.Scheme)
 	case u.Hostname() == "":
-		return errors.New("there is no host")
+		err = errors.New("there is no host")
 	case u.User != nil:
-		return errors.New("a user has no place in it: use WithToken, WithCookie or WithHeader")
+		err = errors.New("a user has no place in it: use WithToken, WithCookie or WithHeader")
 	}
-	return nil
+	if err != nil {
+		return nil, &DialError{URL: shownURL(address), Step: StepURL, Err: err}
+	}
+	return u, nil
 }
 
 // shownURL is an address without what may be secret.

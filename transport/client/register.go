@@ -168,7 +168,7 @@ func Register(ctx context.Context, registryURL string, registration Registration
 		close(r.ended)
 		return r, nil
 	}
-	err := checkRegistry(registryURL)
+	_, err := parseURL(registryURL) // before it is tried again and again
 	if err == nil {
 		err = r.registration.check()
 	}

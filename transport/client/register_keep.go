@@ -45,18 +45,7 @@ func (r *Registrar) run(ctx context.Context) {
 		} else {
 			r.note(stateUnreachable, err)
 		}
-		took := time.Since(begun)
-		if connected {
-			pause.lasted(took)
-		}
-		wait := pause.next()
-		if !connected {
-			wait = max(wait-took, wait/4) // to connect in vain was waiting, too
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-		}
+		pause.wait(ctx, time.Since(begun), connected)
 	}
 	if r.held.sent {
 		_, r.left = r.session(ctx, calls)

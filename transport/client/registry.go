@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -91,22 +90,6 @@ func registrySettings(options []Option) *settings {
 	// Whoever has registered, or watches, must know of every lost connection.
 	s.reconnect = false
 	return s
-}
-
-// checkRegistry checks an address before it is tried again and again.
-func checkRegistry(address string) error {
-	u, err := url.Parse(address)
-	if err == nil {
-		err = checkURL(u)
-	}
-	var syntax *url.Error
-	if errors.As(err, &syntax) {
-		err = syntax.Err
-	}
-	if err != nil {
-		return &DialError{URL: shownURL(address), Step: StepURL, Err: err}
-	}
-	return nil
 }
 
 // registryAnswer is the content of whatever a registry answers with.

@@ -59,7 +59,7 @@ const grace = 2 * time.Second
 //
 // The error is a [*DialError] for an address that makes no sense.
 func NewResolver(registryURL string, options ...Option) (*Resolver, error) {
-	if err := checkRegistry(registryURL); err != nil {
+	if _, err := parseURL(registryURL); err != nil {
 		return nil, err
 	}
 	r := &Resolver{

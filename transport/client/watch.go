@@ -49,7 +49,7 @@ var ErrNoWatch = errors.New("the registry can't be watched")
 // for an address that makes no sense, or ErrNoWatch.
 func Watch(ctx context.Context, registryURL string, options ...Option) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		if err := checkRegistry(registryURL); err != nil {
+		if _, err := parseURL(registryURL); err != nil {
 			yield(Event{}, err)
 			return
 		}
@@ -108,18 +108,7 @@ func (f *follower) run(ctx context.Context) error {
 		if errors.Is(err, ErrNoWatch) {
 			return err
 		}
-		took := time.Since(begun)
-		if connected {
-			pause.lasted(took)
-		}
-		wait := pause.next()
-		if !connected {
-			wait = max(wait-took, wait/4)
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-		}
+		pause.wait(ctx, time.Since(begun), connected)
 	}
 	return nil
 }
