@@ -228,7 +228,7 @@ func (r *Resolver) down(err error, connected bool) {
 	})
 }
 
-func (r *Resolver) event(e Event) {
+func (r *Resolver) event(e Event) (err error) {
 	state := ""
 	if e.Kind == EventListed || e.Kind == EventResumed {
 		state = "watched"
@@ -243,6 +243,10 @@ func (r *Resolver) event(e Event) {
 		case EventResumed:
 			r.fresh = true
 		case EventRegistered, EventUpdated:
+			if _, known := r.cache[e.Name]; !known && len(r.cache) >= mostBackends {
+				err = fmt.Errorf("%w: it has more than %d entries", ErrNoWatch, mostBackends)
+				return
+			}
 			r.cache[e.Name] = e.Backend
 		case EventDeregistered:
 			if b, ok := r.cache[e.Name]; ok {
@@ -253,4 +257,5 @@ func (r *Resolver) event(e Event) {
 			delete(r.cache, e.Name)
 		}
 	})
+	return err
 }

@@ -5,6 +5,8 @@ package client_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -151,5 +153,40 @@ func TestResolveThroughAStalledNetwork(t *testing.T) {
 	inTime(t, "the new address", func() bool {
 		b, err := r.Resolve(within(t), "alpha")
 		return err == nil && !b.Stale && b.Host == "10.0.0.2"
+	})
+}
+
+// TestResolverIsBounded: a registry that makes up entry after entry is not
+// remembered, but asked.
+func TestResolverIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most = 1 << 16
+		var list strings.Builder
+		for i := range most {
+			fmt.Fprintf(&list, `{"name":"b%d","host":"h","port":1,"is_active":true},`, i)
+		}
+		p := pretendByPipe(t, func(c *peer) {
+			c.info("h")
+			c.called("1")
+			c.item("1", data(`{"type":"backends","backends":[`+strings.TrimSuffix(list.String(), ",")+`],"revision":1}`))
+			c.item("1", data(`{"type":"backend_registered","backend":{"name":"b0","host":"h","port":2,"is_active":true},"revision":2}`))
+			c.item("1", data(`{"type":"backend_registered","backend":{"name":"more","host":"h","port":1,"is_active":true},"revision":3}`))
+			for r := c.next(); r != nil; r = c.next() {
+				if r.Params.Method == "registry.get" {
+					c.send(`{"jsonrpc":"2.0","id":%d,"result":2}`, r.ID)
+					c.item("2", data(`{"type":"backend","backend":{"name":"more","host":"asked","port":1,"is_active":true}}`))
+					c.item("2", done)
+				}
+			}
+		})
+		var log lines
+		r := resolver(t, "ws://pipe", p.option(), client.WithProxy(nil), log.option())
+		time.Sleep(10 * time.Second) // it is trusted for a while
+		if b, err := r.Resolve(context.Background(), "more"); err != nil || b.Host != "asked" {
+			t.Errorf("got %+v, %v", b, err)
+		}
+		if n := log.count("can't be watched"); n != 1 {
+			t.Errorf("the log is %s", &log)
+		}
 	})
 }

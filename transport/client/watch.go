@@ -70,11 +70,12 @@ func Watch(ctx context.Context, registryURL string, options ...Option) iter.Seq2
 					tell(Event{}, err)
 				}
 			},
-			event: func(e Event) {
+			event: func(e Event) error {
 				if e.Kind == EventListed || e.Kind == EventResumed {
 					down = false
 				}
 				tell(e, nil)
+				return ctx.Err()
 			},
 		}
 		if err := f.run(ctx); err != nil {
@@ -90,7 +91,7 @@ type follower struct {
 
 	up    func(c *Client)                 // there is a connection
 	down  func(err error, connected bool) // it was lost, or there is none
-	event func(e Event)
+	event func(e Event) error             // its error ends the session
 	// blind is told that the registry that up has told of can't be watched;
 	// its connection is kept. Nil makes that the end.
 	blind func(err error)
@@ -191,7 +192,9 @@ func (f *follower) watch(ctx context.Context, c *Client, params map[string]any, 
 	_, resuming := params["after"]
 	told := false // something has come
 	if resuming && f.revision >= reached {
-		f.event(Event{Kind: EventResumed, Revision: f.revision})
+		if err := f.event(Event{Kind: EventResumed, Revision: f.revision}); err != nil {
+			return true, err
+		}
 		resuming = false
 	}
 	for item, err := range c.Call(ctx, "registry.watch", params) {
@@ -218,15 +221,15 @@ func (f *follower) watch(ctx context.Context, c *Client, params map[string]any, 
 			continue // of a later version
 		}
 		f.revision, f.heard = e.Revision, time.Now()
-		f.event(e)
-		if ctx.Err() != nil {
-			return true, ctx.Err()
-		}
+		err = f.event(e)
 		if e.Kind == EventListed {
 			resuming = false
-		} else if resuming && f.revision >= reached {
-			f.event(Event{Kind: EventResumed, Revision: f.revision})
+		} else if err == nil && resuming && f.revision >= reached {
+			err = f.event(Event{Kind: EventResumed, Revision: f.revision})
 			resuming = false
+		}
+		if err != nil {
+			return true, err
 		}
 	}
 	return true, protocolError("registry.watch has ended")
@@ -244,7 +247,7 @@ func neverWatched(err error) bool {
 	return unknownMethod(err) || errors.Is(err, ErrTooLarge)
 }
 
-// mostBackends bounds how many entries a list may have.
+// mostBackends bounds how many entries a list, and a cache, may have.
 const mostBackends = 1 << 16
 
 // readEvent reads what watch yields. What is of no known kind is an event of
