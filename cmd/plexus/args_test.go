@@ -70,6 +70,22 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+// TestEarlyFlagsAreTold: the help says which flags stand before the path.
+func TestEarlyFlagsAreTold(t *testing.T) {
+	last := ""
+	for i, f := range flags() {
+		if f.early && f.name != "version" {
+			last = f.name
+			if i > 0 && !flags()[i-1].early {
+				t.Errorf("--%s is not among the first", f.name)
+			}
+		}
+	}
+	if want := "Those down to --" + last + ", and --version, stand before the path."; !strings.Contains(helpEnd, want) {
+		t.Errorf("the help does not say %q", want)
+	}
+}
+
 // TestFlagsAreTold: each flag is told apart from all others.
 func TestFlagsAreTold(t *testing.T) {
 	seen := map[string]bool{}

@@ -8,61 +8,42 @@ import (
 	"fmt"
 
 	"github.com/plexus-go/plexus/plugin/registry"
+	"github.com/plexus-go/plexus/transport/client"
 )
 
 // backend is an entry of a registry, of which as much is read as makes sense.
 type backend struct {
-	name, host, protocol string
-	port                 int
-	version, description string
-	active               bool
-	health, healthError  string
-	flapping             bool
-	text                 json.RawMessage
+	client.Backend
+	HealthError string `json:"health_error"`
+	Flapping    bool   `json:"flapping"`
+	text        json.RawMessage
 }
 
 // readBackend reads an entry; nil where there is none.
 func readBackend(text json.RawMessage) *backend {
-	told := members(text)
-	b := &backend{
-		name:        textOf(told["name"]),
-		host:        textOf(told["host"]),
-		protocol:    textOf(told["protocol"]),
-		version:     textOf(told["version"]),
-		description: textOf(told["description"]),
-		health:      textOf(told["health"]),
-		healthError: textOf(told["health_error"]),
-		text:        text,
-	}
-	if b.name == "" {
+	b := &backend{text: text}
+	// What is of another type is absent.
+	_ = json.Unmarshal(text, b)
+	if b.Name == "" {
 		return nil
 	}
-	// What is of another type is absent.
-	_ = json.Unmarshal(told["port"], &b.port)
-	_ = json.Unmarshal(told["is_active"], &b.active)
-	_ = json.Unmarshal(told["flapping"], &b.flapping)
-	return b
-}
-
-func (b *backend) url() string {
-	protocol := "ws"
-	if b.protocol == "wss" {
-		protocol = "wss"
+	if b.Protocol != "wss" {
+		b.Protocol = "ws"
 	}
-	return hubURL(protocol, b.host, b.port)
+	return b
 }
 
 // status words how the backend is, in a few words.
 func (b *backend) status() string {
 	switch {
-	case !b.active:
+	case !b.Active:
 		return "inactive"
-	case b.health == "":
+	case b.Health == "":
 		return "active" // older registries know no more
-	case b.flapping:
-		return b.health + ", flapping"
+	case b.Flapping:
+		return b.Health + ", flapping"
 	}
-	return b.health
+	return b.Health
 }
 
 // mostPages bounds how many pages of a list are asked for.

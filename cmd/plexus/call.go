@@ -48,7 +48,7 @@ func (c *command) follow(ctx context.Context, a *arguments) error {
 	if a.dryRun {
 		return c.dryRun(s, params)
 	}
-	err = c.call(ctx, s, params)
+	err = c.call(ctx, s, params, c.printer.item)
 	if s.untold >= 0 && notFound(err) {
 		return s.wrongWord()
 	}
@@ -66,8 +66,8 @@ func (c *command) dryRun(s *spot, params any) (err error) {
 	return c.printer.line(wire.AppendCall(nil, 1, s.Hub(), s.path(), text))
 }
 
-// call calls a method and prints the items as they come.
-func (c *command) call(ctx context.Context, s *spot, params any) error {
+// call calls a method and shows the items as they come.
+func (c *command) call(ctx context.Context, s *spot, params any, show func(*client.Item) error) error {
 	if params != nil {
 		text, err := encode(params)
 		if err != nil {
@@ -88,7 +88,7 @@ func (c *command) call(ctx context.Context, s *spot, params any) error {
 			c.printer.progress.clear()
 			return err
 		}
-		if err := c.printer.item(&item); err != nil {
+		if err := show(&item); err != nil {
 			return err
 		}
 		if item.Type != client.Data {

@@ -100,8 +100,8 @@ func (c *command) backendCandidates(ctx context.Context) (all []candidate) {
 		return all
 	}
 	for _, b := range backends {
-		if b.name != first.Hub() {
-			all = append(all, candidate{b.name, b.description})
+		if b.Name != first.Hub() {
+			all = append(all, candidate{b.Name, b.Description})
 		}
 	}
 	return all

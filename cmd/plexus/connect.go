@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/transport/client"
 )
@@ -152,15 +153,15 @@ func (h *hubs) named(ctx context.Context, name string) (*hub, error) {
 	}
 	// Whoever may write to the registry can put an address of their own there, to
 	// gather what is sent to it: it gets no credentials unless that is said.
-	found, err := h.dial(ctx, entry.url(), h.options.passOn || entry.url() == first.url)
+	found, err := h.dial(ctx, entry.URL(), h.options.passOn || entry.URL() == first.url)
 	switch {
-	case err != nil && !entry.active:
+	case err != nil && !entry.Active:
 		return nil, fmt.Errorf("%s is inactive, says %s: %w", name, first.Hub(), err)
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", name, err)
 	case found.Hub() != name:
 		return nil, fmt.Errorf("at %s, where %s has %s, answers %s; to call it there: plexus -H %s -P %d %s",
-			entry.url(), first.Hub(), name, found.Hub(), entry.host, entry.port, found.Hub())
+			entry.URL(), first.Hub(), name, found.Hub(), entry.Host, entry.Port, found.Hub())
 	}
 	return found, nil
 }
@@ -186,7 +187,7 @@ func (h *hubs) lookUp(ctx context.Context, first *hub, name string) (*backend, e
 	names := []string{first.Hub()}
 	if all, err := h.backends(ctx, first); err == nil {
 		for _, b := range all {
-			names = append(names, b.name)
+			names = append(names, b.Name)
 		}
 	}
 	return nil, usagef("%s, at %s, knows no backend %s", first.Hub(), first.url, quoted(name)).
@@ -219,10 +220,8 @@ func (h *hubs) one(ctx context.Context, c *hub, method string, params any) (json
 // notFound tells that a hub has no such activation, or no such method.
 func notFound(err error) bool {
 	var coded interface{ ErrorCode() int }
-	return errors.As(err, &coded) && coded.ErrorCode() == codeNotFound
+	return errors.As(err, &coded) && coded.ErrorCode() == plugin.CodeMethodNotFound
 }
-
-const codeNotFound = -32601
 
 // problem is the message of a content that says that something went wrong, as
 // the registry's do; empty for any other.

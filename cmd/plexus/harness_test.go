@@ -180,7 +180,7 @@ func plexus(t testing.TB, registryURL string, args ...string) result {
 func testHub(t *testing.T) *hub {
 	t.Helper()
 	f := muteHub()
-	h := &hubs{options: &options{}, getenv: func(string) string { return "" }}
+	h := &hubs{options: &options{}, getenv: nothing}
 	found, err := h.dial(t.Context(), f.url(), true)
 	if err != nil {
 		t.Fatal(err)

@@ -19,7 +19,7 @@ func (c *command) list(ctx context.Context) error {
 		return err
 	}
 	if c.printer.mode() == modeRaw {
-		return c.call(ctx, &spot{hub: first, words: []string{registry.Namespace, "list"}, untold: -1}, map[string]bool{"active_only": false})
+		return c.call(ctx, &spot{hub: first, words: []string{registry.Namespace, "list"}, untold: -1}, map[string]bool{"active_only": false}, c.printer.item)
 	}
 	all, err := c.hubs.backends(ctx, first)
 	switch {
@@ -29,7 +29,7 @@ func (c *command) list(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	slices.SortFunc(all, func(a, b *backend) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(all, func(a, b *backend) int { return strings.Compare(a.Name, b.Name) })
 	if c.printer.mode() != modePretty {
 		for _, b := range all {
 			if err := c.printer.line(b.text); err != nil {
@@ -64,14 +64,14 @@ const mostDescription = 60
 func backendTable(all []*backend) string {
 	var rows [][]string
 	for _, b := range all {
-		about := oneLine(b.description)
-		if b.healthError != "" {
-			about = oneLine(b.healthError)
+		about := oneLine(b.Description)
+		if b.HealthError != "" {
+			about = oneLine(b.HealthError)
 		}
 		if runes := []rune(about); len(runes) > mostDescription {
 			about = string(runes[:mostDescription-1]) + "…"
 		}
-		rows = append(rows, []string{oneLine(b.name), oneLine(b.url()), b.status(), oneLine(b.version), about})
+		rows = append(rows, []string{oneLine(b.Name), oneLine(b.URL()), b.status(), oneLine(b.Version), about})
 	}
 	return table("", []string{"NAME", "ADDRESS", "STATUS", "VERSION", "ABOUT"}, rows, math.MaxInt)
 }

@@ -122,11 +122,7 @@ func setCookie(o *options, v string) error {
 	if o.header == nil {
 		o.header = http.Header{}
 	}
-	all := cookie.String()
-	if earlier := o.header.Get("Cookie"); earlier != "" {
-		all = earlier + "; " + all
-	}
-	o.header.Set("Cookie", all)
+	(&http.Request{Header: o.header}).AddCookie(cookie)
 	return nil
 }
 

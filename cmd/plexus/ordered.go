@@ -16,6 +16,8 @@ type object struct {
 	values map[string]any
 }
 
+var _ json.Marshaler = (*object)(nil)
+
 func newObject() *object { return &object{values: map[string]any{}} }
 
 // set gives a member its value, at its old place or as the last one.

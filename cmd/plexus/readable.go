@@ -4,7 +4,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"strings"
 	"unicode/utf8"
 )
@@ -194,5 +193,3 @@ func table(indent string, head []string, rows [][]string, most int) string {
 	}
 	return b.String()
 }
-
-var _ json.Marshaler = (*object)(nil)

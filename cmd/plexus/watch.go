@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 
 	"github.com/plexus-go/plexus/plugin/registry"
@@ -26,24 +25,16 @@ func (c *command) watch(ctx context.Context, words []string) error {
 	if len(words) == 1 {
 		params = map[string]string{"name": words[0]}
 	}
-	if c.printer.mode() != modePretty {
-		return c.call(ctx, s, params)
-	}
-	for item, err := range s.Call(ctx, s.path(), params) {
-		if err != nil {
-			return err
-		}
-		if item.Type != client.Data {
-			continue
-		}
-		if message := problem(item.Content); message != "" {
-			return fmt.Errorf("%s: %s", s.path(), message)
-		}
-		if err := c.printer.text(eventLines(item.Content)); err != nil {
-			return err
+	show := c.printer.item
+	if c.printer.mode() == modePretty {
+		show = func(item *client.Item) error {
+			if item.Type != client.Data || problem(item.Content) != "" {
+				return nil
+			}
+			return c.printer.text(eventLines(item.Content))
 		}
 	}
-	return nil
+	return c.call(ctx, s, params, show)
 }
 
 // eventLines words an event of the registry, a line for each backend.
@@ -55,7 +46,7 @@ func eventLines(content json.RawMessage) string {
 	}
 	kind := strings.TrimPrefix(textOf(told["type"]), "backend_")
 	line := func(kind string, b *backend) string {
-		return pad(oneLine(kind), 14) + pad(oneLine(b.name), 20) + " " + oneLine(b.url()) + " " + b.status() + revision + "\n"
+		return pad(oneLine(kind), 14) + pad(oneLine(b.Name), 20) + " " + oneLine(b.URL()) + " " + b.status() + revision + "\n"
 	}
 	if all := elements(told["backends"]); all != nil {
 		var text strings.Builder
