@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -181,6 +182,24 @@ func TestNameIsTakenInAnOldRegistry(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestNewHashInAnOldRegistry: it is announced there, once.
+func TestNewHashInAnOldRegistry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old := newOldRegistry(false, false)
+		p := pretendByPipe(t, old.serve)
+		var hash atomic.Value
+		hash.Store("1111111111111111")
+		g := alpha()
+		g.SchemaHash = func() string { return hash.Load().(string) }
+		register(t, "ws://pipe", g, p.option(), client.WithProxy(nil))
+		hash.Store("2222222222222222")
+		time.Sleep(time.Minute)
+		if n := old.count("registry.register"); n != 2 {
+			t.Errorf("it has registered %d times", n)
+		}
+	})
 }
 
 // TestCloseDuringRegister closes while register is under way: it is waited for,

@@ -92,7 +92,6 @@ func (r *Registrar) keep(ctx context.Context, c *Client) error {
 		if there, err := r.ping(ctx, c); there || err != nil {
 			return err
 		}
-		h.lease = ""
 	}
 	if h.sent {
 		b, err := c.entry(ctx, r.registration.Name)

@@ -232,6 +232,54 @@ func TestWhatOthersDoToTheEntry(t *testing.T) {
 	}
 }
 
+// TestRegisterForEver: without a lease the hub is looked after all the same.
+func TestRegisterForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newPipeRegistry(t)
+		g := alpha()
+		g.TTL = -1
+		register(t, s.url, g, s.options()...)
+		for range 2 {
+			time.Sleep(time.Hour)
+			if b := s.entries()["alpha"]; !b.Active || b.TTLSeconds != 0 {
+				t.Errorf("it is registered as %+v", b)
+			}
+			s.call("delete", object{"name": "alpha"})
+			time.Sleep(10 * time.Second)
+			if b := s.entries()["alpha"]; !b.Active || b.TTLSeconds != 0 {
+				t.Errorf("it was deleted, and is registered as %+v", b)
+			}
+		}
+	})
+}
+
+// TestShorterLease renews a lease by the time that the registry gives it.
+func TestShorterLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var pings atomic.Int32
+		p := pretendByPipe(t, func(c *peer) {
+			c.info("h")
+			for r := c.called("7"); r != nil; r = c.called("7") {
+				switch r.Params.Method {
+				case "registry.register":
+					c.item("7", data(`{"type":"backend_registered","backend":{"name":"alpha","ttl_seconds":6},"lease_id":"x"}`))
+				case "registry.ping":
+					pings.Add(1)
+					c.item("7", data(`{"type":"ping","success":true}`))
+				default:
+					c.item("7", data(`{"type":"backend_deregistered"}`))
+				}
+				c.item("7", done)
+			}
+		})
+		register(t, "ws://pipe", alpha(), p.option(), client.WithProxy(nil))
+		time.Sleep(time.Minute)
+		if n := pings.Load(); n < 29 || n > 41 {
+			t.Errorf("%d pings in a minute", n)
+		}
+	})
+}
+
 // TestNewHash announces a schema that has changed.
 func TestNewHash(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
