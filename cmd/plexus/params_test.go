@@ -80,6 +80,17 @@ func TestParameters(t *testing.T) {
 	}
 }
 
+// TestLongFile: what no hub would take is not read to its end.
+func TestLongFile(t *testing.T) {
+	for n, want := range map[int]bool{mostFile: true, mostFile + 1: false} {
+		in := strings.NewReader(strings.Repeat("x", n))
+		text, err := content(t.Context(), "@-", in)
+		if (err == nil) != want || want && len(text) != n {
+			t.Errorf("of %d bytes came %d, %v", n, len(text), err)
+		}
+	}
+}
+
 // TestUntoldParameters are those of a method of which nobody knows any.
 func TestUntoldParameters(t *testing.T) {
 	for _, test := range []struct{ args, want string }{

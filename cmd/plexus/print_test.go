@@ -162,6 +162,25 @@ func TestNarrow(t *testing.T) {
 	}
 }
 
+// TestHarmlessJSON: on a terminal JSON does nothing to that either; elsewhere it
+// stays as it came.
+func TestHarmlessJSON(t *testing.T) {
+	const came, shown = "{\"a\":\"\u009b2J\u202e\"}", `{"a":"\u009b2J\u202e"}`
+	item := client.Item{Type: client.Data, Content: json.RawMessage(came), Raw: json.RawMessage(came)}
+	for _, mode := range []mode{modeJSON, modeRaw} {
+		for terminal, want := range map[bool]string{true: shown, false: came} {
+			if got, _ := printed(t, terminal, options{mode: mode}, item); got != want+"\n" {
+				t.Errorf("mode %v, terminal %v: got %q", mode, terminal, got)
+			}
+		}
+	}
+	var out bytes.Buffer
+	p := &printer{out: &out, options: &options{mode: modePretty}}
+	if err := p.schema(&spot{level: &level{text: json.RawMessage(came)}}); err != nil || out.String() != "{\n  \"a\": \"\\u009b2J\\u202e\"\n}\n" {
+		t.Errorf("the schema is %q, %v", out.String(), err)
+	}
+}
+
 func TestModes(t *testing.T) {
 	items := []client.Item{
 		{Type: client.Data, Content: json.RawMessage("{\"a\":\n 1}"), Raw: json.RawMessage("{\"type\": \"data\"}")},

@@ -4,6 +4,7 @@ package client_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -125,6 +126,44 @@ func TestWatchIsBrokenOff(t *testing.T) {
 		if err == nil {
 			t.Error("the address makes no sense")
 		}
+	}
+}
+
+// TestWatchThatCantBe ends at once: to ask again would not help.
+func TestWatchThatCantBe(t *testing.T) {
+	failure := func(code string) string {
+		return `"type":"error",` + meta + `,"message":"no","code":"` + code + `","recoverable":false`
+	}
+	list := func(n int) string {
+		entry := `{"name":"alpha","host":"h","port":1}`
+		return data(`{"type":"backends","backends":[` + strings.Repeat(entry+",", n-1) + entry + `],"revision":1}`)
+	}
+	for name, answer := range map[string]string{
+		"wrong parameters":  failure("-32602"),
+		"not authenticated": failure("-32001"),
+		"not allowed":       failure("-32003"),
+		"unknown":           failure("-32601"),
+		"too many entries":  list(1<<16 + 1),
+		"too long":          data(`"` + strings.Repeat("x", 5<<20) + `"`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := pretend(t, func(c *peer) {
+				c.info("h")
+				c.called("7")
+				c.item("7", answer)
+				c.gone()
+			})
+			n := 0
+			for e, err := range client.Watch(within(t), h.url, client.WithMessageLimit(4<<20)) {
+				if n++; !errors.Is(err, client.ErrNoWatch) || n > 1 {
+					t.Errorf("got %+v, %v", e, err)
+					break
+				}
+			}
+			if n != 1 {
+				t.Errorf("the range has %d elements", n)
+			}
+		})
 	}
 }
 
