@@ -5,9 +5,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os/exec"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -124,6 +127,50 @@ func TestInterruptStuck(t *testing.T) {
 				t.Error("it was called")
 			}
 		})
+	}
+}
+
+// TestInterruptBench: a bench that is interrupted takes the time that it needs to
+// delete its backends.
+func TestInterruptBench(t *testing.T) {
+	t.Parallel()
+	var name atomic.Value // of the backend that is there
+	name.Store("")
+	f := newFake("slow", func(c *fakeCall) {
+		content := `{"type":"ping","success":true}`
+		switch c.inner {
+		case "registry.register":
+			var in struct{ Name string }
+			_ = json.Unmarshal(c.with, &in)
+			name.Store(in.Name)
+			content = `{"type":"backend_registered"}`
+		case "registry.list":
+			content = `{"type":"backends","backends":[]}`
+			if name.Load() != "" {
+				content = fmt.Sprintf(`{"type":"backends","backends":[{"name":%q}]}`, name.Load())
+			}
+		case "registry.delete":
+			time.Sleep(grace + grace/2)
+			name.Store("")
+			content = `{"type":"backend_deleted"}`
+		}
+		c.stream(string(c.ID), fakeData(content), fakeDone)
+	})
+	defer f.stop()
+	ctx, cancel := context.WithTimeout(context.Background(), timeLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "plexus", "bench", f.url(), "--op", "ping", "--connections", "1", "--in-flight", "1", "--duration", "1h", "--warmup", "0s", "--backends", "1")
+	cmd.Env = environment(t, f.url())
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	f.await(t, "registry.ping")
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	err := cmd.Wait()
+	if got := cmd.ProcessState.ExitCode(); got != 130 || name.Load() != "" {
+		t.Errorf("exit status %d, %v; left is %q", got, err, name.Load())
 	}
 }
 

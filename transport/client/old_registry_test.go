@@ -312,6 +312,40 @@ func TestResolveInAnOldRegistry(t *testing.T) {
 	})
 }
 
+// TestResolveUnanswered: what a registry has said is given when it says nothing
+// any more, though it is there.
+func TestResolveUnanswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var silent atomic.Bool
+		p := pretendByPipe(t, func(c *peer) {
+			c.info("h")
+			for r := c.next(); r != nil; r = c.next() {
+				if silent.Load() {
+					continue
+				}
+				c.send(`{"jsonrpc":"2.0","id":%d,"result":7}`, r.ID)
+				if r.Params.Method == "registry.get" {
+					c.item("7", data(`{"type":"backend","backend":{"name":"alpha","host":"h","port":1,"is_active":true}}`))
+					c.item("7", done)
+				} else {
+					c.item("7", `"type":"error",`+meta+`,"message":"no","code":"-32601","recoverable":false`)
+				}
+			}
+		})
+		r := resolver(t, "ws://pipe", p.option(), client.WithProxy(nil))
+		time.Sleep(time.Second) // until it is known that it can't be watched
+		for _, stale := range []bool{false, true} {
+			if b, err := r.Resolve(context.Background(), "alpha"); err != nil || b.Host != "h" || b.Stale != stale {
+				t.Errorf("got %+v, %v", b, err)
+			}
+			silent.Store(true)
+		}
+		if b, err := r.Resolve(context.Background(), "beta"); !errors.Is(err, client.ErrTimeout) {
+			t.Errorf("got %+v, %v", b, err)
+		}
+	})
+}
+
 // TestWatchOfAnOldRegistry ends at once.
 func TestWatchOfAnOldRegistry(t *testing.T) {
 	h := pretend(t, newOldRegistry(false, false).serve)
