@@ -47,7 +47,8 @@ func oddHub() *fakeHub {
 			c.stream(`"x"`, fakeData(`{"namespace":"x","version":null,"description":"d","long_description":null,"methods":[null,{"name":null},
 				{"name":"y","description":null,"hash":null,"params":null,"returns":true,"role":null,"deprecation":null},
 				{"name":"z","params":{"type":7},"role":"rpc","streaming":"yes"},
-				{"name":"w","params":{"type":"object","properties":{"n":{"type":["integer","null"],"default":null}},"required":null}},
+				{"name":"ghost","role":{"kind":"static_child"}},
+				{"name":"w","deprecation":{"since":"1"},"params":{"type":"object","properties":{"n":{"type":["integer","null"],"default":null}},"required":null}},
 				{"name":"never"},{"name":"gone"}],"children":null}`))
 		case asked == "x.y":
 			c.stream(`"s-1"`, `{"type":"heartbeat","message":"tick"}`, `{"type":7}`, `{}`,

@@ -38,7 +38,7 @@ func TestBackendTable(t *testing.T) {
 	for _, text := range []string{
 		`{"name":"a","host":"h","port":1,"protocol":"wss","is_active":true,"description":"one\ntwo\u001b"}`,
 		`{"name":"b","host":"::1","port":2,"is_active":true,"health":"critical","flapping":true,"health_error":"down","description":"d","version":"1.0"}`,
-		`{"name":"c","host":null,"port":"3","is_active":"yes"}`,
+		`{"name":"c","host":null,"port":"3","protocol":"http","is_active":"yes"}`,
 		`{"name":null}`,
 		`[]`,
 	} {
@@ -53,6 +53,19 @@ c     ws://:0       inactive
 `
 	if got := backendTable(all); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestWatchErrors: errors that the registry tells of are no events.
+func TestWatchErrors(t *testing.T) {
+	f := newFake("h", func(c *fakeCall) {
+		c.stream("7", fakeData(`{"type":"error","message":"one"}`), strings.Replace(fakeError("two", "-1"), `"recoverable":false`, `"recoverable":true`, 1),
+			fakeData(`{"type":"backend_deleted","name":"a"}`), fakeDone)
+	})
+	defer f.stop()
+	const want = "plexus: registry.watch: one\nplexus: registry.watch: two (-1)\n"
+	if r := plexus(t, f.url(), "watch", "--pretty"); r.status != failed || r.stdout != "deleted       a\n" || r.stderr != want {
+		t.Errorf("got %+v", r)
 	}
 }
 

@@ -3,6 +3,7 @@
 package load
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -64,18 +65,56 @@ func TestErrorsAreCounted(t *testing.T) {
 }
 
 func TestFramesOfNoOperation(t *testing.T) {
-	for want, frame := range map[string]string{
-		"stray frame":      fakeDone,
-		"unreadable frame": `what?`,
+	for name, c := range map[string]struct {
+		more func(id string) []string
+		want string
+	}{
+		"another's item":    {func(string) []string { return filled("42", fakeDone) }, "stray frame"},
+		"another's answer":  {func(string) []string { return filled("42", fakeAnswer) }, "stray frame"},
+		"its answer, again": {func(id string) []string { return filled(id, fakeAnswer) }, "stray frame"},
+		"no JSON":           {func(string) []string { return []string{`what?`} }, "unreadable frame"},
 	} {
-		fake := &fakeHub{respond: func(n int, id string) []string { return append(good(id), filled("42", frame)...) }}
+		fake := &fakeHub{respond: func(n int, id string) []string { return append(good(id), c.more(id)...) }}
 		report, err := Run(t.Context(), small(fake.serve(t), Info))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := report.Measured; r.Operations == 0 || r.Errors[want] == 0 || len(r.Errors) != 1 {
-			t.Errorf("%d operations, errors %v", r.Operations, r.Errors)
+		if r := report.Measured; r.Operations == 0 || r.Errors[c.want] == 0 || len(r.Errors) != 1 {
+			t.Errorf("%s: %d operations, errors %v", name, r.Operations, r.Errors)
 		}
+	}
+}
+
+// A trial that does not come to its end is broken off.
+func TestEndlessTrial(t *testing.T) {
+	fake := &fakeHub{trial: func(id string) []string {
+		frames := filled(id, fakeAnswer)
+		for range mostSampled {
+			frames = append(frames, filled(id, fakeItem)...)
+		}
+		return frames
+	}}
+	report, err := Run(t.Context(), small(fake.serve(t), Info))
+	if report != nil || err == nil || !strings.Contains(err.Error(), "more than 64 frames") {
+		t.Errorf("got %v, %v", report, err)
+	}
+}
+
+// What a hub that stands still holds up for good is counted, each operation
+// once, with the least that it would have taken.
+func TestWhatIsNeverSent(t *testing.T) {
+	fake := &fakeHub{respond: func(int, string) []string { return []string{} }}
+	options := small(fake.serve(t), Info)
+	options.Connections, options.InFlight = 1, 1
+	options.Rate, options.Duration, options.Timeout = 1000, 100*time.Millisecond, time.Second
+	report, err := Run(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := report.Measured
+	unsent := r.Errors["not sent in time"]
+	if r.Failed != 100 || unsent < 99 || unsent+r.Errors["timed out"] != 100 || r.Latency.Count != unsent {
+		t.Errorf("%d failed, errors %v, %d latencies", r.Failed, r.Errors, r.Latency.Count)
 	}
 }
 
@@ -137,4 +176,28 @@ func TestStallCountsForWhatItHeldUp(t *testing.T) {
 	least("the worst", r.Latency.Worst, stall-5*time.Millisecond)
 	least("p99", r.Latency.P99, stall-10*time.Millisecond)
 	least("p50", r.Latency.P50, 40*time.Millisecond)
+}
+
+// A run that is broken off does not wait for a hub that stands still as long as
+// operations may take.
+func TestInterruptedWhileTheHubStandsStill(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	fake := &fakeHub{respond: func(int, string) []string { cancel(); return []string{} }}
+	options := small(fake.serve(t), Info)
+	options.Timeout = time.Hour
+	ended := make(chan *Report, 1)
+	go func() {
+		report, _ := Run(ctx, options)
+		ended <- report
+	}()
+	select {
+	case report := <-ended:
+		if report == nil || !report.Interrupted || report.Measured.Errors["timed out"] == 0 {
+			t.Errorf("the report is %+v", report)
+		}
+	case <-time.After(patience):
+		t.Error("it goes on")
+	}
 }

@@ -107,6 +107,7 @@ type fakeHub struct {
 	// respond returns the frames for the request of that id, the n-th; nil
 	// closes the connection. It may take its time.
 	respond func(n int, id string) []string
+	trial   func(id string) []string // nil for a good one
 
 	mu       sync.Mutex
 	requests int
@@ -178,6 +179,9 @@ func (f *fakeHub) answer(id string) []string {
 	f.requests++
 	f.mu.Unlock()
 	if n == 0 {
+		if f.trial != nil {
+			return f.trial(id)
+		}
 		return good(id)
 	}
 	return f.respond(n, id)

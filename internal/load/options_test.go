@@ -9,6 +9,12 @@ import (
 	"time"
 )
 
+func TestShownURL(t *testing.T) {
+	if got := shownURL("wss://user:secret@hub.example:1/path?token=secret#secret"); got != "wss://hub.example:1/path" {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestOptionsAreChecked(t *testing.T) {
 	good := small("wss://hub.example:1/path?q", Get)
 	if err := good.Check(); err != nil {
