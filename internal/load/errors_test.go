@@ -134,7 +134,8 @@ func TestLostConnections(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := report.Measured
-			if r.Operations != 3 || r.Errors["connection lost"] == 0 || len(r.Errors) != 1 {
+			// On a slow machine some are late already when the connection is lost.
+			if r.Operations != 3 || r.Errors["connection lost"] == 0 || r.Errors["connection lost"]+r.Errors["not sent in time"] != r.Failed {
 				t.Errorf("%d operations ended well, errors %v", r.Operations, r.Errors)
 			}
 			if rate > 0 && r.Operations+r.Failed != 100 {
