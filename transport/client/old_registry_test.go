@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -76,10 +77,18 @@ func (o *oldRegistry) answer(method string, params object) (object, error) {
 	case method == "registry.ping" && !o.plain:
 		return object{"type": "ping", "name": name, "success": entry != nil, "message": ""}, nil
 	case method == "registry.deregister" && !o.plain && entry != nil:
-		entry["is_active"] = false
+		o.deactivate(name)
 		return object{"type": "backend_deregistered", "name": name}, nil
 	}
 	return nil, fmt.Errorf(`"message":"Method not found: %s","code":"-32601"`, method)
+}
+
+// deactivate replaces an entry, which an answer under way may still have. The
+// lock is held.
+func (o *oldRegistry) deactivate(name string) {
+	entry := maps.Clone(o.entries[name])
+	entry["is_active"] = false
+	o.entries[name] = entry
 }
 
 // has tells whether there is an entry, and whether it is active.
@@ -173,7 +182,7 @@ func TestNameIsTakenInAnOldRegistry(t *testing.T) {
 					t.Errorf("the name was taken back: port %v", got)
 				}
 				old.mu.Lock()
-				old.entries["alpha"]["is_active"] = false
+				old.deactivate("alpha")
 				old.mu.Unlock()
 				time.Sleep(10 * time.Second)
 				if got := port(true); got != 4444.0 {

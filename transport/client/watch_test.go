@@ -218,6 +218,7 @@ func TestWatchThatCantResume(t *testing.T) {
 						return
 					}
 					c.item("6", data(fmt.Sprintf(list, 6)))
+					c.item("6", `"type":"error",`+meta+`,"message":"for a moment","recoverable":true`)
 					c.item("6", data(`{"type":"backend_reviewed","name":"alpha","revision":8}`))
 					c.item("6", data(`{"type":"backend_updated","backend":{"name":"alpha","host":"h","port":2},"revision":7}`))
 					c.gone()
