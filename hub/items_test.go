@@ -34,6 +34,7 @@ func TestStreamEndsOnce(t *testing.T) {
 		{"an error without anything", []any{&plugin.Error{}}, []string{"error -32000 the method failed"}, ""},
 		{"an error within another", []any{fmt.Errorf("while: %w", &plugin.Error{Message: "so"})}, []string{"error -32000 so"}, ""},
 		{"an error with a cause", []any{&plugin.Error{Message: "so", Err: secret}}, []string{"error -32000 so"}, "password"},
+		{"an error whose cause is a bad parameter", []any{&plugin.Error{Code: 7, Message: "so", Err: &plugin.ParamsError{Reason: "password"}}}, []string{"error 7 so"}, "password"},
 		{"an error that the caller must not see", []any{1, secret}, []string{"data s.m 1", "error -32000 s.m failed"}, "password"},
 		{"a bad parameter", []any{&plugin.ParamsError{Reason: "so"}}, []string{"error -32602 Invalid params: so"}, ""},
 		{"a recoverable error, then more", []any{1, &plugin.Error{Message: "so", Recoverable: true}, 2},

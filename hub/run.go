@@ -221,10 +221,7 @@ func (r *run) fail(err error) bool {
 	var params *plugin.ParamsError
 	var told *plugin.Error
 	switch {
-	case errors.As(err, &params):
-		failure.Code, failure.Message = plugin.CodeInvalidParams, params.Error()
-		provenance = route.hub.own
-	case errors.As(err, &told):
+	case errors.As(err, &told): // first: its cause may be of the other kind
 		failure = *told
 		failure.Message = told.Error()
 		switch failure.Code {
@@ -236,6 +233,9 @@ func (r *run) fail(err error) bool {
 		if told.Err != nil {
 			r.Logger().Warn("a method failed", "error", told.Message, "cause", told.Err)
 		}
+	case errors.As(err, &params):
+		failure.Code, failure.Message = plugin.CodeInvalidParams, params.Error()
+		provenance = route.hub.own
 	case errors.Is(err, context.Canceled):
 		failure.Message = route.path + " was cancelled"
 	default:
