@@ -367,14 +367,14 @@ func (h *Hub) route(path string) (*Route, error) {
 // wraps plugin.ErrNoHandle where there is none.
 func (h *Hub) Resolve(ctx context.Context, handle plugin.Handle) (value any, err error) {
 	m := h.table.Load().owners[handle.PluginID]
-	if m == nil {
+	r := &run{over: true}
+	r.Context, r.cancel = context.WithCancelCause(ctx)
+	defer r.cancel(nil)
+	if m == nil || !m.life.enter(r) {
 		return nil, &plugin.Error{Message: plugin.ErrNoHandle.Error() + ": " + shown(handle.String()), Err: plugin.ErrNoHandle}
 	}
-	r := &run{Context: ctx, route: &Route{hub: h, path: m.path + " handle"}, over: true}
-	if !m.life.enter(r) {
-		return nil, plugin.ErrNoHandle
-	}
 	defer m.life.leave(r)
+	r.route = &Route{hub: h, path: m.path + " handle"}
 	defer func() {
 		if cause := recover(); cause != nil {
 			value, err = nil, plugin.Panicked(r, cause)

@@ -388,6 +388,30 @@ func TestHandlesAreResolved(t *testing.T) {
 	}
 }
 
+// TestRemovalWhileAHandleIsResolved cancels that like a call.
+func TestRemovalWhileAHandleIsResolved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := activation("slow", "m")
+		d.Resolve = func(ctx context.Context, _ plugin.Handle) (any, error) {
+			<-ctx.Done()
+			return nil, context.Cause(ctx)
+		}
+		h, _ := newHub(t, "H", d)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var resolved error
+		done := make(chan struct{})
+		go func() { defer close(done); _, resolved = h.Resolve(ctx, d.Handle("get")) }()
+		synctest.Wait()
+		err := h.Unregister("slow")
+		cancel()
+		<-done
+		if err != nil || resolved == nil || resolved.Error() != "the activation was removed" {
+			t.Errorf("%v, %v", err, resolved)
+		}
+	})
+}
+
 // TestMiddlewareOfTheHub is around everything that activations bring, inside of
 // what makes errors of panics.
 func TestMiddlewareOfTheHub(t *testing.T) {
