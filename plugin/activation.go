@@ -53,6 +53,9 @@ func (d Definition) Define() Definition { return d }
 // maxNameBytes bounds the names of namespaces and methods.
 const maxNameBytes = 64
 
+// defaultVersion is what an empty version stands for.
+const defaultVersion = "0.0.0"
+
 // Validate tells what is wrong with the definition and those of its children:
 // see [TreeOf].
 func (d Definition) Validate() error {

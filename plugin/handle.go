@@ -3,6 +3,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,7 +41,8 @@ func ID(namespace, version string) uuid.UUID {
 
 // Handle makes a handle that the activation resolves.
 func (d Definition) Handle(method string, meta ...string) Handle {
-	return Handle{PluginID: ID(d.Namespace, d.Version), Version: d.Version, Method: method, Meta: meta}
+	version := cmp.Or(d.Version, defaultVersion)
+	return Handle{PluginID: ID(d.Namespace, version), Version: version, Method: method, Meta: meta}
 }
 
 // ParseHandle reads the text form.

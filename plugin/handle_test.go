@@ -67,6 +67,14 @@ func TestHandleForms(t *testing.T) {
 	}
 }
 
+// TestHandleWithoutAVersion: it is what hubs take an empty version for.
+func TestHandleWithoutAVersion(t *testing.T) {
+	got, want := plugin.Definition{Namespace: "a"}.Handle("get"), plugin.Definition{Namespace: "a", Version: "0.0.0"}.Handle("get")
+	if !reflect.DeepEqual(got, want) || got.Validate() != nil {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 func TestParseHandleRefuses(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"", "expected <plugin id>@<version>::<method>"},

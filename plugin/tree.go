@@ -56,7 +56,7 @@ func treeOf(a Activation, above []Activation, below *int) (*Tree, error) {
 	if err := ValidateName(d.Namespace); err != nil {
 		return nil, fmt.Errorf("namespace %w", err)
 	}
-	d.Version = cmp.Or(d.Version, "0.0.0")
+	d.Version = cmp.Or(d.Version, defaultVersion)
 	if !versions.MatchString(d.Version) {
 		return nil, fmt.Errorf("activation %q: version %q: expected one like \"1.0.0\"", d.Namespace, d.Version)
 	}
