@@ -67,7 +67,7 @@ func TestDynamicChildren(t *testing.T) {
 	t1 := &truck{name: "t1"}
 	h, log := newHub(t, "H", fleet(func(ctx context.Context, name string) (plugin.Activation, error) {
 		switch name {
-		case "t1":
+		case "t1", "t1.a":
 			return t1, nil
 		case "broken":
 			return nil, errors.New("password is 123")
@@ -115,6 +115,7 @@ func TestDynamicChildren(t *testing.T) {
 		{"fleet.count", ``, []string{"data fleet.count 1", "done"}, "fleet"},
 		{"fleet.truck", `{"name":"t1"}`, []string{`data fleet.truck {"namespace":"t1","version":"1.0.0","description":"Truck t1"}`, "done"}, "fleet"},
 		{"fleet.truck", `"nobody"`, []string{"error -32601 Activation not found: nobody"}, "H"},
+		{"fleet.truck", `"t1.a"`, []string{"error -32601 Activation not found: t1.a"}, "H"},
 		{"fleet.truck", `"broken"`, []string{"error -32000 fleet.truck failed"}, "fleet"},
 		{"fleet.truck", `"panics"`, []string{"error -32000 fleet.truck failed"}, "fleet"},
 		{"fleet.list_children", ``, []string{`data fleet.list_children "t1"`, `data fleet.list_children "t2"`, "done"}, "fleet"},

@@ -3,8 +3,10 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"iter"
+	"strings"
 )
 
 // Dynamic finds the children of an activation that are not there once and for
@@ -23,6 +25,7 @@ type Dynamic struct {
 	// dots. A child that is the same value as before, the same pointer for one,
 	// is not looked at again. One that is made anew at each call costs about
 	// a millisecond for a few methods, at each level of the path: keep them.
+	// Find gives children that are ready: a hub neither starts nor closes them.
 	Find func(ctx context.Context, name string) (Activation, error)
 	// List yields the names of all children; nil where that is not offered.
 	List func(ctx context.Context) iter.Seq2[string, error]
@@ -62,7 +65,11 @@ func (d *Dynamic) methods() []Method {
 			func(ctx context.Context, in searchParams) iter.Seq2[string, error] { return d.Search(ctx, in.Query) }))
 	}
 	gate := Unary(d.Gate, d.Description, func(ctx context.Context, in childParams) (childSummary, error) {
-		child, err := d.Find(ctx, in.Name)
+		var child Activation
+		var err error
+		if !strings.Contains(in.Name, ".") { // no path leads to one
+			child, err = d.Find(ctx, in.Name)
+		}
 		if err != nil {
 			return childSummary{}, err
 		}
@@ -82,7 +89,7 @@ type childSummary struct {
 }
 
 func summaryOf(d Definition) childSummary {
-	return childSummary{Namespace: d.Namespace, Version: d.Version, Description: d.Description}
+	return childSummary{Namespace: d.Namespace, Version: cmp.Or(d.Version, defaultVersion), Description: d.Description}
 }
 
 func withRole(r Role) Option { return func(m *Method) { m.schema.Role = r } }
