@@ -158,7 +158,7 @@ func (m *mount) summary() plugin.ChildSchema {
 func hashRoute(hash func() string) plugin.Method {
 	return plugin.Unary(hashMethod, hashDescription, func(context.Context, plugin.None) (hashEvent, error) {
 		return hashEvent{Hash: &hashValue{Value: hash()}}, nil
-	})
+	}, plugin.Quick())
 }
 
 // listedSchema is how the schema method appears in schemas: without

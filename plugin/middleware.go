@@ -38,12 +38,14 @@ type Outcome struct {
 	Err error
 }
 
+var errPanicked = errors.New("it has panicked")
+
 // Timing tells observe of every call when it has ended. It is called on the
 // call's goroutine, also where the method panics.
 func Timing(observe func(ctx context.Context, o Outcome)) Middleware {
 	return func(_ Method, next Handler) Handler {
 		return func(ctx context.Context, params any, yield func(any, error) bool) {
-			o := Outcome{Err: errors.New("it has panicked")}
+			o := Outcome{Err: errPanicked}
 			begin := time.Now()
 			defer func() {
 				o.Path, o.Duration = PathOf(ctx), time.Since(begin)
