@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-
-	"github.com/go-json-experiment/json"
 )
 
 // Call calls another method of the hub that runs this one, by its path
@@ -69,7 +67,7 @@ func contentAs[T any](from string, content any) (value T, err error) {
 	}
 	text, err := AppendJSON(nil, content)
 	if err == nil {
-		err = json.Unmarshal(text, &value, decodeOptions)
+		err = DecodeJSON(text, &value)
 	}
 	if err != nil {
 		return value, fmt.Errorf("%s: its content is no %T: %w", from, value, err)

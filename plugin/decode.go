@@ -4,7 +4,6 @@ package plugin
 
 import (
 	"errors"
-	"fmt"
 	"reflect"
 	"slices"
 	"strconv"
@@ -125,7 +124,7 @@ func valueAt(value jsontext.Value, pointer jsontext.Pointer) (at jsontext.Value,
 // with unions and closed sets as parameters are read.
 func DecodeJSON(text []byte, v any) error {
 	if err := json.Unmarshal(text, v, decodeOptions); err != nil {
-		return fmt.Errorf("%s", refusal("content", reflect.TypeOf(v).Elem(), text, err))
+		return errors.New(refusal("content", reflect.TypeOf(v).Elem(), text, err))
 	}
 	return nil
 }

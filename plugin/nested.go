@@ -4,7 +4,6 @@ package plugin
 
 import (
 	"bytes"
-	stdjson "encoding/json"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -85,8 +84,7 @@ func shapeOf(t reflect.Type, known map[reflect.Type]*shape) *shape {
 
 // takesNull tells whether null is a value of a t.
 func takesNull(t reflect.Type) bool {
-	return t.Kind() == reflect.Interface || t.Kind() == reflect.Pointer ||
-		t == reflect.TypeFor[jsontext.Value]() || t == reflect.TypeFor[stdjson.RawMessage]()
+	return t.Kind() == reflect.Interface || t.Kind() == reflect.Pointer || t == anyValue || t == rawMessage
 }
 
 // mostNested bounds how deep a parameter may be nested that is looked into:

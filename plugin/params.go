@@ -166,7 +166,7 @@ func (p *parameters) decode(raw []byte, positional bool, in reflect.Value) error
 			continue
 		}
 		var reason string
-		if isNull(value) && f.typ.Kind() != reflect.Interface && f.typ != anyValue {
+		if isNull(value) && !takesNull(f.typ) {
 			reason = mismatch(f.typ, value)
 		} else if f.shape != nil && !f.shape.plain && tooDeep(value) {
 			reason = fmt.Sprintf("%s: nested deeper than %d levels", f.name, mostNested)

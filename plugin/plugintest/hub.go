@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"iter"
 	"log/slog"
-	"slices"
 	"testing"
 
 	"github.com/plexus-go/plexus/hub"
@@ -108,7 +107,7 @@ func (h *Hub) answer(path string, item *hub.Item) {
 	h.t.Helper()
 	var next any = Cancel
 	if left := *h.answers; len(left) > 0 {
-		next, *h.answers = left[0], slices.Clone(left[1:])
+		next, *h.answers = left[0], left[1:]
 	} else {
 		h.t.Errorf("%s asks, and there is no answer left: %s", path, item.Question)
 	}
