@@ -63,7 +63,7 @@ func (r *Route) Bind(params []byte, positional bool) (call Call, err error) {
 
 // Quick tells that the call never waits: see plugin.Quick.
 func (c Call) Quick() bool {
-	return c.err != nil || c.route.below == nil && c.route.method.IsQuick()
+	return c.err != nil || c.route.method.IsQuick()
 }
 
 // Refuse makes a call whose only item is err.

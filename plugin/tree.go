@@ -62,7 +62,7 @@ func treeOf(a Activation, above []Activation, below *int) (*Tree, error) {
 	}
 	t := &Tree{Activation: a, Definition: d}
 	for _, child := range d.Children {
-		c, err := treeOf(child, append(slices.Clip(above), a), below)
+		c, err := treeOf(child, append(above, a), below)
 		if err != nil {
 			return nil, fmt.Errorf("activation %q: %w", d.Namespace, err)
 		}
