@@ -170,18 +170,21 @@ func TestQuestionWithoutAnAnswer(t *testing.T) {
 // TestQuestionEndsWithItsCaller: the method does not wait for an answer that
 // nobody can give.
 func TestQuestionEndsWithItsCaller(t *testing.T) {
+	same := func(ctx context.Context) context.Context { return ctx }
 	for _, test := range []struct {
 		name  string
+		with  func(ctx context.Context) context.Context
 		leave func(cancel context.CancelFunc) (goOn bool)
 	}{
-		{"when its context ends", func(cancel context.CancelFunc) bool { cancel(); return true }},
-		{"when the range is broken off", func(context.CancelFunc) bool { return false }},
+		{"when its context ends", same, func(cancel context.CancelFunc) bool { cancel(); return true }},
+		{"when its context ends, and the question's does not", context.WithoutCancel, func(cancel context.CancelFunc) bool { cancel(); return true }},
+		{"when the range is broken off", same, func(context.CancelFunc) bool { return false }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var err error
 				h, _ := newHub(t, "H", asker(func(ctx context.Context) (string, error) {
-					_, err = plugin.Ask(ctx, plugin.Confirm{})
+					_, err = plugin.Ask(test.with(ctx), plugin.Confirm{})
 					return "", err
 				}, plugin.Bidirectional()))
 				ctx, cancel := context.WithCancel(t.Context())
@@ -259,6 +262,44 @@ func TestSeveralQuestionsAtOnce(t *testing.T) {
 	})
 }
 
+// TestQuestionsOneAfterAnother: only those that wait are counted.
+func TestQuestionsOneAfterAnother(t *testing.T) {
+	h, _ := newHub(t, "H", asker(func(ctx context.Context) (last string, err error) {
+		for range 20 {
+			if last, err = sure(ctx); err != nil {
+				return last, err
+			}
+		}
+		return last, nil
+	}, plugin.Bidirectional()))
+	got := conversation(t.Context(), h.Call("q.m", nil), func(q hub.Item) { respond(t.Context(), h, q.RequestID, yes) })
+	if len(got) != 22 || got[20] != `data q.m "true"` {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestAnAnswerThatWasTakenCounts, also where the question ends at that moment:
+// who has answered was told so.
+func TestAnAnswerThatWasTakenCounts(t *testing.T) {
+	for range 20 { // which of the two is seen first is left to chance
+		h, _ := newHub(t, "H", asker(func(ctx context.Context) (string, error) {
+			inner, cancel := context.WithCancel(ctx)
+			defer cancel()
+			accept := func([]byte) error { cancel(); return nil }
+			scope := ctx.Value(plugin.ScopeKey).(plugin.Scope)
+			return "answered", scope.Ask(inner, plugin.Query{Data: []byte("{}"), Timeout: time.Hour, Accept: accept})
+		}, plugin.Bidirectional()))
+		got := conversation(t.Context(), h.Call("q.m", nil), func(q hub.Item) {
+			if wrong := respond(t.Context(), h, q.RequestID, "{}"); wrong != "" {
+				t.Error(wrong)
+			}
+		})
+		if want := []string{"item of kind 3", `data q.m "answered"`, "done"}; !slices.Equal(got, want) {
+			t.Fatalf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestWhoCantAsk(t *testing.T) {
 	h, _ := newHub(t, "H", asker(sure))
 	if got := allTold(items(t.Context(), h.Call("q.m", nil))); !slices.Equal(got, []string{"error -32000 the caller can't be asked"}) {
@@ -312,6 +353,9 @@ func TestQuestionsThroughCallOfCall(t *testing.T) {
 			inner = below
 		}
 		got = append(got, told(*inner))
+		if asks := inner.RequestID != "" && inner.Question != nil && inner.Timeout > 0; asks != (inner.Kind == hub.Request) {
+			t.Errorf("%+v: is it a question?", inner)
+		}
 		if inner.Kind == hub.Request {
 			if wrong := respond(t.Context(), h, inner.RequestID, yes); wrong != "" {
 				t.Error(wrong)

@@ -62,6 +62,18 @@ func TestChildrenAreRouted(t *testing.T) {
 	}
 }
 
+// TestProvenanceOfSiblings, however deep: they have most of it in common.
+func TestProvenanceOfSiblings(t *testing.T) {
+	h, _ := newHub(t, "H", body("a", "", body("b", "", body("c", "", body("d", ""), body("e", "")))))
+	for _, path := range []string{"a.b.c.d", "a.b.c.e"} {
+		for _, i := range items(t.Context(), h.Call(path+".info", nil)) {
+			if got := strings.Join(i.Metadata.Provenance, "."); got != path {
+				t.Errorf("%s comes from %s", path, got)
+			}
+		}
+	}
+}
+
 // TestChildrenAtTheTopLevel are found by their whole path, as clients spell it.
 func TestChildrenAtTheTopLevel(t *testing.T) {
 	fleet := plugin.Definition{Namespace: "fleet", Dynamic: &plugin.Dynamic{Gate: "truck", Find: func(context.Context, string) (plugin.Activation, error) {

@@ -136,6 +136,10 @@ func TestDynamicChildren(t *testing.T) {
 			t.Errorf("the log does not say %s: %s", want, log)
 		}
 	}
+	call, err := h.Find("fleet", "t1.position").Bind([]byte(`["x"]`), true)
+	if got := allTold(items(t.Context(), call)); err != nil || got[0] != `data fleet.t1.position "t1 for x at fleet.t1.position"` {
+		t.Errorf("by position: %q, %v", got, err)
+	}
 	// A dynamic child has a schema and a hash; it does not show in its parent's.
 	s := schemaAt(t, h, "fleet.t1")
 	var event struct{ Event, Value string }

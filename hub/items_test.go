@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -107,6 +108,36 @@ func TestPanicIsLoggedWithItsStack(t *testing.T) {
 			t.Errorf("the log does not say %q: %s", want, log)
 		}
 	}
+	if !regexp.MustCompile(` at=\S*items_test\.go:\d+ `).MatchString(log.String()) {
+		t.Errorf("the log does not say where: %s", log)
+	}
+}
+
+// TestLogSaysWhoCalled, as far as that is known.
+func TestLogSaysWhoCalled(t *testing.T) {
+	for _, test := range []struct {
+		caller plugin.Caller
+		want   string
+	}{
+		{plugin.Caller{Name: "ada", Remote: "1.2.3.4:5"}, "method=s.m caller=ada remote=1.2.3.4:5 cause=so"},
+		{plugin.Caller{Remote: "1.2.3.4:5"}, "method=s.m remote=1.2.3.4:5 cause=so"},
+		{plugin.Caller{Name: "ada"}, "method=s.m caller=ada cause=so"},
+	} {
+		h, log := newHub(t, "H", streaming(func(_ context.Context, yield func(any, error) bool) { yield(nil, errors.New("so")) }))
+		items(plugin.WithCaller(t.Context(), test.caller), h.Call("s.m", nil))
+		if !strings.Contains(log.String(), test.want) {
+			t.Errorf("logged %s, want %s", log, test.want)
+		}
+	}
+}
+
+// TestContextEndsWithTheCall: what the method has left behind can stop by it.
+func TestContextEndsWithTheCall(t *testing.T) {
+	var within context.Context
+	h, _ := newHub(t, "H", streaming(func(ctx context.Context, yield func(any, error) bool) { within = ctx; yield(1, nil) }))
+	if items(t.Context(), h.Call("s.m", nil)); within.Err() == nil || t.Context().Err() != nil {
+		t.Errorf("%v, and its caller's: %v", within.Err(), t.Context().Err())
+	}
 }
 
 // TestAPanicHarmsNoOtherStream of the same activation, nor a later one.
@@ -144,8 +175,9 @@ func thisIsWhereItPanics() { panic("the cause") }
 
 func TestPanicOfTheConsumerIsNotSwallowed(t *testing.T) {
 	stopped := false
-	h, log := newHub(t, "H", streaming(func(_ context.Context, yield func(any, error) bool) {
+	h, log := newHub(t, "H", streaming(func(ctx context.Context, yield func(any, error) bool) {
 		defer func() { stopped = true }()
+		defer plugin.Progress(ctx, "nobody takes it", 1)
 		yield(1, nil)
 	}))
 	for _, when := range []hub.Kind{hub.Data, hub.Done} {

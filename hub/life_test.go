@@ -342,6 +342,7 @@ func TestHandlesAreResolved(t *testing.T) {
 		keeper("trash", "1.0.0", func(context.Context, plugin.Handle) (any, error) { panic("so") }),
 		keeper("gone", "1.0.0", func(context.Context, plugin.Handle) (any, error) { return nil, plugin.Errorf(7, "gone") }),
 		keeper("shelf", "1.0.0", nil, keeper("books", "1.0.0", says("book")), keeper("notes", "1.0.0", says("never"))),
+		keeper("tree", "1.0.0", nil, keeper("branch", "1.0.0", nil, keeper("leaf", "1.0.0", says("lower"))), keeper("leaf", "1.0.0", says("upper"))),
 	)
 	for _, test := range []struct {
 		of, version string
@@ -350,6 +351,7 @@ func TestHandlesAreResolved(t *testing.T) {
 		{"notes", "1.0.0", "note a/b"},
 		{"notes", "1.9.9", "note a/b"},
 		{"books", "1.0.0", "book a/b"},
+		{"leaf", "1.0.0", "upper a/b"},
 		{"notes", "2.0.0", "no activation resolves this handle"},
 		{"shelf", "1.0.0", "no activation resolves this handle"},
 		{"nobody", "1.0.0", "no activation resolves this handle"},

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,13 +104,14 @@ func TestQuestionsAndAnswers(t *testing.T) {
 		{"custom", asking(plugin.Custom[poll, vote]{Data: poll{Topic: "lunch"}}), `{"type":"custom","data":{"topic":"lunch"}}`, custom,
 			answers{`{"type":"custom","data":{"for":"soup"}}`: "{soup <nil>}", `{"type":"custom","data":{"for":"soup","since":null}}`: "{soup <nil>}"},
 			answers{
-				`{"type":"custom","data":{}}`:                    missing + "data.for",
-				`{"type":"custom","data":{"for":null}}`:          "Invalid params: response_data.data.for: invalid type: null, expected a string",
-				`{"type":"custom","data":null}`:                  "Invalid params: response_data.data: invalid type: null, expected vote",
-				`{"type":"custom","data":7}`:                     "Invalid params: response_data.data: invalid type: integer `7`, expected vote",
-				`{"type":"custom"}`:                              missing + "data",
-				`{"type":"selected","values":["a"]}`:             fmt.Sprintf(unfit, "custom"),
-				`{"type":"custom","data":{"for":"a","for":"b"}}`: "",
+				`{"type":"custom","data":{}}`:           missing + "data.for",
+				`{"type":"custom","data":{"for":null}}`: "Invalid params: response_data.data.for: invalid type: null, expected a string",
+				`{"type":"custom","data":null}`:         "Invalid params: response_data.data: invalid type: null, expected vote",
+				`{"type":"custom","data":7}`:            "Invalid params: response_data.data: invalid type: integer `7`, expected vote",
+				`{"type":"custom"}`:                     missing + "data",
+				`{"type":"custom","data":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`: "Invalid params: response_data: nested deeper than 64 levels",
+				`{"type":"selected","values":["a"]}`:                                                 fmt.Sprintf(unfit, "custom"),
+				`{"type":"custom","data":{"for":"a","for":"b"}}`:                                     "",
 			}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -245,6 +245,11 @@ func TestDeadline(t *testing.T) {
 		if got := outcome(t, m, (&scope{path: "a.m"}).in(t.Context()), ""); !slices.Equal(got, []string{late}) {
 			t.Errorf("a unary method that heeds it: %q", got)
 		}
+		var within context.Context
+		m = plugin.Unary("m", "", func(ctx context.Context, _ plugin.None) (int, error) { within = ctx; return 7, nil }, plugin.Timeout(time.Second))
+		if got := outcome(t, m, t.Context(), ""); !slices.Equal(got, []string{"7"}) || within.Err() == nil {
+			t.Errorf("a unary method that is in time: %q, and its timer runs on", got)
+		}
 		m = plugin.Unary("m", "", func(context.Context, plugin.None) (int, error) { time.Sleep(time.Hour); return 7, nil }, plugin.Timeout(time.Second))
 		if got := outcome(t, m, t.Context(), ""); !slices.Equal(got, []string{"7"}) {
 			t.Errorf("a unary method that does not: %q", got)

@@ -83,6 +83,7 @@ func TestTreeRefuses(t *testing.T) {
 		{"a child of its kind, made anew", deeper(), `more than 16 levels or 10000 activations`},
 		{"two children of its kind, made anew", wider{}, `more than 16 levels or 10000 activations`},
 		{"too deep", line(17), `more than 16 levels`},
+		{"too many", child(slices.Repeat([]plugin.Activation{earth}, 10_000)...), `10000 activations`},
 		{"two children of one name", child(earth, earth), `activation "sun": method "earth" is taken`},
 		{"a child with the name of a method", with("earth", child(earth)), `activation "sun": method "earth" is taken`},
 		{"a child named schema", child(plugin.Definition{Namespace: "schema"}), `activation "sun": method "schema" is taken`},

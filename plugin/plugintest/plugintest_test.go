@@ -4,6 +4,7 @@ package plugintest_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -101,6 +102,9 @@ func TestCalls(t *testing.T) {
 	if got := plugintest.One[string](h.As(plugin.Caller{Name: "ada"}), "s.who", nil); got != "ada" {
 		t.Errorf("the caller is %q", got)
 	}
+	if got := plugintest.One[string](h.As(plugin.Caller{Name: "ada"}).Within(t.Context()), "s.who", nil); got != "ada" {
+		t.Errorf("the caller within another context is %q", got)
+	}
 	var counted []int
 	for n, err := range plugintest.Stream[int](h, "s.count", nil) {
 		if counted = append(counted, n); err != nil || n == 2 {
@@ -151,6 +155,7 @@ func TestWhatFailsATest(t *testing.T) {
 		{"nothing", func(h *plugintest.Hub) { h.Answer() }, ""},
 		{"a method that fails", func(h *plugintest.Hub) { plugintest.All[int](h, "s.nope", nil) }, "s.nope: Method not found: s.nope"},
 		{"a method that does not", func(h *plugintest.Hub) { h.Fails("s.number", nil) }, "s.number has not failed"},
+		{"a method that recovers", func(h *plugintest.Hub) { h.Fails("s.recover", nil) }, "s.recover has not failed"},
 		{"another type of content", func(h *plugintest.Hub) { plugintest.One[string](h, "s.number", nil) }, "s.number has answered 7: invalid type: integer"},
 		{"too many contents", func(h *plugintest.Hub) { plugintest.One[string](h, "s.list", nil) }, "s.list has answered 2 times"},
 		{"parameters that are none", func(h *plugintest.Hub) { plugintest.One[string](h, "s.say", make(chan int)) }, "s.say: parameters"},
@@ -173,12 +178,26 @@ func TestWhatFailsATest(t *testing.T) {
 			d := subject()
 			d.Methods = append(d.Methods, plugin.Stream("list", "Two", func(context.Context, plugin.None) iter.Seq2[string, error] {
 				return func(yield func(string, error) bool) { _ = yield("a", nil) && yield("b", nil) }
+			}), plugin.Stream("recover", "Go on", func(context.Context, plugin.None) iter.Seq2[string, error] {
+				return func(yield func(string, error) bool) { yield("", &plugin.Error{Recoverable: true}) }
 			}))
 			got := failuresOf(t, func(tb testing.TB) { test.run(plugintest.New(tb, d)) })
 			if test.want == "" && len(got) > 0 || test.want != "" && (len(got) != 1 || !strings.Contains(got[0], test.want)) {
 				t.Errorf("complains of %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// stuck can't be closed.
+type stuck struct{ plugin.Definition }
+
+func (stuck) Close() error { return errors.New("stuck") }
+
+func TestCloseThatFails(t *testing.T) {
+	got := failuresOf(t, func(tb testing.TB) { plugintest.New(tb, stuck{subject()}) })
+	if len(got) != 1 || !strings.Contains(got[0], "stuck") {
+		t.Errorf("complains of %q", got)
 	}
 }
 
