@@ -281,14 +281,14 @@ func TestQuestionsOneAfterAnother(t *testing.T) {
 // TestAnAnswerThatWasTakenCounts, also where the question ends at that moment:
 // who has answered was told so.
 func TestAnAnswerThatWasTakenCounts(t *testing.T) {
+	h, _ := newHub(t, "H", asker(func(ctx context.Context) (string, error) {
+		inner, cancel := context.WithCancel(ctx)
+		defer cancel()
+		accept := func([]byte) error { cancel(); return nil }
+		scope := ctx.Value(plugin.ScopeKey).(plugin.Scope)
+		return "answered", scope.Ask(inner, plugin.Query{Data: []byte("{}"), Timeout: time.Hour, Accept: accept})
+	}, plugin.Bidirectional()))
 	for range 20 { // which of the two is seen first is left to chance
-		h, _ := newHub(t, "H", asker(func(ctx context.Context) (string, error) {
-			inner, cancel := context.WithCancel(ctx)
-			defer cancel()
-			accept := func([]byte) error { cancel(); return nil }
-			scope := ctx.Value(plugin.ScopeKey).(plugin.Scope)
-			return "answered", scope.Ask(inner, plugin.Query{Data: []byte("{}"), Timeout: time.Hour, Accept: accept})
-		}, plugin.Bidirectional()))
 		got := conversation(t.Context(), h.Call("q.m", nil), func(q hub.Item) {
 			if wrong := respond(t.Context(), h, q.RequestID, "{}"); wrong != "" {
 				t.Error(wrong)
@@ -416,32 +416,32 @@ func TestNothingFollowsTheEnd(t *testing.T) {
 		{"a caller that leaves", func(yield func(any, error) bool) { yield("leave", nil) }, hub.Data},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			for range 40 {
-				var noise sync.WaitGroup
-				var over func()
-				h, _ := newHub(t, "H", streaming(func(ctx context.Context, yield func(any, error) bool) {
-					stop := make(chan struct{})
-					over = sync.OnceFunc(func() { close(stop) })
-					started := make(chan struct{}, 2)
-					for range 2 {
-						noise.Go(func() {
-							for i := 0; ; i++ {
-								select {
-								case <-stop:
-									return
-								default:
-									plugin.Progress(ctx, "noise", 1)
-								}
-								if i == 0 {
-									started <- struct{}{}
-								}
+			var noise sync.WaitGroup
+			var over func()
+			h, _ := newHub(t, "H", streaming(func(ctx context.Context, yield func(any, error) bool) {
+				stop := make(chan struct{})
+				over = sync.OnceFunc(func() { close(stop) })
+				started := make(chan struct{}, 2)
+				for range 2 {
+					noise.Go(func() {
+						for i := 0; ; i++ {
+							select {
+							case <-stop:
+								return
+							default:
+								plugin.Progress(ctx, "noise", 1)
 							}
-						})
-					}
-					<-started
-					<-started
-					test.end(yield)
-				}))
+							if i == 0 {
+								started <- struct{}{}
+							}
+						}
+					})
+				}
+				<-started
+				<-started
+				test.end(yield)
+			}))
+			for range 40 {
 				var last hub.Kind
 				ended := 0
 				for item := range h.Call("s.m", nil).Items(t.Context()) {

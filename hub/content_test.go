@@ -111,6 +111,8 @@ func TestHashesFollowTheContent(t *testing.T) {
 		return func(g *grounds) { g.wizard.Methods = []plugin.Method{m, g.wizard.Methods[1]} }
 	}
 	asks, magic := plugin.Bidirectional(), plugin.Requires("magic")
+	before := originalGrounds().hub(t)
+	old := hashesByName(before)
 	whose := map[string]string{}
 	noop := func(_ plugin.Method, next plugin.Handler) plugin.Handler { return next }
 	for _, test := range []struct {
@@ -176,13 +178,12 @@ func TestHashesFollowTheContent(t *testing.T) {
 		{"a child of a child", func(g *grounds) { g.solar = solar("Cratered") }, "solar"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			original, g := originalGrounds(), originalGrounds()
+			g := originalGrounds()
 			test.change(g)
-			before, after := original.hub(t), g.hub(t)
+			after := g.hub(t)
 			if (before.Hash() != after.Hash()) != (test.changed != "") {
 				t.Errorf("the hub's hash has changed: %v", before.Hash() != after.Hash())
 			}
-			old := hashesByName(before)
 			for _, c := range after.Schema().Children {
 				was, there := old[c.Namespace]
 				if there && (was != c.Hash) != (c.Namespace == test.changed) {

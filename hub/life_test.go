@@ -300,29 +300,31 @@ func TestUnregisterWaitsForCalls(t *testing.T) {
 // TestNoCallBeginsWhileItIsRemoved, and none is left behind by a limit of
 // nothing. It finds races, too.
 func TestNoCallBeginsWhileItIsRemoved(t *testing.T) {
-	for range 50 {
+	synctest.Test(t, func(t *testing.T) {
 		h, err := hub.New("H", hub.WithDrain(0))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := h.Register(streaming(func(ctx context.Context, yield func(any, error) bool) { <-ctx.Done() })); err != nil {
-			t.Fatal(err)
+		for range 50 {
+			if err := h.Register(streaming(func(ctx context.Context, yield func(any, error) bool) { <-ctx.Done() })); err != nil {
+				t.Fatal(err)
+			}
+			var callers sync.WaitGroup
+			calls := []hub.Call{h.Call("s.m", nil), h.Call("s.m", nil), h.Call("s.m", nil)}
+			for _, call := range calls {
+				callers.Go(func() {
+					got := allTold(items(context.Background(), call))
+					if !slices.Equal(got, []string{"error -32601 Activation not found: s"}) && !slices.Equal(got, []string{"error -32000 the activation was removed (recoverable)", "done"}) {
+						t.Errorf("%q", got)
+					}
+				})
+			}
+			if err := h.Unregister("s"); err != nil {
+				t.Error(err)
+			}
+			callers.Wait()
 		}
-		var callers sync.WaitGroup
-		calls := []hub.Call{h.Call("s.m", nil), h.Call("s.m", nil), h.Call("s.m", nil)}
-		for _, call := range calls {
-			callers.Go(func() {
-				got := allTold(items(context.Background(), call))
-				if !slices.Equal(got, []string{"error -32601 Activation not found: s"}) && !slices.Equal(got, []string{"error -32000 the activation was removed (recoverable)", "done"}) {
-					t.Errorf("%q", got)
-				}
-			})
-		}
-		if err := h.Unregister("s"); err != nil {
-			t.Error(err)
-		}
-		callers.Wait()
-	}
+	})
 }
 
 // TestHandlesAreResolved by the activation that they name, wherever it is.
