@@ -107,7 +107,7 @@ func main() {
 	defer stop()
 	h, err := hub.New("counter-hub")
 	if err == nil {
-		err = h.Register(New(10 * time.Second))
+		err = h.Register(New(time.Minute))
 	}
 	if err == nil {
 		address := cmp.Or(os.Getenv("LISTEN"), "127.0.0.1:4444")
