@@ -36,8 +36,10 @@ type Definition struct {
 	Children []Activation
 	// Dynamic finds more children at run time; nil for none.
 	Dynamic *Dynamic
-	// Middleware goes around every method of Methods; the first is the
-	// outermost.
+	// Middleware goes around every method of Methods, and around those by
+	// which Dynamic tells of children; the first is the outermost. Children
+	// have their own: what is called by their path does not pass it, nor does
+	// the Find that leads there.
 	Middleware []Middleware
 	// Resolve tells what a [Handle] of this activation stands for; nil for an
 	// activation without handles. It may fail with an [Error] where

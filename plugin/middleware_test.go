@@ -7,6 +7,7 @@ import (
 	"errors"
 	"iter"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -62,6 +63,29 @@ func TestMiddlewareOrder(t *testing.T) {
 	}
 	if tree.Methods[0].Schema().Hash != m.Schema().Hash {
 		t.Error("a middleware is no content, but changes the hash")
+	}
+}
+
+// TestMiddlewareGuardsWhatFindsChildren: their names are the activation's to
+// tell.
+func TestMiddlewareGuardsWhatFindsChildren(t *testing.T) {
+	tree, err := plugin.TreeOf(plugin.Definition{Namespace: "n", Middleware: []plugin.Middleware{plugin.Access("x")}, Dynamic: &plugin.Dynamic{
+		Gate:   "child",
+		Find:   func(context.Context, string) (plugin.Activation, error) { return plugin.Definition{Namespace: "c"}, nil },
+		List:   func(context.Context) iter.Seq2[string, error] { return maps.All(map[string]error{"c": nil}) },
+		Search: func(context.Context, string) iter.Seq2[string, error] { return maps.All(map[string]error{"c": nil}) },
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range tree.Methods {
+		for scope, want := range map[string]bool{"x": true, "y": false} {
+			ctx := plugin.WithCaller(t.Context(), plugin.Caller{Name: "ada", Scopes: []string{scope}})
+			got := outcome(t, m, ctx, `{"name":"c","query":"c"}`)
+			if len(got) != 1 || strings.HasPrefix(got[0], "error Forbidden") == want {
+				t.Errorf("%s with the scope %s: %q", m.Name(), scope, got)
+			}
+		}
 	}
 }
 

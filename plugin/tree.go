@@ -17,8 +17,9 @@ import (
 type Tree struct {
 	Activation Activation
 	Definition Definition
-	// Methods are all that the schema shows: those of the definition, inside
-	// its middleware, and those that its children bring.
+	// Methods are all that the schema shows: those of the definition and of
+	// its dynamic children, inside its middleware, and those that lead to the
+	// fixed ones.
 	Methods  []Method
 	Children []*Tree
 }
@@ -81,7 +82,9 @@ func treeOf(a Activation, above []Activation, below *int) (*Tree, error) {
 		if d.Dynamic.Find == nil {
 			return nil, fmt.Errorf("activation %q: dynamic children %q without Find", d.Namespace, d.Dynamic.Gate)
 		}
-		t.Methods = append(t.Methods, d.Dynamic.methods()...)
+		for _, m := range d.Dynamic.methods() {
+			t.Methods = append(t.Methods, m.With(d.Middleware...))
+		}
 	}
 	seen := map[string]bool{"schema": true, "hash": true}
 	for _, m := range t.Methods {
