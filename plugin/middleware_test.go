@@ -70,8 +70,10 @@ func TestMiddlewareOrder(t *testing.T) {
 // tell.
 func TestMiddlewareGuardsWhatFindsChildren(t *testing.T) {
 	tree, err := plugin.TreeOf(plugin.Definition{Namespace: "n", Middleware: []plugin.Middleware{plugin.Access("x")}, Dynamic: &plugin.Dynamic{
-		Gate:   "child",
-		Find:   func(context.Context, string) (plugin.Activation, error) { return plugin.Definition{Namespace: "c"}, nil },
+		Gate: "child",
+		Find: func(context.Context, string) (plugin.Activation, error) {
+			return plugin.Definition{Namespace: "c"}, nil
+		},
 		List:   func(context.Context) iter.Seq2[string, error] { return maps.All(map[string]error{"c": nil}) },
 		Search: func(context.Context, string) iter.Seq2[string, error] { return maps.All(map[string]error{"c": nil}) },
 	}})

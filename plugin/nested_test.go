@@ -63,6 +63,7 @@ type nest struct {
 	Anys  []any          `json:"anys,omitempty"`
 	Bytes []byte         `json:"bytes,omitempty"`
 	When  []time.Time    `json:"when,omitempty"`
+	Bares []bare         `json:"bares,omitempty"`
 }
 
 // free is a struct whose members may be anything, null included.
@@ -97,6 +98,7 @@ func TestMembersWithinParameters(t *testing.T) {
 		{`{"words":["a",null]}`, "words[1]: invalid type: null, expected a string"},
 		{`{"words":["null"]}`, ""},
 		{`{"when":[null]}`, "when[0]: invalid type: null, expected a date-time (RFC 3339)"},
+		{`{"bares":["x",null]}`, "bares[1]: invalid type: null, expected a string"},
 		{`{"anys":[null,{"x":null}]}`, ""},
 		{`{"bytes":"bnVsbA=="}`, ""},
 
