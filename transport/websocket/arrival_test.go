@@ -3,12 +3,9 @@
 package websocket_test
 
 import (
-	"context"
 	"encoding/binary"
-	"net"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	gorilla "github.com/gorilla/websocket"
@@ -19,32 +16,6 @@ import (
 // beginning is the head of a text frame of so many bytes.
 func beginning(bytes int) []byte {
 	return append(binary.BigEndian.AppendUint64([]byte{0x80 | textFrame, 0x80 | 127}, uint64(bytes)), 0, 0, 0, 0)
-}
-
-// over is a client that writes raw frames over a pipe, and discards what it is
-// sent until the close frame, whose code it tells.
-func (s *server) over(p *pipes) (ws *gorilla.Conn, code chan int) {
-	s.t.Helper()
-	c := s.dialWith(&gorilla.Dialer{NetDialContext: func(context.Context, string, string) (net.Conn, error) {
-		ours, theirs := net.Pipe()
-		p.conns <- theirs
-		return ours, nil
-	}}, nil)
-	s.t.Cleanup(func() { c.Close() })
-	code = make(chan int, 1)
-	c.SetPingHandler(func(string) error { return nil })
-	go func() {
-		for {
-			if _, _, err := c.ReadMessage(); err != nil {
-				if frame, ok := err.(*gorilla.CloseError); ok {
-					code <- frame.Code
-				}
-				close(code)
-				return
-			}
-		}
-	}()
-	return c.Conn, code
 }
 
 func TestAMessageMustComeToItsEnd(t *testing.T) {
@@ -61,34 +32,37 @@ func TestAMessageMustComeToItsEnd(t *testing.T) {
 		{"a slow one", 17 << 10, time.Second, false, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				p := newPipes()
-				s := serveOn(t, websocket.Limits{MessageBytes: 2 << 20}, p)
-				ws, code := s.over(p)
+			inMemoryWith(t, websocket.Limits{MessageBytes: 2 << 20}, func(t *testing.T, s *server, c *client) {
+				c.SetPingHandler(func(string) error { return nil }) // a pong would come inside the message
+				c.SetReadDeadline(time.Time{})
+				end := make(chan error, 1)
+				go func() {
+					_, _, err := c.ReadMessage()
+					end <- err
+				}()
 				const size = 1 << 20
 				message := once(1, size)
 				begun := time.Now()
-				if _, err := ws.NetConn().Write(append(beginning(size), message[0])); err != nil {
+				if _, err := c.NetConn().Write(append(beginning(size), message[0])); err != nil {
 					t.Fatal(err)
 				}
 				for sent := 1; sent < size; {
 					time.Sleep(test.every)
 					piece := message[sent:min(size, sent+test.piece)]
-					if _, err := ws.NetConn().Write([]byte(piece)); err != nil || test.piece == 0 {
+					if _, err := c.NetConn().Write([]byte(piece)); err != nil || test.piece == 0 {
 						break
 					}
 					sent += len(piece)
 				}
+				err := <-end
 				if !test.ends {
-					synctest.Wait()
-					if s.Connections() != 1 {
-						t.Error("the connection has ended")
+					if err != nil {
+						t.Errorf("the connection has ended: %v", err)
 					}
-					ws.Close()
 					return
 				}
-				if got := <-code; got != gorilla.ClosePolicyViolation {
-					t.Errorf("closed with %d", got)
+				if !gorilla.IsCloseError(err, gorilla.ClosePolicyViolation) {
+					t.Errorf("closed with %v", err)
 				}
 				if took := time.Since(begun); took < test.after || took > test.after+100*time.Second {
 					t.Errorf("ended after %v", took)

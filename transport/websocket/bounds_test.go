@@ -12,72 +12,73 @@ import (
 )
 
 func TestCallsInFlightAreBounded(t *testing.T) {
-	const wait = 50 * time.Millisecond
-	s := serve(t, websocket.Limits{CallWait: wait})
-	c := s.dial()
-	var first int64
-	for id := range 256 {
-		sub := c.call(id, "probe.block", "{}")
-		c.item(sub, "data")
-		if id == 0 {
-			first = sub
+	inMemory(t, func(t *testing.T, s *server, c *client) {
+		var first int64
+		for id := range 256 {
+			time.Sleep(time.Millisecond) // ids of subscriptions need a clock that moves
+			sub := c.call(id, "probe.block", "{}")
+			c.item(sub, "data")
+			if id == 0 {
+				first = sub
+			}
 		}
-	}
-	begin := time.Now()
-	c.send(blockMember, 256)
-	f := c.refused("256", -32029)
-	if took := time.Since(begin); took < wait || f.Error.Message != "Too many calls" {
-		t.Errorf("refused after %v: %s", took, f.text)
-	}
-	if n := s.probe.running.Load(); n != 256 {
-		t.Errorf("%d streams run, want 256", n)
-	}
-	// What is no call needs no place.
-	c.quiet()
-	c.unsubscribe("hub.call_unsub", first)
-	c.expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
-	sub := c.call(257, "probe.block", "{}")
-	c.item(sub, "data")
+		begin := time.Now()
+		c.send(blockMember, 256)
+		f := c.refused("256", -32029)
+		if took := time.Since(begin); took != time.Second || f.Error.Message != "Too many calls" {
+			t.Errorf("refused after %v: %s", took, f.text)
+		}
+		if n := s.probe.running.Load(); n != 256 {
+			t.Errorf("%d streams run, want 256", n)
+		}
+		// What is no call needs no place.
+		c.quiet()
+		c.unsubscribe("hub.call_unsub", first)
+		c.expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
+		c.item(c.call(257, "probe.block", "{}"), "data")
 
-	// Another connection has places of its own.
-	other := s.dial()
-	sub = other.call(1, "echo.once", `{"message":"x"}`)
-	other.item(sub, "data")
-	other.item(sub, "done")
+		// Another connection has places of its own.
+		other := s.dial()
+		time.Sleep(time.Millisecond)
+		sub := other.call(1, "echo.once", `{"message":"x"}`)
+		other.item(sub, "data")
+		other.item(sub, "done")
+	})
 }
 
 func TestParametersOfCallsInFlightAreBounded(t *testing.T) {
 	const limit = 100_000
-	s := serve(t, websocket.Limits{MessageBytes: limit, CallWait: 100 * time.Millisecond})
-	c := s.dial()
-	block := func(id, bytes int) {
-		c.send(`{"jsonrpc":"2.0","id":%d,"method":"probe.block","params":{"text":%q}}`, id, strings.Repeat("t", bytes))
-	}
-	var subs []int64
-	for id, bytes := range []int{1_000, 60_000, 60_000} { // the last may pass the bound
-		block(id, bytes)
-		subs = append(subs, c.subscribed(fmt.Sprint(id)))
-		c.item(subs[id], "data")
-	}
-	block(3, 1)
-	c.refused("3", -32029)
-	c.unsubscribe("hub.call_unsub", subs[1])
-	c.expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
-	until(t, "the stream to end", func() bool { return s.probe.running.Load() == 2 })
-	sub := c.call(4, "probe.block", "{}")
-	c.item(sub, "data")
+	inMemoryWith(t, websocket.Limits{MessageBytes: limit}, func(t *testing.T, s *server, c *client) {
+		block := func(id, bytes int) {
+			time.Sleep(time.Millisecond) // ids of subscriptions need a clock that moves
+			c.send(`{"jsonrpc":"2.0","id":%d,"method":"probe.block","params":{"text":%q}}`, id, strings.Repeat("t", bytes))
+		}
+		var subs []int64
+		for id, bytes := range []int{1_000, 60_000, 60_000} { // the last may pass the bound
+			block(id, bytes)
+			subs = append(subs, c.subscribed(fmt.Sprint(id)))
+			c.item(subs[id], "data")
+		}
+		block(3, 1)
+		c.refused("3", -32029)
+		c.unsubscribe("hub.call_unsub", subs[1])
+		c.expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
+		c.item(c.call(4, "probe.block", "{}"), "data")
+	})
 }
 
 func TestAClientThatReadsLateIsNotRefused(t *testing.T) {
+	t.Parallel()
 	// More calls than may run, and a client that reads long after CallWait.
-	const calls = 500
+	const calls, wait = 500, time.Second
 	tap := newTap(t)
-	c := serveOn(t, websocket.Limits{CallWait: 150 * time.Millisecond}, tap).dial()
+	c := serveOn(t, websocket.Limits{CallWait: wait}, tap).dial()
 	c.quiet()
 	for id := range calls {
 		c.send(`{"jsonrpc":"2.0","id":%d,"method":"probe.large","params":{"bytes":20000}}`, id)
 	}
 	tap.steady(t)
+	time.Sleep(wait)
 	for done := 0; done < calls; {
 		f := c.next()
 		if f.Error != nil {

@@ -47,6 +47,12 @@ func (p *pipes) Close() error {
 	return nil
 }
 
+func (p *pipes) connect(context.Context, string, string) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	p.conns <- theirs
+	return ours, nil
+}
+
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
 // inMemory runs a test with a client of a server that has the default limits.
@@ -56,15 +62,9 @@ func inMemory(t *testing.T, test func(t *testing.T, s *server, c *client)) {
 
 func inMemoryWith(t *testing.T, limits websocket.Limits, test func(t *testing.T, s *server, c *client)) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPipes()
-		s := serveOn(t, limits, p)
-		c := s.dialWith(&gorilla.Dialer{NetDialContext: func(context.Context, string, string) (net.Conn, error) {
-			ours, theirs := net.Pipe()
-			p.conns <- theirs
-			return ours, nil
-		}}, nil)
+		s := serveOn(t, limits, newPipes())
+		c := s.dial()
 		synctest.Wait()
-		defer c.Close()
 		test(t, s, c)
 	})
 }
@@ -106,9 +106,14 @@ func TestPingsComeEachThirtySeconds(t *testing.T) {
 
 func TestAPeerThatAnswersNoPingIsClosedAfterSeventySeconds(t *testing.T) {
 	inMemory(t, func(t *testing.T, s *server, c *client) {
+		c.item(c.call(1, "probe.block", "{}"), "data")
+		c.SetReadDeadline(time.Time{})
 		go io.Copy(io.Discard, c.NetConn())
 		if took := s.ended(); took != 70*time.Second {
 			t.Errorf("closed after %v, want 70s", took)
+		}
+		if n := s.probe.running.Load(); n != 0 {
+			t.Errorf("%d streams run", n)
 		}
 	})
 }

@@ -37,6 +37,8 @@ type server struct {
 	t     testing.TB
 	addr  string
 	probe *probe
+	// connect opens connections to a listener in memory; nil for one of TCP.
+	connect func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // testHub makes the hub that all servers have, since it takes a while.
@@ -71,6 +73,9 @@ func serveOn(t testing.TB, limits websocket.Limits, l net.Listener, options ...w
 		t.Fatal(err)
 	}
 	s := &server{t: t, addr: l.Addr().String(), probe: &probe{released: make(chan struct{})}}
+	if p, ok := l.(*pipes); ok {
+		s.connect = p.connect
+	}
 	current.Store(s.probe)
 	s.Server = websocket.NewServer(h, limits, slog.New(slog.DiscardHandler), options...)
 	web := &http.Server{Handler: s.Server}
@@ -125,7 +130,7 @@ type client struct {
 
 func (s *server) dial() *client {
 	s.t.Helper()
-	c := s.dialWith(&gorilla.Dialer{}, nil)
+	c := s.dialWith(&gorilla.Dialer{NetDialContext: s.connect}, nil)
 	s.t.Cleanup(func() { c.Close() })
 	return c
 }

@@ -75,7 +75,7 @@ func TestLargeItemsThatNobodyReadsShareABudget(t *testing.T) {
 // be there at a time: each has its turn.
 func TestLargeItemsThatAreReadAllPass(t *testing.T) {
 	const clients, size = 8, 2 << 20
-	s := serve(t, websocket.Limits{MemoryBytes: 4 << 20})
+	s := serve(t, websocket.Limits{MemoryBytes: 4 << 20, StallTimeout: patience})
 	done := make(chan error, clients)
 	for id := range clients {
 		c := s.dial()

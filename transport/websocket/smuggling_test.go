@@ -3,12 +3,13 @@
 package websocket_test
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/plexus-go/plexus/transport/websocket"
+	"github.com/plexus-go/plexus/transport/wire"
 )
 
 // TestWhatIsSmuggledIsAnsweredOnce sends messages that two readers of JSON may
@@ -90,18 +91,25 @@ func TestTheDepthIsASetting(t *testing.T) {
 // TestAClientThatCallsTooOftenIsAnsweredSlowly pipelines more calls than it may
 // make at once: it gets every answer.
 func TestAClientThatCallsTooOftenIsAnsweredSlowly(t *testing.T) {
-	const calls = 2000
-	s := serve(t, websocket.Limits{CallsPerSecond: 2000})
-	c := s.dial()
-	go func() { // ends with the calls
-		for id := range 2 * calls {
-			c.WriteMessage(1, fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"method":"none"}`, id))
+	const calls, burst, rate = 1500, wire.MaxBatch, 100
+	inMemoryWith(t, websocket.Limits{CallsPerSecond: rate}, func(t *testing.T, s *server, c *client) {
+		begin := time.Now()
+		go func() { // ends with the calls
+			for id := range calls {
+				c.send(`{"jsonrpc":"2.0","id":%d,"method":"none"}`, id)
+			}
+		}()
+		for id := range calls {
+			c.refused(strconv.Itoa(id), -32601)
 		}
-	}()
-	for id := range 2 * calls {
-		c.refused(strconv.Itoa(id), -32601)
-	}
-	if n := s.Counts().Slowed; n == 0 {
-		t.Error("it was not slowed down")
-	}
+		if took, want := time.Since(begin), (calls-burst)*time.Second/rate; took < want-leastWait || took > want {
+			t.Errorf("answered after %v, want %v", took, want)
+		}
+		if s.Counts().Slowed == 0 {
+			t.Error("it was not counted")
+		}
+	})
 }
+
+// leastWait is what a client is not slowed down for.
+const leastWait = 5 * time.Millisecond

@@ -69,18 +69,18 @@ func TestASlowReaderSlowsTheProducer(t *testing.T) {
 	tap.steady(t)
 	// What is on its way has been written, or lies in the queue, which is being
 	// written in part; one item more is in the method's hand.
+	made := s.probe.yielded.Load()
 	written := tap.bytes.Load()
 	limit := written/size + 2*frames + 1
-	if made := s.probe.yielded.Load(); made > limit {
+	if made > limit {
 		t.Errorf("%d items were made, of which %d bytes could be written: more than %d", made, written, limit)
 	} else {
 		t.Logf("%d items were made; %d bytes have left the hub, and the queue holds %d frames", made, written, frames)
 	}
-	steady := s.probe.yielded.Load()
 	for range 20 * frames {
 		c.item(sub, "data")
 	}
-	until(t, "the method to go on", func() bool { return s.probe.yielded.Load() > steady })
+	until(t, "the method to go on", func() bool { return s.probe.yielded.Load() > made })
 	// It stops within one item when the client has had enough.
 	c.send(`{"jsonrpc":"2.0","id":2,"method":"hub.call_unsub","params":[%d]}`, sub)
 	for {
@@ -89,5 +89,9 @@ func TestASlowReaderSlowsTheProducer(t *testing.T) {
 			break
 		}
 	}
+	made = s.probe.yielded.Load()
 	until(t, "the method to end", func() bool { return s.probe.running.Load() == 0 })
+	if more := s.probe.yielded.Load() - made; more > 1 {
+		t.Errorf("%d items were made after the end", more)
+	}
 }

@@ -42,25 +42,7 @@ func (s *server) dialTLS(d *gorilla.Dialer) *client {
 func TestAnswersAreGatheredUnderTLS(t *testing.T) {
 	tap := newTap(t)
 	s, dialer := serveTLS(t, websocket.Limits{}, tap)
-	c := s.dialTLS(dialer)
-	c.quiet()
-	const calls = 200
-	var all []byte
-	for id := range calls {
-		all = append(all, masked(textFrame, true, fmt.Appendf(nil, writeRequest, id))...)
-	}
-	before := tap.writes.Load()
-	if _, err := c.NetConn().Write(all); err != nil {
-		t.Fatal(err)
-	}
-	for range 3 * calls {
-		c.next()
-	}
-	writes := tap.writes.Load() - before
-	t.Logf("%d frames in %d writes", 3*calls, writes)
-	if writes > calls {
-		t.Errorf("%d frames in %d writes, want less than one a call", 3*calls, writes)
-	}
+	tap.gathers(s.dialTLS(dialer))
 }
 
 func TestAClientThatWakesUpGetsTheRestUnderTLS(t *testing.T) {
