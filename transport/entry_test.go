@@ -102,10 +102,14 @@ func TestRawRequests(t *testing.T) {
 }
 
 func TestHalfOpenConnectionsAreDropped(t *testing.T) {
-	s := serve(t, transport.WithDoorLimits(transport.DoorLimits{HeaderTimeout: 100 * time.Millisecond}))
+	s := serve(t, transport.WithDoorLimits(transport.DoorLimits{HeaderTimeout: time.Second}))
 	upgraded := s.dial(t)
+	var half []net.Conn
 	for _, sent := range []string{"", "G", "GET / HTTP/1.1\r\nHost: localhost\r\n"} {
-		cut(t, s.raw(t, sent))
+		half = append(half, s.raw(t, sent))
+	}
+	for _, c := range half {
+		cut(t, c)
 	}
 	until(t, "one connection to be left", func() bool {
 		stats := s.Stats()
@@ -177,10 +181,7 @@ func (far) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1
 // servePublic serves such a listener.
 func servePublic(t *testing.T, options ...transport.Option) *serving {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := listen(t, "127.0.0.1:0")
 	s := serveOn(t, public{l}, options...)
 	s.addr = l.Addr().String()
 	return s
@@ -240,11 +241,8 @@ func TestWrongOptionsAreErrorsOfServe(t *testing.T) {
 		"needs allowed hosts":  {transport.WithTrustedProxies(loopback)},
 		`allowed origin "two"`: {transport.WithAllowedHosts("a/b"), transport.WithAllowedOrigins("two")},
 	} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = transport.New(h, options...).Serve(context.Background(), l)
+		l := listen(t, "127.0.0.1:0")
+		err := transport.New(h, options...).Serve(context.Background(), l)
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), l.Addr().String()) {
 			t.Errorf("got %v, want %s", err, want)
 		}

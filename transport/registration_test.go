@@ -19,13 +19,18 @@ import (
 	"github.com/plexus-go/plexus/transport/client"
 )
 
-// run serves a hub of that name until stop is called.
-func run(t *testing.T, h *hub.Hub, address string, options ...transport.Option) (at net.Addr, stop func() error) {
+func listen(t *testing.T, address string) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l
+}
+
+// run serves a hub until stop is called.
+func run(t *testing.T, h *hub.Hub, l net.Listener, options ...transport.Option) (at net.Addr, stop func() error) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- transport.New(h, options...).Serve(ctx, l) }()
@@ -93,7 +98,7 @@ func registered(t *testing.T, url, name string) *client.Backend {
 
 func TestWithRegistration(t *testing.T) {
 	t.Setenv("PLEXUS_NO_REGISTRY", "")
-	at, _ := run(t, newRegistry(t, "registry-hub"), "127.0.0.1:0")
+	at, _ := run(t, newRegistry(t, "registry-hub"), listen(t, "127.0.0.1:0"))
 	url := "ws://" + at.String()
 	t.Setenv("PLEXUS_REGISTRY_URL", url)
 	tests := map[string]struct {
@@ -115,7 +120,7 @@ func TestWithRegistration(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			own, stop := run(t, h, test.address, transport.WithRegistration(test.registry, test.r))
+			own, stop := run(t, h, listen(t, test.address), transport.WithRegistration(test.registry, test.r))
 			_, port, _ := net.SplitHostPort(own.String())
 			b := registered(t, url, "my-hub")
 			if want := strings.ReplaceAll(test.want, "PORT", port); b.URL() != want {
@@ -142,14 +147,9 @@ func TestWithRegistration(t *testing.T) {
 func TestWithRegistrationInItself(t *testing.T) {
 	t.Setenv("PLEXUS_NO_REGISTRY", "")
 	h := newRegistry(t, "my-hub")
-	l, err := net.Listen("tcp", "127.0.0.1:0") // for an address that is free
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	url := "ws://" + address
-	_, stop := run(t, h, address, transport.WithRegistration(url, client.Registration{}))
+	l := listen(t, "127.0.0.1:0")
+	url := "ws://" + l.Addr().String()
+	_, stop := run(t, h, l, transport.WithRegistration(url, client.Registration{}))
 	registered(t, url, "my-hub")
 	if err := stop(); err != nil {
 		t.Error(err)
@@ -176,7 +176,7 @@ func TestWithRegistrationWithoutARegistry(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			at, stop := run(t, h, "127.0.0.1:0", transport.WithRegistration("ws://127.0.0.1:1", g))
+			at, stop := run(t, h, listen(t, "127.0.0.1:0"), transport.WithRegistration("ws://127.0.0.1:1", g))
 			if info, err := client.Info(t.Context(), "ws://"+at.String()); err != nil || info.Name != "my-hub" {
 				t.Errorf("got %v, %v", info, err)
 			}
@@ -190,16 +190,13 @@ func TestWithRegistrationWithoutARegistry(t *testing.T) {
 // TestRegistrationIsTurnedOff: whoever runs the hub has the last word.
 func TestRegistrationIsTurnedOff(t *testing.T) {
 	t.Setenv("PLEXUS_NO_REGISTRY", "Yes")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := listen(t, "127.0.0.1:0")
 	defer l.Close()
 	h, err := hub.New("my-hub")
 	if err != nil {
 		t.Fatal(err)
 	}
-	at, stop := run(t, h, "127.0.0.1:0", transport.WithRegistration("ws://"+l.Addr().String(), client.Registration{}))
+	at, stop := run(t, h, listen(t, "127.0.0.1:0"), transport.WithRegistration("ws://"+l.Addr().String(), client.Registration{}))
 	if _, err := client.Info(t.Context(), "ws://"+at.String()); err != nil {
 		t.Error(err)
 	}

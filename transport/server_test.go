@@ -37,11 +37,7 @@ type serving struct {
 
 func serve(t *testing.T, options ...transport.Option) *serving {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return serveOn(t, l, options...)
+	return serveOn(t, listen(t, "127.0.0.1:0"), options...)
 }
 
 func serveOn(t *testing.T, l net.Listener, options ...transport.Option) *serving {
@@ -220,10 +216,7 @@ func TestServeWithAContextThatIsDone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := listen(t, "127.0.0.1:0")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := transport.New(h).Serve(ctx, l); err != nil {

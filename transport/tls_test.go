@@ -352,17 +352,17 @@ func TestOldTLSIsRefused(t *testing.T) {
 
 func TestHalfOpenHandshakesAreDropped(t *testing.T) {
 	a := newAuthority(t, "authority")
-	s, _, _ := serveTLS(t, a, nil, transport.WithDoorLimits(transport.DoorLimits{HeaderTimeout: 100 * time.Millisecond}))
-	for _, sent := range []string{"", "\x16\x03\x01\x01\x00\x01"} {
-		cut(t, s.raw(t, sent))
-	}
+	s, _, _ := serveTLS(t, a, nil, transport.WithDoorLimits(transport.DoorLimits{HeaderTimeout: time.Second}))
+	half := []net.Conn{s.raw(t, ""), s.raw(t, "\x16\x03\x01\x01\x00\x01")}
 	c, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: a.pool()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(patience))
-	cut(t, c)
+	for _, c := range append(half, c) {
+		cut(t, c)
+	}
 	until(t, "no connection", func() bool { return s.Stats().Pending == 0 })
 }
 

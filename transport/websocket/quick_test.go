@@ -29,7 +29,7 @@ func TestQuickCallBesideABusyWriter(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ws.Close()
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(20 * time.Second)
 	ws.SetReadDeadline(deadline)
 	var c *session
 	for c == nil && time.Now().Before(deadline) {
@@ -37,6 +37,10 @@ func TestQuickCallBesideABusyWriter(t *testing.T) {
 		for c = range server.sessions {
 		}
 		server.mu.Unlock()
+		time.Sleep(time.Millisecond)
+	}
+	if c == nil {
+		t.Fatal("no session has begun")
 	}
 	c.writing.Lock()
 	err = ws.WriteMessage(websocket.TextMessage, []byte(`{"jsonrpc":"2.0","id":1,"method":"_info"}`))
@@ -45,6 +49,7 @@ func TestQuickCallBesideABusyWriter(t *testing.T) {
 		c.out.mu.Lock()
 		told = len(c.out.filling.ends) == 3 && !c.out.held
 		c.out.mu.Unlock()
+		time.Sleep(time.Millisecond)
 	}
 	c.writing.Unlock()
 	if err != nil {
