@@ -102,13 +102,23 @@ func (b *budget) acquire(bytes int64, stop <-chan struct{}) bool {
 		case <-mine.granted:
 			return true
 		case <-again.C:
-			b.press()
+			if b.first(mine) {
+				b.press()
+			}
 		case <-over.C:
 			return b.withdraw(mine)
 		case <-stop:
 			return b.withdraw(mine)
 		}
 	}
+}
+
+// first tells whether a claim is the next to be granted. That one presses for
+// all: it costs a look at every connection.
+func (b *budget) first(c *claim) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.queue) > 0 && b.queue[0] == c
 }
 
 // grant serves those who wait, in their order. One that asks for more than

@@ -4,6 +4,7 @@ package websocket
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,6 +95,24 @@ func TestBudgetPressesThenRefuses(t *testing.T) {
 		if begun = time.Now(); !b.acquire(1, nil) || time.Since(begun) != time.Second {
 			t.Errorf("after %v", time.Since(begun))
 		}
+	})
+}
+
+// TestBudgetPressesOnceForAll: to press costs as much as there are connections,
+// so however many wait must not press as many times.
+func TestBudgetPressesOnceForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var presses atomic.Int64
+		b := newBudget(100, 5*time.Second, func() { presses.Add(1) })
+		b.add(100)
+		for range 100 {
+			ask(b, 1, nil)
+		}
+		time.Sleep(4500 * time.Millisecond)
+		if n := presses.Load(); n != 4 {
+			t.Errorf("%d presses in four and a half seconds, want 4", n)
+		}
+		b.add(-100)
 	})
 }
 
