@@ -43,7 +43,7 @@ func (c *session) Handle(context.Context, *jsonrpc2.Conn, *jsonrpc2.Request) {
 		c.server.slowed.Add(1)
 		if !c.slowed {
 			c.slowed = true
-			c.log.Info("slowing down a client that calls too often", "remote", c.ws.RemoteAddr().String(), "most", c.limits.CallsPerSecond)
+			c.log.Info("slowing down a client that calls too often", "remote", c.remote, "most", c.limits.CallsPerSecond)
 		}
 	}
 	if m.Batch != nil {

@@ -160,7 +160,7 @@ func (s *Server) Recheck() {
 			continue
 		}
 		if err := c.still(); err != nil {
-			s.log.Warn("a caller may not stay", "remote", c.ws.RemoteAddr().String(), "error", err)
+			s.log.Warn("a caller may not stay", "remote", c.remote, "error", err)
 			select {
 			case c.expelled <- struct{}{}:
 			default:

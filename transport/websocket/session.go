@@ -32,6 +32,7 @@ type session struct {
 	ids    *wire.Subscriptions
 	limits Limits
 	log    *slog.Logger
+	remote string // whose connection it is, also behind a proxy
 
 	ws     *websocket.Conn
 	socket *socket
@@ -92,6 +93,7 @@ func newSession(s *Server, ws *websocket.Conn, under *socket, caller plugin.Call
 		ids:      s.ids,
 		limits:   s.limits,
 		log:      s.log,
+		remote:   caller.Remote,
 		ws:       ws,
 		socket:   under,
 		out:      newOutbox(s.limits.QueueBytes, s.limits.QueueFrames, s.queued),
@@ -120,7 +122,7 @@ func (c *session) run() {
 	c.cancel(errLeft)
 	switch {
 	case errors.Is(reason, errStalled):
-		c.log.Warn("closing a client that does not read", "remote", c.ws.RemoteAddr().String())
+		c.log.Warn("closing a client that does not read", "remote", c.remote)
 		c.server.stalled.Add(1)
 		c.bye(websocket.ClosePolicyViolation, errStalled.Error())
 	case errors.Is(reason, errIdle):
@@ -137,7 +139,7 @@ func (c *session) run() {
 	if closed, broken := c.stream.left(); closed != nil {
 		c.bye(closed.Code, "")
 	} else if c.stream.slowly {
-		c.log.Warn("closing a client that sends too slowly", "remote", c.ws.RemoteAddr().String())
+		c.log.Warn("closing a client that sends too slowly", "remote", c.remote)
 		c.server.stalled.Add(1)
 		c.bye(websocket.ClosePolicyViolation, errSlow.Error())
 	} else if !broken {

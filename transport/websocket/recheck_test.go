@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package websocket_test
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	gorilla "github.com/gorilla/websocket"
+
+	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/transport/websocket"
+)
+
+// TestWhoMayNotStayIsClosed: callers are asked about again when the server is
+// told to, and the log says whose connections those are, though a proxy has made
+// them.
+func TestWhoMayNotStayIsClosed(t *testing.T) {
+	h, err := testHub()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := new(strings.Builder) // written by Recheck alone
+	inner := websocket.NewServer(h, websocket.Limits{}, slog.New(slog.NewTextHandler(log, nil)))
+	may := map[string]error{"/stays": nil, "/goes": errors.New("the token was removed")}
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := plugin.WithCaller(r.Context(), plugin.Caller{Remote: "198.51.100.9" + r.URL.Path})
+		if _, asked := may[r.URL.Path]; asked {
+			ctx = websocket.WithRecheck(ctx, func() error { return may[r.URL.Path] })
+		}
+		inner.ServeHTTP(w, r.WithContext(ctx))
+	}))
+	defer web.Close()
+	s := &server{Server: inner, t: t, addr: strings.TrimPrefix(web.URL, "http://")}
+	dial := func(path string) *client {
+		ws, _, err := gorilla.DefaultDialer.Dial("ws://"+s.addr+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { ws.Close() })
+		c := &client{Conn: ws, t: t}
+		c.quiet()
+		return c
+	}
+	stays, goes, unasked := dial("/stays"), dial("/goes"), dial("/unasked")
+	s.Recheck()
+	if got := goes.closed(); got != gorilla.ClosePolicyViolation {
+		t.Errorf("closed with %d, want %d", got, gorilla.ClosePolicyViolation)
+	}
+	stays.quiet()
+	unasked.quiet()
+	if got := log.String(); strings.Count(got, "\n") != 1 ||
+		!strings.Contains(got, "remote=198.51.100.9/goes") || !strings.Contains(got, "the token was removed") {
+		t.Errorf("the log says %s", got)
+	}
+	if err := <-s.stop(patience); err != nil {
+		t.Error(err)
+	}
+}
