@@ -10,8 +10,7 @@ import "time"
 //
 // An address is an IPv4 address, or the first 64 bits of an IPv6 address, and
 // behind a trusted proxy that of the proxy's client. What is bounded by address
-// does not bind the programs of this machine, which share one, but for wrong
-// credentials.
+// does not bind the programs of this machine, which share one.
 type DoorLimits struct {
 	// Connections is how many WebSockets are open at once, 10,000, and
 	// ConnectionsPerAddress how many from one address, 1,000. A further one is

@@ -40,14 +40,9 @@ func newRates(limit float64, burst int) *rates {
 }
 
 // allow tells whether the address may ask now, which counts. This machine, the
-// address that is not valid, may ask as often as it likes, but for its failures.
+// address that is not valid, may ask as often as it likes.
 func (r *rates) allow(address netip.Addr) bool {
-	switch {
-	case r.limit == 0 || !address.IsValid():
-		return true
-	default:
-		return r.of(address).Allow()
-	}
+	return r.limit == 0 || !address.IsValid() || r.of(address).Allow()
 }
 
 // charge counts a failure. The address may go into debt by that, and pays it

@@ -26,9 +26,9 @@ type registration struct {
 // An empty registryURL is what the environment says: PLEXUS_REGISTRY_URL, or
 // ws://127.0.0.1:4444. PLEXUS_NO_REGISTRY (1, true or yes) turns registration
 // off, whatever is given here. What r leaves empty is taken from the hub, its
-// namespace, version and hash, and from the listener: its address, or the
-// 127.0.0.1 where it listens on all, and the protocol, wss with TLS. To be reached from
-// elsewhere, or through a proxy, give Host, Port and Protocol.
+// namespace, version and hash, and from the listener: its address, or
+// 127.0.0.1 where it listens on all, and the protocol, wss with TLS. To be
+// reached from elsewhere, or through a proxy, give Host, Port and Protocol.
 //
 // The hub serves whether or not there is a registry; see [client.Register] for
 // how it is found again, and for the options. A graceful stop deregisters the

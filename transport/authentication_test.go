@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package transport_test
+
+import (
+	"errors"
+	"net/http"
+	"sync"
+	"testing"
+
+	gorilla "github.com/gorilla/websocket"
+
+	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/transport"
+)
+
+// TestRecheck: who has shown credentials stays as long as they allow what they
+// have allowed.
+func TestRecheck(t *testing.T) {
+	var mu sync.Mutex
+	callers := map[string]plugin.Caller{}
+	set := func(name string, scopes ...string) {
+		mu.Lock()
+		defer mu.Unlock()
+		callers[name] = plugin.Caller{Name: name, Means: "token", Scopes: scopes}
+	}
+	s := serve(t, transport.WithAnonymous(), transport.WithAuthentication(func(r *http.Request) (plugin.Caller, error) {
+		name := r.Header.Get("Authorization")
+		if name == "" {
+			return plugin.Caller{}, nil
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		caller, known := callers[name]
+		if !known {
+			return plugin.Caller{}, errors.New("nobody's credentials")
+		}
+		return caller, nil
+	}))
+	all := map[string]*gorilla.Conn{}
+	for _, name := range []string{"removed", "narrowed", "same", ""} {
+		set(name, "a", "b")
+		ws, _, err := gorilla.DefaultDialer.Dial("ws://"+s.addr, http.Header{"Authorization": {name}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ws.Close()
+		all[name] = ws
+	}
+	until(t, "all to be served", func() bool { return s.Connections() == len(all) })
+	s.Recheck()
+	mu.Lock()
+	delete(callers, "removed")
+	mu.Unlock()
+	set("narrowed", "a")
+	s.Recheck()
+	for _, name := range []string{"removed", "narrowed"} {
+		if _, _, err := all[name].ReadMessage(); !gorilla.IsCloseError(err, gorilla.ClosePolicyViolation) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	for _, name := range []string{"same", ""} {
+		if err := all[name].WriteMessage(gorilla.TextMessage, []byte(`{"jsonrpc":"2.0","id":1,"method":"_info"}`)); err != nil {
+			t.Error(err)
+		}
+		if _, _, err := all[name].ReadMessage(); err != nil {
+			t.Errorf("%q is closed: %v", name, err)
+		}
+	}
+}
