@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	gorilla "github.com/gorilla/websocket"
 
@@ -24,7 +25,7 @@ func TestRecheck(t *testing.T) {
 		defer mu.Unlock()
 		callers[name] = plugin.Caller{Name: name, Means: "token", Scopes: scopes}
 	}
-	s := serve(t, transport.WithAnonymous(), transport.WithAuthentication(func(r *http.Request) (plugin.Caller, error) {
+	s := serve(t, transport.WithAnonymous("c"), transport.WithAuthentication(func(r *http.Request) (plugin.Caller, error) {
 		name := r.Header.Get("Authorization")
 		if name == "" {
 			return plugin.Caller{}, nil
@@ -45,6 +46,7 @@ func TestRecheck(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer ws.Close()
+		ws.SetReadDeadline(time.Now().Add(patience))
 		all[name] = ws
 	}
 	until(t, "all to be served", func() bool { return s.Connections() == len(all) })
