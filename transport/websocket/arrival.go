@@ -107,11 +107,13 @@ func (s *objectStream) claim() error {
 	granted := s.shared.acquire(more, s.stop)
 	s.mu.Lock()
 	a.waits, a.moved = false, time.Now()
+	a.begun = a.begun.Add(a.moved.Sub(began))
+	s.fresh = time.Time{} // the deadline may have passed meanwhile
+	s.aliveLocked(a.moved)
 	if !granted {
 		return errNoMemory
 	}
 	a.held += more
-	a.begun = a.begun.Add(a.moved.Sub(began))
 	return nil
 }
 

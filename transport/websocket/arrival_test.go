@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	gorilla "github.com/gorilla/websocket"
@@ -126,4 +127,46 @@ func TestLargeMessagesWaitForEachOther(t *testing.T) {
 		c.quiet()
 	}
 	until(t, "the memory to be given back", func() bool { return s.Counts().Held == 0 })
+}
+
+// TestAHalfMessageIsHeld: what a message of no great size takes is counted
+// before it is there.
+func TestAHalfMessageIsHeld(t *testing.T) {
+	inMemory(t, func(t *testing.T, s *server, c *client) {
+		if _, err := c.NetConn().Write(append(beginning(60<<10), once(1, 60<<10)[:20<<10]...)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if n := s.Counts().Held; n != 64<<10 {
+			t.Errorf("%d bytes are held", n)
+		}
+	})
+}
+
+// TestWhoWaitsForMemoryIsNotLate: who holds some and sends nothing is closed
+// for it, and who would send more, but must wait for that, is not.
+func TestWhoWaitsForMemoryIsNotLate(t *testing.T) {
+	limits := websocket.Limits{MessageBytes: 1 << 20, MemoryBytes: 3 << 20, MessageTimeout: time.Second, StallTimeout: 50 * time.Second}
+	inMemoryWith(t, limits, func(t *testing.T, s *server, waits *client) {
+		holds := s.dial()
+		const size = 200 << 10
+		message := strings.Repeat(" ", size) + `{"jsonrpc":"2.0","id":1,"method":"none"}`
+		write := func(c *client, frame []byte) {
+			if _, err := c.NetConn().Write(frame); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		write(waits, append(beginning(len(message)), message[:20<<10]...))
+		write(holds, append(beginning(1<<20), once(1, 1<<20)[:512<<10]...))
+		begin := time.Now()
+		write(waits, []byte(message[20<<10:]))
+		waits.refused("1", -32601)
+		if took := time.Since(begin); took < 10*time.Second || took > 11*time.Second {
+			t.Errorf("answered after %v, want a fifth of the time to stall", took)
+		}
+		if got := holds.closed(); got != gorilla.ClosePolicyViolation {
+			t.Errorf("who held the memory is closed with %d", got)
+		}
+	})
 }

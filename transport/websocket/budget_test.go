@@ -56,6 +56,21 @@ func TestBudgetServesInOrder(t *testing.T) {
 	})
 }
 
+func TestBudgetServesTheNextWhenOneGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(100, time.Second, func() {})
+		b.add(70)
+		stop := make(chan struct{})
+		ask(b, 50, stop)
+		next := ask(b, 20, nil)
+		close(stop)
+		synctest.Wait()
+		if *next != "granted" {
+			t.Errorf("the next one, who wants less, %s", *next)
+		}
+	})
+}
+
 func TestBudgetGrantsWhatIsLargerThanItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(100, time.Second, func() {})
@@ -210,6 +225,16 @@ func TestLargeItemsThatFailGiveBack(t *testing.T) {
 		synctest.Wait()
 		if *next != errGone || b.used.Load() != 0 {
 			t.Errorf("%v, %d bytes are held in the end", *next, b.used.Load())
+		}
+		// One whose turn comes when its client is gone.
+		b.add(1 << 20)
+		o = newOutbox(1<<10, 2, b)
+		next = queue(o, c, large)
+		o.fail(errGone)
+		b.add(-1 << 20)
+		synctest.Wait()
+		if *next != errGone || b.used.Load() != 0 {
+			t.Errorf("%v, %d bytes are held for a client that is gone", *next, b.used.Load())
 		}
 	})
 }
