@@ -116,3 +116,39 @@ func TestAnIdleConnectionKeepsNothingOfLargeMessages(t *testing.T) {
 		t.Errorf("%d streams run, want 1", n)
 	}
 }
+
+// TestACallWaitsAgainForOneThatIsToEnd: after a call has waited in vain, none
+// waits, until the client has done something to end one that runs.
+func TestACallWaitsAgainForOneThatIsToEnd(t *testing.T) {
+	limits := websocket.Limits{Calls: 1}
+	const write = `{"jsonrpc":"2.0","id":%d,"method":"probe.write"}`
+	t.Run("unsubscribed", func(t *testing.T) {
+		inMemoryWith(t, limits, func(t *testing.T, s *server, c *client) {
+			first := c.call(1, "probe.hang", "{}")
+			time.Sleep(time.Millisecond) // ids of subscriptions need a clock that moves
+			c.send(write, 2)
+			c.refused("2", -32029)
+			c.unsubscribe("hub.call_unsub", first)
+			c.expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
+			time.AfterFunc(time.Second/2, func() { close(s.probe.released) })
+			c.send(write, 3)
+			c.item(c.subscribed("3"), "data")
+		})
+	})
+	t.Run("answered", func(t *testing.T) {
+		inMemoryWith(t, limits, func(t *testing.T, s *server, c *client) {
+			id := c.asked(c.call(1, "probe.ask", `{"text":"Sure?"}`), "Sure?")
+			time.Sleep(time.Millisecond)
+			c.send(write, 2)
+			c.refused("2", -32029)
+			c.send("[%s,"+write+"]", answerTo(3, id, confirmed), 4)
+			text := c.text()
+			for text[0] != '[' { // the stream may go on before
+				text = c.text()
+			}
+			if !strings.Contains(text, `"id":4,"result":`) {
+				t.Errorf("got %s", text)
+			}
+		})
+	})
+}
