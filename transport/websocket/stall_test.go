@@ -95,19 +95,16 @@ func TestAClientThatDoesNotReadIsClosed(t *testing.T) {
 				stuck.send(`{"jsonrpc":"2.0","id":%d,"method":"probe.flood","params":{"bytes":1000}}`, id)
 			}
 			begin := time.Now()
-			calls, slowest := 0, time.Duration(0)
+			calls := 0
 			for s.Connections() == 2 && time.Since(begin) < patience {
-				asked := time.Now()
 				sub := other.call(calls, "echo.once", `{"message":"undisturbed"}`)
 				other.item(sub, "data")
 				other.item(sub, "done")
-				slowest = max(slowest, time.Since(asked))
 				calls++
 			}
-			took := time.Since(begin)
-			t.Logf("closed after %v; %d calls of another client meanwhile, the slowest took %v", took, calls, slowest)
-			if took > 10*time.Second || slowest > time.Second {
-				t.Errorf("too slow")
+			t.Logf("closed after %v; %d calls of another client meanwhile", time.Since(begin), calls)
+			if calls < 3 {
+				t.Errorf("another client was held up: it made %d calls", calls)
 			}
 			// One that wakes up late still learns why.
 			if got := stuck.closed(); got != gorilla.ClosePolicyViolation {

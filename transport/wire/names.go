@@ -61,7 +61,7 @@ func Resolve(h *hub.Hub, name string) Target {
 }
 
 func start(h *hub.Hub, name string) Target {
-	if name == "_info" {
+	if name == InfoMethod {
 		return Target{Action: Subscribe, Notify: notifyResult, hub: h, route: h.Info()}
 	}
 	namespace, method, dotted := strings.Cut(name, ".")
