@@ -4,6 +4,7 @@ package transport_test
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"net"
@@ -112,6 +113,7 @@ func TestWithRegistration(t *testing.T) {
 		"on all by IPv4":     {"0.0.0.0:0", url, client.Registration{}, "ws://127.0.0.1:PORT"},
 		"advertised": {"127.0.0.1:0", url, client.Registration{Host: "plexus.example.com", Port: 443, Protocol: "wss"},
 			"wss://plexus.example.com:443"},
+		"with TLS":        {"127.0.0.1:0", url, client.Registration{}, "wss://127.0.0.1:PORT"},
 		"advertised host": {"127.0.0.1:0", url, client.Registration{Host: "plexus.example.com"}, "ws://plexus.example.com:PORT"},
 	}
 	for name, test := range tests {
@@ -120,7 +122,11 @@ func TestWithRegistration(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			own, stop := run(t, h, listen(t, test.address), transport.WithRegistration(test.registry, test.r))
+			options := []transport.Option{transport.WithRegistration(test.registry, test.r)}
+			if name == "with TLS" {
+				options = append(options, transport.WithTLS(&tls.Config{}))
+			}
+			own, stop := run(t, h, listen(t, test.address), options...)
 			_, port, _ := net.SplitHostPort(own.String())
 			b := registered(t, url, "my-hub")
 			if want := strings.ReplaceAll(test.want, "PORT", port); b.URL() != want {

@@ -59,8 +59,12 @@ func TestParametersOfCallsInFlightAreBounded(t *testing.T) {
 			subs = append(subs, c.subscribed(fmt.Sprint(id)))
 			c.item(subs[id], "data")
 		}
+		begin := time.Now()
 		block(3, 1)
 		c.refused("3", -32029)
+		if took := time.Since(begin); took < time.Second {
+			t.Errorf("refused after %v, want it to wait", took)
+		}
 		c.unsubscribe("hub.call_unsub", subs[1])
 		c.expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
 		c.item(c.call(4, "probe.block", "{}"), "data")
