@@ -12,8 +12,8 @@ type Stats struct {
 	// Connections is how many WebSockets are open, and Pending how many
 	// connections that are none yet.
 	Connections, Pending int
-	// Accepted is how many WebSockets were let in since the start, and Refused
-	// how many requests and connections were not.
+	// Accepted is how many requests for a WebSocket were let in since the start,
+	// and Refused how many requests and connections were not.
 	Accepted uint64
 	Refused  Refused
 }

@@ -182,8 +182,9 @@ func connectionLimits(l config.Limits) websocket.Limits {
 	}
 }
 
-// counters are what status tells of the doors.
-func counters(s transport.Stats) map[string]int64 {
+// counters are what status tells of the doors, and of the limits of those who
+// are let in.
+func counters(s transport.Stats, c websocket.Counts) map[string]int64 {
 	return map[string]int64{
 		"connections":         int64(s.Connections),
 		"pending":             int64(s.Pending),
@@ -196,5 +197,13 @@ func counters(s transport.Stats) map[string]int64 {
 		"refused_address":     int64(s.Refused.Address),
 		"refused_limit":       int64(s.Refused.Limit),
 		"refused_late":        int64(s.Refused.Late),
+		"refused_large":       c.Large,
+		"refused_deep":        c.Deep,
+		"refused_calls":       c.Busy,
+		"refused_memory":      c.Refused,
+		"slowed":              c.Slowed,
+		"closed_stalled":      c.Stalled,
+		"closed_idle":         c.Idle,
+		"memory":              c.Held,
 	}
 }

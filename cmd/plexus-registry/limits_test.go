@@ -86,10 +86,19 @@ func TestLimitsAreSettings(t *testing.T) {
 			t.Errorf("%s: code %d, want %d", test.name, got, test.want)
 		}
 	}
+	// Each that was met is counted.
+	status := connect(t, p.url).want(t, "status", "registry.status", object{})
+	counters, _ := status["counters"].(object)
+	for name, want := range map[string]float64{
+		"accepted": 2, "connections": 2, "refused_registrations": 1, "refused_deep": 1, "refused_large": 1, "refused_calls": 0,
+	} {
+		if counters[name] != want {
+			t.Errorf("%s: %v, want %v", name, counters[name], want)
+		}
+	}
 	if _, status := dial(http.Header{"X-Large": {strings.Repeat("x", 16<<10)}}); status != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("a large header is answered with %d", status)
 	}
-	dial(nil)
 	if _, status := dial(nil); status != http.StatusServiceUnavailable {
 		t.Errorf("the third connection of two is answered with %d", status)
 	}

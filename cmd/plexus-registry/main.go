@@ -136,7 +136,7 @@ func serve(ctx context.Context, settings config.Settings, log *slog.Logger, stdo
 		registry.WithLogger(log),
 		registry.WithRegistrations(settings.MaxRegistrations),
 		registry.WithNameBytes(settings.MaxName),
-		registry.WithCounters(func() map[string]int64 { return counters(server.Stats()) }),
+		registry.WithCounters(func() map[string]int64 { return counters(server.Stats(), server.Counts()) }),
 		registry.WithVersion(version()),
 		registry.WithSource(env),
 		registry.WithSource(file),

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -89,6 +90,8 @@ const DefaultRegistrations = 10_000
 // quota counts the entries that each caller has registered since the start of
 // the program. All who have not said who they are count as one.
 type quota struct {
+	refused atomic.Int64 // how many registrations were over it
+
 	most int
 
 	mu    sync.Mutex
@@ -115,6 +118,7 @@ func (q *quota) take(ctx context.Context, name string) (undo func(), err error) 
 		return func() {}, nil
 	}
 	if q.count[who] >= q.most {
+		q.refused.Add(1)
 		return nil, plugin.Errorf(plugin.CodeTooMany,
 			"Too many registrations: %d entries are registered by this caller, as many as one may have", q.count[who])
 	}

@@ -4,6 +4,7 @@ package registry
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/plexus-go/plexus/plugin"
@@ -22,7 +23,7 @@ type StatusEvent struct {
 	DatabaseBytes int64           `json:"database_bytes,omitzero" description:"Size of the database, where it is known"`
 
 	Warnings []string         `json:"warnings,omitzero" description:"What is unsafe about how the registry runs"`
-	Counters map[string]int64 `json:"counters,omitzero" description:"Connections, and those that were refused, by reason"`
+	Counters map[string]int64 `json:"counters" description:"Connections, and how often each limit was met"`
 }
 
 // SourceStatus tells how a source is.
@@ -57,9 +58,10 @@ func (r *Registry) Status(ctx context.Context, _ plugin.None) (Event, error) {
 		ByHealth:      map[string]int{},
 		Sources:       r.feeds.status(),
 		Warnings:      r.warnings,
+		Counters:      map[string]int64{"refused_registrations": r.quota.refused.Load()},
 	}
 	if r.counters != nil {
-		s.Counters = r.counters()
+		maps.Copy(s.Counters, r.counters())
 	}
 	for _, e := range entries {
 		s.BySource[string(e.backend.Source)]++

@@ -40,11 +40,14 @@ func (c *session) Handle(context.Context, *jsonrpc2.Conn, *jsonrpc2.Request) {
 	turn := turn{limit: c.limits.CallWait}
 	defer turn.stop()
 	if c.pace.wait(max(1, len(m.Batch)), c.ctx.Done()) {
-		c.server.slowed.Add(1)
+		c.server.counts.slowed.Add(1)
 		if !c.slowed {
 			c.slowed = true
 			c.log.Info("slowing down a client that calls too often", "remote", c.remote, "most", c.limits.CallsPerSecond)
 		}
+	}
+	if m.Deep {
+		c.server.counts.deep.Add(1)
 	}
 	if m.Batch != nil {
 		c.batch(m.Batch, &turn)
@@ -220,6 +223,7 @@ func (c *session) admit(call *call, turn *turn) *wire.Fault {
 	case c.stopped:
 		return &wire.Fault{Code: plugin.CodeFailure, Message: hub.ErrShutdown.Error()}
 	case c.active >= c.limits.Calls || c.held >= c.limits.MessageBytes:
+		c.server.counts.busy.Add(1)
 		return &wire.Fault{
 			Code:    plugin.CodeTooMany,
 			Message: "Too many calls",

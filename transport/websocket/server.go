@@ -35,8 +35,7 @@ type Server struct {
 
 	queued  *budget // what is queued to all clients
 	reading *budget // the messages of theirs that are being read
-	slowed  atomic.Int64
-	stalled atomic.Int64
+	counts  counters
 
 	mu       sync.Mutex
 	sessions map[*session]struct{}
@@ -198,15 +197,28 @@ func (s *Server) Connections() int {
 type Counts struct {
 	Slowed  int64 // waits of clients that make too many calls a second
 	Stalled int64 // clients that were closed since they read or send too slowly
+	Idle    int64 // clients that were closed since they wanted nothing
+	Large   int64 // messages over Limits.MessageBytes
+	Deep    int64 // messages over Limits.Depth
+	Busy    int64 // calls that were refused since too many ran
 	Refused int64 // items and messages for which no memory was left
 	Held    int64 // bytes of Limits.MemoryBytes that are in use now
+}
+
+// counters are what the sessions count of that.
+type counters struct {
+	slowed, stalled, idle, large, deep, busy atomic.Int64
 }
 
 // Counts returns the present counts.
 func (s *Server) Counts() Counts {
 	return Counts{
-		Slowed:  s.slowed.Load(),
-		Stalled: s.stalled.Load(),
+		Slowed:  s.counts.slowed.Load(),
+		Stalled: s.counts.stalled.Load(),
+		Idle:    s.counts.idle.Load(),
+		Large:   s.counts.large.Load(),
+		Deep:    s.counts.deep.Load(),
+		Busy:    s.counts.busy.Load(),
 		Refused: s.queued.refused.Load() + s.reading.refused.Load(),
 		Held:    s.queued.used.Load() + s.reading.used.Load(),
 	}

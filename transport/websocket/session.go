@@ -104,7 +104,12 @@ func newSession(s *Server, ws *websocket.Conn, under *socket, caller plugin.Call
 		running:  map[int64]*call{},
 	}
 	c.ctx, c.cancel = context.WithCancelCause(plugin.WithCaller(context.Background(), caller))
-	c.stream = newObjectStream(ws, s.limits, s.reading, c.ctx.Done(), func(f *wire.Fault) { c.fault(nil, f) })
+	c.stream = newObjectStream(ws, s.limits, s.reading, c.ctx.Done(), func(f *wire.Fault) {
+		if f.Code == plugin.CodeTooLarge {
+			s.counts.large.Add(1)
+		}
+		c.fault(nil, f)
+	})
 	return c
 }
 
@@ -123,9 +128,10 @@ func (c *session) run() {
 	switch {
 	case errors.Is(reason, errStalled):
 		c.log.Warn("closing a client that does not read", "remote", c.remote)
-		c.server.stalled.Add(1)
+		c.server.counts.stalled.Add(1)
 		c.bye(websocket.ClosePolicyViolation, errStalled.Error())
 	case errors.Is(reason, errIdle):
+		c.server.counts.idle.Add(1)
 		c.bye(websocket.CloseNormalClosure, errIdle.Error())
 	case errors.Is(reason, errExpelled):
 		c.bye(websocket.ClosePolicyViolation, errExpelled.Error())
@@ -140,9 +146,12 @@ func (c *session) run() {
 		c.bye(closed.Code, "")
 	} else if c.stream.slowly {
 		c.log.Warn("closing a client that sends too slowly", "remote", c.remote)
-		c.server.stalled.Add(1)
+		c.server.counts.stalled.Add(1)
 		c.bye(websocket.ClosePolicyViolation, errSlow.Error())
 	} else if !broken {
+		if errors.Is(c.stream.err, websocket.ErrReadLimit) {
+			c.server.counts.large.Add(1)
+		}
 		// The library has said what was wrong, but for a length beyond reason.
 		c.bye(websocket.CloseMessageTooBig, "")
 		c.socket.drain(goodbye)

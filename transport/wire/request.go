@@ -90,6 +90,9 @@ func invalid(format string, args ...any) *Fault {
 type Message struct {
 	Request Request   // where Batch is nil
 	Batch   []Request // not empty, else
+	// Deep tells that the message is over the limit of depth, as the fault of
+	// Request says.
+	Deep bool
 }
 
 // Parse reads a frame that is nested at most MaxDepth levels deep. The slices
@@ -118,7 +121,7 @@ func ParseWithin(frame []byte, depth int) Message {
 	}
 	switch {
 	case p.deep:
-		return Message{Request: Request{ID: m.Request.ID, Fault: tooDeep(depth)}}
+		return Message{Request: Request{ID: m.Request.ID, Fault: tooDeep(depth)}, Deep: true}
 	case p.failed || !p.atEnd():
 		return Message{Request: Request{Fault: ParseError}}
 	}
