@@ -4,16 +4,9 @@ package transport_test
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -26,70 +19,10 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/plexus-go/plexus/internal/authority"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport"
 )
-
-// authority signs certificates.
-type authority struct {
-	t    *testing.T
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
-
-func newAuthority(t *testing.T, name string) *authority {
-	t.Helper()
-	a := &authority{t: t}
-	a.cert, a.key = a.sign(&x509.Certificate{
-		Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	})
-	return a
-}
-
-// sign makes a certificate of a template; the first one is the authority's own.
-func (a *authority) sign(template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
-	a.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	serial, serialErr := rand.Int(rand.Reader, big.NewInt(1<<62))
-	template.SerialNumber, template.NotBefore, template.NotAfter = serial, time.Now().Add(-time.Hour), time.Now().AddDate(1, 0, 0)
-	parent, parentKey := a.cert, a.key
-	if parent == nil {
-		parent, parentKey = template, key
-	}
-	der, signErr := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, parentKey)
-	cert, parseErr := x509.ParseCertificate(der)
-	if err := errors.Join(err, serialErr, signErr, parseErr); err != nil {
-		a.t.Fatal(err)
-	}
-	return cert, key
-}
-
-// pair makes a certificate for a name, and its key, as PEM.
-func (a *authority) pair(name string) (cert, key []byte) {
-	a.t.Helper()
-	c, k := a.sign(&x509.Certificate{
-		Subject:     pkix.Name{CommonName: name},
-		DNSNames:    []string{name, "localhost"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	})
-	der, err := x509.MarshalPKCS8PrivateKey(k)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return pemOf("CERTIFICATE", c.Raw), pemOf("PRIVATE KEY", der)
-}
-
-func pemOf(kind string, der []byte) []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
-}
-
-func (a *authority) pool() *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AddCert(a.cert)
-	return pool
-}
 
 // folder is where the files of a server are.
 type folder struct {
@@ -136,10 +69,10 @@ func (j *journal) count(text string) int {
 }
 
 // serveTLS serves with a certificate of the name "one".
-func serveTLS(t *testing.T, a *authority, change func(*transport.TLS), options ...transport.Option) (*serving, folder, *journal) {
+func serveTLS(t *testing.T, a *authority.Authority, change func(*transport.TLS), options ...transport.Option) (*serving, folder, *journal) {
 	t.Helper()
 	f, log := folder{t, t.TempDir()}, new(journal)
-	f.writePair(a.pair("one"))
+	f.writePair(a.Pair("one"))
 	settings := f.settings()
 	if change != nil {
 		change(&settings)
@@ -183,14 +116,14 @@ func (s *serving) call(config *tls.Config) (name string, err error) {
 }
 
 func TestCertificatesAreReloaded(t *testing.T) {
-	a := newAuthority(t, "authority")
+	a := authority.New(t, "authority")
 	s, f, _ := serveTLS(t, a, nil)
-	client := &tls.Config{RootCAs: a.pool()}
+	client := &tls.Config{RootCAs: a.Pool()}
 	if name, err := s.call(client); err != nil || name != "one" {
 		t.Errorf("got %q, %v", name, err)
 	}
 	before := s.dialTLS(t, client)
-	f.writePair(a.pair("two"))
+	f.writePair(a.Pair("two"))
 	until(t, "the second certificate", func() bool {
 		name, err := s.call(client)
 		if err != nil {
@@ -209,10 +142,10 @@ func TestCertificatesAreReloaded(t *testing.T) {
 func TestWrongFilesChangeNothing(t *testing.T) { synctest.Test(t, wrongFilesChangeNothing) }
 
 func wrongFilesChangeNothing(t *testing.T) {
-	a := newAuthority(t, "authority")
+	a := authority.New(t, "authority")
 	f, log := folder{t, t.TempDir()}, new(journal)
-	f.writePair(a.pair("one"))
-	f.write("clients.pem", pemOf("CERTIFICATE", a.cert.Raw))
+	f.writePair(a.Pair("one"))
+	f.write("clients.pem", a.PEM())
 	settings := f.settings()
 	settings.ClientCAFile = f.file("clients.pem")
 	config, err := transport.NewTLSConfig(settings, slog.New(slog.NewTextHandler(log, nil)))
@@ -232,8 +165,8 @@ func wrongFilesChangeNothing(t *testing.T) {
 		}
 		return now.Certificates[0].Leaf.Subject.CommonName
 	}
-	cert, key := a.pair("two")
-	_, stray := a.pair("stray")
+	cert, key := a.Pair("two")
+	_, stray := a.Pair("stray")
 	broken := 0
 	for name, breakage := range map[string]func(){
 		"a key of another certificate": func() { f.write("key.pem", stray) },
@@ -253,7 +186,7 @@ func wrongFilesChangeNothing(t *testing.T) {
 			t.Errorf("%s: logged more than once", name)
 		}
 	}
-	f.write("clients.pem", pemOf("CERTIFICATE", a.cert.Raw))
+	f.write("clients.pem", a.PEM())
 	f.writePair(cert, key)
 	if got := shown(); got != "two" {
 		t.Errorf("%q is shown when all is well again", got)
@@ -261,11 +194,11 @@ func wrongFilesChangeNothing(t *testing.T) {
 }
 
 func TestClientCertificates(t *testing.T) {
-	server, clients, strangers := newAuthority(t, "server"), newAuthority(t, "clients"), newAuthority(t, "strangers")
-	shown := func(a *authority) *tls.Config {
-		config := &tls.Config{RootCAs: server.pool()}
+	server, clients, strangers := authority.New(t, "server"), authority.New(t, "clients"), authority.New(t, "strangers")
+	shown := func(a *authority.Authority) *tls.Config {
+		config := &tls.Config{RootCAs: server.Pool()}
 		if a != nil {
-			pair, err := tls.X509KeyPair(a.pair("ann"))
+			pair, err := tls.X509KeyPair(a.Pair("ann"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -289,7 +222,7 @@ func TestClientCertificates(t *testing.T) {
 		s, f, _ := serveTLS(t, server, func(settings *transport.TLS) {
 			settings.ClientCAFile = filepath.Join(filepath.Dir(settings.CertFile), "clients.pem")
 			settings.ClientCertOptional = optional
-			if err := os.WriteFile(settings.ClientCAFile, pemOf("CERTIFICATE", clients.cert.Raw), 0o600); err != nil {
+			if err := os.WriteFile(settings.ClientCAFile, clients.PEM(), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}, byCertificate, transport.WithAnonymous())
@@ -313,7 +246,7 @@ func TestClientCertificates(t *testing.T) {
 		if _, err := s.call(keeps); err != nil || <-names != "ann" {
 			t.Error(err)
 		}
-		f.write("clients.pem", pemOf("CERTIFICATE", strangers.cert.Raw))
+		f.write("clients.pem", strangers.PEM())
 		until(t, "the new authority", func() bool {
 			_, err := s.call(shown(strangers))
 			if err == nil {
@@ -328,16 +261,16 @@ func TestClientCertificates(t *testing.T) {
 }
 
 func TestOldTLSIsRefused(t *testing.T) {
-	a := newAuthority(t, "authority")
+	a := authority.New(t, "authority")
 	s, _, _ := serveTLS(t, a, nil)
 	for version, ok := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
-		_, err := s.call(&tls.Config{RootCAs: a.pool(), MinVersion: version, MaxVersion: version})
+		_, err := s.call(&tls.Config{RootCAs: a.Pool(), MinVersion: version, MaxVersion: version})
 		if (err == nil) != ok {
 			t.Errorf("%s: %v", tls.VersionName(version), err)
 		}
 	}
 	// Nor is what has no WebSockets offered, or anything without TLS served.
-	c, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: a.pool(), NextProtos: []string{"h2", "http/1.1"}})
+	c, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: a.Pool(), NextProtos: []string{"h2", "http/1.1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -351,10 +284,10 @@ func TestOldTLSIsRefused(t *testing.T) {
 }
 
 func TestHalfOpenHandshakesAreDropped(t *testing.T) {
-	a := newAuthority(t, "authority")
+	a := authority.New(t, "authority")
 	s, _, _ := serveTLS(t, a, nil, transport.WithDoorLimits(transport.DoorLimits{HeaderTimeout: time.Second}))
 	half := []net.Conn{s.raw(t, ""), s.raw(t, "\x16\x03\x01\x01\x00\x01")}
-	c, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: a.pool()})
+	c, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: a.Pool()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -367,9 +300,9 @@ func TestHalfOpenHandshakesAreDropped(t *testing.T) {
 }
 
 func TestWrongTLSSettings(t *testing.T) {
-	a := newAuthority(t, "authority")
+	a := authority.New(t, "authority")
 	f := folder{t, t.TempDir()}
-	f.writePair(a.pair("one"))
+	f.writePair(a.Pair("one"))
 	f.write("nonsense.pem", []byte("nonsense"))
 	good := f.settings()
 	for want, settings := range map[string]transport.TLS{
@@ -393,23 +326,23 @@ func TestWrongTLSSettings(t *testing.T) {
 // TestACME uses a certificate that is in the folder already: there is no
 // authority to ask.
 func TestACME(t *testing.T) {
-	server, clients := newAuthority(t, "server"), newAuthority(t, "clients")
-	cert, key := server.pair("hub.example")
+	server, clients := authority.New(t, "server"), authority.New(t, "clients")
+	cert, key := server.Pair("hub.example")
 	s, _, _ := serveTLS(t, server, func(settings *transport.TLS) {
 		f := folder{t, filepath.Dir(settings.CertFile)}
 		f.write("hub.example", append(key, cert...))
-		f.write("clients.pem", pemOf("CERTIFICATE", clients.cert.Raw))
+		f.write("clients.pem", clients.PEM())
 		*settings = transport.TLS{
 			ClientCAFile:       f.file("clients.pem"),
 			ClientCertOptional: true,
 			ACME:               transport.ACME{Names: []string{"hub.example"}, Cache: f.path, Directory: "http://127.0.0.1:1/"},
 		}
 	})
-	if name, err := s.call(&tls.Config{RootCAs: server.pool(), ServerName: "hub.example"}); err != nil || name != "hub.example" {
+	if name, err := s.call(&tls.Config{RootCAs: server.Pool(), ServerName: "hub.example"}); err != nil || name != "hub.example" {
 		t.Errorf("got %q, %v", name, err)
 	}
 	for _, name := range []string{"other.example", ""} {
-		if _, err := s.call(&tls.Config{RootCAs: server.pool(), ServerName: name, InsecureSkipVerify: true}); err == nil {
+		if _, err := s.call(&tls.Config{RootCAs: server.Pool(), ServerName: name, InsecureSkipVerify: true}); err == nil {
 			t.Errorf("a certificate for %q is shown", name)
 		}
 	}
@@ -418,7 +351,7 @@ func TestACME(t *testing.T) {
 // TestACMEFails has an authority that can't be reached: the operator is told
 // why there is no certificate, and not by every client anew.
 func TestACMEFails(t *testing.T) {
-	s, _, log := serveTLS(t, newAuthority(t, "server"), func(settings *transport.TLS) {
+	s, _, log := serveTLS(t, authority.New(t, "server"), func(settings *transport.TLS) {
 		*settings = transport.TLS{ACME: transport.ACME{Names: []string{"hub.example"}, Cache: t.TempDir(), Directory: "http://127.0.0.1:1/"}}
 	})
 	for _, name := range []string{"strange.example", "hub.example", "HUB.EXAMPLE"} {
@@ -436,20 +369,20 @@ func TestACMEFails(t *testing.T) {
 // TestTheAuthorityLooks does what an authority does to see whose a name is: it
 // has no client certificate, and gets at nothing.
 func TestTheAuthorityLooks(t *testing.T) {
-	a := newAuthority(t, "authority")
-	cert, key := a.pair("hub.example")
+	a := authority.New(t, "authority")
+	cert, key := a.Pair("hub.example")
 	s, _, _ := serveTLS(t, a, func(settings *transport.TLS) {
 		f := folder{t, filepath.Dir(settings.CertFile)}
 		f.write("hub.example", append(key, cert...))
 		f.write("hub.example+token", append(key, cert...))
-		f.write("clients.pem", pemOf("CERTIFICATE", a.cert.Raw))
+		f.write("clients.pem", a.PEM())
 		*settings = transport.TLS{
 			ClientCAFile: f.file("clients.pem"),
 			ACME:         transport.ACME{Names: []string{"hub.example"}, Cache: f.path, Directory: "http://127.0.0.1:1/"},
 		}
 	})
 	for _, protocols := range [][]string{{"acme-tls/1"}, {"acme-tls/1", "http/1.1"}, {"http/1.1"}} {
-		c, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: a.pool(), ServerName: "hub.example", NextProtos: protocols})
+		c, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: a.Pool(), ServerName: "hub.example", NextProtos: protocols})
 		if err != nil {
 			t.Fatal(err)
 		}

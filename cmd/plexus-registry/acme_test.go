@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"io"
 	"net"
 	"net/http"
@@ -21,6 +20,8 @@ import (
 
 	"github.com/gorilla/websocket"
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/plexus-go/plexus/internal/authority"
 )
 
 // publicName is what the certificate is for. autocert takes no name without a
@@ -156,16 +157,16 @@ func TestCertificateByACME(t *testing.T) {
 		}
 		t.Skip("make acme installs the authority that this needs: ", err)
 	}
-	folder, ca, authority := t.TempDir(), newAuthority(t), newCertificates(t)
-	cert, key := ca.pair(t, "localhost")
-	file := func(name, text string) (path string) {
+	folder, ca, public := t.TempDir(), authority.New(t, "authority"), newCertificates(t)
+	cert, key := ca.Pair("localhost")
+	file := func(name string, text []byte) (path string) {
 		path = filepath.Join(folder, name)
-		writeFile(t, path, text)
+		writeFile(t, path, string(text))
 		return path
 	}
-	trusted := file("ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.cert.Raw})))
+	trusted := file("ca.pem", ca.PEM())
 	registry := func(port string) *process {
-		cmd := command(folder, "--port", port, "--acme-name", publicName, "--acme-directory", authority.directory,
+		cmd := command(folder, "--port", port, "--acme-name", publicName, "--acme-directory", public.directory,
 			"--acme-cache", filepath.Join(folder, "acme"), "--allowed-host", publicName)
 		cmd.Env = append(cmd.Env, "SSL_CERT_FILE="+trusted)
 		return start(t, cmd)
@@ -175,15 +176,13 @@ func TestCertificateByACME(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	authority.start(t, pebble, folder, file("cert.pem", cert), file("key.pem", key), port)
+	public.start(t, pebble, folder, file("cert.pem", cert), file("key.pem", key), port)
 
 	// What signs the certificates is made anew when the authority starts.
-	own := x509.NewCertPool()
-	own.AddCert(ca.cert)
-	web := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: own}, DisableKeepAlives: true}}
+	web := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.Pool()}, DisableKeepAlives: true}}
 	roots := x509.NewCertPool()
 	eventually(t, "the authority answers", func() bool {
-		answer, err := web.Get(authority.roots)
+		answer, err := web.Get(public.roots)
 		if err != nil {
 			return false
 		}
@@ -209,7 +208,7 @@ func TestCertificateByACME(t *testing.T) {
 		return ws.UnderlyingConn().(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.String()
 	}
 	first := get()
-	authority.stop()
+	public.stop()
 	p.stop(t)
 	p = registry(port)
 	if again := get(); again != first {

@@ -7,13 +7,9 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net/http"
 	"os"
 	"os/exec"
@@ -27,68 +23,9 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 	"github.com/gorilla/websocket"
 
+	"github.com/plexus-go/plexus/internal/authority"
 	"github.com/plexus-go/plexus/plugin"
 )
-
-// authority signs certificates.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
-
-func newKey(t testing.TB) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-func newAuthority(t testing.TB) *authority {
-	t.Helper()
-	a := &authority{key: newKey(t)}
-	der := a.sign(t, &x509.Certificate{
-		Subject: pkix.Name{CommonName: "test authority"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}, a.key)
-	var err error
-	if a.cert, err = x509.ParseCertificate(der); err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
-
-func (a *authority) sign(t testing.TB, c *x509.Certificate, key *ecdsa.PrivateKey) []byte {
-	t.Helper()
-	c.SerialNumber = big.NewInt(time.Now().UnixNano())
-	c.NotBefore, c.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	parent := a.cert
-	if parent == nil {
-		parent = c
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, parent, &key.PublicKey, a.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return der
-}
-
-// pair makes a certificate for localhost and its key, as PEM; a client's is known
-// by the common name.
-func (a *authority) pair(t testing.TB, name string) (cert, key string) {
-	t.Helper()
-	private := newKey(t)
-	der := a.sign(t, &x509.Certificate{
-		Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}, private)
-	secret, err := x509.MarshalECPrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
-		string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: secret}))
-}
 
 // newToken runs plexus-registry token new, and returns what it prints.
 func newToken(t testing.TB, file, name string, args ...string) string {
@@ -106,20 +43,21 @@ func newToken(t testing.TB, file, name string, args ...string) string {
 // fortress is a registry with every kind of door.
 type fortress struct {
 	url, folder string
-	ca          *authority
-	roots       *x509.CertPool
+	ca          *authority.Authority
 	signer      jose.Signer
 }
 
 func newFortress(t *testing.T, args ...string) *fortress {
 	t.Helper()
-	f := &fortress{folder: t.TempDir(), ca: newAuthority(t), roots: x509.NewCertPool()}
-	f.roots.AddCert(f.ca.cert)
-	cert, key := f.ca.pair(t, "localhost")
-	writeFile(t, f.path("cert.pem"), cert)
-	writeFile(t, f.path("key.pem"), key)
-	writeFile(t, f.path("ca.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: f.ca.cert.Raw})))
-	private := newKey(t)
+	f := &fortress{folder: t.TempDir(), ca: authority.New(t, "authority")}
+	cert, key := f.ca.Pair("localhost")
+	writeFile(t, f.path("cert.pem"), string(cert))
+	writeFile(t, f.path("key.pem"), string(key))
+	writeFile(t, f.path("ca.pem"), string(f.ca.PEM()))
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
 	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &private.PublicKey, KeyID: "k", Algorithm: "ES256", Use: "sig"}}})
 	if err != nil {
 		t.Fatal(err)
@@ -163,7 +101,7 @@ type knock struct {
 // dial opens a connection; status is that of a refusal, 0 for none.
 func (f *fortress) dial(t *testing.T, k knock) (ws *websocket.Conn, status int) {
 	t.Helper()
-	config := &tls.Config{RootCAs: f.roots}
+	config := &tls.Config{RootCAs: f.ca.Pool()}
 	if k.cert != nil {
 		config.Certificates = []tls.Certificate{*k.cert}
 	}
@@ -296,11 +234,7 @@ func TestEveryDoorAndEveryKnock(t *testing.T) {
 					}
 				}
 				everybody["JWT "+name] = who{knock: bearer(f.jwt(t, map[string]any{"scope": strings.Join(held, " ")})), scopes: held}
-				cert, key := f.ca.pair(t, name+".client.example")
-				pair, err := tls.X509KeyPair([]byte(cert), []byte(key))
-				if err != nil {
-					t.Fatal(err)
-				}
+				pair := f.ca.Certificate(name + ".client.example")
 				everybody["certificate "+name] = who{knock: knock{cert: &pair}, scopes: held}
 				if len(held) > 0 {
 					file += fmt.Sprintf("[[certificate]]\nname = %q\nscopes = [\"%s\"]\n", name+".client.example", strings.Join(held, `", "`))

@@ -3,15 +3,9 @@
 package auth
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"io"
 	"log"
-	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -20,6 +14,8 @@ import (
 	"time"
 
 	gorilla "github.com/gorilla/websocket"
+
+	"github.com/plexus-go/plexus/internal/authority"
 )
 
 // As a browser does it: the secret comes in a subprotocol, and does not go back.
@@ -54,22 +50,19 @@ func TestSubprotocolIsNeverEchoed(t *testing.T) {
 
 // With a real handshake, in which the client shows a certificate or none.
 func TestCertificatesOverTLS(t *testing.T) {
-	authority, authorityKey := certificate(t, "authority", nil, nil)
-	client, clientKey := certificate(t, "web", authority, authorityKey)
-	forged, forgedKey := certificate(t, "web", nil, nil)
+	signer := authority.New(t, "clients")
+	client, forged := signer.Certificate("web"), authority.New(t, "strangers").Certificate("web")
 	certificates := open(t, tokenFile(t, "[[certificate]]\nname = \"web\"\nscopes = [\"registry:read\"]\n")).Certificates()
-	pool := x509.NewCertPool()
-	pool.AddCert(authority)
 	for _, c := range []struct {
 		ask  tls.ClientAuthType
 		show *tls.Certificate
 		want string // empty where there is no connection
 	}{
-		{tls.VerifyClientCertIfGiven, &tls.Certificate{Certificate: [][]byte{client.Raw}, PrivateKey: clientKey}, "200 web registry:read"},
+		{tls.VerifyClientCertIfGiven, &client, "200 web registry:read"},
 		{tls.VerifyClientCertIfGiven, nil, "401 Authentication required"},
-		{tls.VerifyClientCertIfGiven, &tls.Certificate{Certificate: [][]byte{forged.Raw}, PrivateKey: forgedKey}, ""},
+		{tls.VerifyClientCertIfGiven, &forged, ""},
 		// A server that verifies nothing is told nothing by a certificate.
-		{tls.RequestClientCert, &tls.Certificate{Certificate: [][]byte{forged.Raw}, PrivateKey: forgedKey}, "401 Invalid credentials"},
+		{tls.RequestClientCert, &forged, "401 Invalid credentials"},
 	} {
 		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			caller, err := certificates.Authenticate(r)
@@ -80,7 +73,7 @@ func TestCertificatesOverTLS(t *testing.T) {
 			_, _ = io.WriteString(w, caller.Name+" "+strings.Join(caller.Scopes, " "))
 		}))
 		server.Config.ErrorLog = log.New(io.Discard, "", 0)
-		server.TLS = &tls.Config{ClientAuth: c.ask, ClientCAs: pool}
+		server.TLS = &tls.Config{ClientAuth: c.ask, ClientCAs: signer.Pool()}
 		server.StartTLS()
 		web := server.Client()
 		config := web.Transport.(*http.Transport).TLSClientConfig
@@ -102,27 +95,6 @@ func TestCertificatesOverTLS(t *testing.T) {
 		}
 		server.Close()
 	}
-}
-
-// certificate makes one that an authority has signed, or without one, itself.
-func certificate(t *testing.T, name string, authority *x509.Certificate, authorityKey *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}
-	if authority == nil {
-		template.IsCA, template.BasicConstraintsValid, template.KeyUsage = true, true, x509.KeyUsageCertSign
-		authority, authorityKey = template, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, authority, key.Public(), authorityKey)
-	must(t, err)
-	made, err := x509.ParseCertificate(der)
-	must(t, err)
-	return made, key
 }
 
 func TestKinds(t *testing.T) {
