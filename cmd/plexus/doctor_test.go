@@ -70,7 +70,7 @@ func TestDoctor(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			r := plexus(t, "", "doctor", "--pretty", test.url)
+			r := plexus(t, "", "doctor", "--pretty", "--timeout", "2s", test.url)
 			lines := strings.Split(strings.TrimSpace(r.stdout), "\n")
 			last := strings.Fields(lines[len(lines)-1])
 			if r.status != failed || len(last) < 3 || last[0] != test.step || last[1] != "FAILED" || !strings.Contains(r.stderr, test.advice) {
