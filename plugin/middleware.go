@@ -34,7 +34,7 @@ type Outcome struct {
 	Duration time.Duration // until the last item was taken, waits for the caller included
 	Items    int           // contents that the method has yielded
 	// Err is the error that ended the call; nil for none. A caller that left
-	// early is none.
+	// early is none, unless the method ends with the error of its context.
 	Err error
 }
 
