@@ -3,15 +3,14 @@
 package hub_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"iter"
 	"log/slog"
-	"sync"
 	"testing"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/journal"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -41,9 +40,9 @@ func streaming(fn func(ctx context.Context, yield func(any, error) bool)) plugin
 }
 
 // newHub makes a hub of that name and what it logs.
-func newHub(t testing.TB, namespace string, activations ...plugin.Activation) (*hub.Hub, *journal) {
+func newHub(t testing.TB, namespace string, activations ...plugin.Activation) (*hub.Hub, *journal.Journal) {
 	t.Helper()
-	log := &journal{}
+	log := &journal.Journal{}
 	h, err := hub.New(namespace, hub.WithLogger(slog.New(slog.NewTextHandler(log, nil))))
 	if err != nil {
 		t.Fatal(err)
@@ -54,24 +53,6 @@ func newHub(t testing.TB, namespace string, activations ...plugin.Activation) (*
 		}
 	}
 	return h, log
-}
-
-// journal is a log that is read after it was written.
-type journal struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buf.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buf.String()
 }
 
 // items runs a call and keeps its items, which the hub uses again.

@@ -3,7 +3,6 @@
 package transport_test
 
 import (
-	"bytes"
 	"crypto/tls"
 	"errors"
 	"log/slog"
@@ -12,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +18,7 @@ import (
 	gorilla "github.com/gorilla/websocket"
 
 	"github.com/plexus-go/plexus/internal/authority"
+	"github.com/plexus-go/plexus/internal/journal"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport"
 )
@@ -50,34 +49,16 @@ func (f folder) settings() transport.TLS {
 	return transport.TLS{CertFile: f.file("cert.pem"), KeyFile: f.file("key.pem")}
 }
 
-// journal is a log that can be read while it is written.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) count(text string) int {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return strings.Count(j.text.String(), text)
-}
-
 // serveTLS serves with a certificate of the name "one".
-func serveTLS(t *testing.T, a *authority.Authority, change func(*transport.TLS), options ...transport.Option) (*serving, folder, *journal) {
+func serveTLS(t *testing.T, a *authority.Authority, change func(*transport.TLS), options ...transport.Option) (*serving, folder, *journal.Journal) {
 	t.Helper()
-	f, log := folder{t, t.TempDir()}, new(journal)
+	f, log := folder{t, t.TempDir()}, new(journal.Journal)
 	f.writePair(a.Pair("one"))
 	settings := f.settings()
 	if change != nil {
 		change(&settings)
 	}
-	config, err := transport.NewTLSConfig(settings, slog.New(slog.NewTextHandler(log, nil)))
+	config, err := transport.NewTLSConfig(settings, log.Logger())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,12 +124,12 @@ func TestWrongFilesChangeNothing(t *testing.T) { synctest.Test(t, wrongFilesChan
 
 func wrongFilesChangeNothing(t *testing.T) {
 	a := authority.New(t, "authority")
-	f, log := folder{t, t.TempDir()}, new(journal)
+	f, log := folder{t, t.TempDir()}, new(journal.Journal)
 	f.writePair(a.Pair("one"))
 	f.write("clients.pem", a.PEM())
 	settings := f.settings()
 	settings.ClientCAFile = f.file("clients.pem")
-	config, err := transport.NewTLSConfig(settings, slog.New(slog.NewTextHandler(log, nil)))
+	config, err := transport.NewTLSConfig(settings, log.Logger())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +163,7 @@ func wrongFilesChangeNothing(t *testing.T) {
 				t.Errorf("%s: %q is shown", name, got)
 			}
 		}
-		if broken++; log.count("level=ERROR") > broken {
+		if broken++; log.Count("level=ERROR") > broken {
 			t.Errorf("%s: logged more than once", name)
 		}
 	}
@@ -360,7 +341,7 @@ func TestACMEFails(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"no certificate by ACME", "name=hub.example", "127.0.0.1:1"} {
-		if n := log.count(text); n == 0 || n > 1 && text == "no certificate by ACME" {
+		if n := log.Count(text); n == 0 || n > 1 && text == "no certificate by ACME" {
 			t.Errorf("%q is logged %d times", text, n)
 		}
 	}

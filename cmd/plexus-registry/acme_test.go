@@ -22,6 +22,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/plexus-go/plexus/internal/authority"
+	"github.com/plexus-go/plexus/internal/journal"
 )
 
 // publicName is what the certificate is for. autocert takes no name without a
@@ -126,7 +127,7 @@ func (c *certificates) start(t *testing.T, pebble, folder, cert, key, port strin
 		t.Fatal(err)
 	}
 	writeFile(t, filepath.Join(folder, "pebble.json"), string(settings))
-	var log lockedBuffer
+	var log journal.Journal
 	c.cmd = exec.Command(pebble, "-config", filepath.Join(folder, "pebble.json"), "-dnsserver", serveNames(t))
 	c.cmd.Env = []string{"PEBBLE_VA_NOSLEEP=1"} // it would wait for its own realism
 	c.cmd.Stdout, c.cmd.Stderr = &log, &log

@@ -15,10 +15,11 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/plexus-go/plexus/internal/journal"
 )
 
 var binary string
@@ -67,30 +68,12 @@ func raced() bool {
 type process struct {
 	url    string // ws://127.0.0.1:port
 	cmd    *exec.Cmd
-	stderr *lockedBuffer
+	stderr *journal.Journal
 	exited chan error // receives what Wait returned, once; then closed
 }
 
 // address is where the process listens.
 func (p *process) address() string { return strings.TrimPrefix(p.url, "ws://") }
-
-// lockedBuffer is a bytes.Buffer that a process may write while a test reads.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
 
 // command prepares the binary with its files in dir/plexus, a free port, and
 // nothing else of the environment. What a test appends to Env counts.
@@ -111,7 +94,7 @@ func start(t testing.TB, cmd *exec.Cmd) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{cmd: cmd, stderr: new(lockedBuffer), exited: make(chan error, 1)}
+	p := &process{cmd: cmd, stderr: new(journal.Journal), exited: make(chan error, 1)}
 	cmd.Stderr = p.stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -88,7 +88,7 @@ func TestHubThatRegistersItself(t *testing.T) {
 
 	kill(registry)
 	kill(hub)
-	registry = start(t, command(t.TempDir(), "--port", port))
+	start(t, command(t.TempDir(), "--port", port))
 	hub = worker()
 	active(true, again)
 	hub.stop(t)

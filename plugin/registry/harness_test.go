@@ -18,6 +18,7 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/journal"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage"
@@ -30,7 +31,7 @@ type harness struct {
 	hub      func() *hub.Hub // made when it is needed: schemas take their time
 	registry *registry.Registry
 	store    storage.Store
-	log      *logBuffer // of the registry and of the hub
+	log      *journal.Journal // of the registry and of the hub
 }
 
 // open makes a registry over a store of its own.
@@ -62,7 +63,7 @@ func openStore(t testing.TB, path string) storage.Store {
 // over makes a registry over a store.
 func over(t testing.TB, store storage.Store, options ...registry.Option) *harness {
 	t.Helper()
-	h := &harness{t: t, store: store, log: &logBuffer{}}
+	h := &harness{t: t, store: store, log: &journal.Journal{}}
 	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
 	if h.registry, err = registry.New(context.Background(), store, append(options, registry.WithLogger(log))...); err != nil {
@@ -379,22 +380,4 @@ func floats(v any) any {
 		}
 	}
 	return v
-}
-
-// logBuffer keeps what is logged.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }

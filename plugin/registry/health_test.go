@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/journal"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage"
 )
@@ -25,31 +25,14 @@ type patient struct {
 	t    *testing.T
 	reg  *registry.Registry
 	hubs *hubs
-	log  *syncBuilder
-}
-
-type syncBuilder struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (s *syncBuilder) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuilder) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
+	log  *journal.Journal
 }
 
 const interval = 30 * time.Second
 
 func newPatient(t *testing.T, store storage.Store) *patient {
 	t.Helper()
-	p := &patient{t: t, hubs: &hubs{answer: map[string]string{}}, log: &syncBuilder{}}
+	p := &patient{t: t, hubs: &hubs{answer: map[string]string{}}, log: &journal.Journal{}}
 	var err error
 	p.reg, err = registry.New(t.Context(), store,
 		registry.WithLogger(slog.New(slog.NewTextHandler(p.log, nil))),

@@ -3,14 +3,11 @@
 package auth
 
 import (
-	"bytes"
 	"errors"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -60,26 +57,6 @@ func fails(t *testing.T, err, want error, text string) {
 		t.Errorf("got %v, want %q in it", err, text)
 	}
 }
-
-// logbook keeps what is logged.
-type logbook struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logbook) Write(line []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(line)
-}
-
-func (l *logbook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-func (l *logbook) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
 // running runs something until the end of the test.
 func running(t *testing.T, run func()) {

@@ -24,6 +24,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/plexus-go/plexus/internal/journal"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -282,8 +283,8 @@ func TestKeyFileIsReloaded(t *testing.T) {
 	t.Parallel()
 	before, after := newIssuer(t), newIssuer(t)
 	path := filepath.Join(t.TempDir(), "keys.json")
-	var log logbook
-	j := before.jwt(t, JWTConfig{JWKS: path, Log: log.logger()})
+	var log journal.Journal
+	j := before.jwt(t, JWTConfig{JWKS: path, Log: log.Logger()})
 	ctx, cancel := context.WithCancel(t.Context())
 	running(t, func() { j.Run(ctx) })
 	t.Cleanup(cancel)

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/plexus-go/plexus/internal/journal"
 )
 
 // site answers fetches without a network.
@@ -150,9 +152,9 @@ func TestKeysAreFetchedInTheBackground(t *testing.T) {
 	signer := newIssuer(t)
 	text := jwks(t, signer.public()...)
 	synctest.Test(t, func(t *testing.T) {
-		var log logbook
+		var log journal.Journal
 		s := &site{status: http.StatusBadGateway}
-		k := remote(t, s, log.logger())
+		k := remote(t, s, log.Logger())
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
@@ -205,9 +207,9 @@ func TestFetchesRefuse(t *testing.T) {
 		"keys of no use":   {http.StatusOK, `{"keys":[]}`, "none of its 0 keys"},
 		"keys of a secret": {http.StatusOK, `{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"rsa"}]}`, "is secret"},
 	} {
-		var log logbook
+		var log journal.Journal
 		s := &site{status: c.status, body: c.body}
-		k := remote(t, s, log.logger())
+		k := remote(t, s, log.Logger())
 		lacks(t, k, "rsa", true)
 		if !strings.Contains(log.String(), c.want) {
 			t.Errorf("%s: logged %q, want %q", name, log.String(), c.want)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/journal"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -108,8 +109,8 @@ func TestTokensWarnOfAWideMode(t *testing.T) {
 	path := tokenFile(t, "")
 	for mode, warned := range map[os.FileMode]bool{0o600: false, 0o400: false, 0o640: true, 0o604: true} {
 		must(t, os.Chmod(path, mode))
-		var log logbook
-		_, err := OpenTokens(path, log.logger())
+		var log journal.Journal
+		_, err := OpenTokens(path, log.Logger())
 		must(t, err)
 		if strings.Contains(log.String(), "chmod 600") != warned {
 			t.Errorf("%o: logged %q", mode, log.String())
@@ -122,14 +123,14 @@ type reloading struct {
 	*Tokens
 	t    *testing.T
 	path string
-	log  logbook
+	log  journal.Journal
 }
 
 func reload(t *testing.T, text string) *reloading {
 	t.Helper()
 	r := &reloading{t: t, path: tokenFile(t, text)}
 	var err error
-	r.Tokens, err = OpenTokens(r.path, r.log.logger())
+	r.Tokens, err = OpenTokens(r.path, r.log.Logger())
 	must(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	running(t, func() { r.Run(ctx) })

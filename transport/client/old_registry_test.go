@@ -134,7 +134,7 @@ func TestRegisterInAnOldRegistry(t *testing.T) {
 				if n := old.count("registry.register"); n != registered {
 					t.Errorf("it has registered %d times more in an hour", n-registered)
 				}
-				if n := log.count("level="); n != 1 {
+				if n := log.Count("level="); n != 1 {
 					t.Errorf("the log is %s", &log)
 				}
 				old.forget()
@@ -301,7 +301,7 @@ func TestResolveInAnOldRegistry(t *testing.T) {
 				t.Errorf("got %+v, %v", b, err)
 			}
 		}
-		if n := old.count("registry.watch"); n != 1 || log.count("can't be watched") != 1 {
+		if n := old.count("registry.watch"); n != 1 || log.Count("can't be watched") != 1 {
 			t.Errorf("%d watches; the log is %s", n, &log)
 		}
 		p.setDown(true)

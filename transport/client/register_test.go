@@ -108,7 +108,7 @@ func TestRegister(t *testing.T) {
 	if err := r.Wait(within(t)); !errors.Is(err, client.ErrClosed) {
 		t.Errorf("got %v", err)
 	}
-	if n := log.count("the hub is registered"); n != 1 || log.count("registration has ended") != 1 || log.count("WARN") != 0 {
+	if n := log.Count("the hub is registered"); n != 1 || log.Count("registration has ended") != 1 || log.Count("WARN") != 0 {
 		t.Errorf("the log is %s", &log)
 	}
 }
@@ -149,7 +149,7 @@ func TestRegisterBeforeTheRegistry(t *testing.T) {
 	}
 	s.start()
 	inTime(t, "registered", func() bool { return s.entries()["alpha"].Active })
-	if n := log.count("can't be reached"); n != 1 {
+	if n := log.Count("can't be reached"); n != 1 {
 		t.Errorf("it is said %d times: %s", n, &log)
 	}
 }
@@ -164,9 +164,9 @@ func TestRegistryIsRestarted(t *testing.T) {
 			id := s.entries()["alpha"].ID
 			for i := range 2 {
 				s.kill()
-				until(t, "it is noticed", func() bool { return log.count("can't be reached") == i+1 })
+				until(t, "it is noticed", func() bool { return log.Count("can't be reached") == i+1 })
 				s.start()
-				inTime(t, "registered again", func() bool { return log.count("is registered") == i+2 })
+				inTime(t, "registered again", func() bool { return log.Count("is registered") == i+2 })
 				all := s.entries()
 				b := all["alpha"]
 				if len(all) != 1 || !b.Active || b.TTLSeconds != 30 {
@@ -313,7 +313,7 @@ func TestNameIsTaken(t *testing.T) {
 				t.Fatalf("the name was taken back: %+v", b)
 			}
 		}
-		if n := log.count("has it until it is inactive"); n != 1 {
+		if n := log.Count("has it until it is inactive"); n != 1 {
 			t.Errorf("it is said %d times: %s", n, &log)
 		}
 		// Not even a lost connection makes it take the name back.
@@ -391,13 +391,13 @@ func TestRegistrationBackoff(t *testing.T) {
 				if len(all) > 5000 {
 					t.Errorf("%d attempts in an hour", len(all))
 				}
-				if n := log.count("can't be reached"); n != 1 {
+				if n := log.Count("can't be reached"); n != 1 {
 					t.Errorf("it is said %d times", n)
 				}
 				silence.Store(false)
 				p.setDown(false)
 				time.Sleep(5 * time.Second)
-				if n := log.count("the hub is registered"); n != 2 {
+				if n := log.Count("the hub is registered"); n != 2 {
 					t.Errorf("it is not registered again: %s", &log)
 				}
 			})
@@ -436,12 +436,12 @@ func TestRegisterIsRefused(t *testing.T) {
 				}
 				defer r.Close()
 				time.Sleep(time.Hour)
-				if n := log.count("level="); n != 1 {
+				if n := log.Count("level="); n != 1 {
 					t.Errorf("the log is %s", &log)
 				}
 				kind.Store(true)
 				time.Sleep(5 * time.Second)
-				if n := log.count("the hub is registered"); n != 1 {
+				if n := log.Count("the hub is registered"); n != 1 {
 					t.Errorf("the log is %s", &log)
 				}
 			})
@@ -480,7 +480,7 @@ func TestNetworkIsCut(t *testing.T) {
 		var log lines
 		register(t, p.url, alpha(), log.option())
 		p.cut()
-		inTime(t, "registered again", func() bool { return log.count("is registered") == 2 })
+		inTime(t, "registered again", func() bool { return log.Count("is registered") == 2 })
 	})
 	t.Run("stalled, and closed meanwhile", func(t *testing.T) {
 		s := newRegistry(t, false)
@@ -501,9 +501,9 @@ func TestNetworkIsCut(t *testing.T) {
 		var log lines
 		register(t, p.url, alpha(), log.option())
 		p.stall()
-		until(t, "it is noticed", func() bool { return log.count("can't be reached") == 1 })
+		until(t, "it is noticed", func() bool { return log.Count("can't be reached") == 1 })
 		p.resume()
-		inTime(t, "registered again", func() bool { return log.count("is registered") == 2 })
+		inTime(t, "registered again", func() bool { return log.Count("is registered") == 2 })
 		if all := s.entries(); len(all) != 1 || !all["alpha"].Active {
 			t.Errorf("it is registered as %+v", all)
 		}

@@ -3,18 +3,16 @@
 package client_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/journal"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage/sqlite"
 	"github.com/plexus-go/plexus/transport/client"
@@ -183,36 +181,11 @@ func register(t testing.TB, url string, g client.Registration, options ...client
 	return r
 }
 
-// lines is a log that can be read while it is written.
-type lines struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
+// lines is a log of a client.
+type lines struct{ journal.Journal }
 
 func (l *lines) option() client.Option {
-	return client.WithLogger(slog.New(slog.NewTextHandler(l, nil)))
-}
-
-// count tells how many lines have a text.
-func (l *lines) count(text string) (n int) {
-	for line := range strings.Lines(l.String()) {
-		if strings.Contains(line, text) {
-			n++
-		}
-	}
-	return n
+	return client.WithLogger(l.Logger())
 }
 
 // network stands between a client and a registry, and can be a bad one.

@@ -68,7 +68,7 @@ func TestResolveAcrossRestarts(t *testing.T) {
 	if b, err := r.Resolve(within(t), "alpha"); err != nil || b.Host != "10.0.0.1" {
 		t.Errorf("got %+v, %v", b, err)
 	}
-	until(t, "it is watched", func() bool { return log.count("is watched") == 1 })
+	until(t, "it is watched", func() bool { return log.Count("is watched") == 1 })
 	s.kill()
 	until(t, "it is stale", func() bool {
 		b, err := r.Resolve(within(t), "alpha")
@@ -93,8 +93,8 @@ func TestResolveAcrossRestarts(t *testing.T) {
 		_, err := r.Resolve(within(t), "beta")
 		return errors.Is(err, client.ErrUnknown)
 	})
-	until(t, "it is watched again", func() bool { return log.count("is watched") == 2 })
-	if n := log.count("level="); n != 3 || log.count("can't be reached") != 1 {
+	until(t, "it is watched again", func() bool { return log.Count("is watched") == 2 })
+	if n := log.Count("level="); n != 3 || log.Count("can't be reached") != 1 {
 		t.Errorf("the log is %s", &log)
 	}
 }
@@ -215,7 +215,7 @@ func TestResolverIsBounded(t *testing.T) {
 		if b, err := r.Resolve(context.Background(), "more"); err != nil || b.Host != "asked" {
 			t.Errorf("got %+v, %v", b, err)
 		}
-		if n := log.count("can't be watched"); n != 1 {
+		if n := log.Count("can't be watched"); n != 1 {
 			t.Errorf("the log is %s", &log)
 		}
 		p.cut()
