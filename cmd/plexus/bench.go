@@ -65,11 +65,11 @@ func bench(ctx context.Context, args []string, before options, getenv func(strin
 		Duration: flags.Duration, Warmup: flags.Warmup, Backends: flags.Backends, Rate: flags.Rate, Baseline: flags.Baseline,
 	}
 	if err == nil {
-		options.Header, err = flags.credentials(before, getenv)
+		before.certificates = certificates{cmp.Or(flags.CA, before.ca), cmp.Or(flags.Cert, before.cert), cmp.Or(flags.Key, before.key)}
+		options.TLS, err = before.config(true)
 	}
 	if err == nil {
-		own := certificates{cmp.Or(flags.CA, before.ca), cmp.Or(flags.Cert, before.cert), cmp.Or(flags.Key, before.key)}
-		options.TLS, err = own.config(true)
+		options.Header, err = flags.credentials(before, getenv)
 	}
 	if err == nil {
 		err = options.Check()

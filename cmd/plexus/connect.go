@@ -185,6 +185,9 @@ func (h *hubs) lookUp(ctx context.Context, first *hub, name string) (*backend, e
 		return b, nil
 	}
 	names := []string{first.Hub()}
+	for _, own := range ownCommands() {
+		names = append(names, own.name)
+	}
 	if all, err := h.backends(ctx, first); err == nil {
 		for _, b := range all {
 			names = append(names, b.Name)

@@ -65,7 +65,7 @@ func (c *command) doctor(ctx context.Context, words []string) error {
 	if err == nil {
 		return nil
 	}
-	c.printer.failure(fmt.Errorf("%s: %s", words[0], advice(err, u)))
+	c.printer.failure(fmt.Errorf("%s: %s", words[0], advice(err, u, len(c.options.credentials(c.hubs.getenv)) > 0)))
 	return errReported
 }
 
@@ -194,8 +194,8 @@ func failedStep(err error, took time.Duration) finding {
 	return f
 }
 
-// advice says what to do about an error.
-func advice(err error, u *url.URL) string {
+// advice says what to do about an error. known tells that we said who we are.
+func advice(err error, u *url.URL, known bool) string {
 	var dial *client.DialError
 	if !errors.As(err, &dial) {
 		return "it answers, but does not tell its schema: it may be older, or need a --token"
@@ -224,10 +224,16 @@ func advice(err error, u *url.URL) string {
 		return "the certificate is not valid: renew it, and check the clocks"
 	case strings.Contains(err.Error(), "remote error: tls:") && strings.Contains(err.Error(), "certificate"):
 		return "the hub wants a certificate of ours: give one that it knows with --cert and --key"
+	case strings.Contains(err.Error(), "remote error: tls:"):
+		return "the hub speaks TLS, but not with us: it may have no certificate for this name; use the name that it has one for"
 	case dial.Step == client.StepTLS:
 		return "what listens does not speak TLS as it should: try ws:// in place of wss://"
+	case dial.Status == http.StatusUnauthorized && known:
+		return "the hub does not accept our credentials: they are wrong, have expired, or are given twice; its log says which"
 	case dial.Status == http.StatusUnauthorized || dial.Status == http.StatusForbidden:
 		return "the hub does not let us in: give --token, --cookie or --header, or ask who runs it"
+	case dial.Status == http.StatusBadRequest && u.Scheme == "ws":
+		return "an HTTP server answers 400, but no hub: try wss://, or check the port"
 	case dial.Status != 0:
 		return fmt.Sprintf("an HTTP server answers %d, but no hub: check port and path, and what a proxy in between does to WebSockets", dial.Status)
 	case dial.Step == client.StepUpgrade && u.Scheme == "ws":

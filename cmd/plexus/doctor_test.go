@@ -58,6 +58,7 @@ func TestDoctor(t *testing.T) {
 	for _, test := range []struct{ name, url, step, advice string }{
 		{"a web server", plain(answer(http.StatusNotFound)), "upgrade", "an HTTP server answers 404, but no hub"},
 		{"a hub that lets nobody in", plain(answer(http.StatusUnauthorized)), "upgrade", "give --token, --cookie or --header"},
+		{"TLS behind ws", "ws" + strings.TrimPrefix(encrypted.URL, "https"), "upgrade", "answers 400, but no hub: try wss://"},
 		{"another protocol", "ws://" + garbled.Addr().String(), "upgrade", "does not speak WebSocket: check the port, or try wss://"},
 		{"no TLS", "wss" + strings.TrimPrefix(nameless.url(), "ws"), "tls", "try ws:// in place of wss://"},
 		{"a certificate of nobody", "wss" + strings.TrimPrefix(encrypted.URL, "https"), "tls", "signed by nobody that this system trusts"},

@@ -102,9 +102,9 @@ func explain(err error) string {
 		case errors.Is(dial.Err, syscall.ECONNREFUSED):
 			return text + "nothing listens at " + dial.URL
 		case errors.Is(err, client.ErrTimeout):
-			return fmt.Sprintf("%s%s did not answer in time (%s); plexus doctor %[2]s looks closer", text, dial.URL, dial.Step)
+			return fmt.Sprintf("%s%s did not answer in time (%s); plexus doctor %[2]s, with the same flags, looks closer", text, dial.URL, dial.Step)
 		}
-		return fmt.Sprintf("%s%s can't be used (%s): %v; plexus doctor %[2]s looks closer", text, dial.URL, dial.Step, dial.Err)
+		return fmt.Sprintf("%s%s can't be used (%s): %v; plexus doctor %[2]s, with the same flags, looks closer", text, dial.URL, dial.Step, dial.Err)
 	case errors.As(err, &call) && errors.Is(err, client.ErrTimeout):
 		return call.Method + " did not answer in time"
 	case errors.As(err, &stream):

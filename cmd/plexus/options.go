@@ -128,14 +128,14 @@ func setCookie(o *options, v string) error {
 
 // credentials are the headers that say who we are. The token goes in one place:
 // hubs refuse requests with secrets in two. So that of the environment does not
-// go beside credentials of --header or --cookie.
+// go beside credentials of --header, --cookie or --cert.
 func (o *options) credentials(getenv func(string) string) http.Header {
 	header := o.header.Clone()
 	if header == nil {
 		header = http.Header{}
 	}
 	token := o.token
-	if token == "" && header.Get("Authorization") == "" && header.Get("X-Plexus-API-Key") == "" &&
+	if token == "" && o.cert == "" && header.Get("Authorization") == "" && header.Get("X-Plexus-API-Key") == "" &&
 		!strings.Contains(header.Get("Cookie"), "access_token=") {
 		token = getenv("PLEXUS_TOKEN")
 	}

@@ -42,7 +42,9 @@ func (c certificates) config(credentials bool) (*tls.Config, error) {
 		if err != nil {
 			return nil, usagef("--cert %s, --key %s: %v", c.cert, c.key, err)
 		}
-		config.Certificates = []tls.Certificate{own}
+		// Shown also to a hub that does not know its authority, which then says
+		// so, where it would else let in a stranger.
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &own, nil }
 	}
 	return config, nil
 }

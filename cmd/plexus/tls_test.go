@@ -65,7 +65,8 @@ func TestCertificates(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), timeLimit)
 				defer cancel()
 				cmd := exec.CommandContext(ctx, "plexus", words...)
-				cmd.Dir, cmd.Env = folder, environment(t, url)
+				// A token would be wrong here, and does not go beside a certificate.
+				cmd.Dir, cmd.Env = folder, append(environment(t, url), "PLEXUS_TOKEN=wrong")
 				out, err := cmd.CombinedOutput()
 				if got := cmd.ProcessState.ExitCode(); got != test.status || !strings.Contains(string(out), test.says) {
 					t.Errorf("plexus %q: exit status %d, want %d with %q; %v; %s", words, got, test.status, test.says, err, out)

@@ -56,6 +56,12 @@ func TestToken(t *testing.T) {
 				args[i] = strings.ReplaceAll(args[i], "~", " ")
 			}
 			bench := []string{"bench", url, "--op", "info", "--connections", "1", "--duration", "10ms", "--warmup", "0s"}
+			if test.status == failed {
+				r := plexus(t, "", append(append([]string{}, args...), "doctor", url)...)
+				if told := strings.Contains(r.stderr, "does not accept our credentials"); told != (test.args != "") {
+					t.Errorf("the doctor says %q", r.stderr)
+				}
+			}
 			for _, words := range [][]string{args, append(append([]string{}, args...), bench...), append(bench, args...)} {
 				ctx, cancel := context.WithTimeout(t.Context(), timeLimit)
 				defer cancel()
