@@ -5,6 +5,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net/mail"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -30,11 +31,11 @@ type Doors struct {
 	// asked for certificates.
 	TLSClientCA string `name:"tls-client-ca" env:"REGISTRY_TLS_CLIENT_CA" type:"file" otherwise:"clients are not asked for certificates" help:"Authorities, as PEM, whose client certificates are taken as a proof of who somebody is; the file of tokens says what each allows."`
 	// ACMENames are public names to get a certificate for.
-	ACMENames []string `name:"acme-name" env:"REGISTRY_ACME_NAMES" type:"names" placeholder:"name" otherwise:"none" help:"Public name to get a certificate for by ACME, instead of --tls-cert: port 443 of the name must lead here. Several are separated by commas, or given by several flags."`
+	ACMENames []string `name:"acme-name" env:"REGISTRY_ACME_NAMES" type:"public" placeholder:"name" otherwise:"none" help:"Public name to get a certificate for by ACME, instead of --tls-cert: port 443 of the name must lead here. Several are separated by commas, or given by several flags."`
 	ACMECache string   `name:"acme-cache" env:"REGISTRY_ACME_CACHE" type:"file" otherwise:"the folder acme beside the database" help:"Folder to keep the certificates in."`
 	// ACMEDirectory is the https address of the authority; empty is Let's Encrypt.
 	ACMEDirectory string `name:"acme-directory" env:"REGISTRY_ACME_DIRECTORY" type:"directory" placeholder:"url" otherwise:"Let's Encrypt" help:"Certificate authority to ask, by the URL of its ACME directory; using it is to agree to its terms."`
-	ACMEEmail     string `name:"acme-email" env:"REGISTRY_ACME_EMAIL" placeholder:"address" otherwise:"none" help:"Where the certificate authority may write to."`
+	ACMEEmail     string `name:"acme-email" env:"REGISTRY_ACME_EMAIL" type:"email" placeholder:"address" otherwise:"none" help:"Where the certificate authority may write to."`
 
 	// Tokens is the file of tokens and of client certificates.
 	Tokens string `env:"REGISTRY_TOKENS" type:"file" otherwise:"none" help:"File of tokens, which plexus-registry token new makes. It is read again when it changes."`
@@ -78,6 +79,10 @@ func (d *Doors) check() error {
 		return conflict("--acme-name", "can't be given beside --tls-cert")
 	case d.ACMEDirectory != "" && len(d.ACMENames) == 0:
 		return conflict("--acme-directory", "needs --acme-name")
+	case d.ACMECache != "" && len(d.ACMENames) == 0:
+		return conflict("--acme-cache", "needs --acme-name")
+	case d.ACMEEmail != "" && len(d.ACMENames) == 0:
+		return conflict("--acme-email", "needs --acme-name")
 	case d.TLSClientCA != "" && !d.Encrypts():
 		return conflict("--tls-client-ca", "needs --tls-cert and --tls-key, or --acme-name")
 	case d.TLSClientCA != "" && d.Tokens == "":
@@ -143,6 +148,23 @@ func readNetwork(text string) (netip.Prefix, error) {
 		return network, fmt.Errorf("has bits behind the network: did you mean %s?", network.Masked())
 	}
 	return network, nil
+}
+
+// readPublicName takes what an authority may be asked for.
+func readPublicName(text string) (string, error) {
+	_, err := readHost(text)
+	_, address := netip.ParseAddr(text)
+	if err != nil || address == nil || !strings.Contains(strings.Trim(text, "."), ".") || strings.Contains(text, "_") {
+		return "", errors.New("is not a public host name, such as registry.example.com")
+	}
+	return text, nil
+}
+
+func readEmail(text string) (string, error) {
+	if a, err := mail.ParseAddress(text); err != nil || a.Address != text {
+		return "", errors.New("is not an address such as me@example.com")
+	}
+	return text, nil
 }
 
 func readDirectory(text string) (string, error) {

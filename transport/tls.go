@@ -76,10 +76,13 @@ func NewTLSConfig(settings TLS, log *slog.Logger) (*tls.Config, error) {
 		if settings.ACME.Directory != "" {
 			manager.Client = &acme.Client{DirectoryURL: settings.ACME.Directory}
 		}
-		told := rate.Sometimes{First: 1, Interval: time.Minute} // each client that comes meets it
+		// Each client that comes meets it.
+		told, strange := rate.Sometimes{First: 1, Interval: time.Minute}, rate.Sometimes{First: 1, Interval: time.Minute}
 		base.GetCertificate = fewAtOnce(manager.GetCertificate, func(name string, err error) {
 			if slices.ContainsFunc(settings.ACME.Names, func(own string) bool { return strings.EqualFold(own, name) }) {
 				told.Do(func() { log.Error("there is no certificate by ACME", "name", name, "error", err) })
+			} else {
+				strange.Do(func() { log.Info("a client wants a certificate for a name that is not ours", "name", name) })
 			}
 		})
 	case settings.CertFile == "" || settings.KeyFile == "":

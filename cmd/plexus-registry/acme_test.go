@@ -13,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -173,7 +172,19 @@ func TestCertificateByACME(t *testing.T) {
 		return start(t, cmd)
 	}
 	p := registry("0")
-	_, port, err := net.SplitHostPort(strings.TrimPrefix(p.url, "wss://"))
+	if p.url != "wss://"+publicName {
+		t.Errorf("the address is %q", p.url)
+	}
+	var address string
+	eventually(t, "the registry serves", func() bool {
+		for _, line := range p.log(t) {
+			if line["msg"] == "serving" {
+				address, _ = line["address"].(string)
+			}
+		}
+		return address != ""
+	})
+	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -104,7 +104,7 @@ func serve(ctx context.Context, settings config.Settings, log *slog.Logger, stdo
 	// be using.
 	listener, err := listen(settings.Host, settings.Port)
 	if err != nil {
-		return fmt.Errorf("can't listen: %w", err)
+		return fmt.Errorf("can't listen: %w (--host and --port, or their variables, name another address)", err)
 	}
 	defer listener.Close() // again, after a start that succeeded
 	doors, err := openDoors(settings, listener.Addr(), log)
@@ -121,6 +121,9 @@ func serve(ctx context.Context, settings config.Settings, log *slog.Logger, stdo
 	}
 
 	store, err := sqlite.Open(ctx, settings.DBPath, sqlite.WithLogger(log))
+	if errors.Is(err, sqlite.ErrInUse) {
+		return fmt.Errorf("%w; --db-path names one of its own", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -168,11 +171,7 @@ func serve(ctx context.Context, settings config.Settings, log *slog.Logger, stdo
 		return err
 	}
 
-	scheme := "ws"
-	if doors.tls != nil {
-		scheme = "wss"
-	}
-	fmt.Fprintf(stdout, "%s://%s\n", scheme, reachable(listener.Addr()))
+	fmt.Fprintln(stdout, clientURL(settings, listener.Addr()))
 	log.Info("serving", "hub", h.Namespace(), "address", listener.Addr().String(),
 		"database", settings.DBPath, "config", settings.ConfigPath, "version", version())
 	err = server.Serve(ctx, listener)
@@ -187,6 +186,19 @@ func listen(host string, port int) (net.Listener, error) {
 		network = "tcp4"
 	}
 	return net.Listen(network, net.JoinHostPort(host, strconv.Itoa(port)))
+}
+
+// clientURL is where a client reaches the registry: where it has a public name,
+// port 443 of that leads here.
+func clientURL(settings config.Settings, at net.Addr) string {
+	switch {
+	case len(settings.ACMENames) > 0:
+		return "wss://" + settings.ACMENames[0]
+	case settings.Encrypts():
+		return "wss://" + reachable(at)
+	default:
+		return "ws://" + reachable(at)
+	}
 }
 
 // reachable is an address at which a client of this machine reaches the
