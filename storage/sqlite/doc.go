@@ -21,5 +21,10 @@
 //     of older revisions are told to list again.
 //
 // A file that exists keeps its permissions; what Open creates is its owner's
-// alone. The database must lie on a local disk, as SQLite asks for WAL.
+// alone. The database must lie on a local disk, as SQLite asks for WAL. It must
+// have one name: symbolic links are followed, a file with hard links is refused.
+//
+// The file path.lock must stay as long as a registry runs. Without it a second
+// one would be let in: SQLite keeps the pages whole then, but neither registry
+// knows of what the other writes, and both give out the same revisions.
 package sqlite

@@ -65,7 +65,8 @@ func prepareDirectory(path string) (string, error) {
 }
 
 // fileLock is the lock that keeps a second registry away from a database. The
-// kernel releases it however the process ends; the empty file stays.
+// kernel releases it however the process ends; the empty file stays. Who
+// removes that file while it is held lets a second registry in.
 type fileLock struct {
 	flock *flock.Flock
 	isNew bool // the file was not there before
@@ -103,6 +104,9 @@ func (l *fileLock) release() error { return l.flock.Unlock() }
 // It opens the file beside SQLite, and closing it drops whatever locks SQLite
 // holds on it in this process: so this runs under our lock and before SQLite.
 func prepareFile(path string) error {
+	if err := refuseLinks(path); err != nil {
+		return err
+	}
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		var pathErr *fs.PathError
@@ -139,6 +143,24 @@ func prepareFile(path string) error {
 		return nil
 	}
 	return examineCopy(path)
+}
+
+// refuseLinks refuses a file that has several names: each would have a lock and
+// a log of its own, and two registries would write over each other's pages. It
+// does not open the file, which another registry may have open by then.
+func refuseLinks(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("looking for other names: %w", err)
+	}
+	if n := links(info); n > 1 {
+		return fmt.Errorf("the file has %d names (hard links), and a registry under each would destroy it: "+
+			"remove all but one (find -samefile lists them), or use a symbolic link", n)
+	}
+	return nil
 }
 
 // explain finds words for "unable to open database file", which SQLite says
