@@ -27,8 +27,9 @@ func Local() Caller { return Caller{Name: "local", Means: "local", Scopes: []str
 
 // May tells whether one of the caller's scopes covers what is needed. Scopes
 // are words between colons, and each covers itself and the narrower ones:
-// "registry:write" covers "registry:write:alpha". A star at the end covers
-// whatever goes on like that: "registry:write:team-a-*", "*".
+// "registry" covers "registry:write". A star at the end covers whatever goes on
+// like that: "registry:*", "*". What a caller has named is no word of a scope:
+// see [Caller.MayFor].
 func (c Caller) May(scope string) bool {
 	return slices.ContainsFunc(c.Scopes, func(held string) bool {
 		if begin, open := strings.CutSuffix(held, "*"); open {
@@ -36,6 +37,20 @@ func (c Caller) May(scope string) bool {
 		}
 		rest, covers := strings.CutPrefix(scope, held)
 		return covers && held != "" && (rest == "" || rest[0] == ':')
+	})
+}
+
+// MayFor is [Caller.May] for one subject, such as the name of an entry. A caller
+// may so that holds the scope, or that of the subject alone,
+// "registry:write:alpha", or that of those that begin alike,
+// "registry:write:team-a-*". The subject is one unit, though it holds colons:
+// who may write "alpha" may not write "alpha:beta".
+func (c Caller) MayFor(scope, subject string) bool {
+	return c.May(scope) || slices.ContainsFunc(c.Scopes, func(held string) bool {
+		if begin, open := strings.CutSuffix(held, "*"); open {
+			return strings.HasPrefix(scope+":"+subject, begin)
+		}
+		return held == scope+":"+subject
 	})
 }
 
@@ -63,11 +78,19 @@ func CallerOf(ctx context.Context) Caller {
 // Require fails, with CodeUnauthenticated or CodeForbidden, where the caller
 // may not do what needs the scope.
 func Require(ctx context.Context, scope string) error {
-	caller := CallerOf(ctx)
+	return require(ctx, CallerOf(ctx).May(scope), scope)
+}
+
+// RequireFor is [Require] for one subject: see [Caller.MayFor].
+func RequireFor(ctx context.Context, scope, subject string) error {
+	return require(ctx, CallerOf(ctx).MayFor(scope, subject), scope+":"+subject)
+}
+
+func require(ctx context.Context, may bool, scope string) error {
 	switch {
-	case caller.May(scope):
+	case may:
 		return nil
-	case caller.Name == "":
+	case CallerOf(ctx).Name == "":
 		return Errorf(CodeUnauthenticated, "Authentication required: %s needs %s", PathOf(ctx), scope)
 	default:
 		return Errorf(CodeForbidden, "Forbidden: %s needs %s", PathOf(ctx), scope)

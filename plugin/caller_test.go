@@ -45,6 +45,55 @@ func TestMay(t *testing.T) {
 	}
 }
 
+// A name is one unit, whatever colons it holds: "alpha:evil" is no part of
+// "alpha".
+func TestMayFor(t *testing.T) {
+	for _, test := range []struct {
+		held, name string // for registry:write
+		want       bool
+	}{
+		{"registry:write", "alpha", true},
+		{"registry:write", "alpha:evil", true},
+		{"registry:write", "", true},
+		{"registry", "alpha:evil", true},
+		{"*", "alpha:evil", true},
+		{"registry:*", "alpha", true},
+		{"registry:write:*", "alpha:evil", true},
+		{"registry:writer", "alpha", false},
+		{"registry:read", "alpha", false},
+		{"registry:write:alpha", "alpha", true},
+		{"registry:write:alpha", "alpha:evil", false},
+		{"registry:write:alpha", "alpha:", false},
+		{"registry:write:alpha", ":alpha", false},
+		{"registry:write:alpha", "alphabet", false},
+		{"registry:write:alpha", "alph", false},
+		{"registry:write:alpha", "Alpha", false},
+		{"registry:write:alpha", "", false},
+		{"registry:write:Alpha", "alpha", false},
+		{"Registry:write:alpha", "alpha", false},
+		{"registry:write:", "alpha", false},
+		{"registry:write:", ":alpha", false},
+		{"registry:write:alpha:evil", "alpha:evil", true},
+		{"registry:write:alpha:evil", "alpha", false},
+		{"registry:write:alpha:evil", "alpha:evil:more", false},
+		{"registry:write:alpha:*", "alpha:evil", true},
+		{"registry:write:alpha:*", "alpha", false},
+		{"registry:write:alpha*", "alpha:evil", true},
+		{"registry:write:alpha*", "Alpha", false},
+		{"registry:write:al*a", "alpha", false}, // a star is one at the end only
+		{"registry:write:al*a", "al*a", true},
+		{"registry:write:alpha", "alpha*", false},
+		{"", "alpha", false},
+	} {
+		if got := (plugin.Caller{Scopes: []string{"other", test.held}}).MayFor("registry:write", test.name); got != test.want {
+			t.Errorf("%q covers the name %q: %v, want %v", test.held, test.name, got, test.want)
+		}
+	}
+	if (plugin.Caller{}).MayFor("x", "y") || !plugin.Local().MayFor("x", "y") {
+		t.Error("a caller without scopes may, or the program itself may not")
+	}
+}
+
 func TestSame(t *testing.T) {
 	a := plugin.Caller{Name: "ada", Means: "token", Remote: "1", Scopes: []string{"x"}}
 	for _, test := range []struct {
@@ -84,6 +133,17 @@ func TestRequire(t *testing.T) {
 		if test.code == 0 && err != nil || test.code != 0 && (!errors.As(err, &told) || told.Code != test.code || told.Message != test.want) {
 			t.Errorf("%s: %v", test.name, err)
 		}
+	}
+}
+
+func TestRequireFor(t *testing.T) {
+	ctx := (&scope{path: "a.b"}).in(plugin.WithCaller(t.Context(), plugin.Caller{Name: "ada", Scopes: []string{"notes:write:shopping"}}))
+	if err := plugin.RequireFor(ctx, "notes:write", "shopping"); err != nil {
+		t.Error(err)
+	}
+	const want = "Forbidden: a.b needs notes:write:shopping:list"
+	if err := plugin.RequireFor(ctx, "notes:write", "shopping:list"); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
 

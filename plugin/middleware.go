@@ -133,13 +133,13 @@ func panickedAt() string {
 
 // Access refuses callers that may not do what needs the scope: see [Require].
 func Access(scope string) Middleware {
-	return access(scope, func(any) string { return scope })
+	return access(func(ctx context.Context, _ any) error { return Require(ctx, scope) })
 }
 
-func access(scope string, needed func(params any) string) Middleware {
+func access(check func(ctx context.Context, params any) error) Middleware {
 	return func(_ Method, next Handler) Handler {
 		return func(ctx context.Context, params any, yield func(any, error) bool) {
-			if err := Require(ctx, needed(params)); err != nil {
+			if err := check(ctx, params); err != nil {
 				yield(nil, err)
 				return
 			}

@@ -3,6 +3,7 @@
 package plugin
 
 import (
+	"context"
 	stdjson "encoding/json"
 	"fmt"
 	"reflect"
@@ -94,16 +95,19 @@ func Requires(scope string) Option {
 	}
 }
 
-// RequiresFor is [Requires] for a part of a scope, which the parameters name:
-// with the scope "notes:write" and the subject "shopping", a caller that holds
-// "notes:write:shopping" is let in, and one with all of "notes:write".
+// RequiresFor is [Requires] for one subject, which the parameters name: with the
+// scope "notes:write" and the subject "shopping", a caller that holds
+// "notes:write:shopping" is let in, and one with all of "notes:write". The
+// subject is one unit, though it holds colons: see [Caller.MayFor].
 func RequiresFor[In any](scope string, subject func(in In) string) Option {
 	return func(m *Method) {
 		if m.params != reflect.TypeFor[In]() {
 			panic(fmt.Sprintf("plugin: method %q: RequiresFor takes other parameters than it, which are %s", m.Name(), m.params))
 		}
 		m.schema.Scopes = append(m.schema.Scopes, scope)
-		*m = m.With(access(scope, func(params any) string { return scope + ":" + subject(*params.(*In)) }))
+		*m = m.With(access(func(ctx context.Context, params any) error {
+			return RequireFor(ctx, scope, subject(*params.(*In)))
+		}))
 	}
 }
 
