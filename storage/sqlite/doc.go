@@ -16,8 +16,8 @@
 //     One synchronous write costs milliseconds, so a hundred callers share it.
 //   - A few connections read (store.go). In WAL mode neither side waits for
 //     the other.
-//   - The last changes stay in memory (history.go), from where any number of
-//     watchers are served. After a restart the history is empty, and watchers
+//   - The last changes stay in memory (history.go), up to 32 MiB, from where any
+//     number of watchers are served. After a restart the history is empty, and watchers
 //     of older revisions are told to list again.
 //
 // A file that exists keeps its permissions; what Open creates is its owner's

@@ -12,14 +12,30 @@ import (
 	"github.com/plexus-go/plexus/storage"
 )
 
-// history keeps the last changes and serves them to watchers.
+const (
+	// historyBytes bounds what the changes that are kept take. 10,000 of usual
+	// entries take less; as many with 16 KiB of metadata would take five times
+	// as much.
+	historyBytes = 32 << 20
+	// chunkChanges and chunkBytes bound what a watcher takes at once, and holds
+	// while nobody reads it.
+	chunkChanges = 64
+	chunkBytes   = 64 << 10
+	// changeBytes is about what a change takes beside its texts.
+	changeBytes = 512
+)
+
+// history keeps the last changes and serves them to watchers: up to a number,
+// and up to so many bytes, but always the last one.
 //
 // Each change has a position, counted from zero; position p lies in
 // ring[p%size]. Revisions alone would not do, as a failed commit leaves a gap.
 type history struct {
 	size int
+	most int // bytes
 
 	mu    sync.Mutex
+	bytes int              // of what is kept
 	ring  []storage.Change // grows up to size
 	first int              // position of the oldest that is kept
 	next  int              // position of the next to come
@@ -33,7 +49,7 @@ type history struct {
 
 // newHistory starts after revision.
 func newHistory(size int, revision int64) *history {
-	return &history{size: size, floor: revision, announced: revision, changed: make(chan struct{})}
+	return &history{size: size, most: historyBytes, floor: revision, announced: revision, changed: make(chan struct{})}
 }
 
 // announce allows to watch from revision before it is published.
@@ -57,15 +73,37 @@ func (h *history) publish(batch []*request) {
 }
 
 func (h *history) add(change storage.Change) {
+	h.bytes += bytesOf(change)
+	for h.first < h.next && (h.next-h.first == h.size || h.bytes > h.most) {
+		h.drop()
+	}
 	if len(h.ring) < h.size {
 		h.ring = append(h.ring, change)
 	} else {
-		oldest := &h.ring[h.next%h.size]
-		h.floor = oldest.Revision
-		h.first++
-		*oldest = change
+		h.ring[h.next%h.size] = change
 	}
 	h.next++
+}
+
+// drop gives up the oldest change.
+func (h *history) drop() {
+	oldest := &h.ring[h.first%h.size]
+	h.floor = oldest.Revision
+	h.bytes -= bytesOf(*oldest)
+	*oldest = storage.Change{}
+	h.first++
+}
+
+// bytesOf is about how much memory a change takes.
+func bytesOf(c storage.Change) int {
+	b := &c.Backend
+	n := changeBytes + len(b.Name) + len(b.Host) + len(b.Metadata)
+	for _, text := range []*string{b.Description, b.Namespace, b.Version} {
+		if text != nil {
+			n += len(*text)
+		}
+	}
+	return n
 }
 
 // close ends the watchers once they have seen everything.
@@ -109,6 +147,7 @@ func (h *history) watch(ctx context.Context, after int64) iter.Seq2[storage.Chan
 			}
 			position += len(chunk)
 			if len(chunk) > 0 {
+				clear(chunk) // nothing is held while there is nothing to do
 				continue
 			}
 			select {
@@ -138,7 +177,6 @@ func (h *history) seek(after int64) (int, error) {
 // read appends the changes from a position on to chunk, up to a bound. Where
 // there are none, it returns a channel that is closed when that changes.
 func (h *history) read(chunk []storage.Change, position int) ([]storage.Change, <-chan struct{}, error) {
-	const most = 64
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
@@ -147,8 +185,10 @@ func (h *history) read(chunk []storage.Change, position int) ([]storage.Change, 
 	case position == h.next && h.closed:
 		return nil, nil, storage.ErrClosed
 	}
-	for ; position < h.next && len(chunk) < most; position++ {
-		chunk = append(chunk, h.ring[position%h.size])
+	for bytes := 0; position < h.next && len(chunk) < chunkChanges && bytes < chunkBytes; position++ {
+		change := h.ring[position%h.size]
+		chunk = append(chunk, change)
+		bytes += bytesOf(change)
 	}
 	return chunk, h.changed, nil
 }

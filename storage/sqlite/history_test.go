@@ -63,6 +63,91 @@ func TestHistoryKeepsTheLast(t *testing.T) {
 	}
 }
 
+// Few large changes take the place of many small ones.
+func TestHistoryIsBoundedInBytes(t *testing.T) {
+	large := func(revision int64, size int) *request {
+		return &request{changes: []storage.Change{{Revision: revision, Backend: storage.Backend{Metadata: make([]byte, size)}}}}
+	}
+	const most = 10 * 2000
+	for _, test := range []struct {
+		name  string
+		sizes []int // of the changes, from revision 1 on
+		floor int64 // the first revision that may be watched after
+	}{
+		{"few", []int{1000, 1000, 1000}, 0},
+		{"small ones make place for a large one", []int{0, 0, 0, 0, most - 2*changeBytes}, 3},
+		{"a large one makes place for small ones", []int{most - 2*changeBytes, 0, 0}, 1},
+		{"one that is larger than all", []int{0, 0, 2 * most}, 2},
+		{"and is dropped for the next", []int{0, 2 * most, 0}, 2},
+		{"more than there is place for, around the ring", []int{9000, 9000, 9000, 9000, 9000, 9000, 9000, 9000, 9000, 9000, 9000}, 9},
+	} {
+		h := newHistory(8, 0)
+		h.most = most
+		for i, size := range test.sizes {
+			revision := int64(i + 1)
+			h.announce(revision)
+			h.publish([]*request{large(revision, size)})
+			kept := 0
+			for _, change := range h.ring {
+				if change.Revision != 0 {
+					kept += bytesOf(change)
+				}
+			}
+			if kept != h.bytes || kept > most && h.next-h.first > 1 {
+				t.Errorf("%s: %d bytes are kept after change %d, counted are %d, allowed %d", test.name, kept, i+1, h.bytes, most)
+			}
+		}
+		last := int64(len(test.sizes))
+		got, err := collect(h.watch(t.Context(), test.floor), int(last-test.floor))
+		if int64(len(got)) != last-test.floor || got[0] != test.floor+1 || err != nil {
+			t.Errorf("%s: %v and %v after %d", test.name, got, err, test.floor)
+		}
+		if test.floor == 0 {
+			continue
+		}
+		if _, err := collect(h.watch(t.Context(), test.floor-1), 1); !errors.Is(err, storage.ErrCompacted) {
+			t.Errorf("%s: %v after %d, which was dropped", test.name, err, test.floor-1)
+		}
+	}
+}
+
+// One entry, written over and over with all the metadata it may have.
+func TestStoreKeepsNoMoreThanItsBytes(t *testing.T) {
+	s := openTest(t)
+	w := put("a")
+	w.Backend.Metadata = append(append([]byte(`{"a":"`), make([]byte, storage.MaxMetadataBytes-8)...), `"}`...)
+	writes := make([]storage.Write, 3000)
+	for i := range writes {
+		writes[i] = w
+	}
+	if _, err := s.Apply(t.Context(), writes...); err != nil {
+		t.Fatal(err)
+	}
+	last := int64(len(writes))
+	if _, err := collect(s.Watch(t.Context(), 0), 1); !errors.Is(err, storage.ErrCompacted) {
+		t.Errorf("from the beginning: %v", err)
+	}
+	if got, err := collect(s.Watch(t.Context(), last-1000), 1000); len(got) != 1000 || err != nil {
+		t.Errorf("the last thousand: %d, %v", len(got), err)
+	}
+}
+
+// What a watcher that is not read has taken lives on when the history drops it.
+func TestHistoryWatchersTakeLittleAtOnce(t *testing.T) {
+	h := newHistory(200, 0)
+	for revision := range int64(100) {
+		h.announce(revision + 1)
+		h.publish([]*request{{changes: []storage.Change{{Revision: revision + 1, Backend: storage.Backend{Metadata: make([]byte, 20<<10)}}}}})
+	}
+	chunk, _, err := h.read(nil, 0)
+	if err != nil || len(chunk) == 0 || len(chunk) > chunkBytes/(20<<10)+1 {
+		t.Errorf("%d changes of 20 KiB are taken at once, %v", len(chunk), err)
+	}
+	if got, err := collect(h.watch(t.Context(), 0), 100); len(got) != 100 || err != nil {
+		t.Errorf("watched %d, %v", len(got), err)
+	}
+}
+
 func TestHistoryIsEmptyAtFirst(t *testing.T) {
 	h := newHistory(4, 10)
 	if _, err := collect(h.watch(t.Context(), 9), 1); !errors.Is(err, storage.ErrCompacted) {

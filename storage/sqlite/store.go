@@ -71,9 +71,10 @@ func WithLogger(log *slog.Logger) Option {
 }
 
 // WithHistory sets how many changes Watch can replay, 10,000 by default and at
-// least 1. A watcher that is further behind gets [storage.ErrCompacted]. As
-// concurrent writes are published together, a history shorter than the number
-// of concurrent writers can lose its watchers.
+// least 1; fewer where they take more than 32 MiB together. A watcher that is
+// further behind gets [storage.ErrCompacted]. As concurrent writes are published
+// together, a history shorter than the number of concurrent writers can lose its
+// watchers.
 func WithHistory(n int) Option {
 	return func(o *options) { o.history = max(n, 1) }
 }
