@@ -159,14 +159,20 @@ func ValidateName(name string) *FieldError {
 		return refuse("name", name, "begins or ends with space")
 	case strings.ContainsFunc(name, unicode.IsControl):
 		return refuse("name", name, "contains a control character")
-	case strings.ContainsFunc(name, isFormat):
-		// Zero-width and bidirectional ones, by which two names look alike.
-		return refuse("name", name, "contains an invisible format character")
+	}
+	if at := strings.IndexFunc(name, isInvisible); at >= 0 {
+		r, _ := utf8.DecodeRuneInString(name[at:])
+		return refuse("name", name, fmt.Sprintf("contains the invisible character U+%04X", r))
 	}
 	return nil
 }
 
-func isFormat(r rune) bool { return unicode.Is(unicode.Cf, r) }
+// isInvisible tells what shows nothing, or turns around what stands beside it:
+// two names that differ by it look alike. Spaces are not meant.
+func isInvisible(r rune) bool {
+	return r == '\u2800' || // a Braille pattern without a dot
+		unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
+}
 
 // validateHost takes a host name as DNS and host files know it (letters,
 // digits, hyphens and underscores in labels of up to 63 bytes), or an IP
@@ -190,7 +196,7 @@ func validateHost(host string) *FieldError {
 			return refuse("host", host, rule)
 		}
 		for _, r := range label {
-			if r != '-' && r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			if !isOfHost(r) {
 				return refuse("host", host, rule)
 			}
 		}
@@ -202,10 +208,13 @@ func validateHost(host string) *FieldError {
 	return nil
 }
 
-// notInZone tells what can't be part of an interface's name or number.
-func notInZone(r rune) bool {
-	return r != '-' && r != '_' && r != '.' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+// isOfHost tells what a label may hold. Some letters are invisible.
+func isOfHost(r rune) bool {
+	return r == '-' || r == '_' || unicode.IsDigit(r) || unicode.IsLetter(r) && !isInvisible(r)
 }
+
+// notInZone tells what can't be part of an interface's name or number.
+func notInZone(r rune) bool { return r != '.' && !isOfHost(r) }
 
 func validatePort(port int) *FieldError {
 	if port < 1 || port > 65535 {

@@ -70,6 +70,48 @@ func TestValidateAccepts(t *testing.T) {
 	}
 }
 
+// Two names that look alike must be alike.
+func TestInvisibleCharactersInNames(t *testing.T) {
+	for _, test := range []struct {
+		r    rune
+		what string
+	}{
+		{0x00AD, "soft hyphen"},
+		{0x034F, "combining grapheme joiner"},
+		{0x115F, "Hangul filler of a first letter"},
+		{0x1160, "Hangul filler of a vowel"},
+		{0x17B4, "Khmer inherent vowel"},
+		{0x180B, "Mongolian variation selector"},
+		{0x180E, "Mongolian vowel separator"},
+		{0x200B, "zero-width space"},
+		{0x200D, "zero-width joiner"},
+		{0x2028, "line separator"},
+		{0x2029, "paragraph separator"},
+		{0x202E, "right-to-left override"},
+		{0x2060, "word joiner"},
+		{0x2065, "default ignorable, unassigned"},
+		{0x2800, "empty Braille pattern"},
+		{0x3164, "Hangul filler"},
+		{0xFE0F, "variation selector"},
+		{0xFEFF, "byte order mark"},
+		{0xFFA0, "halfwidth Hangul filler"},
+		{0xFFF0, "default ignorable, unassigned"},
+		{0xE0041, "tag"},
+		{0xE0100, "variation selector supplement"},
+		{0xE01F0, "default ignorable, unassigned"},
+	} {
+		err := storage.ValidateName("alpha" + string(test.r) + "beta")
+		if err == nil || !strings.Contains(err.Rule, fmt.Sprintf("U+%04X", test.r)) {
+			t.Errorf("%s U+%04X: %v", test.what, test.r, err)
+		}
+	}
+	for _, name := range []string{"한글", "ខ្មែរ", "ᠮᠣᠩᠭᠣᠯ", "⠁⠃", "हिन्दी", "עברית", "العربية", "☃", "e\u0301"} {
+		if err := storage.ValidateName(name); err != nil {
+			t.Errorf("%q is refused: %v", name, err)
+		}
+	}
+}
+
 // object returns a JSON object of so many bytes.
 func object(size int) json.RawMessage {
 	const frame = `{"x":""}`
@@ -139,7 +181,9 @@ func TestValidateRefuses(t *testing.T) {
 		"metadata that is not JSON":      {func(b *storage.Backend) { b.Metadata = json.RawMessage("{a}") }, "metadata", "JSON object"},
 		"metadata of two objects":        {func(b *storage.Backend) { b.Metadata = json.RawMessage("{}{}") }, "metadata", "JSON object"},
 		"metadata beyond a double":       {func(b *storage.Backend) { b.Metadata = json.RawMessage(`{"a":[1,"1e999",-1e999]}`) }, "metadata", "too large for a double"},
-		"a name with a format character": {func(b *storage.Backend) { b.Name = "a\u202eb" }, "name", "format character"},
+		"a name with a format character": {func(b *storage.Backend) { b.Name = "a\u202eb" }, "name", "invisible character U+202E"},
+		"a host with a filler":           {func(b *storage.Backend) { b.Host = "local\u3164host" }, "host", "host name"},
+		"a zone with a filler":           {func(b *storage.Backend) { b.Host = "fe80::1%eth\u3164" }, "host", "host name"},
 		"metadata that is cut":           {func(b *storage.Backend) { b.Metadata = json.RawMessage("{") }, "metadata", "JSON object"},
 		"no source":                      {func(b *storage.Backend) { b.Source = "" }, "source", "not one of"},
 		"another source":                 {func(b *storage.Backend) { b.Source = "Auto" }, "source", "not one of"},

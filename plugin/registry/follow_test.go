@@ -288,3 +288,24 @@ func TestOddEntriesAreShown(t *testing.T) {
 		}
 	})
 }
+
+// An entry whose name would be refused today can be read, changed and removed.
+func TestInvisibleNamesOfOld(t *testing.T) {
+	store := memory(t)
+	const name = "alpha\u3164"
+	put(t, store, theirs(name))
+	h := over(t, store)
+	same(t, "listed", h.names(""), []string{name})
+	same(t, "host", h.get(name).Host, "theirs")
+	if e := h.do("ping", object("name", name)); !e.Success {
+		t.Errorf("ping: %+v", e)
+	}
+	if e := h.do("update", object("name", name, "port", 2)); e.Backend == nil || e.Backend.Port != 2 {
+		t.Errorf("update: %+v", e)
+	}
+	if a := h.call(t.Context(), "register", object("name", name, "host", "h", "port", 1)); a.refused == nil {
+		t.Error("it was registered anew")
+	}
+	h.do("delete", object("name", name))
+	same(t, "listed in the end", h.names(""), []string{})
+}
