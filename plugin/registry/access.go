@@ -28,15 +28,19 @@ func writes[In any](name func(in In) string) plugin.Option {
 
 // audit logs who has changed what, from where, and how it ended. Of the
 // parameters it logs the name and the address: descriptions and metadata may
-// hold secrets.
+// hold secrets. Pings that only renew are left out.
 func (r *Registry) audit(action string, about func(params any) []any) plugin.Option {
 	return plugin.Wrap(func(_ plugin.Method, next plugin.Handler) plugin.Handler {
 		return func(ctx context.Context, params any, yield func(any, error) bool) {
 			next(ctx, params, func(content any, err error) bool {
+				ended := outcome(content, err)
+				if ended == "" {
+					return yield(content, err)
+				}
 				caller := plugin.CallerOf(ctx)
 				attributes := append([]any{"action", action}, about(params)...)
 				attributes = append(attributes, "caller", caller.Name, "means", caller.Means, "remote", caller.Remote)
-				attributes = append(attributes, "outcome", outcome(content, err))
+				attributes = append(attributes, "outcome", ended)
 				r.log.InfoContext(ctx, "audit", attributes...)
 				return yield(content, err)
 			})
@@ -44,7 +48,8 @@ func (r *Registry) audit(action string, about func(params any) []any) plugin.Opt
 	})
 }
 
-// outcome words how a write ended.
+// outcome words how a write ended; "" for one that changed nothing but when an
+// entry was seen, which hubs do over and over.
 func outcome(content any, err error) string {
 	var told *plugin.Error
 	switch {
@@ -53,8 +58,11 @@ func outcome(content any, err error) string {
 	case err != nil:
 		return "failed"
 	}
-	if e, ok := content.(Event); ok && e.Error != nil {
+	switch e, _ := content.(Event); {
+	case e.Error != nil, e.Ping != nil && !e.Ping.Success:
 		return "refused"
+	case e.Ping != nil && !e.Ping.activated:
+		return ""
 	}
 	return "done"
 }

@@ -81,6 +81,30 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 }
 
+// Pings are many: only those that change more than a moment, or may not, are told.
+func TestAuditOfPings(t *testing.T) {
+	h := open(t)
+	ada, eve := as(t, "ada", "*"), as(t, "eve", "registry:write:beta")
+	ping := object("name", "alpha")
+	h.doContext(ada, "register", object("name", "alpha", "host", "localhost", "port", 1, "ttl_seconds", 60))
+	h.doContext(ada, "ping", ping) // a renewal
+	h.doContext(ada, "deregister", ping)
+	h.doContext(ada, "ping", ping)
+	h.doContext(ada, "ping", ping)
+	h.doContext(ada, "ping", object("name", "alpha", "lease_id", "of another"))
+	h.doContext(ada, "ping", object("name", "beta"))
+	h.call(eve, "ping", ping)
+	const by = " means=token remote=192.0.2.7:1234 outcome="
+	same(t, "audit", h.audit(), []string{
+		"action=register name=alpha host=localhost port=1 caller=ada" + by + "done",
+		"action=deregister name=alpha caller=ada" + by + "done",
+		"action=ping name=alpha caller=ada" + by + "done",
+		"action=ping name=alpha caller=ada" + by + "refused",
+		"action=ping name=beta caller=ada" + by + "refused",
+		"action=ping name=alpha caller=eve" + by + "denied",
+	})
+}
+
 // A scope for one name covers no other that goes on after a colon.
 func TestScopeOfANameWithColons(t *testing.T) {
 	h := open(t)
@@ -104,6 +128,16 @@ func TestScopeOfANameWithColons(t *testing.T) {
 	}
 }
 
+// audit is what the log tells of writes.
+func (h *harness) audit() (lines []string) {
+	for line := range strings.Lines(h.log.String()) {
+		if _, about, ok := strings.Cut(strings.TrimSpace(line), "msg=audit "); ok {
+			lines = append(lines, about)
+		}
+	}
+	return lines
+}
+
 // TestAudit states who is told of in the log, and that nothing secret is.
 func TestAudit(t *testing.T) {
 	h := open(t)
@@ -116,14 +150,8 @@ func TestAudit(t *testing.T) {
 	h.doContext(ada, "delete", object("name", "alpha"))
 	h.doContext(ada, "reload", "{}")
 	h.call(as(t, "eve", "registry:read"), "delete", object("name", "alpha"))
-	var audit []string
-	for line := range strings.Lines(h.log.String()) {
-		if _, about, ok := strings.Cut(strings.TrimSpace(line), "msg=audit "); ok {
-			audit = append(audit, about)
-		}
-	}
 	const by = " means=token remote=192.0.2.7:1234 outcome="
-	same(t, "audit", audit, []string{
+	same(t, "audit", h.audit(), []string{
 		"action=register name=alpha host=localhost port=1 caller=ada" + by + "done",
 		"action=update name=alpha host=127.0.0.1 caller=ada" + by + "done",
 		"action=deregister name=alpha caller=ada" + by + "done",

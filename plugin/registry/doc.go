@@ -51,7 +51,7 @@
 // Callers need a scope for each method: see [ScopeRead], [ScopeWrite] and
 // [ScopeAdmin]. One that holds "registry:write:team-a-*" can keep its own hubs
 // registered and touch no other. Who has changed what, from where, is logged as
-// lines whose message is "audit", without descriptions and metadata. One
-// caller may register 10,000 entries, unless [WithRegistrations] says another
-// number.
+// lines whose message is "audit", without descriptions and metadata; pings only
+// where they activate an entry, or are refused. One caller may register 10,000
+// entries, unless [WithRegistrations] says another number.
 package registry

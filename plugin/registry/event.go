@@ -63,6 +63,8 @@ type PingEvent struct {
 	Name    string `json:"name"`
 	Success bool   `json:"success"`
 	Message string `json:"message"`
+
+	activated bool // the entry was inactive
 }
 
 // ReloadedEvent tells how many backends a load added or changed.

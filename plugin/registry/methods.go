@@ -127,6 +127,7 @@ func (r *Registry) Delete(ctx context.Context, in LeaseParams) (Event, error) {
 
 // Ping notes that a backend was seen, activates it again and renews its lease.
 func (r *Registry) Ping(ctx context.Context, in LeaseParams) (Event, error) {
+	activated := false
 	_, err := r.write(ctx, in.Name, func(old *storage.Backend, now int64) (storage.Write, error) {
 		if err := in.check(old); err != nil {
 			return storage.Write{}, err
@@ -134,7 +135,7 @@ func (r *Registry) Ping(ctx context.Context, in LeaseParams) (Event, error) {
 		b := *old
 		b.LastSeen = now
 		w := storage.Write{Cause: causeUpdated}
-		if !b.Active {
+		if activated = !b.Active; activated {
 			b.Active, b.Reason, b.UpdatedAt = true, "", now
 			w.Cause = causeRegistered
 		}
@@ -148,7 +149,7 @@ func (r *Registry) Ping(ctx context.Context, in LeaseParams) (Event, error) {
 	if err != nil {
 		return failure(in.Name, in.LeaseID, err)
 	}
-	return Event{Ping: &PingEvent{Name: in.Name, Success: true, Message: "Backend health check updated"}}, nil
+	return Event{Ping: &PingEvent{Name: in.Name, Success: true, Message: "Backend health check updated", activated: activated}}, nil
 }
 
 // Deregister deactivates an entry and keeps it.
