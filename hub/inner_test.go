@@ -152,7 +152,7 @@ func TestCallIsForTheSameCaller(t *testing.T) {
 		t.Errorf("%q, %q", who, all)
 	}
 	ctx = plugin.WithCaller(t.Context(), plugin.Caller{Name: "bob"})
-	if all := allTold(items(ctx, h.Call("out.m", nil))); !slices.Equal(all, []string{"error -32003 Forbidden: in.who needs in"}) {
+	if all := allTold(items(ctx, h.Call("out.m", nil))); !slices.Equal(all, []string{"error -32003 Forbidden: in.who needs in, and the caller is \"bob\""}) {
 		t.Errorf("%q", all)
 	}
 }

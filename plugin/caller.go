@@ -87,12 +87,12 @@ func RequireFor(ctx context.Context, scope, subject string) error {
 }
 
 func require(ctx context.Context, may bool, scope string) error {
-	switch {
-	case may:
+	if may {
 		return nil
-	case CallerOf(ctx).Name == "":
-		return Errorf(CodeUnauthenticated, "Authentication required: %s needs %s", PathOf(ctx), scope)
-	default:
-		return Errorf(CodeForbidden, "Forbidden: %s needs %s", PathOf(ctx), scope)
 	}
+	caller := CallerOf(ctx)
+	if caller.Name == "" {
+		return Errorf(CodeUnauthenticated, "Authentication required: %s needs %s", PathOf(ctx), scope)
+	}
+	return Errorf(CodeForbidden, "Forbidden: %s needs %s, and the caller is %.255q", PathOf(ctx), scope, caller.Name)
 }

@@ -202,7 +202,7 @@ func ExampleRequiresFor() {
 	show(ada, h, "demo.write", `{"list":"taxes","text":"none"}`)
 	// Output:
 	// "ada wrote into shopping"
-	// error -32003 Forbidden: demo.write needs notes:write:taxes
+	// error -32003 Forbidden: demo.write needs notes:write:taxes, and the caller is "ada"
 }
 
 func ExampleMiddleware() {

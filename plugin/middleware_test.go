@@ -196,11 +196,11 @@ func TestAccessAndScopes(t *testing.T) {
 		want   string
 	}{
 		{"who may", plugin.Requires("notes:write"), []string{"notes:write"}, ""},
-		{"who may not", plugin.Requires("notes:write"), []string{"notes:write:shopping"}, "Forbidden: a.m needs notes:write"},
+		{"who may not", plugin.Requires("notes:write"), []string{"notes:write:shopping"}, `Forbidden: a.m needs notes:write, and the caller is "ada"`},
 		{"for a part, who may all", plugin.RequiresFor("notes:write", nameOf), []string{"notes:write"}, ""},
 		{"for a part, who may that", plugin.RequiresFor("notes:write", nameOf), []string{"notes:write:shopping"}, ""},
-		{"for a part, who may another", plugin.RequiresFor("notes:write", nameOf), []string{"notes:write:work"}, "Forbidden: a.m needs notes:write:shopping"},
-		{"by a middleware", plugin.Wrap(plugin.Access("notes:write")), []string{"notes:read"}, "Forbidden: a.m needs notes:write"},
+		{"for a part, who may another", plugin.RequiresFor("notes:write", nameOf), []string{"notes:write:work"}, `Forbidden: a.m needs notes:write:shopping, and the caller is "ada"`},
+		{"by a middleware", plugin.Wrap(plugin.Access("notes:write")), []string{"notes:read"}, `Forbidden: a.m needs notes:write, and the caller is "ada"`},
 	} {
 		called = 0
 		m := plugin.Unary("m", "", fn, test.option)
