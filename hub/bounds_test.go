@@ -4,19 +4,56 @@ package hub
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/plexus-go/plexus/plugin"
 )
 
-// TestFoundChildrenAreBounded: whoever asks for ever new names fills no memory.
+// child is the same value whenever it is found by the same name; any name finds
+// one below it.
+type child string
+
+func (c child) Define() plugin.Definition {
+	return plugin.Definition{Namespace: "c", Dynamic: &plugin.Dynamic{Gate: "child", Find: findChild}}
+}
+
+func findChild(_ context.Context, name string) (plugin.Activation, error) { return child(name), nil }
+
+// TestFoundChildrenAreBounded: whoever asks for ever new names fills no memory,
+// at no level.
 func TestFoundChildrenAreBounded(t *testing.T) {
-	m := &mount{found: map[plugin.Activation]*mount{}}
-	for range mostFound + 1 {
-		m.keep(new(plugin.Definition), &mount{})
+	h, err := New("H")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if len(m.found) != 1 {
-		t.Errorf("%d are kept, want those after the first %d", len(m.found), mostFound)
+	if err := h.Register(plugin.Definition{Namespace: "a", Dynamic: child("").Define().Dynamic}); err != nil {
+		t.Fatal(err)
+	}
+	kept := &h.table.Load().mounts["a"].life.found
+	call := func(path string) {
+		for item := range h.Call(path, nil).Items(t.Context()) {
+			if item.Kind == Error {
+				t.Fatal(path, item.Message)
+			}
+		}
+	}
+	call("a.x.y.hash")
+	call("a.x.y.hash")
+	if len(kept.mounts) != 2 {
+		t.Fatalf("%d are kept, want x and y", len(kept.mounts))
+	}
+	// Room for x and another y below it, and no more.
+	for n := len(kept.mounts); n < mostFound-1; n++ {
+		kept.keep(place{child: child(fmt.Sprint(n))}, &mount{})
+	}
+	call("a.x.z.hash")
+	if len(kept.mounts) != mostFound {
+		t.Errorf("%d are kept, want %d", len(kept.mounts), mostFound)
+	}
+	call("a.x.w.hash")
+	if len(kept.mounts) != 1 {
+		t.Errorf("%d are kept, want those after the first %d", len(kept.mounts), mostFound)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"reflect"
 	"strings"
+	"sync"
 
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -14,7 +15,7 @@ import (
 const (
 	mostPath   = 1024 // bytes of a path that leads to a dynamic child
 	mostLevels = 16   // of dynamic children one below the other
-	mostFound  = 4096 // children that a parent's mount keeps
+	mostFound  = 4096 // children that are kept of a registered activation, at all levels together
 )
 
 // find returns the route of what follows the path of m; nil if there is none.
@@ -75,9 +76,10 @@ func (m *mount) child(ctx context.Context, name string) (*mount, error) {
 	if a == nil {
 		return nil, notFound("Activation not found: %s", shown(m.path+"."+name))
 	}
+	key := place{m, a}
 	comparable := reflect.ValueOf(a).Comparable()
 	if comparable {
-		if known := m.known(a); known != nil {
+		if known := m.life.found.get(key); known != nil {
 			return known, nil
 		}
 	}
@@ -87,22 +89,37 @@ func (m *mount) child(ctx context.Context, name string) (*mount, error) {
 	}
 	child := newMount(m.hub, m.life, tree, m.provenance)
 	if comparable {
-		m.keep(a, child)
+		m.life.found.keep(key, child)
 	}
 	return child, nil
 }
 
-func (m *mount) known(a plugin.Activation) *mount {
-	m.finding.Lock()
-	defer m.finding.Unlock()
-	return m.found[a]
+// place is where a dynamic child was found, and what it is, which can be
+// compared.
+type place struct {
+	below *mount
+	child plugin.Activation
 }
 
-func (m *mount) keep(a plugin.Activation, child *mount) {
-	m.finding.Lock()
-	defer m.finding.Unlock()
-	if len(m.found) >= mostFound {
-		clear(m.found) // those that are still asked for come back
+// found keeps the mounts of dynamic children, those of a whole tree: were there
+// a bound at each parent, each level would multiply it. The zero value is
+// empty.
+type found struct {
+	mu     sync.Mutex
+	mounts map[place]*mount
+}
+
+func (f *found) get(at place) *mount {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.mounts[at]
+}
+
+func (f *found) keep(at place, child *mount) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.mounts == nil || len(f.mounts) >= mostFound {
+		f.mounts = map[place]*mount{} // those that are still asked for come back
 	}
-	m.found[a] = child
+	f.mounts[at] = child
 }

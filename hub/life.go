@@ -20,6 +20,7 @@ type life struct {
 	ctx     context.Context // of Start
 	cancel  context.CancelFunc
 	started []*plugin.Tree // in the order in which they were
+	found   found          // children that were found at run time
 
 	count   atomic.Int64  // calls that run; minus ending, once no more may begin
 	drained chan struct{} // closed when the last has ended after that

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/google/uuid"
 
@@ -29,9 +28,6 @@ type mount struct {
 	// those of the fixed children: "luna.info".
 	routes   map[string]*Route
 	children map[string]*mount
-
-	finding sync.Mutex
-	found   map[plugin.Activation]*mount // dynamic children that can be compared
 }
 
 // raw is JSON that was written once, to be sent as it is.
@@ -106,7 +102,6 @@ func newMount(h *Hub, life *life, tree *plugin.Tree, above []string) *mount {
 		id:       plugin.ID(d.Namespace, d.Version),
 		routes:   map[string]*Route{},
 		children: map[string]*mount{},
-		found:    map[plugin.Activation]*mount{},
 	}
 	m.path = strings.Join(m.provenance, ".")
 	for _, t := range tree.Children {
