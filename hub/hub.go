@@ -137,7 +137,8 @@ func (h *Hub) Schema() plugin.Schema { return h.table.Load().schema }
 // Register starts an activation and its children, where they are
 // [plugin.Starter], and mounts it under its namespace. It is refused if its
 // definition is malformed, if the namespace is taken or the hub's own, or if a
-// start fails; then the hub is as it was.
+// start fails; then the hub is as it was. So it is where a middleware of the
+// hub panics, which goes on to who registers.
 func (h *Hub) Register(a plugin.Activation) error {
 	if err := h.register(a); err != nil {
 		return fmt.Errorf("hub %s: register: %w", h.namespace, err)
@@ -156,11 +157,23 @@ func (h *Hub) register(a plugin.Activation) error {
 	}
 	// Without the lock: a start may take its time, or register more.
 	life := newLife(h, namespace)
+	settled := false
+	defer func() {
+		if settled {
+			return
+		}
+		// A middleware has panicked, or a start has ended its goroutine.
+		defer h.mount(namespace, nil)
+		if err := life.close(); err != nil {
+			h.log.Error("a registration was broken off", "namespace", namespace, "error", err)
+		}
+	}()
 	err = life.start(tree)
 	var m *mount
 	if err == nil {
 		m = newMount(h, life, tree, nil)
 	}
+	settled = true
 	if !h.mount(namespace, m) {
 		return errors.Join(errClosed, life.close())
 	}

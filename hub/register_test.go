@@ -3,7 +3,9 @@
 package hub_test
 
 import (
+	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -44,6 +46,59 @@ func TestRegisterRefusals(t *testing.T) {
 			}
 			if h.Hash() != before || len(h.Schema().Children) != 1 || h.Find("taken", "m") == nil || h.Find("taken", "other") != nil {
 				t.Error("the hub is not as it was")
+			}
+		})
+	}
+}
+
+// TestRegistrationThatIsBrokenOff, by foreign code on its goroutine, leaves the
+// hub as it was, and closes what had started.
+func TestRegistrationThatIsBrokenOff(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		breaks func(a, c *living)
+		wraps  string // the method at which the hub's middleware panics
+		want   []string
+		cause  any // of the panic, which goes on; nil for none
+	}{
+		{"by a middleware that panics", func(_, _ *living) {}, "breaks",
+			[]string{"start a", "start b", "start c", "start d", "close d", "close c", "close b", "close a"}, "in the middleware"},
+		{"by a start that ends its goroutine", func(_, c *living) {
+			c.start = func(context.Context) error { runtime.Goexit(); return nil }
+		}, "", []string{"start a", "start b", "start c", "close b", "close a"}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h, err := hub.New("H", hub.WithMiddleware(func(m plugin.Method, next plugin.Handler) plugin.Handler {
+				if m.Name() == test.wraps {
+					panic("in the middleware")
+				}
+				return next
+			}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := h.Hash()
+			var d diary
+			a, _, c, _ := family(&d)
+			a.Methods = activation("", "breaks").Methods
+			test.breaks(a, c)
+			var cause any
+			over := make(chan struct{})
+			go func() {
+				defer close(over)
+				defer func() { cause = recover() }()
+				t.Errorf("it has returned: %v", h.Register(a))
+			}()
+			<-over
+			if cause != test.cause {
+				t.Errorf("it has panicked: %v, want %v", cause, test.cause)
+			}
+			d.check(t, append(slices.Clone(defined), test.want...)...)
+			if h.Hash() != before || h.Find("a", "breaks") != nil {
+				t.Error("the hub is not as it was")
+			}
+			if err := h.Register(activation("a", "m")); err != nil {
+				t.Errorf("the namespace is not free: %v", err)
 			}
 		})
 	}
