@@ -185,9 +185,11 @@ func TestSchemaAndHashAtEveryLevel(t *testing.T) {
 	if got := fmt.Sprint(kinds); got != "map[earth:static_child info:rpc mars:static_child schema:rpc]" {
 		t.Errorf("%s", got)
 	}
-	all := allTold(items(t.Context(), h.Call("solar.earth.schema", []byte(`{"method":"nope"}`))))
-	if !slices.Equal(all, []string{"error -32601 Method not found: solar.earth.nope"}) {
-		t.Errorf("%q", all)
+	for name, told := range map[string]string{"nope": "nope", strings.Repeat("x", 5000): strings.Repeat("x", 256) + "…"} {
+		all := allTold(items(t.Context(), h.Call("solar.earth.schema", fmt.Appendf(nil, `{"method":%q}`, name))))
+		if !slices.Equal(all, []string{"error -32601 Method not found: solar.earth." + told}) {
+			t.Errorf("%q", all)
+		}
 	}
 }
 

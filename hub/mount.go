@@ -80,7 +80,7 @@ func schemaRoute(methods []plugin.MethodSchema, whole func() raw, prefix string)
 		if text, ok := each[*in.Method]; ok {
 			return text, nil
 		}
-		return nil, notFound("Method not found: %s.%s", prefix, *in.Method)
+		return nil, notFound("Method not found: %s.%s", prefix, shown(*in.Method))
 	}, plugin.Quick())
 }
 
