@@ -46,6 +46,19 @@ func benchmarkCall(b *testing.B, h *hub.Hub, path string) {
 	}
 }
 
+// BenchmarkStream is the cost of one item more of a stream.
+func BenchmarkStream(b *testing.B) {
+	h, _ := newHub(b, "H", costly(nil))
+	n := 0
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range h.Call("s.count", nil).Items(b.Context()) {
+		if n++; n > b.N {
+			break
+		}
+	}
+}
+
 // BenchmarkRegister is the cost of one registration more.
 func BenchmarkRegister(b *testing.B) {
 	for _, namespaces := range []int{1, 1000} {
