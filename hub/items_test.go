@@ -211,9 +211,10 @@ func TestPanicAfterTheEndIsLoggedOnly(t *testing.T) {
 			defer func() { panic("late") }()
 			yield(1, nil)
 		}},
-		{"because it goes on regardless", func(yield func(any, error) bool) {
-			yield(1, nil)
-			yield(2, nil)
+		{"because it goes on regardless, without end", func(yield func(any, error) bool) {
+			for {
+				yield(1, nil)
+			}
 		}},
 		{"after its error", func(yield func(any, error) bool) {
 			defer func() { panic("late") }()

@@ -120,28 +120,51 @@ func (r *run) close() {
 // stream runs the method and sends what it yields. It tells whether the stream
 // goes on to its Done.
 func (r *run) stream() (finish bool) {
-	streaming := r.route.method.Streaming()
-	finish, interrupted := true, false
-	for content, err := range r.route.method.Handle(r, r.call.params) {
-		// A stream that goes on though it is to stop is broken off.
-		if err == nil && streaming || err != nil && saysSo(err) {
-			if interrupted = r.interruption() != nil; interrupted {
-				break
-			}
-		}
-		if err != nil {
-			finish = r.fail(err)
-		} else {
-			finish = r.data(content)
-		}
-		if !finish {
-			break
-		}
-	}
-	if finish && (interrupted || streaming) {
+	t := &taker{run: r, streaming: r.route.method.Streaming(), finish: true}
+	r.route.method.Handle(r, r.call.params)(t.take)
+	t.close()
+	if t.finish && (t.interrupted || t.streaming) {
 		return r.interrupted()
 	}
-	return finish
+	return t.finish
+}
+
+// taker takes what a method yields. It is no range, which would panic where a
+// middleware yields from another goroutine, at once or too late, and so end
+// the process.
+type taker struct {
+	run       *run
+	streaming bool
+
+	mu          sync.Mutex // held while something is taken
+	over        bool       // nothing is taken any more
+	finish      bool       // the stream goes on to its Done
+	interrupted bool       // it was told to stop, and did not by itself
+}
+
+func (t *taker) take(content any, err error) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.over {
+		return false
+	}
+	// A stream that goes on though it is to stop is broken off.
+	switch r := t.run; {
+	case (err == nil && t.streaming || err != nil && saysSo(err)) && r.interruption() != nil:
+		t.interrupted = true
+	case err != nil:
+		t.finish = r.fail(err)
+	default:
+		t.finish = r.data(content)
+	}
+	t.over = t.interrupted || !t.finish
+	return !t.over
+}
+
+func (t *taker) close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.over = true
 }
 
 // interrupted tells the caller why the method was to stop, if it was.

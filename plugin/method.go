@@ -77,7 +77,9 @@ func Unary[In, Out any](name, description string, fn func(ctx context.Context, i
 
 // Stream makes a method that answers with any number of items. The sequence
 // that fn returns should end when its context does; when the caller goes away
-// or unsubscribes, the range over it is broken off as well.
+// or unsubscribes, its yield returns false as well. It may yield from several
+// goroutines, whose items are taken one after the other; after the end, yield
+// returns false. A method that never heeds that is ended by a panic.
 func Stream[In, Out any](name, description string, fn func(ctx context.Context, in In) iter.Seq2[Out, error], options ...Option) Method {
 	return newMethod[In, Out](name, description, true, fn == nil, func(ctx context.Context, params any, yield func(any, error) bool) {
 		items := fn(ctx, *params.(*In))
@@ -85,15 +87,7 @@ func Stream[In, Out any](name, description string, fn func(ctx context.Context, 
 			yield(nil, fmt.Errorf("method %q has returned a nil sequence", name))
 			return
 		}
-		for out, err := range items {
-			if err != nil {
-				if !yield(nil, err) {
-					return
-				}
-			} else if !yield(out, nil) {
-				return
-			}
-		}
+		passAll(items, yield)
 	}, options)
 }
 

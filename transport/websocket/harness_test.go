@@ -405,13 +405,14 @@ func (*probe) Define() plugin.Definition {
 						runtime.KeepAlive(in.Raw)
 					}
 				}),
-			plugin.Stream("deaf", "Goes on though its range was broken off",
+			plugin.Stream("deaf", "Goes on though its stream was broken off",
 				func(ctx context.Context, in text) iter.Seq2[any, error] {
 					return func(yield func(any, error) bool) {
 						yield(1, nil)
 						<-ctx.Done()
-						yield(2, nil)
-						yield(3, nil)
+						for {
+							yield(2, nil)
+						}
 					}
 				}),
 		},
