@@ -27,6 +27,10 @@ var (
 	errBrokenOff = errors.New("the stream was broken off")
 )
 
+// errExited is what the log is told of a method that neither returns nor
+// panics.
+var errExited = errors.New("it has ended its goroutine by runtime.Goexit")
+
 // run is a call that runs. It is the context of its method, and what the
 // method finds in it: one allocation for both.
 type run struct {
@@ -101,6 +105,10 @@ func (r *run) begin() error {
 }
 
 func (r *run) end() {
+	// The last item was sent, unless the goroutine ends below serve.
+	if !r.ended() {
+		r.fail(errExited)
+	}
 	r.close()
 	if r.entered {
 		r.route.life.leave(r)
@@ -108,6 +116,13 @@ func (r *run) end() {
 	if r.cancel != nil {
 		r.cancel(nil)
 	}
+}
+
+// ended tells whether the last item was sent, or no more are wanted.
+func (r *run) ended() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.over
 }
 
 // close makes that no item follows, from whatever goroutine of the method.
