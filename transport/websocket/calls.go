@@ -29,14 +29,23 @@ type call struct {
 	ctx          context.Context
 	cancel       context.CancelCauseFunc
 
-	muted bool // by the lock of the outbox
+	item  *hub.Item // that is being queued
+	muted bool      // by the lock of the outbox
 }
 
 // Handle serves the message that the stream has just read, on the reader's
 // goroutine. A client that does not read what it is answered is not read from
 // either, and begins no calls.
-func (c *session) Handle(context.Context, *jsonrpc2.Conn, *jsonrpc2.Request) {
+func (c *session) Handle(_ context.Context, conn *jsonrpc2.Conn, _ *jsonrpc2.Request) {
 	m := c.stream.message
+	returned := false
+	defer func() {
+		if !returned { // code of an activation has ended the goroutine, which is the reader
+			c.log.Error("a method has ended the reader of its connection", "remote", c.remote)
+			c.stream.end(errExited)
+			conn.Close()
+		}
+	}()
 	turn := turn{limit: c.limits.CallWait}
 	defer turn.stop()
 	if c.pace.wait(max(1, len(m.Batch)), c.ctx.Done()) {
@@ -51,9 +60,15 @@ func (c *session) Handle(context.Context, *jsonrpc2.Conn, *jsonrpc2.Request) {
 	}
 	if m.Batch != nil {
 		c.batch(m.Batch, &turn)
-		return
+	} else {
+		c.single(m.Request, &turn)
 	}
-	a := c.prepare(m.Request, &turn)
+	returned = true
+}
+
+// single serves a message that is one request.
+func (c *session) single(r wire.Request, turn *turn) {
+	a := c.prepare(r, turn)
 	switch {
 	case a.call != nil && a.call.Quick():
 		// Neither another goroutine to run it nor one to write its answer,
@@ -67,7 +82,7 @@ func (c *session) Handle(context.Context, *jsonrpc2.Conn, *jsonrpc2.Request) {
 		c.out.answer(a.append)
 	}
 	if a.responded {
-		c.afterResponse(m.Request.Method)
+		c.afterResponse(r.Method)
 	}
 }
 
@@ -83,6 +98,11 @@ func (c *session) afterResponse(method string) {
 func (c *session) batch(members []wire.Request, turn *turn) {
 	answers := []byte{'['}
 	var calls []*call
+	defer func() { // also where preparing another member ends the goroutine
+		for _, call := range calls {
+			go c.serve(call, false)
+		}
+	}()
 	var responded []string // the methods of answers that were taken
 	for _, r := range members {
 		a := c.prepare(r, turn)
@@ -105,9 +125,6 @@ func (c *session) batch(members []wire.Request, turn *turn) {
 	}
 	for _, method := range responded {
 		c.afterResponse(method)
-	}
-	for _, call := range calls {
-		go c.serve(call, false)
 	}
 }
 
@@ -289,10 +306,13 @@ func (c *session) end(call *call) {
 func (c *session) serve(call *call, announce bool) {
 	defer c.end(call)
 	defer func() {
-		// The hub answers for what a method does, but not for one that goes
-		// on when its range was broken off.
+		// The hub answers for what a method does, but not for content that
+		// ends the goroutine when it is written.
 		if cause := recover(); cause != nil {
 			c.log.Error("a stream panicked", "subscription", call.subscription, "panic", cause, "stack", string(debug.Stack()))
+		}
+		if call.item != nil {
+			c.unwritten(call, call.item, errExited)
 		}
 	}()
 	if announce {
@@ -301,18 +321,18 @@ func (c *session) serve(call *call, announce bool) {
 	}
 	call.id = nil // a part of the message
 	for item := range call.Items(call.ctx) {
+		call.item = item
 		if item.Kind == hub.Done || item.Kind == hub.Error && !item.Recoverable {
 			c.forget(call)
 		}
 		err := c.out.item(call, item)
+		call.item = nil
 		if err == nil {
 			continue
 		}
 		var bad *unencodable
 		if errors.As(err, &bad) {
-			c.log.Error("a result can't be written as JSON", "method", item.ContentType, "error", err)
-			c.forget(call)
-			c.failed(call, item, plugin.CodeInternal, "the result can't be written as JSON")
+			c.unwritten(call, item, err)
 		} else if err == errBusy {
 			c.forget(call)
 			c.failed(call, item, plugin.CodeTooMany, fmt.Sprintf("%v, of %d bytes that may be: try again in %v",
@@ -320,6 +340,13 @@ func (c *session) serve(call *call, announce bool) {
 		}
 		return
 	}
+}
+
+// unwritten ends a stream whose item can't be written.
+func (c *session) unwritten(call *call, item *hub.Item, err error) {
+	c.log.Error("a result can't be written as JSON", "method", item.ContentType, "error", err)
+	c.forget(call)
+	c.failed(call, item, plugin.CodeInternal, "the result can't be written as JSON")
 }
 
 // failed ends a stream with an error instead of an item.

@@ -3,13 +3,16 @@
 package websocket_test
 
 import (
+	"fmt"
 	"testing"
+
+	gorilla "github.com/gorilla/websocket"
 
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
 func TestWhatFailsIsAnItemAndDisturbsNobody(t *testing.T) {
-	s := serve(t, websocket.Limits{})
+	s := serve(t, websocket.Limits{QueueBytes: 64 << 10})
 	c := s.dial()
 	c.send(`{"jsonrpc":"2.0","id":"other","method":"probe.block"}`)
 	other := c.subscribed(`"other"`)
@@ -18,6 +21,9 @@ func TestWhatFailsIsAnItemAndDisturbsNobody(t *testing.T) {
 		{"a panic in the handler", "probe.panic", "-32000", "probe.panic failed"},
 		{"content that is no JSON", "probe.nan", "-32603", "the result can't be written as JSON"},
 		{"a panic in the content", "probe.fragile", "-32603", "the result can't be written as JSON"},
+		{"a handler that ends its goroutine", "probe.exit", "-32000", "probe.exit failed"},
+		{"content that ends the goroutine", "probe.exit_content", "-32603", "the result can't be written as JSON"},
+		{"large content that ends the goroutine", "probe.exit_large", "-32603", "the result can't be written as JSON"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -51,4 +57,31 @@ func TestAProducerThatGoesOnAfterUnsubscription(t *testing.T) {
 	c.quiet()
 	c.Close()
 	until(t, "the session to end", func() bool { return s.Connections() == 0 })
+}
+
+// TestTheReaderEnds where code of an activation ends its goroutine, as t.Fatal
+// does: the connection is closed, and nothing of it is left.
+func TestTheReaderEnds(t *testing.T) {
+	s := serve(t, websocket.Limits{})
+	c := s.dial()
+	sub := c.call(1, "probe.exit_quick", "{}")
+	if got := c.item(sub, "error").Params.Result.Message; got != "probe.exit_quick failed" {
+		t.Errorf("the stream ended with %q", got)
+	}
+	if code := c.closed(); code != gorilla.CloseInternalServerErr {
+		t.Errorf("closed with %d", code)
+	}
+	const call = `{"jsonrpc":"2.0","id":%d,"method":"probe_%s"}`
+	for _, message := range []string{
+		fmt.Sprintf(call, 1, "exit_trap"),
+		"[" + fmt.Sprintf(call, 1, "block") + "," + fmt.Sprintf(call, 2, "exit_trap") + "]",
+	} {
+		c := s.dial()
+		c.send("%s", message)
+		if code := c.closed(); code != gorilla.CloseInternalServerErr {
+			t.Errorf("%s: closed with %d", message, code)
+		}
+	}
+	until(t, "the sessions to end", func() bool { return s.Connections() == 0 })
+	noSessions(t)
 }

@@ -312,6 +312,13 @@ type fragile struct{}
 
 func (fragile) MarshalJSON() ([]byte, error) { panic("in MarshalJSON") }
 
+// exiting is content of about so many bytes, whose writing ends the goroutine.
+type exiting int
+
+func (e exiting) SizeJSON() int { return int(e) }
+
+func (e exiting) AppendJSON([]byte) ([]byte, error) { runtime.Goexit(); return nil, nil }
+
 // filled is content of so many bytes that takes none before it is written.
 type filled int
 
@@ -331,6 +338,11 @@ type trap struct {
 }
 
 func (*trap) Validate() error { panic("in Validate") }
+
+// exit are parameters whose checking ends the goroutine.
+type exit struct{}
+
+func (*exit) Validate() error { runtime.Goexit(); return nil }
 
 func (*probe) Define() plugin.Definition {
 	filler := func(n int) string { return strings.Repeat("x", n) }
@@ -389,6 +401,11 @@ func (*probe) Define() plugin.Definition {
 			plugin.Unary("trap", "Panics in its parameters", func(context.Context, trap) (any, error) { return nil, nil }),
 			plugin.Unary("nan", "Not a JSON number", func(context.Context, text) (any, error) { return math.NaN(), nil }),
 			plugin.Unary("fragile", "Panics while it is written", func(context.Context, text) (any, error) { return fragile{}, nil }),
+			plugin.Unary("exit", "Ends its goroutine", func(context.Context, text) (any, error) { runtime.Goexit(); return nil, nil }),
+			plugin.Unary("exit_quick", "Ends the reader's goroutine", func(context.Context, text) (any, error) { runtime.Goexit(); return nil, nil }, plugin.Quick()),
+			plugin.Unary("exit_trap", "Ends the goroutine that checks its parameters", func(context.Context, exit) (any, error) { return nil, nil }),
+			plugin.Unary("exit_content", "Ends the goroutine that writes its content", func(context.Context, text) (any, error) { return exiting(1), nil }),
+			plugin.Unary("exit_large", "So does it, with content that takes all of a queue", func(context.Context, text) (any, error) { return exiting(1 << 20), nil }),
 			plugin.Stream("linger", "Fails, and does not return before the test releases it",
 				func(context.Context, text) iter.Seq2[any, error] {
 					return func(yield func(any, error) bool) {

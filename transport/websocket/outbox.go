@@ -211,7 +211,7 @@ func (o *outbox) item(c *call, item *hub.Item) error {
 	if o.shared.full() {
 		most = freeBytes
 	}
-	buf, err := encode(o.filling.buf, c, item, most)
+	buf, err := o.encode(o.filling.buf, c, item, most, 0)
 	if err != nil {
 		return o.tooLarge(c, item, err)
 	}
@@ -254,7 +254,7 @@ func (o *outbox) largeItem(c *call, item *hub.Item, size int64) error {
 	o.asking = nil
 	o.room.Broadcast()
 	room := o.shared.buffer(len(o.filling.buf) + int(size) + 1<<10)
-	buf, err := encode(append(room, o.filling.buf...), c, item, math.MaxInt)
+	buf, err := o.encode(append(room, o.filling.buf...), c, item, math.MaxInt, size)
 	if err != nil {
 		o.shared.add(-size)
 		o.mu.Unlock()
@@ -267,14 +267,21 @@ func (o *outbox) largeItem(c *call, item *hub.Item, size int64) error {
 }
 
 // encode appends the frame of an item. The content's own code may run in it,
-// so a panic is an error.
-func encode(dst []byte, c *call, item *hub.Item, most int) (buf []byte, err error) {
+// so a panic is an error. Where it ends the goroutine, what was granted and the
+// lock, which it is called with, are given back.
+func (o *outbox) encode(dst []byte, c *call, item *hub.Item, most int, granted int64) (buf []byte, err error) {
+	returned := false
 	defer func() {
 		if cause := recover(); cause != nil {
 			buf, err = dst, fmt.Errorf("panic: %v", cause)
+		} else if !returned {
+			o.shared.add(-granted)
+			o.mu.Unlock()
 		}
 	}()
-	return wire.AppendNotificationWithin(dst, c.notify, c.subscription, item, most)
+	buf, err = wire.AppendNotificationWithin(dst, c.notify, c.subscription, item, most)
+	returned = true
+	return buf, err
 }
 
 // answer queues a frame that appendTo writes.

@@ -86,6 +86,10 @@ var errStalled = errors.New("the client does not read")
 // errSlow is why a client that does not send a message to its end is closed.
 var errSlow = errors.New("the client sends too slowly")
 
+// errExited is why a client is closed whose reader was ended by code of an
+// activation, by runtime.Goexit. What it was sent before still arrives.
+var errExited = errors.New("a method has ended its goroutine")
+
 func newSession(s *Server, ws *websocket.Conn, under *socket, caller plugin.Caller) *session {
 	c := &session{
 		server:   s,
@@ -133,6 +137,8 @@ func (c *session) run() {
 	case errors.Is(reason, errIdle):
 		c.server.counts.idle.Add(1)
 		c.bye(websocket.CloseNormalClosure, errIdle.Error())
+	case errors.Is(reason, errExited):
+		c.bye(websocket.CloseInternalServerErr, "")
 	case errors.Is(reason, errExpelled):
 		c.bye(websocket.ClosePolicyViolation, errExpelled.Error())
 	case errors.Is(reason, hub.ErrShutdown):
@@ -163,8 +169,9 @@ func (c *session) run() {
 }
 
 // write is the writer. It returns when the client has left (nil), does not
-// read (errStalled), wants nothing (errIdle), can't be reached any more, or when
-// the session is to end (hub.ErrShutdown) and its calls have.
+// read (errStalled), wants nothing (errIdle), can't be reached any more, when
+// its reader was ended (errExited), or when the session is to end
+// (hub.ErrShutdown) and its calls have.
 func (c *session) write() error {
 	ping := time.NewTicker(c.limits.PingInterval)
 	defer ping.Stop()
@@ -178,6 +185,9 @@ func (c *session) write() error {
 		var err error
 		select {
 		case <-c.stream.ended:
+			if c.stream.err == errExited {
+				return errors.Join(errExited, c.flush())
+			}
 			return nil
 		case <-c.out.wake:
 			// Let the calls that are ready add to what is written at once.

@@ -140,12 +140,18 @@ func (s *objectStream) ReadObject(v any) error {
 		}
 		if err != nil {
 			s.slowly = s.lost(err)
-			s.shrink(0)
-			s.err = err
-			close(s.ended)
+			s.end(err)
 		}
 		return err
 	}
+}
+
+// end says that nothing more will be read, and why. It is called once, by the
+// reader.
+func (s *objectStream) end(err error) {
+	s.shrink(0)
+	s.err = err
+	close(s.ended)
 }
 
 // left tells how the reading ended: with the client's close frame, with a
