@@ -103,4 +103,8 @@
 // [Enumerated], and no other value of theirs is taken; tagged unions are a [Union];
 // and a type whose schema can't be seen from its Go form, because it writes or
 // reads its own JSON, must be [Schematic].
+//
+// Content is written while it is sent, and nothing else of its stream is sent
+// meanwhile: what writes its own JSON (MarshalJSON, [Appender]) must not call
+// [Progress], [Ask] or yield, which would wait for ever.
 package plugin

@@ -13,7 +13,8 @@ import (
 
 // Appender is implemented by content that writes its own JSON, for speed.
 // What it appends is taken as it is: it must be one valid JSON value, without
-// line breaks.
+// line breaks. It must not call [Progress], [Ask] or yield of the stream whose
+// content it is: they wait until it is written.
 type Appender interface {
 	AppendJSON(dst []byte) ([]byte, error)
 }
