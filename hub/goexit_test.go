@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/plugin"
@@ -78,4 +79,16 @@ func TestAConsumerWhoseGoroutineEnds(t *testing.T) {
 			t.Errorf("%d items, logged %s", n, log)
 		}
 	}
+}
+
+// TestACloseThatEndsItsGoroutine is an error, which others do not wait for.
+func TestACloseThatEndsItsGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d diary
+		bad := &living{Definition: activation("bad", "m"), diary: &d, close: func() error { runtime.Goexit(); return nil }}
+		h, _ := newHub(t, "H", bad, activation("good", "m"))
+		if err := h.Close(); err == nil || !strings.Contains(err.Error(), "bad: it has ended its goroutine") {
+			t.Errorf("%v", err)
+		}
+	})
 }

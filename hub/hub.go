@@ -252,7 +252,11 @@ func (h *Hub) Close() error {
 	h.changing.Unlock()
 	failures := make(chan error, len(mounts))
 	for namespace, m := range mounts {
-		go func() { failures <- m.life.end(namespace, h.drain) }()
+		go func() {
+			err := fmt.Errorf("close %s: %w", namespace, errExited)
+			defer func() { failures <- err }()
+			err = m.life.end(namespace, h.drain)
+		}()
 	}
 	var all []error
 	for range mounts {
