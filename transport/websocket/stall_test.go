@@ -137,12 +137,14 @@ func TestWhatAClientThatDoesNotReadCosts(t *testing.T) {
 	const most = 1 << 20
 	tests := []struct {
 		name, call string
-		item       int64 // one large item, which is allowed beside
+		// One large item is allowed beside. What methods hold until theirs is
+		// written is not the connection's, so here it is nothing.
+		item int64
 	}{
 		{"streams", `"method":"probe.flood","params":{"bytes":1000}`, 0},
 		{"streams of empty items", `"method":"probe.flood","params":{"bytes":0}`, 0},
 		{"calls", `"method":"echo.once","params":{"message":"hello"}`, 0},
-		{"large results", `"method":"probe.large","params":{"bytes":300000}`, 300_000},
+		{"large results", `"method":"probe.filled","params":{"bytes":300000}`, 300_000},
 		{"refusals", `"method":"none"`, 0},
 	}
 	for _, test := range tests {
