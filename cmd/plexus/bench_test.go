@@ -51,7 +51,7 @@ func benchHub(t *testing.T, options ...transport.Option) (url string, reg *regis
 // benched runs the command on a small load, with more arguments.
 func benched(ctx context.Context, url string, more ...string) (status int, stdout, stderr string) {
 	var out, problems bytes.Buffer
-	args := append([]string{url, "--connections", "2", "--in-flight", "2", "--duration", "100ms", "--warmup", "10ms", "--backends", "10"}, more...)
+	args := append([]string{url, "--connections", "2", "--in-flight", "2", "--duration", "200ms", "--warmup", "10ms", "--backends", "10"}, more...)
 	status = bench(ctx, args, options{}, nothing, &out, &problems)
 	return status, out.String(), problems.String()
 }

@@ -60,7 +60,7 @@ func TestCertificates(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			args := strings.Fields(test.args)
-			bench := []string{"bench", url, "--op", "info", "--connections", "1", "--duration", "10ms", "--warmup", "0s"}
+			bench := []string{"bench", url, "--op", "info", "--connections", "1", "--duration", "300ms", "--warmup", "0s"}
 			for _, words := range [][]string{args, append(append([]string{}, args...), bench...), append(bench, args...), append(append([]string{}, args...), "doctor", url)} {
 				ctx, cancel := context.WithTimeout(t.Context(), timeLimit)
 				defer cancel()
