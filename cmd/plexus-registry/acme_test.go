@@ -209,10 +209,14 @@ func TestCertificateByACME(t *testing.T) {
 	}
 	get := func() (serial string) {
 		t.Helper()
-		ws, _, err := dialer.Dial("wss://"+publicName+":"+port, nil)
-		if err != nil {
-			t.Fatalf("%v\n%s", err, p.stderr)
-		}
+		// The first client may come too early: its handshake waits for the
+		// authority, and not for long.
+		var ws *websocket.Conn
+		eventually(t, "there is a certificate", func() (there bool) {
+			var err error
+			ws, _, err = dialer.Dial("wss://"+publicName+":"+port, nil)
+			return err == nil
+		})
 		defer ws.Close()
 		if got := code(t, ws, "registry.list", object{}); got != "" {
 			t.Errorf("registry.list: %s", got)
