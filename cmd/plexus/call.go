@@ -77,7 +77,7 @@ func (c *command) call(ctx context.Context, s *spot, params any, show func(*clie
 	}
 	defer c.asker.surplus()
 	var failure error
-	items := 0
+	began := false
 	for item, err := range s.Call(ctx, s.path(), params) {
 		var stream *client.StreamError
 		switch {
@@ -87,12 +87,12 @@ func (c *command) call(ctx context.Context, s *spot, params any, show func(*clie
 			continue
 		case err != nil:
 			c.printer.progress.clear()
-			if items > 0 && errors.Is(err, client.ErrTimeout) {
+			if began && errors.Is(err, client.ErrTimeout) {
 				return fmt.Errorf("%s did not end in time: it was ended after --timeout %v", s.path(), c.options.timeout)
 			}
 			return err
 		}
-		items++
+		began = true
 		if err := show(&item); err != nil {
 			return err
 		}
