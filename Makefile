@@ -5,7 +5,7 @@ GOSEC       = github.com/securego/gosec/v2/cmd/gosec@v2.30.0
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 PEBBLE      = github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1
 
-.PHONY: help run build test race reload load pebble acme lint security fuzz fuzz-short fuzz-ci bench ci
+.PHONY: help run build test race reload load pebble acme lint size security fuzz fuzz-short fuzz-ci bench ci
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ lint: ## Check format, vet and staticcheck
 	go vet ./...
 	go run $(STATICCHECK) ./...
 
+size: ## Count lines, exported names, and what there is to be one of
+	@go test -count=1 -run '^TestSize$$' -v ./internal/house | sed -n 's/^        //p'
+
 # Only packages that have a fuzz target are built for it.
 define fuzz
 @set -e; for folder in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
@@ -58,7 +61,7 @@ fuzz-short: ## Run every fuzz target for 30 seconds
 
 # The four that read what anybody may send.
 fuzz-ci: ## Run what CI fuzzes: frames, parameters, tokens, X-Forwarded-For, 30 seconds each
-	go test -run '^$$' -fuzz '^FuzzParse$$' -fuzztime 30s ./transport/wire
+	go test -run '^$$' -fuzz '^FuzzParse$$' -fuzztime 30s ./internal/wire
 	go test -run '^$$' -fuzz '^FuzzBind$$' -fuzztime 30s ./plugin
 	go test -run '^$$' -fuzz '^FuzzTokens$$' -fuzztime 30s ./transport/auth
 	go test -run '^$$' -fuzz '^FuzzForwardedFor$$' -fuzztime 30s ./transport

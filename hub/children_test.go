@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
-	"github.com/plexus-go/plexus/transport/wire"
 )
 
 // body makes an activation with one method, info, and children.

@@ -8,8 +8,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/transport/client"
-	"github.com/plexus-go/plexus/transport/wire"
 )
 
 // follow follows a path and does what its end, and the flags behind it, ask

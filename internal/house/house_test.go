@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -27,13 +28,13 @@ var mayImport = map[string][]string{
 	"hub":                 {"plugin"},
 	"transport":           {"hub", "plugin", "transport/client", "transport/websocket"},
 	"transport/auth":      {"plugin"},
-	"transport/wire":      {"hub", "plugin"},
-	"transport/websocket": {"hub", "plugin", "transport/wire"},
-	"transport/client":    {"hub", "plugin", "transport/wire"},
+	"internal/wire":       {"hub", "plugin"},
+	"transport/websocket": {"hub", "plugin", "internal/wire"},
+	"transport/client":    {"hub", "plugin", "internal/wire"},
 	"storage/sqlite":      {"storage"},
 	"storage/storagetest": {"storage"},
 	"config":              {"storage"},
-	"internal/load":       {"transport/client", "transport/wire"},
+	"internal/load":       {"transport/client", "internal/wire"},
 }
 
 // goFiles parses every Go file of the project, by its path from the root.
@@ -82,7 +83,7 @@ func TestArrows(t *testing.T) {
 }
 
 func TestJSONStaysWhereItIs(t *testing.T) {
-	allowed := []string{"plugin", "plugin/registry", "transport/wire"}
+	allowed := []string{"plugin", "plugin/registry", "internal/wire"}
 	for name, file := range goFiles(t) {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
@@ -126,6 +127,31 @@ func TestEveryFile(t *testing.T) {
 	for folder := range folders {
 		if !documented[folder] {
 			t.Errorf("%s has no doc.go with a package comment", folder)
+		}
+	}
+}
+
+// TestTrackedFiles refuses programs and generated bulk in git.
+func TestTrackedFiles(t *testing.T) {
+	list, err := exec.Command("git", "-C", "../..", "ls-files", "-z").Output()
+	if err != nil {
+		t.Skip("not a git checkout: ", err)
+	}
+	for name := range strings.SplitSeq(strings.TrimSuffix(string(list), "\x00"), "\x00") {
+		text, err := os.ReadFile(filepath.Join("../..", name))
+		if os.IsNotExist(err) {
+			continue // removed, and not yet committed
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(text) > 1<<20 {
+			t.Errorf("%s has %d bytes; a tracked file may have 1 MiB", name, len(text))
+		}
+		for _, program := range []string{"\x7fELF", "MZ", "\xcf\xfa\xed\xfe", "!<arch>\n"} {
+			if strings.HasPrefix(string(text), program) {
+				t.Errorf("%s is a program", name)
+			}
 		}
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"bytes"
 	"strconv"
 
-	"github.com/plexus-go/plexus/transport/wire"
+	"github.com/plexus-go/plexus/internal/wire"
 )
 
 // sight is what a client must know of a frame to follow its operations.

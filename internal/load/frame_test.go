@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/plexus-go/plexus/transport/wire"
+	"github.com/plexus-go/plexus/internal/wire"
 )
 
 // What is glanced at must be what a parser sees, in every frame that hubs were

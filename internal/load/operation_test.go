@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/plexus-go/plexus/transport/wire"
+	"github.com/plexus-go/plexus/internal/wire"
 )
 
 func TestBlends(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"fmt"
 	"iter"
 
-	"github.com/plexus-go/plexus/transport/wire"
+	"github.com/plexus-go/plexus/internal/wire"
 )
 
 // CallOption changes one call.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"github.com/plexus-go/plexus/transport/wire"
+	"github.com/plexus-go/plexus/internal/wire"
 )
 
 // HubInfo is what a hub says of itself when it is asked _info.

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/plexus-go/plexus/transport/wire"
+	"github.com/plexus-go/plexus/internal/wire"
 )
 
 // queue is what waits between the connection's reader and one range.

@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
-	"github.com/plexus-go/plexus/transport/wire"
 )
 
 // Info asks the hub _info through the connection. It says that both are

@@ -14,8 +14,8 @@ import (
 	"github.com/sourcegraph/jsonrpc2"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
-	"github.com/plexus-go/plexus/transport/wire"
 )
 
 // call is a call that runs.

@@ -10,8 +10,8 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/transport/websocket"
-	"github.com/plexus-go/plexus/transport/wire"
 )
 
 // TestEachLimitIsCounted meets limits one by one, and sees that nothing but

@@ -5,7 +5,7 @@ package websocket
 import (
 	"time"
 
-	"github.com/plexus-go/plexus/transport/wire"
+	"github.com/plexus-go/plexus/internal/wire"
 )
 
 // Limits bound what one connection may cost, and all of a server together. A

@@ -17,8 +17,8 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
-	"github.com/plexus-go/plexus/transport/wire"
 )
 
 // subprotocol is answered to clients that offer it, and no other is.

@@ -16,8 +16,8 @@ import (
 	"github.com/sourcegraph/jsonrpc2"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
-	"github.com/plexus-go/plexus/transport/wire"
 )
 
 // goodbye is how long a client has to answer a close, and to take what is

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/transport/websocket"
-	"github.com/plexus-go/plexus/transport/wire"
 )
 
 // TestWhatIsSmuggledIsAnsweredOnce sends messages that two readers of JSON may

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/plexus-go/plexus/hub"
-	"github.com/plexus-go/plexus/transport/wire"
+	"github.com/plexus-go/plexus/internal/wire"
 )
 
 func TestParseFrame(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
-	"github.com/plexus-go/plexus/transport/wire"
 )
 
 // echoing makes an activation whose methods answer with their own path.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/plexus-go/plexus/transport/wire"
+	"github.com/plexus-go/plexus/internal/wire"
 )
 
 // shown says in one line what was read.

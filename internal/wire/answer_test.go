@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
-	"github.com/plexus-go/plexus/transport/wire"
 )
 
 func TestAnswers(t *testing.T) {
