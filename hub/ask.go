@@ -130,7 +130,7 @@ func (r *run) request(id string, query plugin.Query) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.item.RequestID, r.item.Question, r.item.Timeout = id, query.Data, query.Timeout
-	more := r.sendLocked(Request, r.route.provenance)
+	more := r.sendLocked(plugin.KindRequest, r.route.provenance)
 	r.item.RequestID, r.item.Question, r.item.Timeout = "", nil, 0
 	return more
 }

@@ -46,12 +46,12 @@ func respond(ctx context.Context, h *hub.Hub, id, data string) string {
 }
 
 // conversation runs a call and answers what it asks.
-func conversation(ctx context.Context, c hub.Call, answer func(q hub.Item)) []string {
+func conversation(ctx context.Context, c hub.Call, answer func(q plugin.Item)) []string {
 	var all []string
 	for item := range c.Items(ctx) {
 		k := kept(item)
 		all = append(all, told(k))
-		if k.Kind == hub.Request {
+		if k.Kind == plugin.KindRequest {
 			answer(k)
 		}
 	}
@@ -62,7 +62,7 @@ func TestQuestionIsAnswered(t *testing.T) {
 	h, _ := newHub(t, "H", asker(sure, plugin.Bidirectional()))
 	ids := map[string]bool{}
 	for range 3 {
-		got := conversation(t.Context(), h.Call("q.m", nil), func(q hub.Item) {
+		got := conversation(t.Context(), h.Call("q.m", nil), func(q plugin.Item) {
 			if !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(q.RequestID) || ids[q.RequestID] {
 				t.Errorf("the id %q is not 128 new bits", q.RequestID)
 			}
@@ -79,7 +79,7 @@ func TestQuestionIsAnswered(t *testing.T) {
 				}
 			}
 		})
-		if want := []string{"item of kind 3", `data q.m "true"`, "done"}; !slices.Equal(got, want) {
+		if want := []string{"request", `data q.m "true"`, "done"}; !slices.Equal(got, want) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
@@ -89,7 +89,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 	h, _ := newHub(t, "H", asker(sure, plugin.Bidirectional()))
 	asked := plugin.Caller{Name: "ada", Means: "token", Remote: "1"}
 	ctx := plugin.WithCaller(t.Context(), asked)
-	got := conversation(ctx, h.Call("q.m", nil), func(q hub.Item) {
+	got := conversation(ctx, h.Call("q.m", nil), func(q plugin.Item) {
 		unknown := "Unknown request ID: " + q.RequestID + ". The request may have timed out or been cancelled."
 		for _, test := range []struct {
 			name   string
@@ -122,7 +122,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 			}
 		}
 	})
-	if want := []string{"item of kind 3", `data q.m "false"`, "done"}; !slices.Equal(got, want) {
+	if want := []string{"request", `data q.m "false"`, "done"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	var bad *plugin.ParamsError
@@ -142,8 +142,8 @@ func TestQuestionWithoutAnAnswer(t *testing.T) {
 		h, _ := newHub(t, "H", asker(asks, plugin.Bidirectional()))
 		begin := time.Now()
 		var id string
-		got := conversation(t.Context(), h.Call("q.m", nil), func(q hub.Item) { id = q.RequestID })
-		if want := []string{"item of kind 3", `data q.m "the question was not answered in time, timeout: true"`, "done"}; !slices.Equal(got, want) {
+		got := conversation(t.Context(), h.Call("q.m", nil), func(q plugin.Item) { id = q.RequestID })
+		if want := []string{"request", `data q.m "the question was not answered in time, timeout: true"`, "done"}; !slices.Equal(got, want) {
 			t.Errorf("%q, want %q", got, want)
 		}
 		if waited := time.Since(begin); waited != time.Minute {
@@ -156,12 +156,12 @@ func TestQuestionWithoutAnAnswer(t *testing.T) {
 	// What the method does not handle, the caller is told.
 	synctest.Test(t, func(t *testing.T) {
 		h, _ := newHub(t, "H", asker(sure, plugin.Bidirectional()))
-		got := conversation(t.Context(), h.Call("q.m", nil), func(hub.Item) {})
-		if want := []string{"item of kind 3", `error -32000 the question was not answered in time`}; !slices.Equal(got, want) {
+		got := conversation(t.Context(), h.Call("q.m", nil), func(plugin.Item) {})
+		if want := []string{"request", `error -32000 the question was not answered in time`}; !slices.Equal(got, want) {
 			t.Errorf("%q, want %q", got, want)
 		}
-		got = conversation(t.Context(), h.Call("q.m", nil), func(q hub.Item) { respond(t.Context(), h, q.RequestID, `{"type":"cancelled"}`) })
-		if want := []string{"item of kind 3", `error -32000 cancelled by the caller`}; !slices.Equal(got, want) {
+		got = conversation(t.Context(), h.Call("q.m", nil), func(q plugin.Item) { respond(t.Context(), h, q.RequestID, `{"type":"cancelled"}`) })
+		if want := []string{"request", `error -32000 cancelled by the caller`}; !slices.Equal(got, want) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	})
@@ -191,7 +191,7 @@ func TestQuestionEndsWithItsCaller(t *testing.T) {
 				defer cancel()
 				begin, id := time.Now(), ""
 				for item := range h.Call("q.m", nil).Items(ctx) {
-					if item.Kind == hub.Request {
+					if item.Kind == plugin.KindRequest {
 						id = item.RequestID
 						if !test.leave(cancel) {
 							break
@@ -224,9 +224,9 @@ func TestSeveralQuestionsAtOnce(t *testing.T) {
 	}
 	// Answered in the opposite order, from another goroutine, once all are there.
 	h, _ := newHub(t, "H", asker(ask(most), plugin.Bidirectional()))
-	var asked []hub.Item
+	var asked []plugin.Item
 	var answering sync.WaitGroup
-	got := conversation(t.Context(), h.Call("q.m", nil), func(q hub.Item) {
+	got := conversation(t.Context(), h.Call("q.m", nil), func(q plugin.Item) {
 		if asked = append(asked, q); len(asked) < most {
 			return
 		}
@@ -255,7 +255,7 @@ func TestSeveralQuestionsAtOnce(t *testing.T) {
 			return "", err
 		}, plugin.Bidirectional()))
 		asked := 0
-		conversation(t.Context(), h.Call("q.m", nil), func(hub.Item) { asked++ })
+		conversation(t.Context(), h.Call("q.m", nil), func(plugin.Item) { asked++ })
 		if asked != most || err == nil || strings.Count(err.Error(), "q.m asks more than 16 questions at once") != 1 {
 			t.Errorf("%d were asked, %v", asked, err)
 		}
@@ -272,7 +272,7 @@ func TestQuestionsOneAfterAnother(t *testing.T) {
 		}
 		return last, nil
 	}, plugin.Bidirectional()))
-	got := conversation(t.Context(), h.Call("q.m", nil), func(q hub.Item) { respond(t.Context(), h, q.RequestID, yes) })
+	got := conversation(t.Context(), h.Call("q.m", nil), func(q plugin.Item) { respond(t.Context(), h, q.RequestID, yes) })
 	if len(got) != 22 || got[20] != `data q.m "true"` {
 		t.Errorf("%q", got)
 	}
@@ -289,12 +289,12 @@ func TestAnAnswerThatWasTakenCounts(t *testing.T) {
 		return "answered", scope.Ask(inner, plugin.Query{Data: []byte("{}"), Timeout: time.Hour, Accept: accept})
 	}, plugin.Bidirectional()))
 	for range 20 { // which of the two is seen first is left to chance
-		got := conversation(t.Context(), h.Call("q.m", nil), func(q hub.Item) {
+		got := conversation(t.Context(), h.Call("q.m", nil), func(q plugin.Item) {
 			if wrong := respond(t.Context(), h, q.RequestID, "{}"); wrong != "" {
 				t.Error(wrong)
 			}
 		})
-		if want := []string{"item of kind 3", `data q.m "answered"`, "done"}; !slices.Equal(got, want) {
+		if want := []string{"request", `data q.m "answered"`, "done"}; !slices.Equal(got, want) {
 			t.Fatalf("%q, want %q", got, want)
 		}
 	}
@@ -313,7 +313,7 @@ func TestQuestionsThroughAnotherMethod(t *testing.T) {
 		inner, outer bool
 		want         []string
 	}{
-		{true, true, []string{"item of kind 3", `data outer.m "true"`, "done"}},
+		{true, true, []string{"request", `data outer.m "true"`, "done"}},
 		{true, false, []string{"error -32000 the caller can't be asked"}},
 		{false, true, []string{"error -32000 the caller can't be asked"}},
 	} {
@@ -326,7 +326,7 @@ func TestQuestionsThroughAnotherMethod(t *testing.T) {
 		outer := asker(func(ctx context.Context) (string, error) { return plugin.CallOne[string](ctx, "q.m", nil) }, option(test.outer)...)
 		outer.Namespace = "outer"
 		h, _ := newHub(t, "H", outer, asker(sure, option(test.inner)...))
-		got := conversation(t.Context(), h.Call("outer.m", nil), func(q hub.Item) {
+		got := conversation(t.Context(), h.Call("outer.m", nil), func(q plugin.Item) {
 			if !slices.Equal(q.Metadata.Provenance, []string{"outer"}) {
 				t.Errorf("the question comes from %q", q.Metadata.Provenance)
 			}
@@ -346,23 +346,23 @@ func TestQuestionsThroughCallOfCall(t *testing.T) {
 	for item := range h.Call(path, []byte(params)).Items(t.Context()) {
 		inner := item
 		for {
-			below, ok := inner.Content.(*hub.Item)
+			below, ok := inner.Content.(*plugin.Item)
 			if !ok {
 				break
 			}
 			inner = below
 		}
 		got = append(got, told(*inner))
-		if asks := inner.RequestID != "" && inner.Question != nil && inner.Timeout > 0; asks != (inner.Kind == hub.Request) {
+		if asks := inner.RequestID != "" && inner.Question != nil && inner.Timeout > 0; asks != (inner.Kind == plugin.KindRequest) {
 			t.Errorf("%+v: is it a question?", inner)
 		}
-		if inner.Kind == hub.Request {
+		if inner.Kind == plugin.KindRequest {
 			if wrong := respond(t.Context(), h, inner.RequestID, yes); wrong != "" {
 				t.Error(wrong)
 			}
 		}
 	}
-	if len(got) < 3 || got[0] != "item of kind 3" || got[1] != `data q.m "true"` || got[2] != "done" {
+	if len(got) < 3 || got[0] != "request" || got[1] != `data q.m "true"` || got[2] != "done" {
 		t.Errorf("%q", got)
 	}
 }
@@ -389,7 +389,7 @@ func TestProgress(t *testing.T) {
 	}
 	var got []step
 	for _, i := range all {
-		if i.Kind == hub.Progress {
+		if i.Kind == plugin.KindProgress {
 			got = append(got, step{i.Message, i.Percentage})
 			if !slices.Equal(i.Metadata.Provenance, []string{"s"}) || i.Metadata.Hash != h.Hash() {
 				t.Errorf("%+v", i.Metadata)
@@ -409,11 +409,11 @@ func TestNothingFollowsTheEnd(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		end  func(yield func(any, error) bool)
-		last hub.Kind
+		last plugin.Kind
 	}{
-		{"done", func(yield func(any, error) bool) { yield(1, nil) }, hub.Done},
-		{"an error", func(yield func(any, error) bool) { yield(nil, errors.New("broken")) }, hub.Error},
-		{"a caller that leaves", func(yield func(any, error) bool) { yield("leave", nil) }, hub.Data},
+		{"done", func(yield func(any, error) bool) { yield(1, nil) }, plugin.KindDone},
+		{"an error", func(yield func(any, error) bool) { yield(nil, errors.New("broken")) }, plugin.KindError},
+		{"a caller that leaves", func(yield func(any, error) bool) { yield("leave", nil) }, plugin.KindData},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var noise sync.WaitGroup
@@ -442,11 +442,11 @@ func TestNothingFollowsTheEnd(t *testing.T) {
 				test.end(yield)
 			}))
 			for range 40 {
-				var last hub.Kind
+				var last plugin.Kind
 				ended := 0
 				for item := range h.Call("s.m", nil).Items(t.Context()) {
 					last = item.Kind
-					if last == hub.Done || last == hub.Error {
+					if last == plugin.KindDone || last == plugin.KindError {
 						ended++
 					} else if ended > 0 {
 						t.Error("an item after the end")
@@ -458,7 +458,7 @@ func TestNothingFollowsTheEnd(t *testing.T) {
 				over()
 				noise.Wait()
 				if last != test.last || ended > 1 {
-					t.Fatalf("the last item is of kind %d, %d ends", last, ended)
+					t.Fatalf("the last item is of kind %q, %d ends", last, ended)
 				}
 			}
 		})

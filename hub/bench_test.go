@@ -36,7 +36,7 @@ func benchmarkCall(b *testing.B, h *hub.Hub, path string) {
 	for b.Loop() {
 		n := 0
 		for item := range h.Call(path, params).Items(b.Context()) {
-			if n++; item.Kind == hub.Error {
+			if n++; item.Kind == plugin.KindError {
 				b.Fatal(item.Message)
 			}
 		}

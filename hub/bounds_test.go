@@ -33,7 +33,7 @@ func TestFoundChildrenAreBounded(t *testing.T) {
 	kept := &h.table.Load().mounts["a"].life.found
 	call := func(path string) {
 		for item := range h.Call(path, nil).Items(t.Context()) {
-			if item.Kind == Error {
+			if item.Kind == plugin.KindError {
 				t.Fatal(path, item.Message)
 			}
 		}

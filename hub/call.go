@@ -74,15 +74,15 @@ func (h *Hub) Refuse(err error) Call {
 // Items runs the call, for the caller that plugin.WithCaller has put into ctx.
 // The sequence may be ranged over once. Who ranges may be asked: a Request is
 // answered by [Hub.Respond], from another goroutine.
-func (c Call) Items(ctx context.Context) iter.Seq[*Item] { return c.under(ctx, nil) }
+func (c Call) Items(ctx context.Context) iter.Seq[*plugin.Item] { return c.under(ctx, nil) }
 
 // under is Items within the call that is parent.
-func (c Call) under(ctx context.Context, parent *run) iter.Seq[*Item] {
+func (c Call) under(ctx context.Context, parent *run) iter.Seq[*plugin.Item] {
 	r := &run{Context: ctx, route: c.route, call: c}
 	if parent != nil {
 		r.depth = parent.depth + 1
 	}
-	return func(yield func(*Item) bool) {
+	return func(yield func(*plugin.Item) bool) {
 		r.yield = yield
 		r.serve()
 	}

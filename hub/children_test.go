@@ -127,7 +127,7 @@ func schemaAt(t *testing.T, h *hub.Hub, path string) plugin.Schema {
 func contentOf(t *testing.T, h *hub.Hub, path, params string, into any) {
 	t.Helper()
 	all := items(t.Context(), h.Call(path, []byte(params)))
-	if len(all) != 2 || all[0].Kind != hub.Data {
+	if len(all) != 2 || all[0].Kind != plugin.KindData {
 		t.Fatalf("%s %s: %q", path, params, allTold(all))
 	}
 	if !strings.HasSuffix(path, "hash") && !strings.HasSuffix(all[0].ContentType, "schema") {

@@ -12,7 +12,7 @@
 // at run time are looked for when the call runs.
 //
 // The hub knows no wire. A way in asks it for a [Call] and ranges over the
-// call's [Item] values, each stamped with metadata: the namespaces that it
+// call's [plugin.Item] values, each stamped with metadata: the namespaces that it
 // passed, the hub's hash, and the time. Whatever happens, a call's items end
 // with exactly one [Done], or with an [Error] that is not recoverable.
 // A method that asks its caller sends a [Request], which [Hub.Respond] answers.

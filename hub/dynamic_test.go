@@ -13,7 +13,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -109,7 +108,7 @@ func TestDynamicChildren(t *testing.T) {
 		{"fleet.panics.position", x, []string{"error -32000 fleet.panics.position failed"}, "fleet"},
 		{"fleet.typed.position", x, []string{"error -32000 fleet.typed.position failed"}, "fleet"},
 		{"fleet.malformed.position", x, []string{"error -32000 fleet.malformed.position failed"}, "fleet"},
-		{"fleet.slow.position", x, []string{"item of kind 2", `data fleet.t1.position "t1 for x at fleet.t1.position"`, "done"}, "fleet t1"},
+		{"fleet.slow.position", x, []string{"progress", `data fleet.t1.position "t1 for x at fleet.t1.position"`, "done"}, "fleet t1"},
 		{"fleet." + strings.Repeat("x", 1020) + ".position", x, []string{"error -32601 Method not found: fleet." + strings.Repeat("x", 250) + "…"}, "H"},
 
 		{"fleet.count", ``, []string{"data fleet.count 1", "done"}, "fleet"},
@@ -240,8 +239,8 @@ func TestQuestionsOfADynamicChild(t *testing.T) {
 	h, _ := newHub(t, "H", fleet(func(_ context.Context, name string) (plugin.Activation, error) {
 		return asker(sure, plugin.Bidirectional()), nil
 	}))
-	got := conversation(t.Context(), h.Call("fleet.any.m", nil), func(q hub.Item) { respond(t.Context(), h, q.RequestID, yes) })
-	if want := []string{"item of kind 3", `data fleet.q.m "true"`, "done"}; !slices.Equal(got, want) {
+	got := conversation(t.Context(), h.Call("fleet.any.m", nil), func(q plugin.Item) { respond(t.Context(), h, q.RequestID, yes) })
+	if want := []string{"request", `data fleet.q.m "true"`, "done"}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -62,7 +61,7 @@ func TestAGoroutineThatEnds(t *testing.T) {
 
 // TestAConsumerWhoseGoroutineEnds is told nothing more.
 func TestAConsumerWhoseGoroutineEnds(t *testing.T) {
-	for _, when := range []hub.Kind{hub.Data, hub.Done} {
+	for _, when := range []plugin.Kind{plugin.KindData, plugin.KindDone} {
 		h, log := newHub(t, "H", streaming(func(_ context.Context, yield func(any, error) bool) { yield(1, nil) }))
 		n := 0
 		over := make(chan struct{})
@@ -75,7 +74,7 @@ func TestAConsumerWhoseGoroutineEnds(t *testing.T) {
 			}
 		}()
 		<-over
-		if n != map[hub.Kind]int{hub.Data: 1, hub.Done: 2}[when] || log.String() != "" {
+		if n != map[plugin.Kind]int{plugin.KindData: 1, plugin.KindDone: 2}[when] || log.String() != "" {
 			t.Errorf("%d items, logged %s", n, log)
 		}
 	}

@@ -56,27 +56,27 @@ func newHub(t testing.TB, namespace string, activations ...plugin.Activation) (*
 }
 
 // items runs a call and keeps its items, which the hub uses again.
-func items(ctx context.Context, c hub.Call) []hub.Item {
-	var all []hub.Item
+func items(ctx context.Context, c hub.Call) []plugin.Item {
+	var all []plugin.Item
 	for item := range c.Items(ctx) {
 		all = append(all, kept(item))
 	}
 	return all
 }
 
-func kept(item *hub.Item) hub.Item {
+func kept(item *plugin.Item) plugin.Item {
 	k := *item
-	if inner, ok := k.Content.(*hub.Item); ok {
+	if inner, ok := k.Content.(*plugin.Item); ok {
 		k.Content = kept(inner)
 	}
 	return k
 }
 
 // told says in one line what an item is, but for its metadata.
-func told(item hub.Item) string {
+func told(item plugin.Item) string {
 	switch item.Kind {
-	case hub.Data:
-		if inner, ok := item.Content.(hub.Item); ok {
+	case plugin.KindData:
+		if inner, ok := item.Content.(plugin.Item); ok {
 			return "data " + item.ContentType + " [" + told(inner) + "]"
 		}
 		text, err := plugin.AppendJSON(nil, item.Content)
@@ -84,19 +84,19 @@ func told(item hub.Item) string {
 			return err.Error()
 		}
 		return fmt.Sprintf("data %s %s", item.ContentType, text)
-	case hub.Error:
+	case plugin.KindError:
 		again := ""
 		if item.Recoverable {
 			again = " (recoverable)"
 		}
-		return fmt.Sprintf("error %d %s%s", item.Code, item.Message, again)
-	case hub.Done:
+		return fmt.Sprintf("error %s %s%s", item.Code, item.Message, again)
+	case plugin.KindDone:
 		return "done"
 	}
-	return fmt.Sprintf("item of kind %d", item.Kind)
+	return fmt.Sprintf("%s", item.Kind)
 }
 
-func allTold(all []hub.Item) []string {
+func allTold(all []plugin.Item) []string {
 	lines := []string{}
 	for _, item := range all {
 		lines = append(lines, told(item))

@@ -164,7 +164,7 @@ func TestProgressOfAnotherMethodIsItsOwn(t *testing.T) {
 		plugin.Progress(ctx, fmt.Sprint(n), plugin.Unknown)
 		return err
 	}))
-	if all := allTold(items(t.Context(), h.Call("out.m", nil))); !slices.Equal(all, []string{"item of kind 2", `data out.m "fine"`, "done"}) {
+	if all := allTold(items(t.Context(), h.Call("out.m", nil))); !slices.Equal(all, []string{"progress", `data out.m "fine"`, "done"}) {
 		t.Errorf("%q", all)
 	}
 }

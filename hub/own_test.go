@@ -15,10 +15,10 @@ import (
 )
 
 // content runs a call that answers once and returns the JSON of its content.
-func content(t *testing.T, call hub.Call) (item hub.Item, text []byte) {
+func content(t *testing.T, call hub.Call) (item plugin.Item, text []byte) {
 	t.Helper()
 	all := items(t.Context(), call)
-	if len(all) != 2 || all[0].Kind != hub.Data || all[1].Kind != hub.Done {
+	if len(all) != 2 || all[0].Kind != plugin.KindData || all[1].Kind != plugin.KindDone {
 		t.Fatalf("%q", allTold(all))
 	}
 	text, err := plugin.AppendJSON(nil, all[0].Content)
@@ -107,7 +107,7 @@ func TestHubSchemaIsAsRecorded(t *testing.T) {
 			w, _ := json.MarshalIndent(want, "", " ")
 			t.Errorf("%s %s\n got %s\nwant %s", e.method, e.params, g, w)
 		}
-		if got := outline(hub.Data, item.Metadata.Provenance, item.ContentType, "", "", false); got != e.outlines[0] {
+		if got := outline(plugin.KindData, item.Metadata.Provenance, item.ContentType, "", "", false); got != e.outlines[0] {
 			t.Errorf("%s %s: %s, want %s", e.method, e.params, got, e.outlines[0])
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -92,7 +91,7 @@ func TestRoutingAsRecorded(t *testing.T) {
 				}
 				var got []string
 				for item := range call.Items(t.Context()) {
-					got = append(got, outline(item.Kind, item.Metadata.Provenance, item.ContentType, item.Message, fmt.Sprint(item.Code), item.Recoverable))
+					got = append(got, outline(item.Kind, item.Metadata.Provenance, item.ContentType, item.Message, item.Code, item.Recoverable))
 				}
 				if !slices.Equal(got, e.outlines) {
 					t.Errorf("%s\n got %q\nwant %q", e.params, got, e.outlines)
@@ -103,11 +102,11 @@ func TestRoutingAsRecorded(t *testing.T) {
 }
 
 // outline is what must be as recorded: all but content, hash and time.
-func outline(kind hub.Kind, provenance []string, contentType, message, code string, recoverable bool) string {
+func outline(kind plugin.Kind, provenance []string, contentType, message, code string, recoverable bool) string {
 	switch kind {
-	case hub.Data:
+	case plugin.KindData:
 		return fmt.Sprintf("data %s %s", provenance, contentType)
-	case hub.Error:
+	case plugin.KindError:
 		return fmt.Sprintf("error %s %s %s %v", provenance, message, code, recoverable)
 	default:
 		return fmt.Sprintf("done %s", provenance)
@@ -166,9 +165,9 @@ func recording(t *testing.T, name string) []exchange {
 		}
 		r := params.Result
 		last := &all[len(all)-1]
-		kind := map[string]hub.Kind{"data": hub.Data, "error": hub.Error, "done": hub.Done}[r.Type]
+		kind := plugin.Kind(r.Type)
 		last.outlines = append(last.outlines, outline(kind, r.Metadata.Provenance, r.ContentType, r.Message, r.Code, r.Recoverable))
-		if kind == hub.Data {
+		if kind == plugin.KindData {
 			last.contents = append(last.contents, r.Content)
 		}
 	}
@@ -242,10 +241,10 @@ func TestNestedCall(t *testing.T) {
 		t.Fatalf("got  %q\nwant %q", got, want)
 	}
 	outer := all[0]
-	middle := outer.Content.(hub.Item)
-	inner := middle.Content.(hub.Item)
+	middle := outer.Content.(plugin.Item)
+	inner := middle.Content.(plugin.Item)
 	for where, item := range map[string]struct {
-		hub.Item
+		plugin.Item
 		want string
 	}{"outer": {outer, "plexus"}, "middle": {middle, "plexus"}, "inner": {inner, "a"}, "done": {all[3], "plexus"}} {
 		if m := item.Metadata; !slices.Equal(m.Provenance, []string{item.want}) || m.Hash != h.Hash() || m.Timestamp == 0 {
@@ -268,7 +267,7 @@ func TestNestedCallIsBounded(t *testing.T) {
 		if got := strings.Contains(text, "calls are nested deeper than 8"); got != refused || strings.Contains(text, "for x") == refused {
 			t.Errorf("depth %d: %s", depth, text)
 		}
-		if all[len(all)-1].Kind != hub.Done {
+		if all[len(all)-1].Kind != plugin.KindDone {
 			t.Errorf("depth %d: the outer call was refused", depth)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,9 +47,9 @@ type run struct {
 	entered bool // its activation's life
 
 	mu    sync.Mutex // held while an item is taken: methods may have many goroutines
-	yield func(*Item) bool
+	yield func(*plugin.Item) bool
 	over  bool // no item is taken any more
-	item  Item
+	item  plugin.Item
 }
 
 var (
@@ -76,7 +77,7 @@ func (r *run) serve() {
 		finish = r.stream()
 	}
 	if finish {
-		r.send(Done)
+		r.send(plugin.KindDone)
 	}
 }
 
@@ -208,24 +209,24 @@ func saysSo(err error) bool {
 
 // sendLocked completes the item and hands it over. It tells whether more are wanted.
 // The lock is held.
-func (r *run) sendLocked(kind Kind, provenance []string) bool {
+func (r *run) sendLocked(kind plugin.Kind, provenance []string) bool {
 	if r.over {
 		return false
 	}
 	r.item.Kind = kind
-	r.item.Metadata = Metadata{Provenance: provenance, Hash: r.route.hub.Hash(), Timestamp: time.Now().Unix()}
+	r.item.Metadata = plugin.Metadata{Provenance: provenance, Hash: r.route.hub.Hash(), Timestamp: time.Now().Unix()}
 	// A panic of who takes the item leaves through here, and after the last
 	// item none may slip in from another goroutine.
 	r.over = true
 	more := r.yield(&r.item)
-	r.over = !more || kind == Done || kind == Error && !r.item.Recoverable
+	r.over = !more || kind == plugin.KindDone || kind == plugin.KindError && !r.item.Recoverable
 	if !more && r.cancel != nil {
 		r.cancel(errBrokenOff)
 	}
 	return more
 }
 
-func (r *run) send(kind Kind) bool {
+func (r *run) send(kind plugin.Kind) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.sendLocked(kind, r.route.provenance)
@@ -235,7 +236,7 @@ func (r *run) data(content any) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.item.ContentType, r.item.Content = r.route.contentType, content
-	more := r.sendLocked(Data, r.route.provenance)
+	more := r.sendLocked(plugin.KindData, r.route.provenance)
 	r.item.ContentType, r.item.Content = "", nil
 	return more
 }
@@ -245,7 +246,7 @@ func (r *run) Progress(message string, percentage float64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.item.Message, r.item.Percentage = message, percentage
-	r.sendLocked(Progress, r.route.provenance)
+	r.sendLocked(plugin.KindProgress, r.route.provenance)
 	r.item.Message, r.item.Percentage = "", 0
 }
 
@@ -282,9 +283,9 @@ func (r *run) fail(err error) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.item.Code, r.item.Message, r.item.Recoverable, r.item.Details = failure.Code, failure.Message, failure.Recoverable, failure.Data
-	more := r.sendLocked(Error, provenance)
-	r.item.Code, r.item.Message, r.item.Recoverable, r.item.Details = 0, "", false, nil
+	r.item.Code, r.item.Message, r.item.Recoverable, r.item.Details = strconv.Itoa(failure.Code), failure.Message, failure.Recoverable, failure.Data
+	more := r.sendLocked(plugin.KindError, provenance)
+	r.item.Code, r.item.Message, r.item.Recoverable, r.item.Details = "", "", false, nil
 	return more && failure.Recoverable
 }
 
@@ -317,14 +318,12 @@ func (r *run) Call(ctx context.Context, path string, params []byte) iter.Seq2[an
 			call = hub.Refuse(plugin.Errorf(plugin.CodeInvalidParams, "%s is called by its own path", callMethod))
 		}
 		inner := &run{Context: ctx, route: call.route, call: call, depth: r.depth + 1, above: r}
-		inner.yield = func(item *Item) bool {
+		inner.yield = func(item *plugin.Item) bool {
 			switch item.Kind {
-			case Data:
+			case plugin.KindData:
 				return yield(item.Content, nil)
-			case Error:
-				return yield(nil, &plugin.Error{
-					Code: item.Code, Message: item.Message, Recoverable: item.Recoverable, Data: item.Details,
-				})
+			case plugin.KindError:
+				return yield(nil, item.Err())
 			}
 			return true
 		}

@@ -10,7 +10,7 @@ import (
 
 // streamItem and the types below it are there for the schema of call: they
 // tell clients what an item is on the wire. The wire itself is written from
-// [Item].
+// [plugin.Item].
 type streamItem struct {
 	plugin.Union `discriminator:"type" title:"PlexusStreamItem" description:"Universal stream item - all activations emit this type\n\nThe caller (DynamicHub routing layer) wraps activation responses with\nmetadata. This is the only type that crosses the wire."`
 

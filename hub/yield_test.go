@@ -32,7 +32,7 @@ func TestItemsFromManyGoroutines(t *testing.T) {
 	}))
 	var got []int
 	for item := range h.Call("s.m", nil).Items(t.Context()) {
-		if item.Kind == hub.Data {
+		if item.Kind == plugin.KindData {
 			got = append(got, item.Content.(int))
 		}
 	}

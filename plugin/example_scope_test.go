@@ -35,22 +35,22 @@ func hosting(methods ...plugin.Method) *hub.Hub {
 func show(ctx context.Context, h *hub.Hub, path, params string, answers ...string) {
 	for item := range h.Call(path, []byte(params)).Items(ctx) {
 		switch item.Kind {
-		case hub.Data:
+		case plugin.KindData:
 			text, err := plugin.AppendJSON(nil, item.Content)
 			if err != nil {
 				panic(err)
 			}
 			fmt.Println(string(text))
-		case hub.Progress:
+		case plugin.KindProgress:
 			fmt.Printf("%s (%v %%)\n", item.Message, item.Percentage)
-		case hub.Request:
+		case plugin.KindRequest:
 			fmt.Println(string(item.Question))
 			answer, _ := json.Marshal(map[string]any{"request_id": item.RequestID, "response_data": json.RawMessage(answers[0])})
 			answers = answers[1:]
 			if err := h.Respond(ctx, answer); err != nil {
 				fmt.Println(err)
 			}
-		case hub.Error:
+		case plugin.KindError:
 			fmt.Println("error", item.Code, item.Message)
 		}
 	}

@@ -161,7 +161,7 @@ func TestWithRegistrationInItself(t *testing.T) {
 		t.Error(err)
 	}
 	for item := range h.Call("registry.get", []byte(`{"name":"my-hub"}`)).Items(t.Context()) {
-		if item.Kind != hub.Data {
+		if item.Kind != plugin.KindData {
 			continue
 		}
 		text, err := plugin.AppendJSON(nil, item.Content)

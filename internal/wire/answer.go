@@ -9,7 +9,6 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -66,21 +65,21 @@ func AppendResponded(dst []byte, method, hash string, now time.Time) []byte {
 	dst = append(dst, `{"jsonrpc":"2.0","method":`...)
 	dst = appendString(dst, method)
 	dst = append(dst, `,"params":{"subscription":`+Responded+`,"result":{"type":"done","metadata":`...)
-	dst = appendMetadata(dst, &hub.Metadata{Hash: hash, Timestamp: now.Unix()})
+	dst = appendMetadata(dst, &plugin.Metadata{Hash: hash, Timestamp: now.Unix()})
 	return append(dst, "}}}"...)
 }
 
 // AppendNotification appends the frame that carries an item of a stream under
 // the name method. It fails where the content can't be written as JSON; dst is
 // then returned as it was.
-func AppendNotification(dst []byte, method string, subscription int64, item *hub.Item) ([]byte, error) {
+func AppendNotification(dst []byte, method string, subscription int64, item *plugin.Item) ([]byte, error) {
 	return AppendNotificationWithin(dst, method, subscription, item, math.MaxInt)
 }
 
 // AppendNotificationWithin is AppendNotification for an item that may be too
 // long to be kept: where the JSON of its content has more than most bytes it
 // fails with a [*plugin.SizeError].
-func AppendNotificationWithin(dst []byte, method string, subscription int64, item *hub.Item, most int) ([]byte, error) {
+func AppendNotificationWithin(dst []byte, method string, subscription int64, item *plugin.Item, most int) ([]byte, error) {
 	out := append(dst, `{"jsonrpc":"2.0","method":`...)
 	out = appendString(out, method)
 	out = append(out, `,"params":{"subscription":`...)
@@ -93,39 +92,37 @@ func AppendNotificationWithin(dst []byte, method string, subscription int64, ite
 	return append(out, "}}"...), nil
 }
 
-func appendItem(dst []byte, item *hub.Item, most int) ([]byte, error) {
+func appendItem(dst []byte, item *plugin.Item, most int) ([]byte, error) {
 	dst = append(dst, `{"type":"`...)
-	dst = append(dst, kinds[item.Kind]...)
+	dst = append(dst, item.Kind...)
 	dst = append(dst, `","metadata":`...)
 	dst = appendMetadata(dst, &item.Metadata)
 	var err error
 	switch item.Kind {
-	case hub.Data:
+	case plugin.KindData:
 		dst = append(dst, `,"content_type":`...)
 		dst = appendString(dst, item.ContentType)
 		dst = append(dst, `,"content":`...)
-		if inner, ok := item.Content.(*hub.Item); ok {
+		if inner, ok := item.Content.(*plugin.Item); ok {
 			dst, err = appendItem(dst, inner, most)
 		} else {
 			dst, err = plugin.AppendJSONWithin(dst, item.Content, most)
 		}
-	case hub.Progress:
+	case plugin.KindProgress:
 		dst = append(dst, `,"message":`...)
 		dst = appendString(dst, item.Message)
 		if item.Percentage >= 0 { // neither unknown nor NaN
 			dst = append(dst, `,"percentage":`...)
 			dst = strconv.AppendFloat(dst, item.Percentage, 'f', -1, 32)
 		}
-	case hub.Request:
+	case plugin.KindRequest:
 		dst = appendQuestion(dst, item)
-	case hub.Error:
+	case plugin.KindError:
 		dst = append(dst, `,"message":`...)
 		dst = appendString(dst, item.Message)
-		if item.Code != 0 {
-			// A string, as clients of other hubs know it.
-			dst = append(dst, `,"code":"`...)
-			dst = strconv.AppendInt(dst, int64(item.Code), 10)
-			dst = append(dst, '"')
+		if item.Code != "" {
+			dst = append(dst, `,"code":`...)
+			dst = appendString(dst, item.Code)
 		}
 		dst = append(dst, `,"recoverable":`...)
 		dst = strconv.AppendBool(dst, item.Recoverable)
@@ -137,12 +134,9 @@ func appendItem(dst []byte, item *hub.Item, most int) ([]byte, error) {
 	return append(dst, '}'), err
 }
 
-// kinds are the names of the kinds of items.
-var kinds = [...]string{hub.Data: "data", hub.Progress: "progress", hub.Request: "request", hub.Error: "error", hub.Done: "done"}
-
 // appendQuestion appends the members of a request, as the newest hubs name
 // them, and as the command line client does.
-func appendQuestion(dst []byte, item *hub.Item) []byte {
+func appendQuestion(dst []byte, item *plugin.Item) []byte {
 	for _, names := range [...][3]string{{"requestId", "requestData", "timeoutMs"}, {"request_id", "request", "timeout"}} {
 		dst = append(dst, `,"`+names[0]+`":`...)
 		dst = appendString(dst, item.RequestID)
@@ -154,7 +148,7 @@ func appendQuestion(dst []byte, item *hub.Item) []byte {
 	return dst
 }
 
-func appendMetadata(dst []byte, m *hub.Metadata) []byte {
+func appendMetadata(dst []byte, m *plugin.Metadata) []byte {
 	dst = append(dst, `{"provenance":[`...)
 	for i, namespace := range m.Provenance {
 		if i > 0 {

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -42,33 +41,33 @@ type own struct{}
 func (own) AppendJSON(dst []byte) ([]byte, error) { return append(dst, `{"own":1}`...), nil }
 
 func TestNotifications(t *testing.T) {
-	meta := hub.Metadata{Provenance: []string{"registry"}, Hash: "0123456789abcdef", Timestamp: 1795336251}
+	meta := plugin.Metadata{Provenance: []string{"registry"}, Hash: "0123456789abcdef", Timestamp: 1795336251}
 	const m = `"metadata":{"provenance":["registry"],"plexus_hash":"0123456789abcdef","timestamp":1795336251}`
 	for _, test := range []struct {
 		name string
-		item hub.Item
+		item plugin.Item
 		want string // of the item
 	}{
-		{"data", hub.Item{Kind: hub.Data, Metadata: meta, ContentType: "registry.get", Content: map[string]any{"b": nil, "a": 1}},
+		{"data", plugin.Item{Kind: plugin.KindData, Metadata: meta, ContentType: "registry.get", Content: map[string]any{"b": nil, "a": 1}},
 			`{"type":"data",` + m + `,"content_type":"registry.get","content":{"a":1,"b":null}}`},
-		{"data that writes itself", hub.Item{Kind: hub.Data, Metadata: meta, ContentType: "a.b", Content: own{}},
+		{"data that writes itself", plugin.Item{Kind: plugin.KindData, Metadata: meta, ContentType: "a.b", Content: own{}},
 			`{"type":"data",` + m + `,"content_type":"a.b","content":{"own":1}}`},
-		{"data that is nothing", hub.Item{Kind: hub.Data, Metadata: meta, ContentType: "a.b"},
+		{"data that is nothing", plugin.Item{Kind: plugin.KindData, Metadata: meta, ContentType: "a.b"},
 			`{"type":"data",` + m + `,"content_type":"a.b","content":null}`},
-		{"special characters", hub.Item{Kind: hub.Data, Metadata: meta, ContentType: "a.b", Content: "<é\"\\\n\x01\u2028>"},
+		{"special characters", plugin.Item{Kind: plugin.KindData, Metadata: meta, ContentType: "a.b", Content: "<é\"\\\n\x01\u2028>"},
 			`{"type":"data",` + m + `,"content_type":"a.b","content":"<é\"\\\n\u0001` + "\u2028" + `>"}`},
-		{"an error", hub.Item{Kind: hub.Error, Metadata: meta, Message: "Method not found: x", Code: -32601},
+		{"an error", plugin.Item{Kind: plugin.KindError, Metadata: meta, Message: "Method not found: x", Code: "-32601"},
 			`{"type":"error",` + m + `,"message":"Method not found: x","code":"-32601","recoverable":false}`},
-		{"an error without a code", hub.Item{Kind: hub.Error, Metadata: meta, Message: "so", Recoverable: true},
+		{"an error without a code", plugin.Item{Kind: plugin.KindError, Metadata: meta, Message: "so", Recoverable: true},
 			`{"type":"error",` + m + `,"message":"so","recoverable":true}`},
-		{"an error with special characters", hub.Item{Kind: hub.Error, Metadata: meta, Message: "a\"\n\xff", Code: 1},
+		{"an error with special characters", plugin.Item{Kind: plugin.KindError, Metadata: meta, Message: "a\"\n\xff", Code: "1"},
 			`{"type":"error",` + m + `,"message":"a\"\n` + "\ufffd" + `","code":"1","recoverable":false}`},
-		{"the end", hub.Item{Kind: hub.Done, Metadata: meta}, `{"type":"done",` + m + `}`},
-		{"from nowhere", hub.Item{Kind: hub.Done}, `{"type":"done","metadata":{"provenance":[],"plexus_hash":"","timestamp":0}}`},
-		{"from several", hub.Item{Kind: hub.Done, Metadata: hub.Metadata{Provenance: []string{"a", "b\"", "c"}, Hash: "h", Timestamp: -1}},
+		{"the end", plugin.Item{Kind: plugin.KindDone, Metadata: meta}, `{"type":"done",` + m + `}`},
+		{"from nowhere", plugin.Item{Kind: plugin.KindDone}, `{"type":"done","metadata":{"provenance":[],"plexus_hash":"","timestamp":0}}`},
+		{"from several", plugin.Item{Kind: plugin.KindDone, Metadata: plugin.Metadata{Provenance: []string{"a", "b\"", "c"}, Hash: "h", Timestamp: -1}},
 			`{"type":"done","metadata":{"provenance":["a","b\"","c"],"plexus_hash":"h","timestamp":-1}}`},
-		{"an item within", hub.Item{Kind: hub.Data, Metadata: meta, ContentType: "plexus.call", Content: &hub.Item{Kind: hub.Data, Metadata: meta, ContentType: "plexus.call",
-			Content: &hub.Item{Kind: hub.Error, Metadata: meta, Message: "so", Code: -32000}}},
+		{"an item within", plugin.Item{Kind: plugin.KindData, Metadata: meta, ContentType: "plexus.call", Content: &plugin.Item{Kind: plugin.KindData, Metadata: meta, ContentType: "plexus.call",
+			Content: &plugin.Item{Kind: plugin.KindError, Metadata: meta, Message: "so", Code: "-32000"}}},
 			`{"type":"data",` + m + `,"content_type":"plexus.call","content":{"type":"data",` + m + `,"content_type":"plexus.call","content":{"type":"error",` + m + `,"message":"so","code":"-32000","recoverable":false}}}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -85,7 +84,7 @@ func TestNotifications(t *testing.T) {
 }
 
 func TestNotificationOfAMethodWithSpecialCharacters(t *testing.T) {
-	got, err := wire.AppendNotification(nil, "a\"é\xff", 1, &hub.Item{Kind: hub.Done})
+	got, err := wire.AppendNotification(nil, "a\"é\xff", 1, &plugin.Item{Kind: plugin.KindDone})
 	if want := `{"jsonrpc":"2.0","method":"a\"é` + "\ufffd" + `","params":`; err != nil || !strings.HasPrefix(string(got), want) {
 		t.Errorf("%s, %v", got, err)
 	}
@@ -97,9 +96,9 @@ func TestNotificationThatFailsLeavesTheBufferAsItWas(t *testing.T) {
 		"what is not UTF-8":                "\xff",
 		"a union of nothing":               struct{ plugin.Union }{},
 	} {
-		for _, item := range []*hub.Item{
-			{Kind: hub.Data, Content: content},
-			{Kind: hub.Data, Content: &hub.Item{Kind: hub.Data, Content: content}},
+		for _, item := range []*plugin.Item{
+			{Kind: plugin.KindData, Content: content},
+			{Kind: plugin.KindData, Content: &plugin.Item{Kind: plugin.KindData, Content: content}},
 		} {
 			before := append(make([]byte, 0, 4096), "before"...)
 			got, err := wire.AppendNotification(before, "m", 1, item)

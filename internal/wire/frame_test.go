@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/internal/wire"
+	"github.com/plexus-go/plexus/plugin"
 )
 
 func TestParseFrame(t *testing.T) {
@@ -117,8 +117,8 @@ func TestPeekSubscription(t *testing.T) {
 
 // TestWhatHubsSay reads what package wire itself writes.
 func TestWhatHubsSay(t *testing.T) {
-	text, err := wire.AppendNotification(nil, "m", 7, &hub.Item{
-		Kind: hub.Data, Metadata: hub.Metadata{Provenance: []string{"a"}, Hash: "00e9", Timestamp: 17}, ContentType: "x.y", Content: "z",
+	text, err := wire.AppendNotification(nil, "m", 7, &plugin.Item{
+		Kind: plugin.KindData, Metadata: plugin.Metadata{Provenance: []string{"a"}, Hash: "00e9", Timestamp: 17}, ContentType: "x.y", Content: "z",
 	})
 	if err != nil {
 		t.Fatal(err)

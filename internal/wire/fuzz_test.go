@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/plexus-go/plexus/internal/wire"
+	"github.com/plexus-go/plexus/plugin"
 )
 
 // FuzzParse: whatever is taken is JSON to the standard library too, and every
@@ -185,7 +186,7 @@ func FuzzResolve(f *testing.F) {
 				if err != nil || !json.Valid(frame) {
 					t.Fatalf("%s, %v", frame, err)
 				}
-				if item.Kind != 1 { // Data
+				if item.Kind != plugin.KindData {
 					ends++
 				}
 			}

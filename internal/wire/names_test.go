@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -32,7 +31,7 @@ func reached(t *testing.T, target wire.Target, params string) string {
 		return fault.Error()
 	}
 	for item := range call.Items(t.Context()) {
-		if item.Kind != hub.Data {
+		if item.Kind != plugin.KindData {
 			return item.Message
 		}
 		return item.ContentType

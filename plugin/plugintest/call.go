@@ -5,7 +5,6 @@ package plugintest
 import (
 	"iter"
 
-	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -22,10 +21,10 @@ func Stream[T any](h *Hub, path string, params any) iter.Seq2[T, error] {
 			var content T
 			var err error
 			switch item.Kind {
-			case hub.Data:
+			case plugin.KindData:
 				decode(h, path, item.Content, &content)
-			case hub.Error:
-				err = errorOf(item)
+			case plugin.KindError:
+				err = item.Err()
 			default:
 				continue
 			}
@@ -66,18 +65,12 @@ func (h *Hub) Fails(path string, params any) *plugin.Error {
 	h.t.Helper()
 	var last *plugin.Error
 	for item := range h.Items(path, params) {
-		if last = nil; item.Kind == hub.Error {
-			last = errorOf(item)
-		}
+		last = item.Err()
 	}
 	if last == nil {
 		h.t.Fatalf("%s has not failed", path)
 	}
 	return last
-}
-
-func errorOf(item *hub.Item) *plugin.Error {
-	return &plugin.Error{Code: item.Code, Message: item.Message, Recoverable: item.Recoverable, Data: item.Details}
 }
 
 func decode(h *Hub, path string, content, into any) {

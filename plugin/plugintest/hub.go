@@ -80,7 +80,7 @@ func (h *Hub) Answer(answers ...any) { *h.answers = append(*h.answers, answers..
 // Items calls a method by its path, "greeter.greet", and yields its items as
 // the hub sends them, questions included, which are answered by then. params
 // is nil for none, or anything that plugin.AppendJSON takes.
-func (h *Hub) Items(path string, params any) iter.Seq[*hub.Item] {
+func (h *Hub) Items(path string, params any) iter.Seq[*plugin.Item] {
 	h.t.Helper()
 	var text []byte
 	if params != nil {
@@ -89,10 +89,10 @@ func (h *Hub) Items(path string, params any) iter.Seq[*hub.Item] {
 			h.t.Fatalf("%s: parameters: %v", path, err)
 		}
 	}
-	return func(yield func(*hub.Item) bool) {
+	return func(yield func(*plugin.Item) bool) {
 		h.t.Helper()
 		for item := range h.hub.Call(path, text).Items(h.ctx) {
-			if item.Kind == hub.Request {
+			if item.Kind == plugin.KindRequest {
 				h.answer(path, item)
 			}
 			if !yield(item) {
@@ -103,7 +103,7 @@ func (h *Hub) Items(path string, params any) iter.Seq[*hub.Item] {
 }
 
 // answer answers a question with the first answer that is left.
-func (h *Hub) answer(path string, item *hub.Item) {
+func (h *Hub) answer(path string, item *plugin.Item) {
 	h.t.Helper()
 	var next any = Cancel
 	if left := *h.answers; len(left) > 0 {

@@ -125,11 +125,11 @@ func TestCalls(t *testing.T) {
 	if got := plugintest.One[string](h, "s.ask", nil); strings.Count(got, plugin.ErrCancelled.Error()) != 5 {
 		t.Errorf("ask answers %q", got)
 	}
-	var kinds []hub.Kind
+	var kinds []plugin.Kind
 	for item := range h.Items("s.say", textParams{}) {
 		kinds = append(kinds, item.Kind)
 	}
-	if !slices.Equal(kinds, []hub.Kind{hub.Data, hub.Done}) {
+	if !slices.Equal(kinds, []plugin.Kind{plugin.KindData, plugin.KindDone}) {
 		t.Errorf("items of the kinds %v", kinds)
 	}
 }

@@ -60,7 +60,9 @@ func TestWhoMayDoWhat(t *testing.T) {
 					ctx, cancel := context.WithCancel(as(t, caller, who.scopes...))
 					code := 0
 					for item := range h.hub().Call("registry."+method, []byte(params)).Items(ctx) {
-						code = item.Code
+						if err := item.Err(); err != nil {
+							code = err.Code
+						}
 						break
 					}
 					cancel()

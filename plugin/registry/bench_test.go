@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/storage"
 )
@@ -35,12 +34,12 @@ func filled(b *testing.B, store storage.Store, n int) *harness {
 func (h *harness) answerTo(buffer []byte, path string, params []byte) []byte {
 	for item := range h.hub().Call(path, params).Items(context.Background()) {
 		switch item.Kind {
-		case hub.Data:
+		case plugin.KindData:
 			var err error
 			if buffer, err = plugin.AppendJSON(buffer[:0], item.Content); err != nil {
 				h.t.Error(err)
 			}
-		case hub.Error:
+		case plugin.KindError:
 			h.t.Errorf("%s: %s", path, item.Message)
 		}
 	}

@@ -127,7 +127,7 @@ type event struct {
 // answer is what a call came to: the content of its one item, or its error.
 type answer struct {
 	content []byte
-	refused *hub.Item
+	refused *plugin.Error
 }
 
 // call calls a method through the hub. Parameters that were accepted, and
@@ -135,11 +135,11 @@ type answer struct {
 func (h *harness) call(ctx context.Context, method, params string) answer {
 	h.t.Helper()
 	var a answer
-	var kinds []hub.Kind
+	var kinds []plugin.Kind
 	for item := range h.hub().Call("registry."+method, []byte(params)).Items(ctx) {
 		kinds = append(kinds, item.Kind)
 		switch item.Kind {
-		case hub.Data:
+		case plugin.KindData:
 			if item.ContentType != "registry."+method || !slices.Equal(item.Metadata.Provenance, []string{registry.Namespace}) {
 				h.t.Errorf("%s: the item is of %q from %q", method, item.ContentType, item.Metadata.Provenance)
 			}
@@ -147,17 +147,16 @@ func (h *harness) call(ctx context.Context, method, params string) answer {
 			if a.content, err = plugin.AppendJSON(nil, item.Content); err != nil {
 				h.t.Errorf("%s: %v", method, err)
 			}
-		case hub.Error:
-			refused := *item
-			a.refused = &refused
+		case plugin.KindError:
+			a.refused = item.Err()
 		}
 	}
 	switch {
-	case slices.Equal(kinds, []hub.Kind{hub.Data, hub.Done}):
+	case slices.Equal(kinds, []plugin.Kind{plugin.KindData, plugin.KindDone}):
 		if err := served(method).validate(params, a.content); err != nil {
 			h.t.Errorf("%s %s: %v", method, params, err)
 		}
-	case !slices.Equal(kinds, []hub.Kind{hub.Error}):
+	case !slices.Equal(kinds, []plugin.Kind{plugin.KindError}):
 		h.t.Errorf("%s %s: the stream is %v", method, params, kinds)
 	}
 	return a
@@ -292,7 +291,7 @@ var servedSchema = sync.OnceValue(func() []byte {
 	}
 	var text []byte
 	for item := range h.Call("registry.schema", nil).Items(context.Background()) {
-		if item.Kind == hub.Data {
+		if item.Kind == plugin.KindData {
 			if text, err = plugin.AppendJSON(nil, item.Content); err != nil {
 				panic(err)
 			}

@@ -29,8 +29,8 @@ type call struct {
 	ctx          context.Context
 	cancel       context.CancelCauseFunc
 
-	item  *hub.Item // that is being queued
-	muted bool      // by the lock of the outbox
+	item  *plugin.Item // that is being queued
+	muted bool         // by the lock of the outbox
 }
 
 // Handle serves the message that the stream has just read, on the reader's
@@ -322,7 +322,7 @@ func (c *session) serve(call *call, announce bool) {
 	call.id = nil // a part of the message
 	for item := range call.Items(call.ctx) {
 		call.item = item
-		if item.Kind == hub.Done || item.Kind == hub.Error && !item.Recoverable {
+		if item.Kind == plugin.KindDone || item.Kind == plugin.KindError && !item.Recoverable {
 			c.forget(call)
 		}
 		err := c.out.item(call, item)
@@ -343,15 +343,15 @@ func (c *session) serve(call *call, announce bool) {
 }
 
 // unwritten ends a stream whose item can't be written.
-func (c *session) unwritten(call *call, item *hub.Item, err error) {
+func (c *session) unwritten(call *call, item *plugin.Item, err error) {
 	c.log.Error("a result can't be written as JSON", "method", item.ContentType, "error", err)
 	c.forget(call)
 	c.failed(call, item, plugin.CodeInternal, "the result can't be written as JSON")
 }
 
 // failed ends a stream with an error instead of an item.
-func (c *session) failed(call *call, item *hub.Item, code int, message string) {
-	*item = hub.Item{Kind: hub.Error, Metadata: item.Metadata, Code: code, Message: message}
+func (c *session) failed(call *call, item *plugin.Item, code int, message string) {
+	*item = plugin.Item{Kind: plugin.KindError, Metadata: item.Metadata, Code: strconv.Itoa(code), Message: message}
 	_ = c.out.item(call, item)
 }
 

@@ -8,7 +8,6 @@ import (
 	"math"
 	"sync"
 
-	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -203,7 +202,7 @@ func (o *outbox) subscription(c *call) error {
 // item queues an item of the stream of c. It waits while the outbox is full.
 // An item that can't be written as JSON is [unencodable], and leaves the
 // outbox as it was; so does one that is too large for now, [errBusy].
-func (o *outbox) item(c *call, item *hub.Item) error {
+func (o *outbox) item(c *call, item *plugin.Item) error {
 	if err := o.begin(c); err != nil {
 		return err
 	}
@@ -221,7 +220,7 @@ func (o *outbox) item(c *call, item *hub.Item) error {
 
 // tooLarge sees whether an item was not encoded for its size. It is called
 // with the lock.
-func (o *outbox) tooLarge(c *call, item *hub.Item, err error) error {
+func (o *outbox) tooLarge(c *call, item *plugin.Item, err error) error {
 	var large *plugin.SizeError
 	if errors.As(err, &large) {
 		return o.largeItem(c, item, int64(large.Size))
@@ -233,7 +232,7 @@ func (o *outbox) tooLarge(c *call, item *hub.Item, err error) error {
 // largeItem queues an item that is not encoded before its bytes are granted.
 // It is called with the lock. The other streams of the client wait meanwhile,
 // or many would be granted what only one can use.
-func (o *outbox) largeItem(c *call, item *hub.Item, size int64) error {
+func (o *outbox) largeItem(c *call, item *plugin.Item, size int64) error {
 	o.asking = c
 	o.mu.Unlock()
 	granted := o.shared.acquire(size, c.ctx.Done())
@@ -269,7 +268,7 @@ func (o *outbox) largeItem(c *call, item *hub.Item, size int64) error {
 // encode appends the frame of an item. The content's own code may run in it,
 // so a panic is an error. Where it ends the goroutine, what was granted and the
 // lock, which it is called with, are given back.
-func (o *outbox) encode(dst []byte, c *call, item *hub.Item, most int, granted int64) (buf []byte, err error) {
+func (o *outbox) encode(dst []byte, c *call, item *plugin.Item, most int, granted int64) (buf []byte, err error) {
 	returned := false
 	defer func() {
 		if cause := recover(); cause != nil {

@@ -9,13 +9,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/plugin"
 )
 
 // plenty is a budget that is never used up.
 func plenty() *budget { return newBudget(1<<40, time.Hour, func() {}) }
 
-func data(content any) *hub.Item { return &hub.Item{Kind: hub.Data, Content: content} }
+func data(content any) *plugin.Item { return &plugin.Item{Kind: plugin.KindData, Content: content} }
 
 // queue queues an item in a goroutine and tells what came of it, nil while
 // it still waits.
