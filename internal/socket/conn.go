@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package socket
+
+import (
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	// ChunkBytes is how much is written at once: a peer that takes a chunk in
+	// time is slow, but not stalled.
+	ChunkBytes = 64 << 10
+
+	// gatherBytes is how much is gathered before it is written.
+	gatherBytes = 32 << 10
+
+	// sendBuffer is how much the kernel may hold for a peer that does not
+	// read. Once the peer is stalled, lastBuffer makes room for the rest of
+	// what was begun and for a close frame.
+	sendBuffer = 128 << 10
+	lastBuffer = 512 << 10
+)
+
+// Limits say how long a peer may take. Neither may be zero.
+type Limits struct {
+	// Stall is how long the peer may take for the next 64 KiB. Then it is
+	// stalled, and has half as long again for whatever is still written.
+	Stall time.Duration
+	// Silence is how long the peer may send nothing at all.
+	Silence time.Duration
+}
+
+// Conn is a connection that gathers writes and sets its own deadlines. Its
+// methods may be called from several goroutines.
+type Conn struct {
+	net.Conn          // TLS, or another layer, or the network's own
+	network  net.Conn // the one beneath all layers
+	limits   Limits
+
+	writing sync.Mutex // held while something is written
+	corked  bool
+	buf     *[]byte // what was gathered; nil for nothing
+
+	mu      sync.Mutex  // guards what follows; never held while something is read or written
+	timer   *time.Timer // fires when the present chunk is late; nil before the first
+	chunk   time.Time   // when the present chunk was begun; zero while nothing is written
+	stalled bool
+	lastOut bool      // the write deadline is final
+	lastIn  bool      // the read deadline is final
+	heard   time.Time // when the reader last began to wait
+	moved   time.Time // when the read deadline was set
+	readBy  time.Time // see ReadBy
+}
+
+// New makes a connection over conn.
+func New(conn net.Conn, limits Limits) *Conn {
+	c := &Conn{Conn: conn, network: conn, limits: limits, heard: time.Now()}
+	for {
+		layer, ok := c.network.(interface{ NetConn() net.Conn })
+		if !ok {
+			break
+		}
+		c.network = layer.NetConn()
+	}
+	c.setSendBuffer(sendBuffer)
+	return c
+}
+
+func (c *Conn) setSendBuffer(bytes int) {
+	if n, ok := c.network.(interface{ SetWriteBuffer(int) error }); ok {
+		n.SetWriteBuffer(bytes)
+	}
+}
+
+// Read reads what the peer has sent. It fails with an error that wraps
+// [os.ErrDeadlineExceeded] when the peer is silent for too long.
+func (c *Conn) Read(p []byte) (int, error) {
+	now := time.Now()
+	c.mu.Lock()
+	c.heard = now
+	// To set a deadline costs more than to look at the clock.
+	if now.Sub(c.moved) > c.limits.Silence/64 {
+		c.setReadDeadline(now)
+	}
+	c.mu.Unlock()
+	return c.Conn.Read(p)
+}
+
+// ReadBy sets when the message that is being read must be complete; the zero
+// time is for no such limit. Reading fails at that time as it does after a
+// silence.
+func (c *Conn) ReadBy(deadline time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.readBy = deadline
+	c.setReadDeadline(time.Now())
+}
+
+func (c *Conn) setReadDeadline(now time.Time) {
+	if c.lastIn {
+		return
+	}
+	c.moved = now
+	deadline := now.Add(c.limits.Silence)
+	if !c.readBy.IsZero() && c.readBy.Before(deadline) {
+		deadline = c.readBy
+	}
+	c.Conn.SetReadDeadline(deadline)
+}
+
+// Silent returns for how long nothing was read.
+func (c *Conn) Silent() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Since(c.heard)
+}
+
+// gathering are buffers for what is gathered: an idle connection has none.
+var gathering = sync.Pool{New: func() any { return new([]byte) }}
+
+// Cork begins to gather what is written. Only one goroutine may do so.
+func (c *Conn) Cork() {
+	c.writing.Lock()
+	c.corked = true
+	c.writing.Unlock()
+}
+
+// Uncork writes what was gathered, and gathers no more.
+func (c *Conn) Uncork() error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.corked = false
+	return c.flush()
+}
+
+// Write gathers p, or writes it at once. A peer that is slow is no error before
+// its time is over: see [Conn.Stalled].
+func (c *Conn) Write(p []byte) (int, error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	gathered := 0
+	if c.buf != nil {
+		gathered = len(*c.buf)
+	}
+	if gathered+len(p) > gatherBytes || !c.corked {
+		if err := c.flush(); err != nil {
+			return 0, err
+		}
+	}
+	if !c.corked || len(p) >= gatherBytes {
+		return c.write(p)
+	}
+	if c.buf == nil {
+		c.buf = gathering.Get().(*[]byte)
+	}
+	*c.buf = append(*c.buf, p...)
+	return len(p), nil
+}
+
+// flush writes what was gathered. It is called with the lock.
+func (c *Conn) flush() error {
+	if c.buf == nil {
+		return nil
+	}
+	_, err := c.write(*c.buf)
+	*c.buf = (*c.buf)[:0]
+	gathering.Put(c.buf)
+	c.buf = nil
+	return err
+}
+
+// write writes p in chunks, each with the same time. It is called with the
+// lock.
+func (c *Conn) write(p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		c.beginChunk()
+		var written int
+		written, err = c.Conn.Write(p[n:min(len(p), n+ChunkBytes)])
+		c.endChunk()
+		n += written
+	}
+	return n, err
+}
+
+func (c *Conn) beginChunk() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lastOut {
+		return
+	}
+	c.chunk = time.Now()
+	if c.timer == nil {
+		c.timer = time.AfterFunc(c.limits.Stall, func() { c.Hurry(c.limits.Stall) })
+	} else {
+		c.timer.Reset(c.limits.Stall)
+	}
+}
+
+func (c *Conn) endChunk() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	c.chunk = time.Time{}
+}
+
+// Hurry makes a peer stalled that has not taken the present chunk within
+// patience. It then has half as long again for whatever is still written, and
+// more room in the kernel: when it wakes up it finds whole frames, and after
+// them a close frame that says why. (A write that is broken off would leave
+// part of a frame, and over TLS nothing could be written after it.)
+func (c *Conn) Hurry(patience time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.chunk.IsZero() || c.lastOut || time.Since(c.chunk) < patience {
+		return
+	}
+	c.stalled = true
+	c.setSendBuffer(lastBuffer)
+	c.finishOut(patience / 2)
+}
+
+// Stalled reports whether the peer did not take a chunk in time. What it was
+// sent may still arrive; the connection is to be closed.
+func (c *Conn) Stalled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stalled
+}
+
+// Finish lets whatever is still read and written take that long in all. Only
+// the first call has an effect.
+func (c *Conn) Finish(within time.Duration) {
+	c.FinishReading(within)
+	c.FinishWriting(within)
+}
+
+// FinishReading is Finish for what is read.
+func (c *Conn) FinishReading(within time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.lastIn {
+		c.lastIn = true
+		c.Conn.SetReadDeadline(time.Now().Add(within))
+	}
+}
+
+// FinishWriting is Finish for what is written.
+func (c *Conn) FinishWriting(within time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.finishOut(within)
+}
+
+func (c *Conn) finishOut(within time.Duration) {
+	if !c.lastOut {
+		c.lastOut = true
+		c.Conn.SetWriteDeadline(time.Now().Add(within))
+	}
+}
+
+// Drain reads on for a while and discards what it reads. A socket that is
+// closed with something unread would take back what was written last.
+func (c *Conn) Drain(within time.Duration) {
+	c.Conn.SetReadDeadline(time.Now().Add(within))
+	_, _ = io.Copy(io.Discard, c.Conn)
+}
+
+// Abort closes the connection without waiting for what is still unsent.
+func (c *Conn) Abort() {
+	if n, ok := c.network.(interface{ SetLinger(int) error }); ok {
+		n.SetLinger(0)
+	}
+	// TLS would say goodbye, which may wait. Close closes the rest.
+	c.network.Close()
+}
+
+// SetDeadline does nothing: the connection sets its own deadlines.
+func (c *Conn) SetDeadline(time.Time) error { return nil }
+
+// SetReadDeadline does nothing.
+func (c *Conn) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline does nothing.
+func (c *Conn) SetWriteDeadline(time.Time) error { return nil }

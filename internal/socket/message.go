@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package socket
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"sync"
+)
+
+// ErrTooLarge is the error of a message over the limit.
+var ErrTooLarge = errors.New("the message is too large")
+
+// ScratchBytes is the size up to which messages share buffers while they are
+// read.
+const ScratchBytes = 64 << 10
+
+// scratch are buffers that messages are read into before they are copied at
+// their size: an idle connection holds none.
+var scratch = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// ReadMessage reads r, which is one message, to its end. Of a message with more
+// than limit bytes it returns the beginning and [ErrTooLarge]; the rest is
+// still to be read.
+func ReadMessage(r io.Reader, limit int64) ([]byte, error) {
+	buf := scratch.Get().(*bytes.Buffer)
+	defer func() {
+		if buf.Cap() <= ScratchBytes {
+			buf.Reset()
+			scratch.Put(buf)
+		}
+	}()
+	_, err := buf.ReadFrom(io.LimitReader(r, max(limit, limit+1))) // past the largest number there is nothing
+	if err == nil && int64(buf.Len()) > limit {
+		err = ErrTooLarge
+	}
+	if buf.Cap() > ScratchBytes { // not to be used again
+		return buf.Bytes(), err
+	}
+	return bytes.Clone(buf.Bytes()), err
+}
