@@ -4,6 +4,7 @@ package load
 
 import (
 	"bytes"
+	"encoding/json"
 	"strconv"
 
 	"github.com/plexus-go/plexus/internal/wire"
@@ -43,13 +44,14 @@ func look(frame []byte) (sight, error) {
 	if err != nil {
 		return sight{}, err
 	}
-	s := sight{id: f.ID, subscription: wire.Key(f.Subscription), item: f.Item.Type, content: f.Item.Content, recoverable: f.Item.Recoverable}
+	content, _ := f.Item.Content.(json.RawMessage)
+	s := sight{id: f.ID, subscription: wire.Key(f.Subscription), item: string(f.Item.Kind), content: content, recoverable: f.Item.Recoverable}
 	switch {
-	case f.Failure != nil:
-		s.failure = "refused " + strconv.Itoa(f.Failure.Code)
+	case f.Err != nil:
+		s.failure = "refused " + strconv.FormatInt(f.Err.Code, 10)
 	case f.ID != nil:
 		s.subscription = wire.Key(f.Result)
-	case f.Item.Type == "error":
+	case f.Item.Kind == "error":
 		s.failure = "stream error"
 		if code, err := strconv.Atoi(f.Item.Code); err == nil {
 			s.failure += " " + strconv.Itoa(code)

@@ -47,12 +47,13 @@ func TestGlanceAgreesWithTheParser(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			content, _ := f.Item.Content.(json.RawMessage)
 			subscription := f.Subscription
 			if f.ID != nil {
 				subscription = f.Result
 			}
 			if !bytes.Equal(s.id, f.ID) || !bytes.Equal(s.subscription, wire.Key(subscription)) ||
-				s.item != f.Item.Type || !bytes.HasPrefix(s.content, f.Item.Content) || f.Failure != nil {
+				s.item != string(f.Item.Kind) || !bytes.HasPrefix(s.content, content) || f.Err != nil {
 				t.Errorf("%s: %.300s is seen as %+v", file, frame.Bytes(), s)
 			}
 		}

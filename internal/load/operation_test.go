@@ -45,9 +45,9 @@ func TestRequestsAreWellFormed(t *testing.T) {
 		length := len(r.frame)
 		own := r.clone()
 		own.fill(newID(3, 12_345, 999), 123)
-		m := wire.Parse(own.frame)
-		if m.Request.Fault != nil || string(m.Request.ID) != "1111111323450999" || len(own.frame) != length {
-			t.Errorf("%s: %s: %v", o, own.frame, m.Request.Fault)
+		m := wire.Parse(own.frame, wire.MaxDepth)
+		if m.Request.Err != nil || string(m.Request.IDText) != "1111111323450999" || len(own.frame) != length {
+			t.Errorf("%s: %s: %v", o, own.frame, m.Request.Err)
 		}
 		about := strings.Contains(string(own.frame), `"bench-0badcafe-000123"`)
 		if want := o != List && o != Info; about != want {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/sourcegraph/jsonrpc2"
 
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -29,17 +30,17 @@ func AppendSubscription(dst, id []byte, subscription int64) []byte {
 	return append(dst, '}')
 }
 
-// AppendFault appends the answer to a request that failed; id is nil where
+// AppendError appends the answer to a request that failed; id is nil where
 // none could be read.
-func AppendFault(dst, id []byte, f *Fault) []byte {
+func AppendError(dst, id []byte, e *jsonrpc2.Error) []byte {
 	dst = appendAnswer(dst, id)
 	dst = append(dst, `"error":{"code":`...)
-	dst = strconv.AppendInt(dst, int64(f.Code), 10)
+	dst = strconv.AppendInt(dst, e.Code, 10)
 	dst = append(dst, `,"message":`...)
-	dst = appendString(dst, f.Message)
-	if f.Data != "" {
+	dst = appendString(dst, e.Message)
+	if e.Data != nil {
 		dst = append(dst, `,"data":`...)
-		dst = appendString(dst, f.Data)
+		dst = append(dst, *e.Data...)
 	}
 	return append(dst, "}}"...)
 }

@@ -21,12 +21,12 @@ func TestAnswers(t *testing.T) {
 		{"a result", wire.AppendResult(nil, []byte(`7`), []byte(`true`)), `{"jsonrpc":"2.0","id":7,"result":true}`},
 		{"a result, to an id as it was sent", wire.AppendResult(nil, []byte(`"\u0061"`), []byte(`{}`)), `{"jsonrpc":"2.0","id":"\u0061","result":{}}`},
 		{"a subscription", wire.AppendSubscription(nil, []byte(`null`), 1<<53-1), `{"jsonrpc":"2.0","id":null,"result":9007199254740991}`},
-		{"not JSON", wire.AppendFault(nil, nil, wire.ParseError), `{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}`},
-		{"no request", wire.AppendFault(nil, []byte(`1`), wire.InvalidRequest), `{"jsonrpc":"2.0","id":1,"error":{"code":-32600,"message":"Invalid request"}}`},
-		{"no method", wire.AppendFault(nil, []byte(`1`), wire.MethodNotFound), `{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"Method not found"}}`},
-		{"bad parameters", wire.AppendFault(nil, []byte(`1`), wire.InvalidParams("a \"b\"\n")), `{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"Invalid params","data":"a \"b\"\n"}}`},
-		{"too large", wire.AppendFault(nil, nil, wire.TooLarge(10<<20)), `{"jsonrpc":"2.0","id":null,"error":{"code":-32007,"message":"Request is too big","data":"Exceeded max limit of 10485760"}}`},
-		{"a fault that is not UTF-8", wire.AppendFault(nil, nil, wire.InvalidParams("a\xffb")), `{"jsonrpc":"2.0","id":null,"error":{"code":-32602,"message":"Invalid params","data":"a` + "\ufffd" + `b"}}`},
+		{"not JSON", wire.AppendError(nil, nil, wire.ParseError), `{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}`},
+		{"no request", wire.AppendError(nil, []byte(`1`), wire.InvalidRequest), `{"jsonrpc":"2.0","id":1,"error":{"code":-32600,"message":"Invalid request"}}`},
+		{"no method", wire.AppendError(nil, []byte(`1`), wire.MethodNotFound), `{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"Method not found"}}`},
+		{"bad parameters", wire.AppendError(nil, []byte(`1`), wire.InvalidParams("a \"b\"\n")), `{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"Invalid params","data":"a \"b\"\n"}}`},
+		{"too large", wire.AppendError(nil, nil, wire.TooLarge(10<<20)), `{"jsonrpc":"2.0","id":null,"error":{"code":-32007,"message":"Request is too big","data":"Exceeded max limit of 10485760"}}`},
+		{"a fault that is not UTF-8", wire.AppendError(nil, nil, wire.InvalidParams("a\xffb")), `{"jsonrpc":"2.0","id":null,"error":{"code":-32602,"message":"Invalid params","data":"a` + "\ufffd" + `b"}}`},
 		{"after another", wire.AppendResult([]byte("[x,"), []byte(`1`), []byte(`2`)), `[x,{"jsonrpc":"2.0","id":1,"result":2}`},
 	} {
 		if string(test.got) != test.want {
@@ -111,7 +111,7 @@ func TestNotificationThatFailsLeavesTheBufferAsItWas(t *testing.T) {
 
 func TestBatchIsAnsweredMemberByMember(t *testing.T) {
 	h := newHub(t, "H", registry)
-	m := wire.Parse([]byte(`[{"jsonrpc":"2.0","id":1,"method":"nope"},5,{"jsonrpc":"2.0","id":"b","method":"registry_get","params":[]},{"id":3}]`))
+	m := wire.Parse([]byte(`[{"jsonrpc":"2.0","id":1,"method":"nope"},5,{"jsonrpc":"2.0","id":"b","method":"registry_get","params":[]},{"id":3}]`), wire.MaxDepth)
 	var got []string
 	for _, r := range m.Batch {
 		got = append(got, serve(t, h, r, 1)...)

@@ -5,7 +5,7 @@
 //
 // [Parse] reads what a client sent, strictly: names are case-sensitive, no
 // name may stand twice in one object, and text must be UTF-8. What is wrong
-// comes back as a [Fault], ready to be answered. The Append functions write
+// comes back as an error of JSON-RPC, ready to be answered. The Append functions write
 // what a hub answers onto the end of a buffer, so that a way in can gather
 // frames without copying.
 //

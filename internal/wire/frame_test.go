@@ -13,16 +13,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sourcegraph/jsonrpc2"
+
 	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
 )
 
 func TestParseFrame(t *testing.T) {
-	half := 50.5
 	notification := func(item string) string {
 		return `{"jsonrpc":"2.0","method":"m","params":{"subscription":7,"result":` + item + `}}`
 	}
-	of := func(item string, want wire.Item) wire.Frame {
+	of := func(item string, want plugin.Item) wire.Frame {
 		want.Raw = []byte(item)
 		return wire.Frame{Subscription: []byte("7"), Item: want}
 	}
@@ -33,40 +34,44 @@ func TestParseFrame(t *testing.T) {
 		{"subscription", `{"jsonrpc":"2.0","id":7,"result":1275710172627390}`, wire.Frame{ID: []byte("7"), Result: []byte("1275710172627390")}},
 		{"result", ` { "id" : "a" , "result" : {"success":true} } `, wire.Frame{ID: []byte(`"a"`), Result: []byte(`{"success":true}`)}},
 		{"null result", `{"id":1,"result":null}`, wire.Frame{ID: []byte("1"), Result: []byte("null")}},
-		{"error", `{"id":null,"error":{"code":-32700,"message":"Parse error","data":[1]}}`,
-			wire.Frame{ID: []byte("null"), Failure: &wire.Failure{Code: -32700, Message: "Parse error", Data: []byte("[1]")}}},
+		{"error", `{"id":null,"error":{"code":-32700,"message":"Parse error","data":"why"}}`,
+			wire.Frame{ID: []byte("null"), Err: wire.NewError(-32700, "Parse error", "why")}},
 		{"error, code as a string", `{"id":1,"error":{"code":"-32700","message":"\u0041"}}`,
-			wire.Frame{ID: []byte("1"), Failure: &wire.Failure{Code: -32700, Message: "A"}}},
-		{"error, of other types", `{"id":1,"error":{"code":1.5,"message":7,"more":{}}}`, wire.Frame{ID: []byte("1"), Failure: &wire.Failure{}}},
-		{"error that is text", `{"id":1,"error":"no"}`, wire.Frame{ID: []byte("1"), Failure: &wire.Failure{}}},
+			wire.Frame{ID: []byte("1"), Err: &jsonrpc2.Error{Code: -32700, Message: "A"}}},
+		{"error, of other types", `{"id":1,"error":{"code":1.5,"message":7,"more":{}}}`, wire.Frame{ID: []byte("1"), Err: &jsonrpc2.Error{}}},
+		{"error that is text", `{"id":1,"error":"no"}`, wire.Frame{ID: []byte("1"), Err: &jsonrpc2.Error{}}},
 		{"error that is null", `{"id":1,"error":null,"result":2}`, wire.Frame{ID: []byte("1"), Result: []byte("2")}},
 		{"nothing", `{}`, wire.Frame{}},
 		{"something else", `{"method":"x","params":[1]}`, wire.Frame{}},
 
 		{"data", notification(`{"type":"data","metadata":{"provenance":["a","b"],"plexus_hash":"00e9","timestamp":17},"content_type":"x.y","content":{"z":[1]}}`),
 			of(`{"type":"data","metadata":{"provenance":["a","b"],"plexus_hash":"00e9","timestamp":17},"content_type":"x.y","content":{"z":[1]}}`,
-				wire.Item{Type: "data", Metadata: wire.Metadata{Provenance: []string{"a", "b"}, Hash: "00e9", Timestamp: 17}, ContentType: "x.y", Content: []byte(`{"z":[1]}`)})},
+				plugin.Item{Kind: "data", Metadata: plugin.Metadata{Provenance: []string{"a", "b"}, Hash: "00e9", Timestamp: 17}, ContentType: "x.y", Content: json.RawMessage(`{"z":[1]}`)})},
+		{"progress, how far is unknown", notification(`{"type":"progress","message":"some"}`),
+			of(`{"type":"progress","message":"some"}`, plugin.Item{Kind: "progress", Message: "some", Percentage: -1})},
+		{"error item with details", notification(`{"type":"error","data":{"a":1}}`),
+			of(`{"type":"error","data":{"a":1}}`, plugin.Item{Kind: "error", Details: json.RawMessage(`{"a":1}`)})},
 		{"progress", notification(`{"type":"progress","message":"half","percentage":50.5}`),
-			of(`{"type":"progress","message":"half","percentage":50.5}`, wire.Item{Type: "progress", Message: "half", Percentage: &half})},
+			of(`{"type":"progress","message":"half","percentage":50.5}`, plugin.Item{Kind: "progress", Message: "half", Percentage: 50.5})},
 		{"error item", notification(`{"type":"error","message":"no","code":"-32601","recoverable":true}`),
-			of(`{"type":"error","message":"no","code":"-32601","recoverable":true}`, wire.Item{Type: "error", Message: "no", Code: "-32601", Recoverable: true})},
+			of(`{"type":"error","message":"no","code":"-32601","recoverable":true}`, plugin.Item{Kind: "error", Message: "no", Code: "-32601", Recoverable: true})},
 		{"error item, code as a number", notification(`{"type":"error","code":-5,"recoverable":1}`),
-			of(`{"type":"error","code":-5,"recoverable":1}`, wire.Item{Type: "error", Code: "-5"})},
+			of(`{"type":"error","code":-5,"recoverable":1}`, plugin.Item{Kind: "error", Code: "-5"})},
 		{"request, newest", notification(`{"type":"request","requestId":"r","requestData":{"a":1},"timeoutMs":1500}`),
 			of(`{"type":"request","requestId":"r","requestData":{"a":1},"timeoutMs":1500}`,
-				wire.Item{Type: "request", RequestID: "r", Request: []byte(`{"a":1}`), Timeout: 1500 * time.Millisecond})},
+				plugin.Item{Kind: "request", RequestID: "r", Question: []byte(`{"a":1}`), Timeout: 1500 * time.Millisecond})},
 		{"request, older", notification(`{"type":"request","request_id":"r","request":{"a":1},"timeout":1e300}`),
 			of(`{"type":"request","request_id":"r","request":{"a":1},"timeout":1e300}`,
-				wire.Item{Type: "request", RequestID: "r", Request: []byte(`{"a":1}`), Timeout: 24 * time.Hour})},
+				plugin.Item{Kind: "request", RequestID: "r", Question: []byte(`{"a":1}`), Timeout: 24 * time.Hour})},
 		{"request, both", notification(`{"type":"request","request_id":null,"request":null,"timeout":-1,"requestId":"r","requestData":1}`),
 			of(`{"type":"request","request_id":null,"request":null,"timeout":-1,"requestId":"r","requestData":1}`,
-				wire.Item{Type: "request", RequestID: "r", Request: []byte("1")})},
-		{"done", notification(` {"type":"done"} `), of(`{"type":"done"}`, wire.Item{Type: "done"})},
-		{"unknown type", notification(`{"type":"new","x":1}`), of(`{"type":"new","x":1}`, wire.Item{Type: "new"})},
-		{"no object", notification(`[1, 2]`), of(`[1, 2]`, wire.Item{})},
-		{"escaped names", notification(`{"\u0074ype":"\u0064one"}`), of(`{"\u0074ype":"\u0064one"}`, wire.Item{Type: "done"})},
+				plugin.Item{Kind: "request", RequestID: "r", Question: []byte("1")})},
+		{"done", notification(` {"type":"done"} `), of(`{"type":"done"}`, plugin.Item{Kind: "done"})},
+		{"unknown type", notification(`{"type":"new","x":1}`), of(`{"type":"new","x":1}`, plugin.Item{Kind: "new"})},
+		{"no object", notification(`[1, 2]`), of(`[1, 2]`, plugin.Item{})},
+		{"escaped names", notification(`{"\u0074ype":"\u0064one"}`), of(`{"\u0074ype":"\u0064one"}`, plugin.Item{Kind: "done"})},
 		{"metadata of other types", notification(`{"metadata":{"provenance":[1,"a"],"plexus_hash":null,"timestamp":1e99}}`),
-			of(`{"metadata":{"provenance":[1,"a"],"plexus_hash":null,"timestamp":1e99}}`, wire.Item{Metadata: wire.Metadata{Provenance: []string{"", "a"}}})},
+			of(`{"metadata":{"provenance":[1,"a"],"plexus_hash":null,"timestamp":1e99}}`, plugin.Item{Metadata: plugin.Metadata{Provenance: []string{"", "a"}}})},
 		{"names twice", `{"id":1,"id":2,"result":3}`, wire.Frame{ID: []byte("2"), Result: []byte("3")}},
 	}
 	for _, test := range tests {
@@ -124,12 +129,12 @@ func TestWhatHubsSay(t *testing.T) {
 		t.Fatal(err)
 	}
 	f, err := wire.ParseFrame(text)
-	if err != nil || string(f.Subscription) != "7" || f.Item.Type != "data" || string(f.Item.Content) != `"z"` ||
-		f.Item.ContentType != "x.y" || !reflect.DeepEqual(f.Item.Metadata, wire.Metadata{Provenance: []string{"a"}, Hash: "00e9", Timestamp: 17}) {
+	if err != nil || string(f.Subscription) != "7" || f.Item.Kind != "data" || !reflect.DeepEqual(f.Item.Content, json.RawMessage(`"z"`)) ||
+		f.Item.ContentType != "x.y" || !reflect.DeepEqual(f.Item.Metadata, plugin.Metadata{Provenance: []string{"a"}, Hash: "00e9", Timestamp: 17}) {
 		t.Errorf("%s\ngot %+v, %v", text, f, err)
 	}
-	f, err = wire.ParseFrame(wire.AppendFault(nil, []byte("3"), wire.InvalidParams("why")))
-	if err != nil || f.Failure == nil || f.Failure.Code != -32602 || string(f.Failure.Data) != `"why"` {
+	f, err = wire.ParseFrame(wire.AppendError(nil, []byte("3"), wire.InvalidParams("why")))
+	if err != nil || !reflect.DeepEqual(f.Err, wire.InvalidParams("why")) {
 		t.Errorf("got %+v, %v", f, err)
 	}
 }
@@ -147,8 +152,8 @@ func TestWhatClientsSay(t *testing.T) {
 		if string(got) != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
-		if m := wire.Parse(got); m.Request.Fault != nil || m.Request.ID == nil {
-			t.Errorf("%s: %v", got, m.Request.Fault)
+		if m := wire.Parse(got, wire.MaxDepth); m.Request.Err != nil || m.Request.IDText == nil {
+			t.Errorf("%s: %v", got, m.Request.Err)
 		}
 	}
 }
@@ -188,10 +193,10 @@ func TestParseRecordedFrames(t *testing.T) {
 		case err != nil:
 			t.Errorf("%s: %v", text, err)
 		case f.Subscription != nil:
-			if f.Item.Type == "" || f.Item.Metadata.Hash == "" || f.Item.Metadata.Timestamp == 0 || f.Item.Metadata.Provenance == nil && !bytes.Contains(text, []byte(`"provenance": []`)) {
+			if f.Item.Kind == "" || f.Item.Metadata.Hash == "" || f.Item.Metadata.Timestamp == 0 || f.Item.Metadata.Provenance == nil && !bytes.Contains(text, []byte(`"provenance": []`)) {
 				t.Errorf("%s: got %+v", text, f)
 			}
-		case f.ID == nil || (f.Result == nil) == (f.Failure == nil):
+		case f.ID == nil || (f.Result == nil) == (f.Err == nil):
 			t.Errorf("%s: got %+v", text, f)
 		}
 	})
@@ -212,9 +217,14 @@ func FuzzParseFrame(f *testing.F) {
 			t.Fatalf("%+v beside %v", frame, err)
 		}
 		// What is handed on as JSON must be JSON.
-		values := [][]byte{frame.ID, frame.Result, frame.Subscription, frame.Item.Raw, frame.Item.Content, frame.Item.Request}
-		if frame.Failure != nil {
-			values = append(values, frame.Failure.Data)
+		values := [][]byte{frame.ID, frame.Result, frame.Subscription, frame.Item.Raw, frame.Item.Question}
+		if frame.Err != nil {
+			values = append(values, wire.Text(frame.Err.Data))
+		}
+		for _, value := range []any{frame.Item.Content, frame.Item.Details} {
+			if value != nil {
+				values = append(values, value.(json.RawMessage))
+			}
 		}
 		for _, value := range values {
 			if value != nil && !json.Valid(value) {

@@ -27,7 +27,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		before := string(frame)
-		m := wire.Parse(frame)
+		m := wire.Parse(frame, wire.MaxDepth)
 		if string(frame) != before {
 			t.Fatalf("Parse changed the frame to %q", frame)
 		}
@@ -38,16 +38,16 @@ func FuzzParse(f *testing.F) {
 		if requests == nil {
 			requests = []wire.Request{m.Request}
 		}
-		deep := m.Request.Fault != nil && strings.Contains(m.Request.Fault.Data, "deeper") // and so not read to its end
-		if m.Request.Fault != wire.ParseError && !deep && !json.Valid(frame) {
+		deep := m.Deep // and so not read to its end
+		if m.Request.Err != wire.ParseError && !deep && !json.Valid(frame) {
 			t.Fatalf("%q is taken, and is not JSON", frame)
 		}
 		for _, r := range requests {
-			if r.ID != nil {
-				checkID(t, r.ID)
+			if r.IDText != nil {
+				checkID(t, r.IDText)
 			}
-			if r.Fault != nil {
-				if answer := wire.AppendFault(nil, r.ID, r.Fault); !json.Valid(answer) {
+			if r.Err != nil {
+				if answer := wire.AppendError(nil, r.IDText, r.Err); !json.Valid(answer) {
 					t.Fatalf("%q is answered with %s", frame, answer)
 				}
 				continue
@@ -64,12 +64,12 @@ func FuzzParse(f *testing.F) {
 				if json.Unmarshal(std["method"], &method) != nil || method != r.Method {
 					t.Fatalf("%q has the method %q, was read with %q", frame, method, r.Method)
 				}
-				if string(std["params"]) != string(r.Params) || string(std["id"]) != string(r.ID) {
-					t.Fatalf("%q was read with the params %s and the id %s", frame, r.Params, r.ID)
+				if string(std["params"]) != string(wire.Text(r.Params)) || string(std["id"]) != string(r.IDText) {
+					t.Fatalf("%q was read with the params %s and the id %s", frame, wire.Text(r.Params), r.IDText)
 				}
 			}
-			if r.Params != nil && !json.Valid(r.Params) {
-				t.Fatalf("%q has the params %s", frame, r.Params)
+			if wire.Text(r.Params) != nil && !json.Valid(wire.Text(r.Params)) {
+				t.Fatalf("%q has the params %s", frame, wire.Text(r.Params))
 			}
 		}
 	})
@@ -90,24 +90,24 @@ func FuzzParseWithin(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, frame []byte, more uint8) {
 		limit := 2 + int(more)%16
-		got, free := wire.ParseWithin(frame, limit), wire.ParseWithin(frame, 5000)
+		got, free := wire.Parse(frame, limit), wire.Parse(frame, 5000)
 		if !json.Valid(frame) || depth(frame) <= limit {
-			deep := got.Request.Fault != nil && strings.Contains(got.Request.Fault.Data, "deeper")
+			deep := got.Deep
 			if !reflect.DeepEqual(got, free) && !(deep && !json.Valid(frame)) {
 				t.Fatalf("%q within %d is read as %+v, else as %+v", frame, limit, got, free)
 			}
 			return
 		}
-		if free.Request.Fault == wire.ParseError && got.Request.Fault == wire.ParseError {
+		if free.Request.Err == wire.ParseError && got.Request.Err == wire.ParseError {
 			return // a name twice, before it is too deep
 		}
-		if got.Batch != nil || got.Request.Fault == nil || got.Request.Fault.Code != -32600 || !strings.Contains(got.Request.Fault.Data, "deeper") {
+		if got.Batch != nil || got.Request.Err == nil || got.Request.Err.Code != -32600 || !got.Deep {
 			t.Fatalf("%q, %d deep, is read within %d as %+v", frame, depth(frame), limit, got)
 		}
-		if got.Request.ID != nil {
-			checkID(t, got.Request.ID)
-			if free.Request.Fault != wire.ParseError && string(free.Request.ID) != string(got.Request.ID) {
-				t.Fatalf("%q is answered with the id %s, want %s", frame, got.Request.ID, free.Request.ID)
+		if got.Request.IDText != nil {
+			checkID(t, got.Request.IDText)
+			if free.Request.Err != wire.ParseError && string(free.Request.IDText) != string(got.Request.IDText) {
+				t.Fatalf("%q is answered with the id %s, want %s", frame, got.Request.IDText, free.Request.IDText)
 			}
 		}
 	})
@@ -175,7 +175,7 @@ func FuzzResolve(f *testing.F) {
 			}
 			call, fault := target.Bind(params)
 			if fault != nil {
-				if !json.Valid(wire.AppendFault(nil, nil, fault)) {
+				if !json.Valid(wire.AppendError(nil, nil, fault)) {
 					t.Fatalf("%v can't be answered", fault)
 				}
 				return

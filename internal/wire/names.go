@@ -7,6 +7,8 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/sourcegraph/jsonrpc2"
+
 	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -105,9 +107,9 @@ func direct(h *hub.Hub, name string) Target {
 }
 
 // Bind prepares the call that a Subscribe stands for. Through the hub's call,
-// whatever is wrong with the inner call is told in its stream; everything
-// else is a fault.
-func (t Target) Bind(params []byte) (hub.Call, *Fault) {
+// whatever is wrong with the inner call is an item of its stream; everything
+// else is an error.
+func (t Target) Bind(params []byte) (hub.Call, *jsonrpc2.Error) {
 	var call hub.Call
 	var err error
 	if t.route != nil {
@@ -116,29 +118,29 @@ func (t Target) Bind(params []byte) (hub.Call, *Fault) {
 		call, err = t.hub.BindCall(params)
 	}
 	if err != nil {
-		return hub.Call{}, faultOf(err, params)
+		return hub.Call{}, errorOf(err, params)
 	}
 	return call, nil
 }
 
-// Respond hands an answer to the method that asked, from the caller that ctx
-// tells. It returns what was wrong with it; nil for nothing.
-func (t Target) Respond(ctx context.Context, params []byte) *Fault {
+// Respond hands an answer to the method that asked, from the caller in ctx. It
+// returns what was wrong with it; nil for nothing.
+func (t Target) Respond(ctx context.Context, params []byte) *jsonrpc2.Error {
 	if err := t.hub.Respond(ctx, params); err != nil {
-		return faultOf(err, params)
+		return errorOf(err, params)
 	}
 	return nil
 }
 
-// faultOf words an error of the hub as the answer to a request.
-func faultOf(err error, params []byte) *Fault {
+// errorOf words an error of the hub as the answer to a request.
+func errorOf(err error, params []byte) *jsonrpc2.Error {
 	var bad *plugin.ParamsError
 	if errors.As(err, &bad) {
 		return InvalidParams(bad.Detail(params))
 	}
-	var told *plugin.Error
-	if errors.As(err, &told) && told.Code != 0 {
-		return &Fault{Code: told.Code, Message: told.Error()}
+	var coded *plugin.Error
+	if errors.As(err, &coded) && coded.Code != 0 {
+		return NewError(coded.Code, coded.Error(), "")
 	}
-	return &Fault{Code: plugin.CodeInternal, Message: "Internal error"}
+	return InternalError
 }

@@ -28,7 +28,7 @@ func reached(t *testing.T, target wire.Target, params string) string {
 	t.Helper()
 	call, fault := target.Bind([]byte(params))
 	if fault != nil {
-		return fault.Error()
+		return worded(fault)
 	}
 	for item := range call.Items(t.Context()) {
 		if item.Kind != plugin.KindData {
@@ -197,7 +197,7 @@ func TestBindFaults(t *testing.T) {
 		switch {
 		case test.code == 0 && fault != nil:
 			t.Errorf("%s %s: answered with %v, not in its stream", test.method, test.params, fault)
-		case test.code != 0 && (fault == nil || fault.Code != test.code):
+		case test.code != 0 && (fault == nil || int(fault.Code) != test.code):
 			t.Errorf("%s %s: %v, want the code %d", test.method, test.params, fault, test.code)
 		}
 		if got := reached(t, target, test.params); got != test.want {

@@ -58,17 +58,17 @@ func newHub(t testing.TB, namespace string, activations ...plugin.Activation) *h
 // serve answers one request as a way in does, and returns the frames.
 func serve(t *testing.T, h *hub.Hub, r wire.Request, subscription int64) []string {
 	t.Helper()
-	if r.Fault != nil {
-		return []string{string(wire.AppendFault(nil, r.ID, r.Fault))}
+	if r.Err != nil {
+		return []string{string(wire.AppendError(nil, r.IDText, r.Err))}
 	}
 	target := wire.Resolve(h, r.Method)
 	switch target.Action {
 	case wire.Subscribe:
-		call, fault := target.Bind(r.Params)
+		call, fault := target.Bind(wire.Text(r.Params))
 		if fault != nil {
-			return []string{string(wire.AppendFault(nil, r.ID, fault))}
+			return []string{string(wire.AppendError(nil, r.IDText, fault))}
 		}
-		frames := []string{string(wire.AppendSubscription(nil, r.ID, subscription))}
+		frames := []string{string(wire.AppendSubscription(nil, r.IDText, subscription))}
 		for item := range call.Items(t.Context()) {
 			frame, err := wire.AppendNotification(nil, target.Notify, subscription, item)
 			if err != nil {
@@ -78,12 +78,12 @@ func serve(t *testing.T, h *hub.Hub, r wire.Request, subscription int64) []strin
 		}
 		return frames
 	case wire.Respond:
-		if fault := target.Respond(t.Context(), r.Params); fault != nil {
-			return []string{string(wire.AppendFault(nil, r.ID, fault))}
+		if fault := target.Respond(t.Context(), wire.Text(r.Params)); fault != nil {
+			return []string{string(wire.AppendError(nil, r.IDText, fault))}
 		}
-		return []string{string(wire.AppendResult(nil, r.ID, []byte(`{"success":true}`)))}
+		return []string{string(wire.AppendResult(nil, r.IDText, []byte(`{"success":true}`)))}
 	default:
-		return []string{string(wire.AppendFault(nil, r.ID, wire.MethodNotFound))}
+		return []string{string(wire.AppendError(nil, r.IDText, wire.MethodNotFound))}
 	}
 }
 
@@ -175,7 +175,7 @@ func TestAnswersAreAsRecorded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, e := range recording(t, name) {
-				m := wire.Parse([]byte(e.sent))
+				m := wire.Parse([]byte(e.sent), wire.MaxDepth)
 				if m.Batch != nil {
 					t.Errorf("%s: taken for a batch", e.sent)
 					continue

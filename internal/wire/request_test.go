@@ -3,28 +3,43 @@
 package wire_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/sourcegraph/jsonrpc2"
+
 	"github.com/plexus-go/plexus/internal/wire"
 )
 
+// worded is what an error says, and its data.
+func worded(e *jsonrpc2.Error) string {
+	if e == nil {
+		return "none"
+	}
+	var data string
+	if e.Data == nil || json.Unmarshal(*e.Data, &data) != nil {
+		return e.Message
+	}
+	return e.Message + ": " + data
+}
+
 // shown says in one line what was read.
 func shown(r wire.Request) string {
-	if r.Fault != nil {
+	if r.Err != nil {
 		id := "null"
-		if r.ID != nil {
-			id = string(r.ID)
+		if r.IDText != nil {
+			id = string(r.IDText)
 		}
-		return fmt.Sprintf("fault %d to %s", r.Fault.Code, id)
+		return fmt.Sprintf("fault %d to %s", r.Err.Code, id)
 	}
 	id, params := "none", "none"
-	if r.ID != nil {
-		id = string(r.ID)
+	if r.IDText != nil {
+		id = string(r.IDText)
 	}
-	if r.Params != nil {
-		params = string(r.Params)
+	if wire.Text(r.Params) != nil {
+		params = string(wire.Text(r.Params))
 	}
 	return fmt.Sprintf("%s id %s params %s", r.Method, id, params)
 }
@@ -90,7 +105,7 @@ func TestParse(t *testing.T) {
 		{"a number with a leading zero", `{"jsonrpc":"2.0","id":07,"method":"m"}`, parseError},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			m := wire.Parse([]byte(test.frame))
+			m := wire.Parse([]byte(test.frame), wire.MaxDepth)
 			if got := shown(m.Request); m.Batch != nil || got != test.want {
 				t.Errorf("%s, batch %v, want %s", got, m.Batch, test.want)
 			}
@@ -124,7 +139,7 @@ func TestParseReadsBatches(t *testing.T) {
 		{"too many, and not JSON", `[` + strings.Repeat("1,", wire.MaxBatch+5) + `]`, "fault -32700 to null", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			m := wire.Parse([]byte(test.frame))
+			m := wire.Parse([]byte(test.frame), wire.MaxDepth)
 			if test.request != "" {
 				if got := shown(m.Request); m.Batch != nil || got != test.request {
 					t.Fatalf("%s, batch of %d, want %s", got, len(m.Batch), test.request)
@@ -146,7 +161,7 @@ func TestParseReadsBatches(t *testing.T) {
 			}
 		})
 	}
-	if f := wire.Parse([]byte(`[` + strings.Repeat("1,", wire.MaxBatch) + `1]`)).Request.Fault; f.Error() != "Invalid request: a batch has at most 1024 members" {
+	if f := wire.Parse([]byte(`[`+strings.Repeat("1,", wire.MaxBatch)+`1]`), wire.MaxDepth).Request.Err; worded(f) != "Invalid request: a batch has at most 1024 members" {
 		t.Errorf("too many members: %v", f)
 	}
 }
@@ -154,14 +169,14 @@ func TestParseReadsBatches(t *testing.T) {
 func TestParseLeavesTheFrameAlone(t *testing.T) {
 	const text = ` [{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":1}}, {"jsonrpc":"2.0","id":2,"method":"m","params":[2]}] `
 	frame := []byte(text)
-	m := wire.Parse(frame)
+	m := wire.Parse(frame, wire.MaxDepth)
 	// What is appended to a part must not run into the next one.
-	_, _ = append(m.Batch[0].Params, "#####"...), append(m.Batch[0].ID, "#####"...)
-	if string(frame) != text || string(m.Batch[1].ID) != "2" || string(m.Batch[1].Params) != "[2]" {
+	_, _ = append(wire.Text(m.Batch[0].Params), "#####"...), append(m.Batch[0].IDText, "#####"...)
+	if string(frame) != text || string(m.Batch[1].IDText) != "2" || string(wire.Text(m.Batch[1].Params)) != "[2]" {
 		t.Errorf("%s", frame)
 	}
 	// A frame read later must not change one that was read before.
-	wire.Parse([]byte(strings.Repeat(`[{"x":9}]`, 1)))
+	wire.Parse([]byte(strings.Repeat(`[{"x":9}]`, 1)), wire.MaxDepth)
 	if got := shown(m.Batch[0]); got != `m id 1 params {"a":1}` {
 		t.Error(got)
 	}
@@ -170,9 +185,9 @@ func TestParseLeavesTheFrameAlone(t *testing.T) {
 func TestParseTakesLargeFrames(t *testing.T) {
 	large := `"` + strings.Repeat("x", 1<<20) + `"`
 	for range 2 {
-		m := wire.Parse([]byte(`{"jsonrpc":"2.0","id":1,"method":"m","params":` + large + `}`))
-		if m.Request.Fault != nil || string(m.Request.Params) != large {
-			t.Fatalf("fault %v, %d bytes of params", m.Request.Fault, len(m.Request.Params))
+		m := wire.Parse([]byte(`{"jsonrpc":"2.0","id":1,"method":"m","params":`+large+`}`), wire.MaxDepth)
+		if m.Request.Err != nil || string(wire.Text(m.Request.Params)) != large {
+			t.Fatalf("fault %v, %d bytes of params", m.Request.Err, len(wire.Text(m.Request.Params)))
 		}
 	}
 }

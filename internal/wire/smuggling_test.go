@@ -3,7 +3,6 @@
 package wire_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -67,7 +66,7 @@ func TestParseIsNotTalkedInto(t *testing.T) {
 		{"a long name", head + `,"` + strings.Repeat("x", 1<<20) + `":1}`, "m id 7 params none"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			m := wire.Parse([]byte(test.frame))
+			m := wire.Parse([]byte(test.frame), wire.MaxDepth)
 			if got := shown(m.Request); m.Batch != nil || got != test.want {
 				t.Errorf("%.200s, batch %v, want %.200s", got, m.Batch, test.want)
 			}
@@ -102,32 +101,32 @@ func TestParseLimitsDepth(t *testing.T) {
 		{"bad JSON side by side", `{"jsonrpc":"2.0","id":7,"method":"m","params":[` + strings.Repeat("[],", 100) + `]}`, "fault -32700 to null", "Parse error"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			m := wire.Parse([]byte(test.frame))
+			m := wire.Parse([]byte(test.frame), wire.MaxDepth)
 			if got := shown(m.Request); m.Batch != nil || got != test.want {
 				t.Fatalf("%.200s, batch %v, want %.200s", got, m.Batch, test.want)
 			}
-			if fault := fmt.Sprint(m.Request.Fault); test.fault != "" && fault != test.fault {
+			if fault := worded(m.Request.Err); test.fault != "" && fault != test.fault {
 				t.Errorf("%q, want %q", fault, test.fault)
 			}
 		})
 	}
-	if m := wire.ParseWithin([]byte(nested(3)), 3); m.Request.Fault == nil || !strings.Contains(m.Request.Fault.Data, "3 levels") {
-		t.Errorf("four levels within three: %v", m.Request.Fault)
+	if m := wire.Parse([]byte(nested(3)), 3); m.Request.Err == nil || !strings.Contains(worded(m.Request.Err), "3 levels") {
+		t.Errorf("four levels within three: %v", m.Request.Err)
 	}
-	if m := wire.ParseWithin([]byte(nested(2)), 3); m.Request.Fault != nil {
-		t.Errorf("three levels within three: %v", m.Request.Fault)
+	if m := wire.Parse([]byte(nested(2)), 3); m.Request.Err != nil {
+		t.Errorf("three levels within three: %v", m.Request.Err)
 	}
-	if m := wire.ParseWithin([]byte(`[`+nested(1)+`]`), 3); len(m.Batch) != 1 || m.Batch[0].Fault != nil {
+	if m := wire.Parse([]byte(`[`+nested(1)+`]`), 3); len(m.Batch) != 1 || m.Batch[0].Err != nil {
 		t.Errorf("three levels within three, in a batch: %+v", m)
 	}
-	if m := wire.ParseWithin([]byte(nested(500)), 1000); m.Request.Fault != nil {
-		t.Errorf("501 levels within 1000: %v", m.Request.Fault)
+	if m := wire.Parse([]byte(nested(500)), 1000); m.Request.Err != nil {
+		t.Errorf("501 levels within 1000: %v", m.Request.Err)
 	}
 }
 
 func TestDepthCostsNothingMuch(t *testing.T) {
 	frame := []byte(nested(100_000))
-	cost := testing.AllocsPerRun(10, func() { wire.Parse(frame) })
+	cost := testing.AllocsPerRun(10, func() { wire.Parse(frame, wire.MaxDepth) })
 	if cost > 50 {
 		t.Errorf("%v allocations", cost)
 	}
@@ -142,7 +141,7 @@ func BenchmarkParse(b *testing.B) {
 		b.Run(test.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				wire.Parse([]byte(test.frame))
+				wire.Parse([]byte(test.frame), wire.MaxDepth)
 			}
 		})
 	}

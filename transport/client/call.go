@@ -11,6 +11,7 @@ import (
 	"iter"
 
 	"github.com/plexus-go/plexus/internal/wire"
+	"github.com/plexus-go/plexus/plugin"
 )
 
 // CallOption changes one call.
@@ -207,7 +208,7 @@ func (r *run) take(ctx context.Context, conn *connection, s *stream) (more bool,
 			case <-ctx.Done():
 			}
 			continue
-		case i.Type == "request":
+		case i.Kind == plugin.KindRequest:
 			if err := r.answer(ctx, conn, &i); err != nil {
 				r.yield(Item{}, err)
 				return false, nil
@@ -215,7 +216,7 @@ func (r *run) take(ctx context.Context, conn *connection, s *stream) (more bool,
 			continue
 		}
 		r.yielded = true
-		if i.Type == "error" {
+		if i.Kind == plugin.KindError {
 			more = r.yield(Item{}, streamError(r.method, &i))
 		} else {
 			more = r.yield(itemOf(&i), nil)
@@ -227,7 +228,7 @@ func (r *run) take(ctx context.Context, conn *connection, s *stream) (more bool,
 }
 
 // answer answers a question. Its error is the callback's.
-func (r *run) answer(ctx context.Context, conn *connection, i *wire.Item) error {
+func (r *run) answer(ctx context.Context, conn *connection, i *plugin.Item) error {
 	var answer Answer
 	var failed error
 	if ask := r.client.settings.answers; ask != nil {

@@ -338,7 +338,7 @@ func (c *connection) readOne(buf *bytes.Buffer) error {
 	switch {
 	case f.Subscription != nil:
 		c.item(&f)
-	case f.ID != nil && (f.Result != nil || f.Failure != nil):
+	case f.ID != nil && (f.Result != nil || f.Err != nil):
 		c.answer(&f)
 	}
 	return nil
@@ -380,8 +380,8 @@ func (c *connection) answer(f *wire.Frame) {
 		return // to an unsubscription, say
 	}
 	delete(c.pending, s.id)
-	if f.Failure != nil {
-		s.end(rpcError(s.method, f.Failure))
+	if f.Err != nil {
+		s.end(rpcError(s.method, f.Err))
 		return
 	}
 	s.subscription = bytes.Clone(f.Result)
@@ -404,7 +404,7 @@ func (c *connection) asked(f *wire.Frame) *stream {
 		}
 		return nil
 	}
-	if f.Failure == nil {
+	if f.Err == nil {
 		return nil
 	}
 	// The hub could not read the id. It is told, though, when there is only
@@ -413,9 +413,9 @@ func (c *connection) asked(f *wire.Frame) *stream {
 	for _, s := range c.pending {
 		switch {
 		case !s.wasSent():
-		case guess == nil || f.Failure.Code == plugin.CodeTooLarge && s.size > guess.size:
+		case guess == nil || f.Err.Code == plugin.CodeTooLarge && s.size > guess.size:
 			guess = s
-		case f.Failure.Code != plugin.CodeTooLarge:
+		case f.Err.Code != plugin.CodeTooLarge:
 			return nil
 		}
 	}
@@ -429,11 +429,11 @@ func (c *connection) item(f *wire.Frame) {
 		return // one that was broken off, or somebody else's
 	}
 	switch {
-	case f.Item.Type == "done":
+	case f.Item.Kind == plugin.KindDone:
 		c.forget(f.Subscription)
 		s.end(nil)
 		return
-	case f.Item.Type == "error" && !f.Item.Recoverable:
+	case f.Item.Kind == plugin.KindError && !f.Item.Recoverable:
 		c.forget(f.Subscription)
 		s.end(streamError(s.method, &f.Item))
 		return

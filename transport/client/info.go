@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/sourcegraph/jsonrpc2"
 
 	"github.com/plexus-go/plexus/internal/wire"
+	"github.com/plexus-go/plexus/plugin"
 )
 
 // HubInfo is what a hub says of itself when it is asked _info.
@@ -108,24 +110,25 @@ type infoAnswer struct {
 // read reads a frame. What does not belong to the answer is ignored.
 func (a *infoAnswer) read(f *wire.Frame) error {
 	switch {
-	case f.Failure != nil:
-		return rpcError(wire.InfoMethod, f.Failure)
+	case f.Err != nil:
+		return rpcError(wire.InfoMethod, f.Err)
 	case f.Result != nil:
 		a.subscription = bytes.Clone(wire.Key(f.Result))
 		return nil
 	case a.subscription == nil || f.Subscription == nil || !bytes.Equal(wire.Key(f.Subscription), a.subscription):
 		return nil
 	}
-	switch f.Item.Type {
-	case "data":
+	switch f.Item.Kind {
+	case plugin.KindData:
+		content, _ := f.Item.Content.(json.RawMessage)
 		var err error
-		a.info, err = infoOf(f.Item.Content, f.Item.Metadata.Hash)
+		a.info, err = infoOf(content, f.Item.Metadata.Hash)
 		return err
-	case "error":
+	case plugin.KindError:
 		if !f.Item.Recoverable {
 			return streamError(wire.InfoMethod, &f.Item)
 		}
-	case "done":
+	case plugin.KindDone:
 		a.complete = true
 	}
 	return nil
@@ -152,11 +155,11 @@ func infoOf(content []byte, hash string) (HubInfo, error) {
 	return info, nil
 }
 
-func rpcError(method string, f *wire.Failure) error {
-	return &RPCError{Method: method, Code: f.Code, Message: f.Message, Data: bytes.Clone(f.Data)}
+func rpcError(method string, f *jsonrpc2.Error) error {
+	return &RPCError{Method: method, Code: int(f.Code), Message: f.Message, Data: bytes.Clone(wire.Text(f.Data))}
 }
 
-func streamError(method string, i *wire.Item) error {
+func streamError(method string, i *plugin.Item) error {
 	return &StreamError{
 		Method: method, Code: i.Code, Message: i.Message, Recoverable: i.Recoverable, Metadata: Metadata(i.Metadata),
 	}

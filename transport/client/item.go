@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -56,11 +55,16 @@ type Metadata struct {
 	Timestamp  int64    // Unix seconds
 }
 
-func itemOf(i *wire.Item) Item {
+func itemOf(i *plugin.Item) Item {
+	content, _ := i.Content.(json.RawMessage)
+	var percentage *float64
+	if i.Kind == plugin.KindProgress && i.Percentage >= 0 {
+		percentage = &i.Percentage
+	}
 	return Item{
-		Type: i.Type, Metadata: Metadata(i.Metadata),
-		ContentType: i.ContentType, Content: i.Content,
-		Message: i.Message, Percentage: i.Percentage,
+		Type: string(i.Kind), Metadata: Metadata(i.Metadata),
+		ContentType: i.ContentType, Content: content,
+		Message: i.Message, Percentage: percentage,
 		Raw: i.Raw,
 	}
 }

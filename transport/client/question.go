@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/plexus-go/plexus/internal/wire"
+	"github.com/plexus-go/plexus/plugin"
 )
 
 // The kinds of questions.
@@ -42,7 +42,7 @@ type Choice struct {
 	Description string          `json:"description"` // empty for none
 }
 
-func questionOf(method string, i *wire.Item) Question {
+func questionOf(method string, i *plugin.Item) Question {
 	var told struct {
 		Type        string          `json:"type"`
 		Message     string          `json:"message"`
@@ -53,11 +53,11 @@ func questionOf(method string, i *wire.Item) Question {
 		Data        json.RawMessage `json:"data"`
 	}
 	// What is not as it should be is left out; Data has all of it.
-	_ = json.Unmarshal(i.Request, &told)
+	_ = json.Unmarshal(i.Question, &told)
 	q := Question{
 		Method: method, Kind: told.Type, Message: told.Message, Default: told.Default,
 		Placeholder: told.Placeholder, Options: told.Options, MultiSelect: told.MultiSelect,
-		Data: i.Request, Timeout: i.Timeout,
+		Data: i.Question, Timeout: i.Timeout,
 	}
 	if string(q.Default) == "null" {
 		q.Default = nil

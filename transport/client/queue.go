@@ -6,13 +6,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/plexus-go/plexus/internal/wire"
+	"github.com/plexus-go/plexus/plugin"
 )
 
 // queue is what waits between the connection's reader and one range.
 type queue struct {
 	mu    sync.Mutex
-	items []wire.Item
+	items []plugin.Item
 	first int   // of items, the next one to be taken
 	bytes int   // of those that wait
 	ended bool  // nothing more will come
@@ -29,7 +29,7 @@ func newQueue() queue {
 }
 
 // offer adds an item, unless the queue is full: one is always taken.
-func (q *queue) offer(i *wire.Item, mostItems, mostBytes int) bool {
+func (q *queue) offer(i *plugin.Item, mostItems, mostBytes int) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.ended {
@@ -71,14 +71,14 @@ func (q *queue) discard() {
 
 // take returns the next item. Without one, ended tells that none will come,
 // and err why; else ready tells when to try again.
-func (q *queue) take() (i wire.Item, ok, ended bool, err error) {
+func (q *queue) take() (i plugin.Item, ok, ended bool, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.first == len(q.items) {
-		return wire.Item{}, false, q.ended, q.err
+		return plugin.Item{}, false, q.ended, q.err
 	}
 	i = q.items[q.first]
-	q.items[q.first] = wire.Item{}
+	q.items[q.first] = plugin.Item{}
 	q.bytes -= len(i.Raw)
 	if q.first++; q.first == len(q.items) {
 		q.items, q.first = q.items[:0], 0

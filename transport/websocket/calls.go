@@ -131,10 +131,10 @@ func (c *session) batch(members []wire.Request, turn *turn) {
 // answer is the direct answer to a request.
 type answer struct {
 	id     []byte
-	silent bool        // the request asked for none
-	fault  *wire.Fault // the answer, or
-	call   *call       // its subscription is the answer, or
-	result string      // JSON text, the answer
+	silent bool            // the request asked for none
+	fault  *jsonrpc2.Error // the answer, or
+	call   *call           // its subscription is the answer, or
+	result string          // JSON text, the answer
 	// responded tells that the request was the answer to a question, and was
 	// taken.
 	responded bool
@@ -143,7 +143,7 @@ type answer struct {
 func (a *answer) append(dst []byte) []byte {
 	switch {
 	case a.fault != nil:
-		return wire.AppendFault(dst, a.id, a.fault)
+		return wire.AppendError(dst, a.id, a.fault)
 	case a.call != nil:
 		return wire.AppendSubscription(dst, a.id, a.call.subscription)
 	default:
@@ -153,11 +153,11 @@ func (a *answer) append(dst []byte) []byte {
 
 // prepare routes a request and checks its parameters; a call waits its turn.
 func (c *session) prepare(r wire.Request, turn *turn) (a answer) {
-	a.id, a.fault = r.ID, r.Fault
+	a.id, a.fault = r.IDText, r.Err
 	if a.fault != nil {
 		return a
 	}
-	if r.ID == nil {
+	if r.Notif {
 		a.silent = true // a notification starts nothing
 		return a
 	}
@@ -165,30 +165,30 @@ func (c *session) prepare(r wire.Request, turn *turn) (a answer) {
 		// Parameters may bring code of their own.
 		if cause := recover(); cause != nil {
 			c.log.Error("a request panicked", "method", r.Method, "panic", cause, "stack", string(debug.Stack()))
-			a.fault = &wire.Fault{Code: plugin.CodeInternal, Message: "Internal error"}
+			a.fault = wire.InternalError
 		}
 	}()
 	target := wire.Resolve(c.hub, r.Method)
 	switch target.Action {
 	case wire.Subscribe:
-		params := c.detach(r.Params)
+		params := c.detach(wire.Text(r.Params))
 		bound, fault := target.Bind(params)
 		if a.fault = fault; fault == nil {
 			c.out.await()
-			call := &call{Call: bound, id: r.ID, notify: target.Notify, bytes: int64(len(params))}
+			call := &call{Call: bound, id: r.IDText, notify: target.Notify, bytes: int64(len(params))}
 			if a.fault = c.admit(call, turn); a.fault == nil {
 				a.call = call
 			}
 		}
 	case wire.Unsubscribe:
-		id, ok := wire.ParseSubscription(r.Params)
+		id, ok := wire.ParseSubscription(wire.Text(r.Params))
 		if !ok {
 			a.fault = wire.InvalidParams("expected [subscription], the id that the call was answered with")
 			return a
 		}
 		a.result = strconv.FormatBool(c.unsubscribe(id))
 	case wire.Respond:
-		if a.fault = target.Respond(c.ctx, r.Params); a.fault == nil {
+		if a.fault = target.Respond(c.ctx, wire.Text(r.Params)); a.fault == nil {
 			a.result, a.responded = wire.Responded, true
 			c.mu.Lock()
 			c.jammed = false // the method that has asked goes on
@@ -225,7 +225,7 @@ func (t *turn) stop() {
 
 // admit waits until the call may run among the others, and gives it a
 // subscription.
-func (c *session) admit(call *call, turn *turn) *wire.Fault {
+func (c *session) admit(call *call, turn *turn) *jsonrpc2.Error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	// The parameters of all calls together may be as long as one message, and
@@ -238,14 +238,11 @@ func (c *session) admit(call *call, turn *turn) *wire.Fault {
 	}
 	switch {
 	case c.stopped:
-		return &wire.Fault{Code: plugin.CodeFailure, Message: hub.ErrShutdown.Error()}
+		return wire.NewError(plugin.CodeFailure, hub.ErrShutdown.Error(), "")
 	case c.active >= c.limits.Calls || c.held >= c.limits.MessageBytes:
 		c.server.counts.busy.Add(1)
-		return &wire.Fault{
-			Code:    plugin.CodeTooMany,
-			Message: "Too many calls",
-			Data:    fmt.Sprintf("%d calls are running on this connection, as many as it may have", c.active),
-		}
+		return wire.NewError(plugin.CodeTooMany, "Too many calls",
+			fmt.Sprintf("%d calls are running on this connection, as many as it may have", c.active))
 	}
 	turn.own++
 	c.active++
@@ -382,6 +379,6 @@ func (c *session) unsubscribe(subscription int64) bool {
 }
 
 // fault answers what can't be answered otherwise.
-func (c *session) fault(id []byte, f *wire.Fault) {
-	c.out.answer(func(dst []byte) []byte { return wire.AppendFault(dst, id, f) })
+func (c *session) fault(id []byte, f *jsonrpc2.Error) {
+	c.out.answer(func(dst []byte) []byte { return wire.AppendError(dst, id, f) })
 }

@@ -108,7 +108,7 @@ func newSession(s *Server, ws *websocket.Conn, under *socket, caller plugin.Call
 		running:  map[int64]*call{},
 	}
 	c.ctx, c.cancel = context.WithCancelCause(plugin.WithCaller(context.Background(), caller))
-	c.stream = newObjectStream(ws, s.limits, s.reading, c.ctx.Done(), func(f *wire.Fault) {
+	c.stream = newObjectStream(ws, s.limits, s.reading, c.ctx.Done(), func(f *jsonrpc2.Error) {
 		if f.Code == plugin.CodeTooLarge {
 			s.counts.large.Add(1)
 		}

@@ -41,8 +41,8 @@ type objectStream struct {
 	size    int             // its bytes
 	reads   atomic.Int64    // how many messages were read
 	stub    reflect.Value
-	refuse  func(f *wire.Fault) // answers what is not even a request
-	pings   chan string         // the last ping that was not answered yet
+	refuse  func(f *jsonrpc2.Error) // answers what is not even a request
+	pings   chan string             // the last ping that was not answered yet
 
 	mu      sync.Mutex
 	fresh   time.Time // when the read deadline was set
@@ -56,7 +56,7 @@ type objectStream struct {
 
 var _ jsonrpc2.ObjectStream = (*objectStream)(nil)
 
-func newObjectStream(ws *websocket.Conn, limits Limits, shared *budget, stop <-chan struct{}, refuse func(*wire.Fault)) *objectStream {
+func newObjectStream(ws *websocket.Conn, limits Limits, shared *budget, stop <-chan struct{}, refuse func(*jsonrpc2.Error)) *objectStream {
 	s := &objectStream{
 		ws:     ws,
 		limit:  limits.MessageBytes,
@@ -129,13 +129,13 @@ func (s *objectStream) ReadObject(v any) error {
 			s.refuse(wire.TooLarge(s.limit))
 			continue
 		case err == errNoMemory:
-			s.refuse(&wire.Fault{Code: plugin.CodeTooMany, Message: "Too many large messages",
-				Data: fmt.Sprintf("%d bytes of them are being read: try again in %v", s.shared.limit, s.shared.patience)})
+			s.refuse(wire.NewError(plugin.CodeTooMany, "Too many large messages",
+				fmt.Sprintf("%d bytes of them are being read: try again in %v", s.shared.limit, s.shared.patience)))
 			continue
 		case err == nil:
 			s.reads.Add(1)
 			s.arrived(int64(len(frame)))
-			s.message, s.size = wire.ParseWithin(frame, s.depth), len(frame)
+			s.message, s.size = wire.Parse(frame, s.depth), len(frame)
 			err = s.setStub(v)
 		}
 		if err != nil {

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package wire
+
+import (
+	"fmt"
+
+	"github.com/sourcegraph/jsonrpc2"
+
+	"github.com/plexus-go/plexus/plugin"
+)
+
+// The errors that carry no data. They are shared: don't change them.
+var (
+	ParseError     = NewError(plugin.CodeParseError, "Parse error", "")
+	InvalidRequest = NewError(plugin.CodeInvalidRequest, "Invalid request", "")
+	MethodNotFound = NewError(plugin.CodeMethodNotFound, "Method not found", "")
+	InternalError  = NewError(plugin.CodeInternal, "Internal error", "")
+)
+
+// NewError makes the error that a request is answered with. data says what
+// exactly was wrong; "" is for nothing more to say.
+func NewError(code int, message, data string) *jsonrpc2.Error {
+	e := &jsonrpc2.Error{Code: int64(code), Message: message}
+	if data != "" {
+		e.Data = raw(appendString(nil, data))
+	}
+	return e
+}
+
+// InvalidParams is the error of parameters that can't be used.
+func InvalidParams(data string) *jsonrpc2.Error {
+	return NewError(plugin.CodeInvalidParams, "Invalid params", data)
+}
+
+// TooLarge is the error of a message over the limit of so many bytes.
+func TooLarge(limit int64) *jsonrpc2.Error {
+	return NewError(plugin.CodeTooLarge, "Request is too big", fmt.Sprintf("Exceeded max limit of %d", limit))
+}
+
+// tooDeep is the error of a message that is nested deeper than so many levels.
+// It is no parse error, since the rest of the message was not read, and not one
+// of params, which need not be where it is deep.
+func tooDeep(levels int) *jsonrpc2.Error {
+	return invalid("the message is nested deeper than %d levels, the limit", levels)
+}
+
+func invalid(format string, args ...any) *jsonrpc2.Error {
+	return NewError(plugin.CodeInvalidRequest, "Invalid request", fmt.Sprintf(format, args...))
+}

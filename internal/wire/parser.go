@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"sync"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// parser reads one frame, whoever sent it. What it returns are parts of the
+// frame. Once failed, the frame is not JSON that this package accepts, and
+// whatever was read of it is void.
+type parser struct {
+	frame    []byte
+	buffer   bytes.Buffer
+	dec      *jsontext.Decoder
+	failed   bool
+	maxDepth int  // how deep the frame may be nested; 0 where it can't be deeper
+	tooDeep  bool // failed since it is
+}
+
+var parsers = sync.Pool{New: func() any { return &parser{dec: jsontext.NewDecoder(new(bytes.Buffer))} }}
+
+// newParser returns a parser for a frame, to be given back with free. It is
+// strict unless options say otherwise: no name may stand twice in one object,
+// and text must be UTF-8.
+func newParser(frame []byte, options ...jsontext.Options) *parser {
+	p := parsers.Get().(*parser)
+	p.frame, p.failed, p.tooDeep, p.maxDepth = frame, false, false, 0
+	p.buffer = *bytes.NewBuffer(frame)
+	p.dec.Reset(&p.buffer, options...)
+	return p
+}
+
+func (p *parser) free() {
+	if len(p.frame) <= 64<<10 { // or the pool would keep large frames alive
+		parsers.Put(p)
+	}
+}
+
+// object reads an object, member by member: each must read the value. What is
+// no object is skipped, as null is where an object is optional.
+func (p *parser) object(each func(name []byte)) {
+	if p.dec.PeekKind() != '{' {
+		p.value()
+		return
+	}
+	p.token()
+	for !p.failed && p.dec.PeekKind() == '"' {
+		each(unquoted(p.value()))
+	}
+	p.token()
+}
+
+// value returns the next value.
+func (p *parser) value() []byte {
+	if p.maxDepth > 0 {
+		return p.valueWithin()
+	}
+	return p.wholeValue()
+}
+
+// wholeValue is value, whatever its depth.
+func (p *parser) wholeValue() []byte {
+	v, err := p.dec.ReadValue()
+	if err != nil {
+		p.failed = true
+		return nil
+	}
+	end := int(p.dec.InputOffset())
+	return p.frame[end-len(v) : end : end]
+}
+
+// valueWithin is value, read token by token up to the first that is too deep.
+// Nothing here calls itself, so depth costs no stack.
+func (p *parser) valueWithin() []byte {
+	outside := p.dec.StackDepth()
+	begin := -1
+	for begin < 0 || p.dec.StackDepth() > outside {
+		kind := p.dec.PeekKind()
+		if (kind == '{' || kind == '[') && p.dec.StackDepth() >= p.maxDepth {
+			p.failed, p.tooDeep = true, true
+			return nil
+		}
+		if begin < 0 && kind != '{' && kind != '[' {
+			return p.wholeValue()
+		}
+		if p.token(); p.failed {
+			return nil
+		}
+		if begin < 0 {
+			begin = int(p.dec.InputOffset()) - 1
+		}
+	}
+	end := int(p.dec.InputOffset())
+	return p.frame[begin:end:end]
+}
+
+// token skips a token whose kind is known.
+func (p *parser) token() {
+	if _, err := p.dec.ReadToken(); err != nil {
+		p.failed = true
+	}
+}
+
+// atEnd reports whether nothing but space follows.
+func (p *parser) atEnd() bool {
+	return len(bytes.TrimLeft(p.frame[p.dec.InputOffset():], space)) == 0
+}
+
+// space is what JSON takes for space.
+const space = " \t\r\n"
+
+// text reads a string; what is none is "".
+func (p *parser) text() string { return text(p.value()) }
+
+// texts reads an array of strings.
+func (p *parser) texts() []string {
+	if p.dec.PeekKind() != '[' {
+		p.value()
+		return nil
+	}
+	var all []string
+	p.token()
+	for !p.failed && p.dec.PeekKind() != ']' && p.dec.PeekKind() != 0 {
+		all = append(all, p.text())
+	}
+	p.token()
+	return all
+}
+
+// scalar reads a string, or the digits of a number; anything else is "".
+func (p *parser) scalar() string {
+	value := p.value()
+	if jsontext.Value(value).Kind() == '0' {
+		return string(value)
+	}
+	return text(value)
+}
+
+// unquoted returns what a string means, and anything else as it is. What
+// needs no decoding is not copied.
+func unquoted(value []byte) []byte {
+	if len(value) < 2 || value[0] != '"' {
+		return value
+	}
+	if bytes.IndexByte(value, '\\') < 0 {
+		return value[1 : len(value)-1]
+	}
+	s, _ := jsontext.AppendUnquote(nil, value) // repairs what is not UTF-8
+	return s
+}
+
+// text returns what a string means; what is none means "".
+func text(value []byte) string {
+	if !isString(value) {
+		return ""
+	}
+	return strings.ToValidUTF8(string(unquoted(value)), "\uFFFD")
+}
+
+func isString(value []byte) bool { return len(value) >= 2 && value[0] == '"' }
+
+// raw returns a pointer to JSON text, as package jsonrpc2 has it; nil for none.
+func raw(text []byte) *json.RawMessage {
+	if text == nil {
+		return nil
+	}
+	message := json.RawMessage(text)
+	return &message
+}
+
+// Text returns the JSON text that message points to; nil for none.
+func Text(message *json.RawMessage) []byte {
+	if message == nil {
+		return nil
+	}
+	return *message
+}
