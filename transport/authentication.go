@@ -11,49 +11,60 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 )
 
-// Authenticate finds out who makes a request, from what is in its header or
-// from its TLS certificate. It returns the zero caller for a request without
-// any credentials, and an error for wrong ones: the error is logged, and the
-// caller is not told it. The request's context ends when the time for the
-// handshake is over. It is called by many goroutines at once.
+// Authenticate returns the caller of a request, by its headers or its TLS
+// certificate. The error is [ErrNoCredentials] for a request without credentials;
+// a caller without name, means and scopes says the same. With any other error
+// the credentials are wrong: the error is logged, and the client does not see it.
 //
-// The address of the request is that of its peer, which may be a proxy.
+// It is called by many goroutines at once, with a context that ends with the time
+// for the handshake, and again while the connection is open (see
+// [Server.Recheck]), with a request that has only Header, TLS and RemoteAddr of
+// the first. RemoteAddr is the peer's, which may be a proxy.
 type Authenticate func(*http.Request) (plugin.Caller, error)
 
-// WithAuthentication lets in those only whom authenticate knows, and those
-// whom [WithAnonymous] lets in. Without it, whoever can connect may do
-// everything, or what WithAnonymous says.
+// ErrNoCredentials is the error of [Authenticate] for a request that carries no
+// credentials.
+var ErrNoCredentials = errors.New("no credentials")
+
+// WithAuthentication accepts only callers that authenticate returns, and those
+// without credentials where [WithAnonymous] accepts them. Without it, every
+// client may do everything, or what WithAnonymous says.
 func WithAuthentication(authenticate Authenticate) Option {
-	return func(s *Server) { s.door.authenticate = authenticate }
+	return func(s *Server) { s.access.authenticate = authenticate }
 }
 
-// WithAnonymous lets in those who show no credentials, with these scopes; none
-// is nothing that needs a scope. Wrong credentials are refused all the same.
+// WithAnonymous accepts clients without credentials, and gives them these
+// scopes; with none, they can do what needs no scope. Wrong credentials are
+// refused all the same.
 func WithAnonymous(scopes ...string) Option {
-	return func(s *Server) { s.door.anonymous = &plugin.Caller{Scopes: scopes} }
+	return func(s *Server) { s.access.anonymous = &plugin.Caller{Scopes: scopes} }
 }
 
-// callerOf is who makes a request, or why it is refused.
-func (d *door) callerOf(r *http.Request, from source) (plugin.Caller, *refusal) {
+// callerOf returns who makes a request, or why it is rejected.
+func (a *accessControl) callerOf(r *http.Request, from source) (plugin.Caller, *refusal) {
 	var caller plugin.Caller
-	if d.authenticate != nil {
+	if a.authenticate != nil {
 		ctx := r.Context()
-		if d.limits.HandshakeTimeout > 0 {
+		if a.limits.HandshakeTimeout > 0 {
 			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, d.limits.HandshakeTimeout)
+			ctx, cancel = context.WithTimeout(ctx, a.limits.HandshakeTimeout)
 			defer cancel()
 		}
 		var err error
-		if caller, err = d.authenticate(r.WithContext(ctx)); err != nil {
-			d.rates.charge(from.counted)
+		caller, err = a.authenticate(r.WithContext(ctx))
+		if errors.Is(err, ErrNoCredentials) {
+			caller, err = plugin.Caller{}, nil
+		}
+		if err != nil {
+			a.rates.charge(from.limited)
 			return plugin.Caller{}, &refusal{wrongCredentials, "The credentials are not valid.", err}
 		}
 	}
 	if caller.Name == "" && caller.Means == "" && caller.Scopes == nil {
 		switch {
-		case d.anonymous != nil:
-			caller = *d.anonymous
-		case d.authenticate == nil:
+		case a.anonymous != nil:
+			caller = *a.anonymous
+		case a.authenticate == nil:
 			caller.Scopes = []string{"*"}
 		default:
 			return plugin.Caller{}, &refusal{wrongCredentials, "Credentials are needed.", nil}
@@ -63,12 +74,13 @@ func (d *door) callerOf(r *http.Request, from source) (plugin.Caller, *refusal) 
 	return caller, nil
 }
 
-// still tells, later, why a caller may not stay: the credentials that it has
-// shown are not taken any more, or allow something else.
-func (d *door) still(r *http.Request, caller plugin.Caller) func() error {
-	shown := &http.Request{Header: r.Header, TLS: r.TLS, RemoteAddr: r.RemoteAddr}
+// recheck returns a function that authenticates a request again. Its error says
+// why the connection must close: the credentials are no longer valid, or allow
+// something else.
+func (a *accessControl) recheck(r *http.Request, caller plugin.Caller) func() error {
+	first := &http.Request{Header: r.Header, TLS: r.TLS, RemoteAddr: r.RemoteAddr}
 	return func() error {
-		now, err := d.authenticate(shown)
+		now, err := a.authenticate(first)
 		if err == nil && (!now.Same(caller) || !slices.Equal(now.Scopes, caller.Scopes)) {
 			err = errors.New("the credentials allow something else now")
 		}
@@ -76,8 +88,8 @@ func (d *door) still(r *http.Request, caller plugin.Caller) func() error {
 	}
 }
 
-// Recheck asks again about all who have shown credentials, and closes the
-// connections of those that are not taken any more: after a token was removed,
-// and now and then, since tokens and certificates expire. It may wait for
-// whoever authenticates.
+// Recheck authenticates all callers with credentials again, and closes the
+// connections of those whose credentials are no longer valid. Call it when a
+// token was removed, and regularly, since tokens and certificates expire. It
+// waits for [Authenticate].
 func (s *Server) Recheck() { s.ws.Recheck() }

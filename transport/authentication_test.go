@@ -15,8 +15,8 @@ import (
 	"github.com/plexus-go/plexus/transport"
 )
 
-// TestRecheck: who has shown credentials stays as long as they allow what they
-// have allowed.
+// TestRecheck: a connection with credentials is closed once they allow something
+// else.
 func TestRecheck(t *testing.T) {
 	var mu sync.Mutex
 	callers := map[string]plugin.Caller{}
@@ -28,7 +28,7 @@ func TestRecheck(t *testing.T) {
 	s := serve(t, transport.WithAnonymous("c"), transport.WithAuthentication(func(r *http.Request) (plugin.Caller, error) {
 		name := r.Header.Get("Authorization")
 		if name == "" {
-			return plugin.Caller{}, nil
+			return plugin.Caller{}, transport.ErrNoCredentials
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -47,9 +47,11 @@ func TestRecheck(t *testing.T) {
 		}
 		defer ws.Close()
 		ws.SetReadDeadline(time.Now().Add(patience))
+		if err := call(ws); err != nil {
+			t.Fatal(err)
+		}
 		all[name] = ws
 	}
-	until(t, "all to be served", func() bool { return s.Connections() == len(all) })
 	s.Recheck()
 	mu.Lock()
 	delete(callers, "removed")
@@ -62,11 +64,17 @@ func TestRecheck(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"same", ""} {
-		if err := all[name].WriteMessage(gorilla.TextMessage, []byte(`{"jsonrpc":"2.0","id":1,"method":"_info"}`)); err != nil {
-			t.Error(err)
-		}
-		if _, _, err := all[name].ReadMessage(); err != nil {
+		if err := call(all[name]); err != nil {
 			t.Errorf("%q is closed: %v", name, err)
 		}
 	}
+}
+
+// call makes a call that is answered with one error.
+func call(ws *gorilla.Conn) error {
+	if err := ws.WriteMessage(gorilla.TextMessage, []byte(`{"jsonrpc":"2.0","id":1,"method":"none"}`)); err != nil {
+		return err
+	}
+	_, _, err := ws.ReadMessage()
+	return err
 }

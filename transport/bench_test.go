@@ -10,11 +10,11 @@ import (
 	"testing"
 )
 
-// BenchmarkDoor is what a request costs at the door, without a network.
-func BenchmarkDoor(b *testing.B) {
-	d := doorWith(b, false, WithDoorLimits(DoorLimits{Rate: 1e9, Burst: 1e9}), WithAllowedHosts("hub.example"),
+// BenchmarkAccessControl measures one request, without a network.
+func BenchmarkAccessControl(b *testing.B) {
+	a := newAccess(b, false, WithLimits(Limits{MaxRequestRate: 1e9, MaxRequestBurst: 1e9}), WithAllowedHosts("hub.example"),
 		WithAllowedOrigins("https://app.example"), WithTrustedProxies(prefixes("10.0.0.0/8")...), WithAuthentication(known))
-	d.open(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), slog.New(slog.DiscardHandler))
+	a.init(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), slog.New(slog.DiscardHandler))
 	r := httptest.NewRequest("GET", "http://hub.example/", nil)
 	r.RemoteAddr = "10.0.0.1:1"
 	r.Header = http.Header{
@@ -24,12 +24,12 @@ func BenchmarkDoor(b *testing.B) {
 	at, _ := newStranger("10.0.0.1:1")
 	defer at.Close()
 	for b.Loop() {
-		c := d.room.enter(at)
+		c := a.connections.add(at)
 		w := httptest.NewRecorder()
-		d.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), connKey{}, c)))
+		a.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), connKey{}, c)))
 		if w.Code != http.StatusOK {
 			b.Fatal(w.Code)
 		}
-		d.room.leave(c)
+		a.connections.remove(c)
 	}
 }

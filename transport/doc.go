@@ -16,5 +16,5 @@
 // machine's programs and pages may do everything, and pages of strangers
 // nothing. [CheckExposure] says where that is not enough.
 //
-// The names and texts of the protocol are in package wire.
+
 package transport

@@ -23,7 +23,7 @@ import (
 // name that it calls; its origin must be among [WithAllowedOrigins].
 func WithAllowedHosts(hosts ...string) Option {
 	return func(s *Server) {
-		s.door.hosts = nil // also where there are none
+		s.access.hosts = nil // also where there are none
 		for _, text := range hosts {
 			name, port, err := parseHost(text)
 			if err == nil && port != "" {
@@ -33,27 +33,27 @@ func WithAllowedHosts(hosts ...string) Option {
 				s.refuse(fmt.Errorf("allowed host %q: %w", text, err))
 				continue
 			}
-			if s.door.hosts == nil {
-				s.door.hosts = map[string]bool{}
+			if s.access.hosts == nil {
+				s.access.hosts = map[string]bool{}
 			}
-			s.door.hosts[name] = true
+			s.access.hosts[name] = true
 		}
 	}
 }
 
-// answersTo tells whether the server answers to the Host of a request. proxied
+// allowsHost tells whether the server answers to the Host of a request. proxied
 // says that a trusted proxy has passed it on.
-func (d *door) answersTo(host string, proxied bool) bool {
+func (a *accessControl) allowsHost(host string, proxied bool) bool {
 	name, _, err := parseHost(host)
 	switch {
 	case err != nil:
-		return !d.local && d.hosts == nil
-	case d.hosts[name]:
+		return !a.local && a.hosts == nil
+	case a.hosts[name]:
 		return true
-	case d.local:
+	case a.local:
 		return !proxied && loopbackName(name)
 	default:
-		return d.hosts == nil
+		return a.hosts == nil
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// doorWith makes the door of a server that has these options.
-func doorWith(t testing.TB, local bool, options ...Option) *door {
+// newAccess returns the access control of a server that has these options.
+func newAccess(t testing.TB, local bool, options ...Option) *accessControl {
 	t.Helper()
 	s := &Server{}
 	for _, option := range options {
@@ -18,8 +18,8 @@ func doorWith(t testing.TB, local bool, options ...Option) *door {
 	if s.wrong != nil {
 		t.Fatal(s.wrong)
 	}
-	s.door.local = local
-	return &s.door
+	s.access.local = local
+	return &s.access
 }
 
 func TestHostsThatAreAnsweredTo(t *testing.T) {
@@ -32,12 +32,12 @@ func TestHostsThatAreAnsweredTo(t *testing.T) {
 	)
 	const never, loopback, ours = 0, onLoopback | elsewhere | both, elsewhere | listed | proxied | both
 	allowed := WithAllowedHosts("hub.example", "192.0.2.7", "[2001:db8::7]", "Upper.Example.", "_odd.example")
-	doors := map[int]*door{
-		onLoopback: doorWith(t, true),
-		elsewhere:  doorWith(t, false, WithAllowedHosts()),
-		listed:     doorWith(t, false, allowed),
-		proxied:    doorWith(t, true, allowed),
-		both:       doorWith(t, true, allowed),
+	servers := map[int]*accessControl{
+		onLoopback: newAccess(t, true),
+		elsewhere:  newAccess(t, false, WithAllowedHosts()),
+		listed:     newAccess(t, false, allowed),
+		proxied:    newAccess(t, true, allowed),
+		both:       newAccess(t, true, allowed),
 	}
 	for host, want := range map[string]int{
 		"localhost":                  loopback,
@@ -86,8 +86,8 @@ func TestHostsThatAreAnsweredTo(t *testing.T) {
 		"[]":                         elsewhere,
 		":":                          elsewhere,
 	} {
-		for kind, d := range doors {
-			if got := d.answersTo(host, kind == proxied); got != (want&kind != never) {
+		for kind, a := range servers {
+			if got := a.allowsHost(host, kind == proxied); got != (want&kind != never) {
 				t.Errorf("host %q, kind of listener %b: answered %v", host, kind, got)
 			}
 		}

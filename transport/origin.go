@@ -21,29 +21,29 @@ import (
 // hubs that only that user can reach.
 func WithAllowedOrigins(origins ...string) Option {
 	return func(s *Server) {
-		s.door.origins = map[string]bool{}
+		s.access.origins = map[string]bool{}
 		for _, text := range origins {
 			o, err := parseOrigin(text)
 			if err != nil {
 				s.refuse(fmt.Errorf("allowed origin %q: %w", text, err))
 				continue
 			}
-			s.door.origins[o.String()] = true
+			s.access.origins[o.String()] = true
 		}
 	}
 }
 
-// admitsPage tells whether a page of that origin may connect. proxied says
+// allowsOrigin tells whether a page of that origin may connect. proxied says
 // that a trusted proxy has passed its request on.
-func (d *door) admitsPage(text string, proxied bool) bool {
+func (a *accessControl) allowsOrigin(text string, proxied bool) bool {
 	o, err := parseOrigin(text)
 	if err != nil { // "null" among others
 		return false
 	}
-	if d.origins[o.String()] {
+	if a.origins[o.String()] {
 		return true
 	}
-	return d.local && !proxied && (o.scheme == "http" || o.scheme == "https") && loopbackName(o.host)
+	return a.local && !proxied && (o.scheme == "http" || o.scheme == "https") && loopbackName(o.host)
 }
 
 // origin is where a page comes from.

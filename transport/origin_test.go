@@ -16,10 +16,10 @@ func TestPagesOfStrangersStayOut(t *testing.T) {
 	const all = onLoopback | elsewhere | proxied
 	allowed := WithAllowedOrigins("https://app.example", "http://dev.example:8080", "HTTPS://Deep.example:443",
 		"tauri://localhost", "chrome-extension://abcdef", "http://[2001:db8::7]:80", "http://localhost:99")
-	doors := map[int]*door{
-		onLoopback: doorWith(t, true, allowed),
-		elsewhere:  doorWith(t, false, allowed),
-		proxied:    doorWith(t, true, allowed),
+	doors := map[int]*accessControl{
+		onLoopback: newAccess(t, true, allowed),
+		elsewhere:  newAccess(t, false, allowed),
+		proxied:    newAccess(t, true, allowed),
 	}
 	for origin, want := range map[string]int{
 		"http://localhost:5173":                 onLoopback,
@@ -71,7 +71,7 @@ func TestPagesOfStrangersStayOut(t *testing.T) {
 		" http://localhost":                     0,
 	} {
 		for kind, d := range doors {
-			if got := d.admitsPage(origin, kind == proxied); got != (want&kind != 0) {
+			if got := d.allowsOrigin(origin, kind == proxied); got != (want&kind != 0) {
 				t.Errorf("origin %q, kind of listener %b: let in %v", origin, kind, got)
 			}
 		}

@@ -21,23 +21,23 @@ func WithTrustedProxies(proxies ...netip.Prefix) Option {
 				s.refuse(fmt.Errorf("trusted proxy %v: not a range of addresses", p))
 			}
 		}
-		s.door.proxies = proxies
+		s.access.proxies = proxies
 	}
 }
 
-// mostHops is how many addresses of X-Forwarded-For are looked at.
-const mostHops = 32
+// maxHops is how many addresses of X-Forwarded-For are looked at.
+const maxHops = 32
 
-// ForwardedFor returns the client of a request that comes from peer with these
+// forwardedFor returns the client of a request that comes from peer with these
 // values of the header X-Forwarded-For: the last address in them that is not
 // a trusted proxy's, or else the first. What comes before something that is no
 // address is not looked at, and none of it where peer is not trusted.
-func ForwardedFor(peer netip.Addr, values []string, trusted []netip.Prefix) netip.Addr {
+func forwardedFor(peer netip.Addr, values []string, trusted []netip.Prefix) netip.Addr {
 	client := peer.Unmap()
 	hops := 0
 	for _, value := range slices.Backward(values) {
 		for more := true; more; hops++ {
-			if hops == mostHops || !within(client, trusted) {
+			if hops == maxHops || !within(client, trusted) {
 				return client
 			}
 			last := strings.LastIndexByte(value, ',')
@@ -92,9 +92,9 @@ func addressOf(remote string) netip.Addr {
 	return pair.Addr().Unmap().WithZone("")
 }
 
-// counted is what counts as one address: a network of IPv6 has more addresses
+// networkOf is what counts as one address: a network of IPv6 has more addresses
 // than anybody could count.
-func counted(address netip.Addr) netip.Addr {
+func networkOf(address netip.Addr) netip.Addr {
 	if !address.Is6() {
 		return address
 	}

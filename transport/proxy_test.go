@@ -18,7 +18,7 @@ func prefixes(texts ...string) (all []netip.Prefix) {
 
 func TestForwardedFor(t *testing.T) {
 	trusted := prefixes("127.0.0.0/8", "10.0.0.0/8", "2001:db8:1::/48", "::ffff:192.168.0.0/112")
-	many := strings.Repeat("10.0.0.9, ", 2*mostHops)
+	many := strings.Repeat("10.0.0.9, ", 2*maxHops)
 	tests := []struct {
 		name, peer string
 		values     []string
@@ -51,14 +51,14 @@ func TestForwardedFor(t *testing.T) {
 		{"multicast", "10.0.0.1", []string{"ff02::1"}, "10.0.0.1"},
 		{"unknown", "10.0.0.1", []string{"unknown"}, "10.0.0.1"},
 		{"too many hops", "10.0.0.1", []string{"203.0.113.5, " + many + "10.0.0.2"}, "10.0.0.9"},
-		{"as many hops as are looked at", "10.0.0.1", []string{"203.0.113.5" + strings.Repeat(",10.0.0.2", mostHops-1)}, "203.0.113.5"},
+		{"as many hops as are looked at", "10.0.0.1", []string{"203.0.113.5" + strings.Repeat(",10.0.0.2", maxHops-1)}, "203.0.113.5"},
 	}
 	for _, tt := range tests {
-		if got := ForwardedFor(netip.MustParseAddr(tt.peer), tt.values, trusted); got.String() != tt.want {
+		if got := forwardedFor(netip.MustParseAddr(tt.peer), tt.values, trusted); got.String() != tt.want {
 			t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
 		}
 	}
-	if got := ForwardedFor(netip.Addr{}, []string{"203.0.113.5"}, trusted); got.IsValid() {
+	if got := forwardedFor(netip.Addr{}, []string{"203.0.113.5"}, trusted); got.IsValid() {
 		t.Errorf("a peer without an address: got %s", got)
 	}
 }
@@ -71,7 +71,7 @@ func FuzzForwardedFor(f *testing.F) {
 	peer := netip.MustParseAddr("10.0.0.1")
 	f.Fuzz(func(t *testing.T, first, second string) {
 		values := []string{first, second}
-		client := ForwardedFor(peer, values, trusted)
+		client := forwardedFor(peer, values, trusted)
 		if !client.IsValid() || client.Is4In6() || client.Zone() != "" {
 			t.Fatalf("got %v", client)
 		}
@@ -84,10 +84,10 @@ func FuzzForwardedFor(f *testing.F) {
 		}
 		// What a client writes itself never counts: a proxy appends to it.
 		honest := netip.MustParseAddr("203.0.113.5")
-		if got := ForwardedFor(peer, append(values, honest.String()), trusted); got != honest {
+		if got := forwardedFor(peer, append(values, honest.String()), trusted); got != honest {
 			t.Fatalf("the header of a client made it %v", got)
 		}
-		if got := ForwardedFor(honest, values, trusted); got != honest {
+		if got := forwardedFor(honest, values, trusted); got != honest {
 			t.Fatalf("a stranger was believed to be %v", got)
 		}
 	})
@@ -105,7 +105,7 @@ func TestWhatCountsAsOneAddress(t *testing.T) {
 		"/tmp/a.sock":               "invalid IP",
 		"":                          "invalid IP",
 	} {
-		if got := counted(addressOf(remote)).String(); got != want {
+		if got := networkOf(addressOf(remote)).String(); got != want {
 			t.Errorf("%s counts as %s, want %s", remote, got, want)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"net"
-	"net/netip"
 	"os"
 
 	"github.com/plexus-go/plexus/transport/client"
@@ -49,10 +48,11 @@ func (s *Server) register(ctx context.Context, at net.Addr) (stop func()) {
 	}
 	schema := s.hub.Schema()
 	r := s.registration.hub
-	host, port := advertised(at)
 	r.Name = cmp.Or(r.Name, s.hub.Namespace())
-	r.Host = cmp.Or(r.Host, host)
-	r.Port = cmp.Or(r.Port, port)
+	if address := LocalAddress(at); address.IsValid() {
+		r.Host = cmp.Or(r.Host, address.Addr().String())
+		r.Port = cmp.Or(r.Port, int(address.Port()))
+	}
 	if r.Protocol == "" && s.tls != nil {
 		r.Protocol = "wss"
 	}
@@ -68,19 +68,4 @@ func (s *Server) register(ctx context.Context, at net.Addr) (stop func()) {
 		return stop
 	}
 	return func() { _ = registrar.Close() } // which logs what fails
-}
-
-// advertised is where clients on the same machine reach a listener; nowhere if
-// it is none of TCP. One that listens on all interfaces is reached by IPv4,
-// also where it shows itself as [::]: not every client can write ::1 in a URL.
-func advertised(at net.Addr) (host string, port int) {
-	address, err := netip.ParseAddrPort(at.String())
-	if err != nil {
-		return "", 0
-	}
-	ip := address.Addr().Unmap()
-	if ip.IsUnspecified() {
-		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	}
-	return ip.String(), int(address.Port())
 }

@@ -19,15 +19,14 @@ import (
 // Server serves one hub. Make it with [New].
 type Server struct {
 	hub          *hub.Hub
-	limits       websocket.Limits
 	log          *slog.Logger
 	stop         time.Duration
 	registration *registration // nil for none
 	tls          *tls.Config
 	wrong        error // what options have
 
-	door door
-	ws   *websocket.Server
+	access accessControl
+	ws     *websocket.Server
 }
 
 // Option sets what New leaves at its default. What is wrong in one is an error
@@ -37,11 +36,8 @@ type Option func(*Server)
 // WithLogger sets where the server logs; the default is slog.Default.
 func WithLogger(log *slog.Logger) Option { return func(s *Server) { s.log = log } }
 
-// WithLimits bounds what one connection may cost, and all of them together.
-func WithLimits(limits websocket.Limits) Option { return func(s *Server) { s.limits = limits } }
-
-// WithDoorLimits bounds how many are let in.
-func WithDoorLimits(limits DoorLimits) Option { return func(s *Server) { s.door.limits = limits } }
+// WithLimits sets limits; those that are zero keep their default.
+func WithLimits(limits Limits) Option { return func(s *Server) { s.access.limits = limits } }
 
 // WithTLS serves wss instead of ws. [NewTLSConfig] makes a configuration from
 // files; any other must not offer HTTP/2, which has no WebSockets here.
@@ -57,8 +53,8 @@ func New(h *hub.Hub, options ...Option) *Server {
 	for _, option := range options {
 		option(s)
 	}
-	s.ws = websocket.NewServer(h, s.limits, s.log, websocket.WithCheckedOrigins())
-	s.door.open(s.ws, s.log)
+	s.ws = websocket.NewServer(h, s.access.limits.Limits, s.log, websocket.WithCheckedOrigins())
+	s.access.init(s.ws, s.log)
 	return s
 }
 
@@ -67,18 +63,18 @@ func (s *Server) refuse(err error) { s.wrong = errors.Join(s.wrong, err) }
 
 // prepare makes the HTTP server for a listener, and what it shall serve.
 func (s *Server) prepare(l net.Listener) (*http.Server, net.Listener, error) {
-	s.door.local = localListener(l.Addr())
-	if s.door.local && s.door.proxies != nil && s.door.hosts == nil {
+	s.access.local = isLocal(l.Addr())
+	if s.access.local && s.access.proxies != nil && s.access.hosts == nil {
 		s.refuse(errors.New("a server that listens on loopback behind a trusted proxy needs allowed hosts"))
 	}
 	if s.wrong != nil {
 		return nil, nil, s.wrong
 	}
-	limits := s.door.limits
+	limits := s.access.limits
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
 	server := &http.Server{
-		Handler:     &s.door,
+		Handler:     &s.access,
 		ConnContext: withConn,
 		Protocols:   &http1,
 		// Until the upgrade, which lifts them. The first is for the TLS
@@ -86,21 +82,15 @@ func (s *Server) prepare(l net.Listener) (*http.Server, net.Listener, error) {
 		ReadHeaderTimeout: limits.HeaderTimeout,
 		ReadTimeout:       limits.HandshakeTimeout,
 		WriteTimeout:      limits.HandshakeTimeout,
-		MaxHeaderBytes:    limits.HeaderBytes,
+		MaxHeaderBytes:    limits.MaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
-	l = &listener{l, s.door.room}
+	l = &listener{l, s.access.connections}
 	if s.tls != nil {
 		l = tls.NewListener(l, s.tls)
 	}
 	return server, l, nil
 }
-
-// Connections returns how many clients are connected.
-func (s *Server) Connections() int { return s.ws.Connections() }
-
-// Counts tell how often the limits were felt.
-func (s *Server) Counts() websocket.Counts { return s.ws.Counts() }
 
 // Serve serves the listener until ctx is done, and then stops gracefully:
 // streams end, calls finish, sockets close with code 1001. It returns nil

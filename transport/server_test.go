@@ -18,7 +18,6 @@ import (
 	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport"
-	"github.com/plexus-go/plexus/transport/websocket"
 )
 
 const patience = 20 * time.Second
@@ -101,13 +100,13 @@ func frames(ws *gorilla.Conn) (all []string, end error) {
 }
 
 func TestServeStopsGracefully(t *testing.T) {
-	s := serve(t, transport.WithLimits(websocket.Limits{Calls: 8}))
+	s := serve(t)
 	ws := s.dial(t)
 	if err := ws.WriteMessage(gorilla.TextMessage, []byte(`{"jsonrpc":"2.0","id":1,"method":"test.hang"}`)); err != nil {
 		t.Fatal(err)
 	}
 	<-s.entered
-	if n := s.Connections(); n != 1 {
+	if n := s.Stats().Connections; n != 1 {
 		t.Errorf("%d connections, want 1", n)
 	}
 	s.stop()
@@ -133,7 +132,7 @@ func TestServeStopsGracefully(t *testing.T) {
 	if err := s.result(t, patience); err != nil {
 		t.Errorf("got %v, want a complete stop", err)
 	}
-	if n := s.Connections(); n != 0 {
+	if n := s.Stats().Connections; n != 0 {
 		t.Errorf("%d connections are left", n)
 	}
 }

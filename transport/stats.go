@@ -5,37 +5,38 @@ package transport
 import (
 	"net/http"
 	"sync/atomic"
+
+	"github.com/plexus-go/plexus/transport/websocket"
 )
 
-// Stats tell what has happened at the door of a server.
+// Stats are the counters of a server. All but the first two count since its
+// start.
 type Stats struct {
 	// Connections is how many WebSockets are open, and Pending how many
-	// connections that are none yet.
-	Connections, Pending int
-	// Accepted is how many requests for a WebSocket were let in since the start,
-	// and Refused how many requests and connections were not.
-	Accepted uint64
-	Refused  Refused
+	// connections are not WebSockets yet.
+	Connections, Pending int64
+	// Accepted is how many requests for a WebSocket passed access control. The
+	// Refused… count requests and connections that did not, by the reason.
+	Accepted int64
+	// RefusedMalformed: requests with two origins.
+	RefusedMalformed int64
+	// RefusedHost and RefusedOrigin: neither was among the allowed ones.
+	RefusedHost, RefusedOrigin int64
+	// RefusedCredentials: they were wrong, or missing where they are needed.
+	RefusedCredentials int64
+	// RefusedRate: too many requests from one address.
+	RefusedRate int64
+	// RefusedAddress and RefusedLimit: too many connections from one address,
+	// and in all.
+	RefusedAddress, RefusedLimit int64
+	// RefusedLate: connections that did not become a WebSocket in time, or were
+	// the oldest pending one when there were too many.
+	RefusedLate int64
+	// WebSocket are the counters of the connections that were accepted.
+	WebSocket websocket.Counts
 }
 
-// Refused tells how many were not let in, by the reason.
-type Refused struct {
-	// Malformed requests have two origins.
-	Malformed uint64
-	// Host and Origin: they were not among the allowed ones.
-	Host, Origin uint64
-	// Credentials: they were wrong, or missing where they are needed.
-	Credentials uint64
-	// Rate: too many requests from one address.
-	Rate uint64
-	// Address and Limit: too many connections from one address, and in all.
-	Address, Limit uint64
-	// Late: connections that did not become a WebSocket in time, or before too
-	// many others came.
-	Late uint64
-}
-
-// reason is why somebody is not let in.
+// reason is why a request or a connection is refused.
 type reason int
 
 const (
@@ -54,46 +55,42 @@ func (r reason) String() string {
 	return [reasons]string{"malformed", "host", "origin", "credentials", "rate", "address", "limit", "late"}[r]
 }
 
-// status is what the caller is answered.
+// status is the HTTP status of the answer.
 func (r reason) status() int {
-	switch r {
-	case malformed:
-		return http.StatusBadRequest
-	case wrongHost:
-		return http.StatusMisdirectedRequest
-	case wrongOrigin:
-		return http.StatusForbidden
-	case wrongCredentials:
-		return http.StatusUnauthorized
-	case overRate, overAddress:
-		return http.StatusTooManyRequests
-	default:
-		return http.StatusServiceUnavailable
-	}
+	return [reasons]int{
+		malformed:        http.StatusBadRequest,
+		wrongHost:        http.StatusMisdirectedRequest,
+		wrongOrigin:      http.StatusForbidden,
+		wrongCredentials: http.StatusUnauthorized,
+		overRate:         http.StatusTooManyRequests,
+		overAddress:      http.StatusTooManyRequests,
+		overLimit:        http.StatusServiceUnavailable,
+		late:             http.StatusServiceUnavailable,
+	}[r]
 }
 
-// counters count what Stats tell.
+// counters are those of access control.
 type counters struct {
-	accepted atomic.Uint64
-	refused  [reasons]atomic.Uint64
+	accepted atomic.Int64
+	refused  [reasons]atomic.Int64
 }
 
-// Stats returns the numbers of now. It costs little.
+// Stats returns the present counters. It is cheap.
 func (s *Server) Stats() Stats {
-	refused := func(r reason) uint64 { return s.door.counters.refused[r].Load() }
-	stats := Stats{
-		Accepted: s.door.counters.accepted.Load(),
-		Refused: Refused{
-			Malformed:   refused(malformed),
-			Host:        refused(wrongHost),
-			Origin:      refused(wrongOrigin),
-			Credentials: refused(wrongCredentials),
-			Rate:        refused(overRate),
-			Address:     refused(overAddress),
-			Limit:       refused(overLimit),
-			Late:        refused(late),
-		},
+	c := &s.access.counters
+	open, pending := s.access.connections.count()
+	return Stats{
+		Connections:        int64(open),
+		Pending:            int64(pending),
+		Accepted:           c.accepted.Load(),
+		RefusedMalformed:   c.refused[malformed].Load(),
+		RefusedHost:        c.refused[wrongHost].Load(),
+		RefusedOrigin:      c.refused[wrongOrigin].Load(),
+		RefusedCredentials: c.refused[wrongCredentials].Load(),
+		RefusedRate:        c.refused[overRate].Load(),
+		RefusedAddress:     c.refused[overAddress].Load(),
+		RefusedLimit:       c.refused[overLimit].Load(),
+		RefusedLate:        c.refused[late].Load(),
+		WebSocket:          s.ws.Counts(),
 	}
-	stats.Connections, stats.Pending = s.door.room.count()
-	return stats
 }

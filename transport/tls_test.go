@@ -266,7 +266,7 @@ func TestOldTLSIsRefused(t *testing.T) {
 
 func TestHalfOpenHandshakesAreDropped(t *testing.T) {
 	a := authority.New(t, "authority")
-	s, _, _ := serveTLS(t, a, nil, transport.WithDoorLimits(transport.DoorLimits{HeaderTimeout: time.Second}))
+	s, _, _ := serveTLS(t, a, nil, transport.WithLimits(transport.Limits{HeaderTimeout: time.Second}))
 	half := []net.Conn{s.raw(t, ""), s.raw(t, "\x16\x03\x01\x01\x00\x01")}
 	c, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: a.Pool()})
 	if err != nil {

@@ -72,7 +72,7 @@ func openDoors(settings config.Settings, at net.Addr, log *slog.Logger) (*doors,
 		d.mechanisms = append([]string{"anonymous"}, d.mechanisms...)
 	}
 	protected := settings.Authenticates() && settings.Anonymous != "all"
-	err = transport.CheckExposure(at.String(), settings.Encrypts(), protected)
+	err = transport.CheckExposure(at, settings.Encrypts(), protected)
 	if err == nil && len(settings.TrustedProxies) > 0 && !protected {
 		// The TLS is the proxy's, but it asks nobody who they are.
 		err = fmt.Errorf("serving %s through a proxy: other machines can reach it, and there is no authentication", at)
@@ -89,8 +89,7 @@ func openDoors(settings config.Settings, at net.Addr, log *slog.Logger) (*doors,
 		transport.WithAllowedHosts(settings.AllowedHosts...),
 		transport.WithAllowedOrigins(settings.AllowedOrigins...),
 		transport.WithTrustedProxies(settings.TrustedProxies...),
-		transport.WithDoorLimits(doorLimits(settings.Limits)),
-		transport.WithLimits(connectionLimits(settings.Limits)),
+		transport.WithLimits(limits(settings.Limits)),
 	)
 	return d, nil
 }
@@ -157,46 +156,43 @@ func (d *doors) watch(ctx context.Context, server *transport.Server) {
 	}
 }
 
-func doorLimits(l config.Limits) transport.DoorLimits {
-	return transport.DoorLimits{
-		Connections:           l.MaxConnections,
-		ConnectionsPerAddress: l.MaxConnectionsPerAddress,
-		Rate:                  float64(l.MaxUpgradeRate),
-		Burst:                 10 * l.MaxUpgradeRate,
-		HeaderBytes:           l.MaxHeader,
-		HeaderTimeout:         l.HeaderTimeout,
-		HandshakeTimeout:      l.HandshakeTimeout,
+func limits(l config.Limits) transport.Limits {
+	return transport.Limits{
+		MaxConnections:           l.MaxConnections,
+		MaxConnectionsPerAddress: l.MaxConnectionsPerAddress,
+		MaxRequestRate:           float64(l.MaxUpgradeRate),
+		MaxRequestBurst:          10 * l.MaxUpgradeRate,
+		MaxHeaderBytes:           l.MaxHeader,
+		HeaderTimeout:            l.HeaderTimeout,
+		HandshakeTimeout:         l.HandshakeTimeout,
+		Limits: websocket.Limits{
+			MessageBytes:   int64(l.MaxMessage),
+			Depth:          l.MaxDepth,
+			CallsPerSecond: l.MaxCallRate,
+			Calls:          l.MaxCalls,
+			QueueBytes:     l.MaxQueue,
+			QueueFrames:    l.MaxQueuedItems,
+			MemoryBytes:    int64(l.MaxMemory),
+			IdleTimeout:    l.IdleTimeout,
+		},
 	}
 }
 
-func connectionLimits(l config.Limits) websocket.Limits {
-	return websocket.Limits{
-		MessageBytes:   int64(l.MaxMessage),
-		Depth:          l.MaxDepth,
-		CallsPerSecond: l.MaxCallRate,
-		Calls:          l.MaxCalls,
-		QueueBytes:     l.MaxQueue,
-		QueueFrames:    l.MaxQueuedItems,
-		MemoryBytes:    int64(l.MaxMemory),
-		IdleTimeout:    l.IdleTimeout,
-	}
-}
-
-// counters are what status tells of the doors, and of the limits of those who
-// are let in.
-func counters(s transport.Stats, c websocket.Counts) map[string]int64 {
+// counters are those that registry.status shows.
+func counters(s transport.Stats) map[string]int64 {
+	c := s.WebSocket
 	return map[string]int64{
-		"connections":         int64(s.Connections),
-		"pending":             int64(s.Pending),
-		"accepted":            int64(s.Accepted),
-		"refused_malformed":   int64(s.Refused.Malformed),
-		"refused_host":        int64(s.Refused.Host),
-		"refused_origin":      int64(s.Refused.Origin),
-		"refused_credentials": int64(s.Refused.Credentials),
-		"refused_rate":        int64(s.Refused.Rate),
-		"refused_address":     int64(s.Refused.Address),
-		"refused_limit":       int64(s.Refused.Limit),
-		"refused_late":        int64(s.Refused.Late),
+		"connections":         s.Connections,
+		"pending":             s.Pending,
+		"accepted":            s.Accepted,
+		"refused_malformed":   s.RefusedMalformed,
+		"refused_host":        s.RefusedHost,
+		"refused_origin":      s.RefusedOrigin,
+		"refused_credentials": s.RefusedCredentials,
+		"refused_rate":        s.RefusedRate,
+		"refused_address":     s.RefusedAddress,
+		"refused_limit":       s.RefusedLimit,
+		"refused_late":        s.RefusedLate,
 		"refused_large":       c.Large,
 		"refused_deep":        c.Deep,
 		"refused_calls":       c.Busy,

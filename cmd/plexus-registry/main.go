@@ -139,7 +139,7 @@ func serve(ctx context.Context, settings config.Settings, log *slog.Logger, stdo
 		registry.WithLogger(log),
 		registry.WithRegistrations(settings.MaxRegistrations),
 		registry.WithNameBytes(settings.MaxName),
-		registry.WithCounters(func() map[string]int64 { return counters(server.Stats(), server.Counts()) }),
+		registry.WithCounters(func() map[string]int64 { return counters(server.Stats()) }),
 		registry.WithVersion(version()),
 		registry.WithSource(env),
 		registry.WithSource(file),
@@ -195,23 +195,9 @@ func clientURL(settings config.Settings, at net.Addr) string {
 	case len(settings.ACMENames) > 0:
 		return "wss://" + settings.ACMENames[0]
 	case settings.Encrypts():
-		return "wss://" + reachable(at)
+		return "wss://" + transport.LocalAddress(at).String()
 	default:
-		return "ws://" + reachable(at)
-	}
-}
-
-// reachable is an address at which a client of this machine reaches the
-// listener: its own, unless it listens on all interfaces.
-func reachable(a net.Addr) string {
-	at, err := netip.ParseAddrPort(a.String())
-	switch {
-	case err != nil || !at.Addr().IsUnspecified():
-		return a.String()
-	case at.Addr().Is4():
-		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port()).String()
-	default:
-		return netip.AddrPortFrom(netip.IPv6Loopback(), at.Port()).String()
+		return "ws://" + transport.LocalAddress(at).String()
 	}
 }
 

@@ -120,7 +120,7 @@ func serveHub(name string, withRegistry bool, others map[string]string) (url str
 			cancel()
 			return "", nil, errStore
 		}
-		reg, errRegistry := registry.New(ctx, store, registry.WithSelf(name, listener.Addr()))
+		reg, errRegistry := registry.New(ctx, store, registry.WithSelf(name, transport.LocalAddress(listener.Addr())))
 		closing = append(closing, reg.Close, store.Close)
 		err = errors.Join(err, errRegistry, h.Register(reg))
 		for other, url := range others {

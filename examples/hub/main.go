@@ -29,11 +29,11 @@ func main() {
 	if err := errors.Join(err1, err2, err3); err != nil {
 		log.Fatal(err)
 	}
-	reg, err := registry.New(ctx, store, registry.WithSelf(h.Namespace(), listener.Addr()))
+	reg, err := registry.New(ctx, store, registry.WithSelf(h.Namespace(), transport.LocalAddress(listener.Addr())))
 	if err := errors.Join(err, h.Register(reg), h.Register(echo.New())); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("ws://%s\n", listener.Addr())
+	fmt.Printf("ws://%s\n", transport.LocalAddress(listener.Addr()))
 	err = transport.New(h).Serve(ctx, listener)
 	log.Println("stopped:", errors.Join(err, reg.Close(), store.Close()))
 }

@@ -55,6 +55,6 @@ func serve(ctx context.Context, database string) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("ws://%s\n", listener.Addr())
+	fmt.Printf("ws://%s\n", transport.LocalAddress(listener.Addr()))
 	return transport.New(h, transport.WithLogger(logger)).Serve(ctx, listener)
 }

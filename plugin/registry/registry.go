@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
-	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -100,25 +99,15 @@ func WithDiscovery(addresses ...Address) Option {
 	return func(r *Registry) { r.discovery.addresses = append(r.discovery.addresses, addresses...) }
 }
 
-// WithSelf registers the hub that hosts the registry, under its name and the
-// address of its listener. One that listens on all interfaces is registered
-// at the loopback address.
-func WithSelf(name string, listening net.Addr) Option {
+// WithSelf registers the hub that hosts the registry, under its name and its
+// address, which transport.LocalAddress makes of its listener's.
+func WithSelf(name string, address netip.AddrPort) Option {
 	return func(r *Registry) {
-		at, err := netip.ParseAddrPort(listening.String())
-		if err != nil {
-			r.log.Warn("the address of this hub can't be registered", "address", listening.String(), "error", err)
+		if !address.IsValid() {
+			r.log.Warn("this hub can't be registered: it has no TCP address", "name", name)
 			return
 		}
-		ip := at.Addr().Unmap()
-		if ip.IsUnspecified() {
-			if ip.Is4() {
-				ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
-			} else {
-				ip = netip.IPv6Loopback()
-			}
-		}
-		self := Address{Host: ip.String(), Port: int(at.Port()), Protocol: "ws"}
+		self := Address{Host: address.Addr().String(), Port: int(address.Port()), Protocol: "ws"}
 		r.discovery.self = append(r.discovery.self, self.backend(name))
 	}
 }

@@ -12,7 +12,7 @@ import (
 func TestRates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
-		r := newRates(10, 30)
+		r := newRateLimiter(10, 30)
 		// allowed is how many requests are allowed at once.
 		allowed := func(address netip.Addr) (n int) {
 			for r.allow(address) {
@@ -54,9 +54,9 @@ func TestRates(t *testing.T) {
 }
 
 func TestRatesCanBeUnbounded(t *testing.T) {
-	for _, limits := range []DoorLimits{{Rate: -1}, {Burst: -1}} {
-		limits = limits.bounded()
-		r := newRates(limits.Rate, limits.Burst)
+	for _, limits := range []Limits{{MaxRequestRate: -1}, {MaxRequestBurst: -1}} {
+		limits = limits.withDefaults()
+		r := newRateLimiter(limits.MaxRequestRate, limits.MaxRequestBurst)
 		for range 5_000 {
 			r.charge(netip.Addr{})
 			if !r.allow(netip.Addr{}) {
@@ -70,21 +70,21 @@ func TestRatesCanBeUnbounded(t *testing.T) {
 }
 
 func TestRatesKeepSoManyAddresses(t *testing.T) {
-	r := newRates(1e-9, 1)
+	r := newRateLimiter(1e-9, 1)
 	address := func(n int) netip.Addr { return netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}) }
-	for n := range 2 * mostRates {
+	for n := range 2 * maxRateAddresses {
 		r.allow(address(0)) // who keeps asking is not forgotten
 		if n > 0 && !r.allow(address(n)) {
 			t.Fatalf("the first request of %v is refused", address(n))
 		}
 	}
-	if len(r.entries) != mostRates || r.order.Len() != mostRates {
-		t.Errorf("%d addresses are kept, %d in order; want %d", len(r.entries), r.order.Len(), mostRates)
+	if len(r.entries) != maxRateAddresses || r.order.Len() != maxRateAddresses {
+		t.Errorf("%d addresses are kept, %d in order; want %d", len(r.entries), r.order.Len(), maxRateAddresses)
 	}
 	if r.allow(address(0)) {
 		t.Error("who kept asking was forgotten")
 	}
-	if r.allow(address(2*mostRates - 1)) {
+	if r.allow(address(2*maxRateAddresses - 1)) {
 		t.Error("the last one was forgotten")
 	}
 	if !r.allow(address(1)) {

@@ -33,45 +33,45 @@ func newStranger(from string) (at net.Conn, left <-chan struct{}) {
 	return stranger{ours, net.TCPAddrFromAddrPort(netip.MustParseAddrPort(from))}, gone
 }
 
-func newTestRoom(limits DoorLimits) *room {
+func newTestLimiter(limits Limits) *connectionLimiter {
 	proxy := netip.MustParseAddr("10.0.0.1")
-	return newRoom(limits.bounded(), new(counters), func(a netip.Addr) bool { return a == proxy })
+	return newConnectionLimiter(limits.withDefaults(), new(counters), func(a netip.Addr) bool { return a == proxy })
 }
 
-// empty checks that a room has forgotten everything.
-func (r *room) empty(t *testing.T) {
+// empty checks that the limiter counts nothing any more.
+func (l *connectionLimiter) empty(t *testing.T) {
 	t.Helper()
-	if open, pending := r.count(); open != 0 || pending != 0 || len(r.openBy) != 0 || len(r.pendingBy) != 0 {
-		t.Errorf("%d open, %d pending; by address %v, %v", open, pending, r.openBy, r.pendingBy)
+	if open, pending := l.count(); open != 0 || pending != 0 || len(l.openedFrom) != 0 || len(l.pendingFrom) != 0 {
+		t.Errorf("%d open, %d pending; by address %v, %v", open, pending, l.openedFrom, l.pendingFrom)
 	}
 }
 
-func TestTheOldestPendingConnectionGivesWay(t *testing.T) {
-	r := newTestRoom(DoorLimits{Pending: 3})
+func TestTheOldestPendingConnectionIsDropped(t *testing.T) {
+	l := newTestLimiter(Limits{MaxPending: 3})
 	var all []*conn
 	var left []<-chan struct{}
-	enter := func(n int) {
+	add := func(n int) {
 		c, gone := newStranger(fmt.Sprintf("192.0.2.%d:1", n))
-		all, left = append(all, r.enter(c)), append(left, gone)
+		all, left = append(all, l.add(c)), append(left, gone)
 	}
 	for n := range 3 {
-		enter(n)
+		add(n)
 	}
-	if why, ok := r.admit(all[0], all[0].peer); !ok {
+	if why, ok := l.open(all[0], all[0].peer); !ok {
 		t.Fatal(why)
 	}
-	enter(3) // room was made by the one that is in
-	enter(4)
+	add(3) // within the limit, since one is open
+	add(4)
 	<-left[1]
-	enter(5)
+	add(5)
 	<-left[2]
-	if why, ok := r.admit(all[2], all[2].peer); ok || why != late {
-		t.Errorf("one that gave way is let in, or because of %v", why)
+	if why, ok := l.open(all[2], all[2].peer); ok || why != late {
+		t.Errorf("a dropped one is opened, or refused for %v", why)
 	}
-	if open, pending := r.count(); open != 1 || pending != 3 {
+	if open, pending := l.count(); open != 1 || pending != 3 {
 		t.Errorf("%d open, %d pending", open, pending)
 	}
-	if n := r.counters.refused[late].Load(); n != 2 {
+	if n := l.counters.refused[late].Load(); n != 2 {
 		t.Errorf("%d were late, want 2", n)
 	}
 	for _, c := range all {
@@ -81,11 +81,11 @@ func TestTheOldestPendingConnectionGivesWay(t *testing.T) {
 	for _, gone := range left {
 		<-gone
 	}
-	r.empty(t)
+	l.empty(t)
 }
 
 func TestOneAddressDoesNotShutOutOthers(t *testing.T) {
-	r := newTestRoom(DoorLimits{Pending: 100, PendingPerAddress: 2})
+	l := newTestLimiter(Limits{MaxPending: 100, MaxPendingPerAddress: 2})
 	for from, want := range map[string]int{
 		"192.0.2.1:%d":      2,
 		"192.0.2.2:%d":      2,
@@ -97,7 +97,7 @@ func TestOneAddressDoesNotShutOutOthers(t *testing.T) {
 		got := 0
 		for n := range 5 {
 			c, left := newStranger(fmt.Sprintf(from, n+1))
-			if c := r.enter(c); c != nil {
+			if c := l.add(c); c != nil {
 				got++
 				defer c.Close()
 			} else {
@@ -108,20 +108,20 @@ func TestOneAddressDoesNotShutOutOthers(t *testing.T) {
 			t.Errorf("%s: %d entered, want %d", from, got, want)
 		}
 	}
-	if n := r.counters.refused[overAddress].Load(); n != 9 {
+	if n := l.counters.refused[overAddress].Load(); n != 9 {
 		t.Errorf("%d were refused, want 9", n)
 	}
 }
 
-func TestConnectionsThatAreLetInAreBounded(t *testing.T) {
-	r := newTestRoom(DoorLimits{Connections: 3, ConnectionsPerAddress: 2})
+func TestOpenConnectionsAreLimited(t *testing.T) {
+	l := newTestLimiter(Limits{MaxConnections: 3, MaxConnectionsPerAddress: 2})
 	a, b := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	// All come by one proxy.
 	admit := func(from netip.Addr) (*conn, string) {
 		c, _ := newStranger("10.0.0.1:1")
-		entered := r.enter(c)
-		why, ok := r.admit(entered, from)
-		if again, full := r.full(from); !ok && (!full || again != why) {
+		entered := l.add(c)
+		why, ok := l.open(entered, from)
+		if again, full := l.full(from); !ok && (!full || again != why) {
 			t.Errorf("full says %v, admit %v", again, why)
 		}
 		if ok {
@@ -152,46 +152,46 @@ func TestConnectionsThatAreLetInAreBounded(t *testing.T) {
 	for _, c := range in {
 		c.Close()
 	}
-	r.empty(t)
+	l.empty(t)
 }
 
-func TestThisMachineIsOnlyBoundedInAll(t *testing.T) {
-	r := newTestRoom(DoorLimits{Connections: 5, ConnectionsPerAddress: 1, PendingPerAddress: 1})
+func TestThisMachineHasNoLimitPerAddress(t *testing.T) {
+	l := newTestLimiter(Limits{MaxConnections: 5, MaxConnectionsPerAddress: 1, MaxPendingPerAddress: 1})
 	for n := range 6 {
 		c, _ := newStranger("127.0.0.1:1")
-		entered := r.enter(c)
+		entered := l.add(c)
 		defer entered.Close()
-		if why, ok := r.admit(entered, netip.Addr{}); ok != (n < 5) || !ok && why != overLimit {
+		if why, ok := l.open(entered, netip.Addr{}); ok != (n < 5) || !ok && why != overLimit {
 			t.Errorf("the connection %d is let in: %v, %v", n, ok, why)
 		}
 	}
 }
 
-func TestNegativeLimitsBoundNothing(t *testing.T) {
-	r := newTestRoom(DoorLimits{Connections: -1, ConnectionsPerAddress: -1, Pending: -1, PendingPerAddress: -1, HandshakeTimeout: -1})
+func TestNegativeLimitsAreNone(t *testing.T) {
+	l := newTestLimiter(Limits{MaxConnections: -1, MaxConnectionsPerAddress: -1, MaxPending: -1, MaxPendingPerAddress: -1, HandshakeTimeout: -1})
 	var all []*conn
 	for range 2_000 {
 		c, _ := newStranger("192.0.2.1:1")
-		all = append(all, r.enter(c))
+		all = append(all, l.add(c))
 	}
 	for _, c := range all {
-		if why, ok := r.admit(c, c.peer); !ok {
+		if why, ok := l.open(c, c.peer); !ok {
 			t.Fatalf("refused for %v", why)
 		}
 	}
 	for _, c := range all {
 		c.Close()
 	}
-	r.empty(t)
+	l.empty(t)
 }
 
-func TestPendingConnectionsHaveSoLong(t *testing.T) {
+func TestPendingConnectionsTimeOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newTestRoom(DoorLimits{HandshakeTimeout: time.Minute})
+		l := newTestLimiter(Limits{HandshakeTimeout: time.Minute})
 		c1, left1 := newStranger("192.0.2.1:1")
 		c2, left2 := newStranger("192.0.2.1:2")
-		silent, admitted := r.enter(c1), r.enter(c2)
-		if _, ok := r.admit(admitted, admitted.peer); !ok {
+		silent, admitted := l.add(c1), l.add(c2)
+		if _, ok := l.open(admitted, admitted.peer); !ok {
 			t.Fatal("refused")
 		}
 		begin := time.Now()
@@ -202,26 +202,26 @@ func TestPendingConnectionsHaveSoLong(t *testing.T) {
 		time.Sleep(time.Hour)
 		select {
 		case <-left2:
-			t.Error("one that was let in is closed")
+			t.Error("an open connection is closed")
 		default:
 		}
 		silent.Close()
 		admitted.Close()
 		<-left2
-		r.empty(t)
+		l.empty(t)
 	})
 }
 
-func TestRoomUnderManyHands(t *testing.T) {
-	r := newTestRoom(DoorLimits{Connections: 20, ConnectionsPerAddress: 5, Pending: 10, PendingPerAddress: 3, HandshakeTimeout: time.Millisecond})
+func TestConnectionLimiterIsSafeForConcurrentUse(t *testing.T) {
+	l := newTestLimiter(Limits{MaxConnections: 20, MaxConnectionsPerAddress: 5, MaxPending: 10, MaxPendingPerAddress: 3, HandshakeTimeout: time.Millisecond})
 	var hands sync.WaitGroup
 	for hand := range 8 {
 		hands.Go(func() {
 			for n := range 200 {
 				c, left := newStranger(fmt.Sprintf("192.0.2.%d:1", (hand+n)%6))
-				if entered := r.enter(c); entered != nil {
-					r.admit(entered, entered.peer)
-					if open, pending := r.count(); open > 20 || pending > 10 {
+				if entered := l.add(c); entered != nil {
+					l.open(entered, entered.peer)
+					if open, pending := l.count(); open > 20 || pending > 10 {
 						t.Errorf("%d open, %d pending", open, pending)
 					}
 					entered.Close()
@@ -231,5 +231,5 @@ func TestRoomUnderManyHands(t *testing.T) {
 		})
 	}
 	hands.Wait()
-	r.empty(t)
+	l.empty(t)
 }

@@ -94,15 +94,15 @@ func TestRawRequests(t *testing.T) {
 		return stats.Connections == 0 && stats.Pending == 0
 	})
 	stats := s.Stats()
-	want := transport.Refused{Malformed: 1, Host: 4, Origin: 1}
-	// The one without a key passed the door, and failed behind it.
-	if stats.Accepted != 2 || stats.Refused != want {
+	want := transport.Stats{Accepted: 2, RefusedMalformed: 1, RefusedHost: 4, RefusedOrigin: 1, WebSocket: stats.WebSocket}
+	// The one without a key passed access control, and the upgrade failed.
+	if stats != want {
 		t.Errorf("got %+v", stats)
 	}
 }
 
 func TestHalfOpenConnectionsAreDropped(t *testing.T) {
-	s := serve(t, transport.WithDoorLimits(transport.DoorLimits{HeaderTimeout: time.Second}))
+	s := serve(t, transport.WithLimits(transport.Limits{HeaderTimeout: time.Second}))
 	upgraded := s.dial(t)
 	var half []net.Conn
 	for _, sent := range []string{"", "G", "GET / HTTP/1.1\r\nHost: localhost\r\n"} {
@@ -125,7 +125,7 @@ func TestHalfOpenConnectionsAreDropped(t *testing.T) {
 
 func TestSlowHeadersAreCut(t *testing.T) {
 	// Each byte would be in time for a bound on silence.
-	s := serve(t, transport.WithDoorLimits(transport.DoorLimits{HeaderTimeout: -1, HandshakeTimeout: 300 * time.Millisecond}))
+	s := serve(t, transport.WithLimits(transport.Limits{HeaderTimeout: -1, HandshakeTimeout: 300 * time.Millisecond}))
 	c := s.raw(t, "GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
 	trickling := make(chan struct{})
 	go func() { // ends with the connection
@@ -144,8 +144,8 @@ func TestSlowHeadersAreCut(t *testing.T) {
 }
 
 func TestSilentConnectionsDoNotShutOutOthers(t *testing.T) {
-	s := serve(t, transport.WithDoorLimits(transport.DoorLimits{
-		Pending: 10, HeaderTimeout: time.Hour, HandshakeTimeout: time.Hour,
+	s := serve(t, transport.WithLimits(transport.Limits{
+		MaxPending: 10, HeaderTimeout: time.Hour, HandshakeTimeout: time.Hour,
 	}))
 	var silent []net.Conn
 	for range 30 {
@@ -155,7 +155,7 @@ func TestSilentConnectionsDoNotShutOutOthers(t *testing.T) {
 	for _, c := range silent[:20] {
 		cut(t, c)
 	}
-	if stats := s.Stats(); stats.Connections != 1 || stats.Pending > 10 || stats.Refused.Late < 20 {
+	if stats := s.Stats(); stats.Connections != 1 || stats.Pending > 10 || stats.RefusedLate < 20 {
 		t.Errorf("got %+v", stats)
 	}
 }
@@ -188,17 +188,17 @@ func servePublic(t *testing.T, options ...transport.Option) *serving {
 }
 
 func TestAFarAddressDoesNotShutOutOthers(t *testing.T) {
-	s := servePublic(t, transport.WithDoorLimits(transport.DoorLimits{PendingPerAddress: 2, HandshakeTimeout: time.Hour}))
+	s := servePublic(t, transport.WithLimits(transport.Limits{MaxPendingPerAddress: 2, HandshakeTimeout: time.Hour}))
 	s.raw(t, "")
 	s.raw(t, "")
 	cut(t, s.raw(t, ""))
-	if stats := s.Stats(); stats.Refused.Address != 1 || stats.Pending != 2 {
+	if stats := s.Stats(); stats.RefusedAddress != 1 || stats.Pending != 2 {
 		t.Errorf("got %+v", stats)
 	}
 }
 
-func TestAFarAddressIsHeldUp(t *testing.T) {
-	s := servePublic(t, transport.WithDoorLimits(transport.DoorLimits{Rate: 1e-9, Burst: 4, ConnectionsPerAddress: 2}))
+func TestAFarAddressIsLimited(t *testing.T) {
+	s := servePublic(t, transport.WithLimits(transport.Limits{MaxRequestRate: 1e-9, MaxRequestBurst: 4, MaxConnectionsPerAddress: 2}))
 	for _, want := range []int{101, 101, 429, 429, 429} {
 		ws, response, err := gorilla.DefaultDialer.Dial("ws://"+s.addr, nil)
 		if err == nil {
@@ -208,13 +208,13 @@ func TestAFarAddressIsHeldUp(t *testing.T) {
 			t.Fatalf("got %v, %v, want the status %d", response, err, want)
 		}
 	}
-	if refused := s.Stats().Refused; refused.Address != 2 || refused.Rate != 1 {
-		t.Errorf("got %+v", refused)
+	if stats := s.Stats(); stats.RefusedAddress != 2 || stats.RefusedRate != 1 {
+		t.Errorf("got %+v", stats)
 	}
 }
 
-func TestRoomIsGivenBack(t *testing.T) {
-	s := serve(t, transport.WithDoorLimits(transport.DoorLimits{Connections: 1}))
+func TestClosedConnectionsNoLongerCount(t *testing.T) {
+	s := serve(t, transport.WithLimits(transport.Limits{MaxConnections: 1}))
 	for range 3 {
 		ws := s.dial(t)
 		if _, response, err := gorilla.DefaultDialer.Dial("ws://"+s.addr, nil); err == nil || response == nil || response.StatusCode != 503 {
@@ -223,7 +223,7 @@ func TestRoomIsGivenBack(t *testing.T) {
 		ws.Close()
 		until(t, "the connection to end", func() bool { return s.Stats().Connections == 0 })
 	}
-	if stats := s.Stats(); stats.Accepted != 3 || stats.Refused.Limit != 3 {
+	if stats := s.Stats(); stats.Accepted != 3 || stats.RefusedLimit != 3 {
 		t.Errorf("got %+v", stats)
 	}
 }
@@ -253,7 +253,7 @@ func TestWrongOptionsAreErrorsOfServe(t *testing.T) {
 	}
 }
 
-func TestAStopGivesAllRoomBack(t *testing.T) {
+func TestAfterAStopNoConnectionCounts(t *testing.T) {
 	s := serve(t)
 	s.dial(t)
 	s.raw(t, "GET / HT")

@@ -16,18 +16,19 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 )
 
-// entrance is a door without a network: requests come from made-up addresses.
-type entrance struct {
-	*door
+// testAccess is access control without a network: requests come from made-up
+// addresses.
+type testAccess struct {
+	*accessControl
 	t      *testing.T
 	log    *strings.Builder
-	caller *plugin.Caller // whom the door has let in last
+	caller *plugin.Caller // of the last request that passed
 }
 
-func newEntrance(t *testing.T, local bool, options ...Option) *entrance {
+func newTestAccess(t *testing.T, local bool, options ...Option) *testAccess {
 	t.Helper()
-	e := &entrance{door: doorWith(t, local, options...), t: t, log: new(strings.Builder)}
-	e.open(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	e := &testAccess{accessControl: newAccess(t, local, options...), t: t, log: new(strings.Builder)}
+	e.init(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		caller := plugin.CallerOf(r.Context())
 		e.caller = &caller
 	}), slog.New(slog.NewTextHandler(e.log, nil)))
@@ -35,7 +36,7 @@ func newEntrance(t *testing.T, local bool, options ...Option) *entrance {
 }
 
 // ask makes a request for an upgrade from an address.
-func (e *entrance) ask(from string, header http.Header) *httptest.ResponseRecorder {
+func (e *testAccess) ask(from string, header http.Header) *httptest.ResponseRecorder {
 	e.t.Helper()
 	r := httptest.NewRequest("GET", "http://localhost/", nil)
 	for name, values := range header {
@@ -48,9 +49,9 @@ func (e *entrance) ask(from string, header http.Header) *httptest.ResponseRecord
 	r.Header.Set("Upgrade", "websocket")
 	r.RemoteAddr = from
 	c, _ := newStranger("127.0.0.1:1")
-	entered := e.room.enter(c)
-	e.t.Cleanup(func() { entered.Close() })
-	r = r.WithContext(context.WithValue(r.Context(), connKey{}, entered))
+	pending := e.connections.add(c)
+	e.t.Cleanup(func() { pending.Close() })
+	r = r.WithContext(context.WithValue(r.Context(), connKey{}, pending))
 	w := httptest.NewRecorder()
 	e.caller = nil
 	e.ServeHTTP(w, r)
@@ -64,7 +65,7 @@ func (e *entrance) ask(from string, header http.Header) *httptest.ResponseRecord
 func known(r *http.Request) (plugin.Caller, error) {
 	switch r.Header.Get("Authorization") {
 	case "":
-		return plugin.Caller{}, nil
+		return plugin.Caller{}, ErrNoCredentials
 	case "Bearer good":
 		return plugin.Caller{Name: "ann", Means: "token", Scopes: []string{"registry:read"}}, nil
 	default:
@@ -72,7 +73,7 @@ func known(r *http.Request) (plugin.Caller, error) {
 	}
 }
 
-func TestTheDoor(t *testing.T) {
+func TestAccessControl(t *testing.T) {
 	const (
 		v4, v6   = "127.0.0.1:5000", "[::1]:5000"
 		other    = "203.0.113.5:5000"
@@ -85,15 +86,15 @@ func TestTheDoor(t *testing.T) {
 	hosts, origins := WithAllowedHosts("hub.example"), WithAllowedOrigins(listed)
 	proxies := WithTrustedProxies(prefixes("10.0.0.0/8", "127.0.0.0/8")...)
 	auth := WithAuthentication(known)
-	on := map[string]*entrance{
-		"loopback":    newEntrance(t, true, origins),
-		"closed":      newEntrance(t, true, origins, auth),
-		"half open":   newEntrance(t, true, origins, auth, WithAnonymous("registry:read")),
-		"limited":     newEntrance(t, true, WithAnonymous()),
-		"proxied":     newEntrance(t, true, origins, hosts, proxies),
-		"any host":    newEntrance(t, false, origins),
-		"some hosts":  newEntrance(t, false, origins, hosts),
-		"far proxied": newEntrance(t, false, origins, hosts, proxies, auth),
+	on := map[string]*testAccess{
+		"loopback":    newTestAccess(t, true, origins),
+		"closed":      newTestAccess(t, true, origins, auth),
+		"half open":   newTestAccess(t, true, origins, auth, WithAnonymous("registry:read")),
+		"limited":     newTestAccess(t, true, WithAnonymous()),
+		"proxied":     newTestAccess(t, true, origins, hosts, proxies),
+		"any host":    newTestAccess(t, false, origins),
+		"some hosts":  newTestAccess(t, false, origins, hosts),
+		"far proxied": newTestAccess(t, false, origins, hosts, proxies, auth),
 	}
 	ann := plugin.Caller{Name: "ann", Means: "token", Scopes: []string{"registry:read"}}
 	anybody := plugin.Caller{Scopes: []string{"*"}}
@@ -188,8 +189,8 @@ func TestTheDoor(t *testing.T) {
 	}
 }
 
-func TestWrongCredentialsAreToldNothing(t *testing.T) {
-	e := newEntrance(t, true, WithAuthentication(known))
+func TestRefusalsOfCredentialsHaveNoDetails(t *testing.T) {
+	e := newTestAccess(t, true, WithAuthentication(known))
 	for sent, want := range map[string]string{
 		"":           `Bearer realm="plexus"`,
 		"Bearer bad": `Bearer realm="plexus", error="invalid_token"`,
@@ -212,8 +213,8 @@ func TestWrongCredentialsAreToldNothing(t *testing.T) {
 	}
 }
 
-func TestAFailingAuthenticationLetsNobodyIn(t *testing.T) {
-	e := newEntrance(t, true, WithAuthentication(func(*http.Request) (plugin.Caller, error) {
+func TestACallerWithAnErrorIsRefused(t *testing.T) {
+	e := newTestAccess(t, true, WithAuthentication(func(*http.Request) (plugin.Caller, error) {
 		return plugin.Caller{Name: "ann", Scopes: []string{"*"}}, errors.New("late doubts")
 	}), WithAnonymous("*"))
 	if w := e.ask("127.0.0.1:1", nil); w.Code != http.StatusUnauthorized || e.caller != nil {
@@ -221,8 +222,8 @@ func TestAFailingAuthenticationLetsNobodyIn(t *testing.T) {
 	}
 }
 
-func TestAnAuthenticationHasSoLong(t *testing.T) {
-	e := newEntrance(t, true, WithDoorLimits(DoorLimits{HandshakeTimeout: 1}),
+func TestAuthenticationTimesOut(t *testing.T) {
+	e := newTestAccess(t, true, WithLimits(Limits{HandshakeTimeout: 1}),
 		WithAuthentication(func(r *http.Request) (plugin.Caller, error) {
 			<-r.Context().Done()
 			return plugin.Caller{}, r.Context().Err()
@@ -235,7 +236,7 @@ func TestAnAuthenticationHasSoLong(t *testing.T) {
 // TestFailuresOfThisMachine: its programs share one address, so one that fails
 // must not hold up the others.
 func TestFailuresOfThisMachine(t *testing.T) {
-	e := newEntrance(t, false, WithDoorLimits(DoorLimits{Rate: 1e-9, Burst: 100}), WithAuthentication(known))
+	e := newTestAccess(t, false, WithLimits(Limits{MaxRequestRate: 1e-9, MaxRequestBurst: 100}), WithAuthentication(known))
 	for range 500 {
 		e.ask("127.0.0.1:1", http.Header{"Authorization": {"Bearer bad"}})
 	}
@@ -244,13 +245,13 @@ func TestFailuresOfThisMachine(t *testing.T) {
 	}
 }
 
-func TestFailuresAreSlowedDown(t *testing.T) {
+func TestWrongCredentialsCountAsManyRequests(t *testing.T) {
 	for from, other := range map[string]string{
 		"192.0.2.1:1":         "192.0.2.2:1",
 		"[2001:db8:1:2::3]:1": "[2001:db8:1:3::3]:1",
 	} {
 		asked := new(atomic.Int64)
-		e := newEntrance(t, false, WithDoorLimits(DoorLimits{Rate: 1e-9, Burst: 100}),
+		e := newTestAccess(t, false, WithLimits(Limits{MaxRequestRate: 1e-9, MaxRequestBurst: 100}),
 			WithAuthentication(func(r *http.Request) (plugin.Caller, error) {
 				asked.Add(1)
 				return known(r)
@@ -277,8 +278,8 @@ func TestFailuresAreSlowedDown(t *testing.T) {
 	}
 }
 
-func TestFullRoomsAreSaidToBe(t *testing.T) {
-	e := newEntrance(t, false, WithDoorLimits(DoorLimits{Connections: 2, ConnectionsPerAddress: 1}))
+func TestLimitsOfConnectionsAreAnswered(t *testing.T) {
+	e := newTestAccess(t, false, WithLimits(Limits{MaxConnections: 2, MaxConnectionsPerAddress: 1}))
 	for _, tt := range []struct {
 		from   string
 		status int
@@ -293,7 +294,7 @@ func TestFullRoomsAreSaidToBe(t *testing.T) {
 			t.Errorf("%s: got %d, %v", tt.from, w.Code, w.Header())
 		}
 	}
-	if open, _ := e.room.count(); open != 2 || e.counters.accepted.Load() != 2 {
+	if open, _ := e.connections.count(); open != 2 || e.counters.accepted.Load() != 2 {
 		t.Errorf("%d open, %d accepted", open, e.counters.accepted.Load())
 	}
 }

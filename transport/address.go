@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package transport
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+)
+
+// LocalAddress returns the address at which clients on this machine reach a TCP
+// listener. One that listens on all interfaces, 0.0.0.0 or [::], is reached at
+// 127.0.0.1: not every client can write ::1 in a URL. For any other listener, a
+// Unix socket for one, the result is not valid.
+func LocalAddress(listener net.Addr) netip.AddrPort {
+	at, err := netip.ParseAddrPort(listener.String())
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	ip := at.Addr().Unmap()
+	if ip.IsUnspecified() {
+		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	return netip.AddrPortFrom(ip, at.Port())
+}
+
+// CheckExposure returns an error where a hub would be served to other machines
+// without both TLS and authentication: by a listener that is not on loopback.
+func CheckExposure(listener net.Addr, tls, authentication bool) error {
+	var missing []string
+	if !tls {
+		missing = append(missing, "TLS")
+	}
+	if !authentication {
+		missing = append(missing, "authentication")
+	}
+	if missing == nil || isLocal(listener) {
+		return nil
+	}
+	return fmt.Errorf("serving %s: other machines can reach this address, and there is no %s",
+		listener, strings.Join(missing, " and no "))
+}
+
+// isLocal reports whether only this machine reaches a listener.
+func isLocal(listener net.Addr) bool {
+	return listener.Network() == "unix" || addressOf(listener.String()).IsLoopback()
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package transport
+
+import (
+	"container/list"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// connectionLimiter counts connections and enforces their limits. A connection
+// is pending when it is accepted, and open when access control admits its
+// upgrade. Pending connections do not count against the limits of open ones.
+type connectionLimiter struct {
+	limits   Limits
+	counters *counters
+	// isProxy reports whether an address may have any number of pending
+	// connections.
+	isProxy func(netip.Addr) bool
+
+	mu          sync.Mutex
+	pending     list.List // of *conn, the oldest first
+	pendingFrom map[netip.Addr]int
+	opened      int
+	openedFrom  map[netip.Addr]int
+}
+
+func newConnectionLimiter(limits Limits, counters *counters, isProxy func(netip.Addr) bool) *connectionLimiter {
+	return &connectionLimiter{
+		limits:      limits,
+		counters:    counters,
+		isProxy:     isProxy,
+		pendingFrom: map[netip.Addr]int{},
+		openedFrom:  map[netip.Addr]int{},
+	}
+}
+
+// conn is a connection that is counted until it is closed.
+type conn struct {
+	net.Conn
+	limiter *connectionLimiter
+	peer    netip.Addr
+
+	// By the lock of the limiter.
+	timer   *time.Timer
+	pending *list.Element // nil once it is open or dropped
+	open    bool
+	from    netip.Addr // the client's address, while it is open
+}
+
+// NetConn returns the connection beneath.
+func (c *conn) NetConn() net.Conn { return c.Conn }
+
+// CloseWrite lets the HTTP server send its last answer, if the connection
+// beneath can.
+func (c *conn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+// Close closes the connection, which no longer counts.
+func (c *conn) Close() error {
+	c.limiter.remove(c)
+	return c.Conn.Close()
+}
+
+// listener accepts connections within the limits.
+type listener struct {
+	net.Listener
+	limiter *connectionLimiter
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	for {
+		accepted, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if c := l.limiter.add(accepted); c != nil {
+			return c, nil
+		}
+	}
+}
+
+// add counts an accepted connection as pending, or closes it and returns nil.
+func (l *connectionLimiter) add(accepted net.Conn) *conn {
+	address := addressOf(accepted.RemoteAddr().String())
+	c := &conn{Conn: accepted, limiter: l, peer: networkOf(address)}
+	limited := address.IsValid() && !address.IsLoopback() && !l.isProxy(address)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if limit := l.limits.MaxPendingPerAddress; limited && limit > 0 && l.pendingFrom[c.peer] >= limit {
+		l.counters.refused[overAddress].Add(1)
+		accepted.Close()
+		return nil
+	}
+	if limit := l.limits.MaxPending; limit > 0 && l.pending.Len() >= limit {
+		l.drop(l.pending.Front().Value.(*conn))
+	}
+	c.pending = l.pending.PushBack(c)
+	l.pendingFrom[c.peer]++
+	if timeout := l.limits.HandshakeTimeout; timeout > 0 {
+		c.timer = time.AfterFunc(timeout, func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if c.pending != nil {
+				l.drop(c)
+			}
+		})
+	}
+	return c
+}
+
+// drop closes a pending connection, by the lock.
+func (l *connectionLimiter) drop(c *conn) {
+	l.endPending(c)
+	l.counters.refused[late].Add(1)
+	c.Conn.Close() // the HTTP server notices, and closes it again
+}
+
+// endPending removes a connection from the pending ones, by the lock.
+func (l *connectionLimiter) endPending(c *conn) {
+	l.pending.Remove(c.pending)
+	c.pending = nil
+	decrease(l.pendingFrom, c.peer)
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+}
+
+// full reports whether a limit keeps one more connection from being opened by
+// a client of that address, and which. This machine is the address that is not
+// valid.
+func (l *connectionLimiter) full(from netip.Addr) (reason, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.fullLocked(from)
+}
+
+func (l *connectionLimiter) fullLocked(from netip.Addr) (reason, bool) {
+	switch {
+	case l.limits.MaxConnections > 0 && l.opened >= l.limits.MaxConnections:
+		return overLimit, true
+	case from.IsValid() && l.limits.MaxConnectionsPerAddress > 0 && l.openedFrom[from] >= l.limits.MaxConnectionsPerAddress:
+		return overAddress, true
+	default:
+		return 0, false
+	}
+}
+
+// open makes a pending connection an open one of a client's address, or returns
+// the reason why it can't.
+func (l *connectionLimiter) open(c *conn, from netip.Addr) (reason, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if why, full := l.fullLocked(from); full {
+		return why, false
+	}
+	if c.pending == nil { // it was dropped
+		return late, false
+	}
+	l.endPending(c)
+	c.open, c.from = true, from
+	l.opened++
+	l.openedFrom[from]++
+	return 0, true
+}
+
+// remove stops counting a connection. It may be called again.
+func (l *connectionLimiter) remove(c *conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c.pending != nil {
+		l.endPending(c)
+	}
+	if c.open {
+		c.open = false
+		l.opened--
+		decrease(l.openedFrom, c.from)
+	}
+}
+
+func (l *connectionLimiter) count() (open, pending int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.opened, l.pending.Len()
+}
+
+// decrease keeps no key that counts nothing.
+func decrease(counts map[netip.Addr]int, key netip.Addr) {
+	if counts[key]--; counts[key] == 0 {
+		delete(counts, key)
+	}
+}
