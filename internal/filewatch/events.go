@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package filewatch
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// events reports changes in the directories of some files. Nil reports none.
+type events struct {
+	changed chan struct{} // many changes in a row are one
+	watcher *fsnotify.Watcher
+	paths   []string
+	drained chan struct{}
+}
+
+// newEvents returns nil where the system has no events, or no more of them.
+func newEvents(paths []string) *events {
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil
+	}
+	e := &events{make(chan struct{}, 1), watcher, paths, make(chan struct{})}
+	go e.drain()
+	return e
+}
+
+// drain takes all events, until the watcher is closed. It has a goroutine of its
+// own because on some systems Add waits while an event is not taken.
+func (e *events) drain() {
+	defer close(e.drained)
+	events, errors := e.watcher.Events, e.watcher.Errors
+	for events != nil || errors != nil {
+		var ok bool
+		select {
+		case _, ok = <-events:
+			if !ok {
+				events = nil
+			}
+		case _, ok = <-errors: // events were lost
+			if !ok {
+				errors = nil
+			}
+		}
+		select {
+		case e.changed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// wait waits for some time, or less where something changes, but not less than
+// pause. It reports false where ctx is done.
+func (e *events) wait(ctx context.Context, atMost time.Duration) bool {
+	timer := time.NewTimer(min(pause, atMost))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+	}
+	if atMost <= pause {
+		return true
+	}
+	var changed chan struct{}
+	if e != nil {
+		changed = e.changed
+	}
+	timer.Reset(atMost - pause)
+	select {
+	case <-ctx.Done():
+		return false
+	case <-changed:
+	case <-timer.C:
+	}
+	return true
+}
+
+// refresh watches the directories that were missing before, or are new ones
+// with an old name. The directory, since a file that is replaced is another file.
+func (e *events) refresh() {
+	if e != nil {
+		for _, path := range e.paths {
+			_ = e.watcher.Add(filepath.Dir(path)) // without it there is the poll
+		}
+	}
+}
+
+func (e *events) close() {
+	if e != nil {
+		_ = e.watcher.Close()
+		<-e.drained
+	}
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package filewatch
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// quiet is how long files must have been left alone to count as saved. A
+	// slow save may pause for half of it, a change is to be in force within a
+	// second.
+	quiet = 400 * time.Millisecond
+	// pause is the time from one look to the next while files are changing, and
+	// the minimum at events, of which a busy directory has many.
+	pause = 50 * time.Millisecond
+	// poll is that time while they are not.
+	poll = 250 * time.Millisecond
+	// reread is how long files that look the same are not read again. From
+	// outside, a change in place to the same size and time can't be seen.
+	reread = time.Second
+	// maxWait is how long ReadSettled waits.
+	maxWait = 3 * time.Second
+)
+
+// What keeps files from being used, though nothing may be wrong with them.
+var (
+	errGone    = errors.New("is missing, and was not before: nothing is changed")
+	errEmptied = errors.New("is empty, and was not before: nothing is changed")
+	errBusy    = errors.New("is still being written: nothing is changed")
+)
+
+// Watcher watches files that belong together. It knows which content it has
+// returned last, from any of its methods, which may be called at the same time.
+//
+// A file that had content before, and is missing or empty now, has an Err that
+// says so, which is not [fs.ErrNotExist].
+type Watcher struct {
+	paths    []string
+	maxBytes int64
+	events   func(paths []string) *events
+
+	mu     sync.Mutex
+	known  digest // of what was returned last; zero for nothing
+	filled []bool // by path: it has had content
+}
+
+type digest [sha256.Size]byte
+
+// New makes a watcher of regular files of up to maxBytes each. They need not
+// exist, nor their directories.
+func New(maxBytes int64, paths ...string) *Watcher {
+	return &Watcher{paths: paths, maxBytes: maxBytes, events: newEvents, filled: make([]bool, len(paths))}
+}
+
+// Read returns the files as they are now, in the order of their paths.
+func (w *Watcher) Read() []File { return w.use(w.look()) }
+
+// ReadSettled returns the files as [Watcher.Read] does, but waits for the end of
+// a save, up to 3 seconds, after which there is an error. It returns at once where the
+// files were written a while ago. Where ctx is done, the error is that of ctx.
+func (w *Watcher) ReadSettled(ctx context.Context) ([]File, error) {
+	var still debounce
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for start := time.Now(); ; timer.Reset(pause) {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-timer.C:
+		}
+		latest := w.look()
+		switch {
+		case still.settled(latest) || w.settledBefore(latest):
+			return w.use(latest), nil
+		case latest.began.Sub(start) >= maxWait:
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.known = digest{} // Changes reports the end of the save, whatever is there then
+			return nil, errBusy
+		}
+	}
+}
+
+// Changes yields the files whenever their content, or why there is none, is not
+// what was returned last, and they have been left alone for a while. It ends
+// with ctx, and leaves nothing behind. While the loop's body runs, nothing is
+// watched.
+func (w *Watcher) Changes(ctx context.Context) iter.Seq[[]File] {
+	return func(yield func([]File) bool) {
+		events := w.events(w.paths)
+		defer events.close()
+		var still debounce
+		var latest look
+		for wait := time.Duration(0); events.wait(ctx, wait); {
+			// A busy directory is no reason to read the files again.
+			returned := latest.content == w.returnedLast()
+			if returned && time.Since(latest.began) < reread && w.unchanged(latest) {
+				continue
+			}
+			events.refresh() // before the look, so that nothing is missed between them
+			latest = w.look()
+			settled := still.settled(latest)
+			switch {
+			case latest.content == w.returnedLast():
+				wait = poll
+			case !settled:
+				wait = pause
+			case ctx.Err() != nil || !yield(w.use(latest)):
+				return
+			default:
+				wait = pause
+			}
+		}
+	}
+}
+
+// look is what was found in the files, and when: between two times, which are
+// far apart where files are large or the system is busy.
+type look struct {
+	files        []File
+	content      digest
+	written      string // when; while the same is written again and again, only this changes
+	began, ended time.Time
+}
+
+func (w *Watcher) look() look {
+	l := look{began: time.Now()}
+	sum := sha256.New()
+	for _, path := range w.paths {
+		file := Read(path, w.maxBytes)
+		l.files = append(l.files, file)
+		if file.Err != nil {
+			fmt.Fprintf(sum, "error %q ", file.Err)
+			continue
+		}
+		fmt.Fprintf(sum, "data %d ", len(file.Data))
+		sum.Write(file.Data)
+		l.written += file.Info.ModTime().String()
+	}
+	sum.Sum(l.content[:0])
+	l.ended = time.Now()
+	return l
+}
+
+// unchanged reports whether the files look the same from outside as in l.
+func (w *Watcher) unchanged(l look) bool {
+	for i, path := range w.paths {
+		if !l.files[i].unchanged(path) {
+			return false
+		}
+	}
+	return true
+}
+
+// use notes that files are returned, and turns those that are gone or emptied
+// into errors.
+func (w *Watcher) use(l look) []File {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.known = l.content
+	files := slices.Clone(l.files) // the errors are not what is compared
+	for i, file := range files {
+		switch {
+		case w.filled[i] && file.missing():
+			files[i] = File{Err: errGone}
+		case w.filled[i] && file.blank():
+			files[i] = File{Err: errEmptied}
+		case file.Err == nil && !file.blank():
+			w.filled[i] = true
+		}
+	}
+	return files
+}
+
+func (w *Watcher) returnedLast() digest {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.known
+}
+
+// settledBefore reports whether one look is enough to know that nobody is
+// writing.
+func (w *Watcher) settledBefore(l look) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if l.content == w.known {
+		return true
+	}
+	for i, file := range l.files {
+		switch {
+		case file.missing():
+			if w.filled[i] {
+				return false
+			}
+		case file.Err != nil:
+		case w.filled[i] && file.blank(), file.Info.Size() != int64(len(file.Data)):
+			// It is being truncated: ext4 does that first, and changes the
+			// time later.
+			return false
+		case l.began.Sub(file.Info.ModTime()) < quiet:
+			return false
+		}
+	}
+	return true
+}
+
+// debounce reports when files have been left alone.
+type debounce struct {
+	content digest
+	written string
+	since   time.Time
+}
+
+// settled takes in the latest look, and reports whether for long enough nothing
+// else has been found.
+func (d *debounce) settled(l look) bool {
+	if l.content != d.content || l.written != d.written {
+		*d = debounce{l.content, l.written, l.ended}
+	}
+	return l.began.Sub(d.since) >= quiet
+}
