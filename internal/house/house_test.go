@@ -26,14 +26,14 @@ var mayImport = map[string][]string{
 	"plugin/plugintest":   {"hub", "plugin"},
 	"plugin/registry":     {"plugin", "storage"},
 	"hub":                 {"plugin"},
-	"transport":           {"hub", "plugin", "transport/client", "transport/websocket"},
-	"transport/auth":      {"plugin"},
+	"transport":           {"hub", "internal/filewatch", "plugin", "transport/client", "transport/websocket"},
+	"transport/auth":      {"internal/filewatch", "internal/tomlfile", "plugin"},
 	"internal/wire":       {"hub", "plugin"},
 	"transport/websocket": {"hub", "plugin", "internal/socket", "internal/wire"},
 	"transport/client":    {"hub", "plugin", "internal/socket", "internal/wire"},
 	"storage/sqlite":      {"storage"},
 	"storage/storagetest": {"storage"},
-	"config":              {"storage"},
+	"config":              {"internal/filewatch", "internal/tomlfile", "storage"},
 	"internal/load":       {"transport/client", "internal/wire"},
 }
 
