@@ -138,9 +138,8 @@ func (r *run) request(id string, query plugin.Query) bool {
 // Respond takes the answer to a question that a method has asked, from the
 // caller that ctx tells, on whatever connection: all who have not proved who
 // they are count as one, and know questions by their ids alone. It fails with
-// CodeInvalidParams where there is no such question for them, and with a
-// plugin.ParamsError where the answer does not fit the question, which then
-// stays open.
+// CodeInvalidParams where there is no such question for them, and where the
+// answer does not fit the question, which then stays open.
 func (h *Hub) Respond(ctx context.Context, params []byte) error {
 	in, err := bindStruct[RespondParams](respondBinder, params)
 	if err != nil {

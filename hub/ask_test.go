@@ -125,9 +125,9 @@ func TestAnswersThatAreRefused(t *testing.T) {
 	if want := []string{"request", `data q.m "false"`, "done"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
-	var bad *plugin.ParamsError
+	var bad *plugin.Error
 	for _, params := range []string{``, `null`, `{}`, `{"response_data":{}}`, `7`, `{"request_id":7}`} {
-		if err := h.Respond(ctx, []byte(params)); !errors.As(err, &bad) {
+		if err := h.Respond(ctx, []byte(params)); !errors.As(err, &bad) || bad.Detail() == "" {
 			t.Errorf("respond %s: %v", params, err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -133,7 +134,7 @@ func contentOf(t *testing.T, h *hub.Hub, path, params string, into any) {
 	if !strings.HasSuffix(path, "hash") && !strings.HasSuffix(all[0].ContentType, "schema") {
 		t.Errorf("%s: content type %s", path, all[0].ContentType)
 	}
-	text, err := plugin.AppendJSON(nil, all[0].Content)
+	text, err := codec.AppendJSON(nil, all[0].Content)
 	if err == nil {
 		err = json.Unmarshal(text, into)
 	}

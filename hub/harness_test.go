@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/internal/journal"
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -79,7 +80,7 @@ func told(item plugin.Item) string {
 		if inner, ok := item.Content.(plugin.Item); ok {
 			return "data " + item.ContentType + " [" + told(inner) + "]"
 		}
-		text, err := plugin.AppendJSON(nil, item.Content)
+		text, err := codec.AppendJSON(nil, item.Content)
 		if err != nil {
 			return err.Error()
 		}

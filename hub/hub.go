@@ -356,7 +356,7 @@ func (h *Hub) Call(path string, params []byte) Call {
 func (h *Hub) route(path string) (*Route, error) {
 	namespace, method, dotted := strings.Cut(path, ".")
 	if !dotted {
-		return nil, &plugin.ParamsError{Reason: "Invalid method format: " + shown(path)}
+		return nil, plugin.InvalidParams("Invalid method format: " + shown(path))
 	}
 	t := h.table.Load()
 	if namespace == h.namespace {

@@ -62,9 +62,7 @@ func (h *Hub) BindCall(params []byte) (Call, error) {
 
 func bindStruct[In any](binder plugin.Method, params []byte) (*In, error) {
 	if len(params) == 0 || string(params) == "null" {
-		return nil, &plugin.ParamsError{
-			Reason: "invalid type: null, expected struct " + reflect.TypeFor[In]().Name() + " at line 1 column 4",
-		}
+		return nil, plugin.InvalidParams("invalid type: null, expected struct " + reflect.TypeFor[In]().Name() + " at line 1 column 4")
 	}
 	in, err := binder.Bind(params, true)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -21,7 +22,7 @@ func content(t *testing.T, call hub.Call) (item plugin.Item, text []byte) {
 	if len(all) != 2 || all[0].Kind != plugin.KindData || all[1].Kind != plugin.KindDone {
 		t.Fatalf("%q", allTold(all))
 	}
-	text, err := plugin.AppendJSON(nil, all[0].Content)
+	text, err := codec.AppendJSON(nil, all[0].Content)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,8 +259,8 @@ func TestBindCall(t *testing.T) {
 		`{"method":"a","method":1}`: "",
 	} {
 		_, err := h.BindCall([]byte(params))
-		var bad *plugin.ParamsError
-		if !errors.As(err, &bad) || want != "" && bad.Detail([]byte(params)) != want {
+		var bad *plugin.Error
+		if !errors.As(err, &bad) || bad.Code != plugin.CodeInvalidParams || want != "" && bad.Detail() != want {
 			t.Errorf("%s: %v, want %q", params, err, want)
 		}
 	}
@@ -278,8 +279,8 @@ func TestRespondToNoQuestion(t *testing.T) {
 		}
 	}
 	for _, params := range []string{"", "null", "{}", `{"request_id":5}`, "[]"} {
-		var bad *plugin.ParamsError
-		if err := h.Respond(t.Context(), []byte(params)); !errors.As(err, &bad) {
+		var bad *plugin.Error
+		if err := h.Respond(t.Context(), []byte(params)); !errors.As(err, &bad) || bad.Detail() == "" {
 			t.Errorf("%s: %v", params, err)
 		}
 	}

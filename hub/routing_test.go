@@ -214,7 +214,7 @@ func TestRouteBindsByPositionWhereItIsAsked(t *testing.T) {
 	if got := allTold(items(t.Context(), call)); !slices.Equal(got, []string{`data a.m "for x"`, "done"}) {
 		t.Errorf("%q", got)
 	}
-	if _, err := h.Find("a", "m").Bind([]byte(`[]`), true); err == nil || err.(*plugin.ParamsError).Reason != "No more params" {
+	if _, err := h.Find("a", "m").Bind([]byte(`[]`), true); err == nil || err.(*plugin.Error).Detail() != "No more params" {
 		t.Errorf("no parameters: %v", err)
 	}
 }

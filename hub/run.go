@@ -257,24 +257,17 @@ func (r *run) fail(err error) bool {
 	// the activation.
 	provenance := route.provenance
 	failure := plugin.Error{Code: plugin.CodeFailure}
-	var params *plugin.ParamsError
 	var told *plugin.Error
 	switch {
-	case errors.As(err, &told): // first: its cause may be of the other kind
+	case errors.As(err, &told):
 		failure = *told
-		failure.Message = told.Error()
-		switch failure.Code {
-		case 0:
-			failure.Code = plugin.CodeFailure
-		case plugin.CodeMethodNotFound:
+		failure.Code, failure.Message = told.ErrorCode(), told.Error()
+		if told.Code == plugin.CodeMethodNotFound || told.Detail() != "" {
 			provenance = route.hub.own
 		}
 		if told.Err != nil {
 			r.Logger().Warn("a method failed", "error", told.Message, "cause", told.Err)
 		}
-	case errors.As(err, &params):
-		failure.Code, failure.Message = plugin.CodeInvalidParams, params.Error()
-		provenance = route.hub.own
 	case errors.Is(err, context.Canceled):
 		failure.Message = route.path + " was cancelled"
 	default:
@@ -332,7 +325,7 @@ func (r *run) Call(ctx context.Context, path string, params []byte) iter.Seq2[an
 }
 
 func tooDeep() error {
-	return &plugin.ParamsError{Reason: fmt.Sprintf("calls are nested deeper than %d", mostNested)}
+	return plugin.InvalidParams(fmt.Sprintf("calls are nested deeper than %d", mostNested))
 }
 
 // Resolve asks the activation that owns the handle.

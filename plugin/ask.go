@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/plexus-go/plexus/internal/codec"
 )
 
 // Why a question has no answer. The caller may read each of them.
@@ -48,15 +50,15 @@ func AskWithin[A any](ctx context.Context, timeout time.Duration, q Question[A])
 	if s == nil {
 		return answer, ErrCannotAsk
 	}
-	data, err := AppendJSON(nil, q.question())
+	data, err := codec.AppendJSON(nil, q.question())
 	if err != nil {
 		return answer, fmt.Errorf("a question of %s: %w", s.Path(), err)
 	}
 	cancelled := false
 	err = s.Ask(ctx, Query{Data: data, Timeout: timeout, Accept: func(text []byte) error {
 		var r response[anything]
-		if err := decodeChecked("response_data", text, &r); err != nil {
-			return err
+		if bad := codec.DecodeStrictly("response_data", text, &r); bad != nil {
+			return refused(bad)
 		}
 		if cancelled = r.Cancelled != nil; cancelled {
 			return nil
@@ -119,7 +121,7 @@ func (s Select[T]) question() any { return selection[T](s.Message, s.Options, fa
 func (s Select[T]) answer(r *response[anything]) (T, error) {
 	values, err := selected[T](r, s.Options)
 	if err == nil && len(values) != 1 {
-		err = &ParamsError{Reason: fmt.Sprintf("%d values are selected, expected one", len(values))}
+		err = InvalidParams(fmt.Sprintf("%d values are selected, expected one", len(values)))
 	}
 	if err != nil {
 		return "", err
@@ -152,12 +154,14 @@ func (Custom[Q, A]) answer(r *response[anything]) (answer A, err error) {
 	if r.Custom == nil {
 		return answer, unexpected("custom")
 	}
-	err = decodeChecked("response_data.data", r.Custom.Data, &answer)
-	return answer, err
+	if bad := codec.DecodeStrictly("response_data.data", r.Custom.Data, &answer); bad != nil {
+		return answer, refused(bad)
+	}
+	return answer, nil
 }
 
 func unexpected(want string) error {
-	return &ParamsError{Reason: "expected an answer of type `" + want + "` or `cancelled`"}
+	return InvalidParams("expected an answer of type `" + want + "` or `cancelled`")
 }
 
 // options returns what there is to choose from.
@@ -188,7 +192,7 @@ func selected[T ~string](r *response[anything], given []Choice) ([]T, error) {
 	values := []T{}
 	for _, v := range r.Selected.Values {
 		if !slices.ContainsFunc(options[T](given), func(c Choice) bool { return c.Value == v }) {
-			return nil, &ParamsError{Reason: "`" + shorten(v) + "` is none of the options"}
+			return nil, InvalidParams("`" + codec.Shorten(v) + "` is none of the options")
 		}
 		if !slices.Contains(values, T(v)) {
 			values = append(values, T(v))

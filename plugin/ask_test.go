@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/jsonschema-go/jsonschema"
-
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -146,9 +144,9 @@ func TestQuestionsAndAnswers(t *testing.T) {
 }
 
 // validates checks JSON against a schema that clients are told.
-func validates(t *testing.T, s *jsonschema.Schema, text string) {
+func validates(t *testing.T, schema json.RawMessage, text string) {
 	t.Helper()
-	resolved, err := s.CloneSchemas().Resolve(nil)
+	resolved, err := parsed(schema).Resolve(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,11 +178,12 @@ func TestAQuestionThatIsNoJSON(t *testing.T) {
 
 func TestSchemaOfABidirectionalMethod(t *testing.T) {
 	s := unary[plugin.None, any]("m", "", plugin.Bidirectional())
-	if !s.Bidirectional || s.RequestType.Title != "StandardRequest" || s.ResponseType.Title != "StandardResponse" {
+	asks, answers := parsed(s.RequestType), parsed(s.ResponseType)
+	if !s.Bidirectional || asks.Title != "StandardRequest" || answers.Title != "StandardResponse" {
 		t.Errorf("%+v", s)
 	}
 	var kinds []any
-	for _, v := range append(s.RequestType.OneOf, s.ResponseType.OneOf...) {
+	for _, v := range append(asks.OneOf, answers.OneOf...) {
 		kinds = append(kinds, *v.Properties["type"].Const)
 	}
 	if got := fmt.Sprint(kinds); got != "[confirm prompt select custom confirmed text selected custom cancelled]" {

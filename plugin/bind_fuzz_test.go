@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -55,16 +56,16 @@ func FuzzBind(f *testing.F) {
 			t.Fatalf("Bind changed the parameters to %q", raw)
 		}
 		if err != nil {
-			var bad *plugin.ParamsError
+			var bad *plugin.Error
 			if !errors.As(err, &bad) {
-				t.Fatalf("error %v is no ParamsError", err)
+				t.Fatalf("error %v is no Error", err)
 			}
-			if bad.Detail(raw) == "" {
+			if bad.Detail() == "" {
 				t.Fatal("a refusal without a reason")
 			}
 			return
 		}
-		text, err := plugin.AppendJSON(nil, bound)
+		text, err := codec.AppendJSON(nil, bound)
 		if err != nil {
 			t.Fatalf("what was bound can't be written: %v", err)
 		}
@@ -119,7 +120,7 @@ func isEmpty(v any) bool {
 }
 
 func compacted(t *testing.T, raw json.RawMessage) json.RawMessage {
-	text, err := plugin.AppendJSON(nil, raw)
+	text, err := codec.AppendJSON(nil, raw)
 	if err != nil {
 		t.Fatal(err)
 	}

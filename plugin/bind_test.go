@@ -171,16 +171,16 @@ func TestBindRefusesWhatIsNotStrictJSON(t *testing.T) {
 	} {
 		for _, positional := range []bool{false, true} {
 			got, err := bindAs[nameParams](raw, positional)
-			var bad *plugin.ParamsError
-			if !errors.As(err, &bad) || !strings.Contains(bad.Reason, "not valid JSON") {
+			var bad *plugin.Error
+			if !errors.As(err, &bad) || !strings.Contains(bad.Message, "not valid JSON") {
 				t.Errorf("positional %v, %s: bound to %+v, error %v, want not valid JSON", positional, raw, got, err)
 			}
 		}
 	}
 	for _, raw := range []string{`["a"] 1`, `["a"]]`, `["a"`, `["a",]`, `["a" "b"]`, `[{"x":1,"x":1}]`} {
 		got, err := bindAs[nameParams](raw, true)
-		var bad *plugin.ParamsError
-		if !errors.As(err, &bad) || !strings.Contains(bad.Reason, "not valid JSON") {
+		var bad *plugin.Error
+		if !errors.As(err, &bad) || !strings.Contains(bad.Message, "not valid JSON") {
 			t.Errorf("by position, %s: bound to %+v, error %v, want not valid JSON", raw, got, err)
 		}
 	}
@@ -237,9 +237,9 @@ func TestBindAsksTheParametersToValidateThemselves(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	_, err := bindAs[checkedParams](`{"number":4}`, false)
-	var bad *plugin.ParamsError
+	var bad *plugin.Error
 	if !errors.As(err, &bad) || err.Error() != "Invalid params: number 4 is even" {
-		t.Errorf("error %v, want a ParamsError: number 4 is even", err)
+		t.Errorf("error %v, want an Error: number 4 is even", err)
 	}
 }
 

@@ -102,11 +102,11 @@ func TestBindWordsRefusalsAsRecorded(t *testing.T) {
 			want, got := answers[string(request.ID)], ""
 			if _, err := method.Bind(params, direct); err != nil {
 				if got = err.Error(); direct {
-					var bad *plugin.ParamsError
+					var bad *plugin.Error
 					if !errors.As(err, &bad) {
-						t.Fatalf("%s: %v is no ParamsError", text, err)
+						t.Fatalf("%s: %v is no Error", text, err)
 					}
-					got = bad.Detail(params)
+					got = bad.Detail()
 				}
 			}
 			if want != "" {
@@ -174,9 +174,9 @@ func TestBindWordsRefusals(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			in, err := test.method.Bind([]byte(test.raw), false)
-			var bad *plugin.ParamsError
+			var bad *plugin.Error
 			if !errors.As(err, &bad) {
-				t.Fatalf("bound to %+v, error %v, want a ParamsError", in, err)
+				t.Fatalf("bound to %+v, error %v, want an Error", in, err)
 			}
 			if got := strings.TrimPrefix(err.Error(), "Invalid params: "); got != test.want {
 				t.Errorf("got %q\nwant %q", got, test.want)
@@ -215,22 +215,13 @@ func TestDetailSaysWhere(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := bindAs[registerParams](test.raw, test.positional)
-			var bad *plugin.ParamsError
+			var bad *plugin.Error
 			if !errors.As(err, &bad) {
-				t.Fatalf("error %v, want a ParamsError", err)
+				t.Fatalf("error %v, want an Error", err)
 			}
-			if got := bad.Detail([]byte(test.raw)); got != test.want {
+			if got := bad.Detail(); got != test.want {
 				t.Errorf("got %q\nwant %q", got, test.want)
 			}
 		})
-	}
-}
-
-func TestDetailWithAPlaceOutsideTheParametersLeavesItOut(t *testing.T) {
-	for _, offset := range []int{-1, 0, 3} {
-		bad := &plugin.ParamsError{Reason: "wrong", Offset: offset}
-		if got := bad.Detail([]byte("{}")); got != "wrong" {
-			t.Errorf("offset %d: %q", offset, got)
-		}
 	}
 }

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+
+	"github.com/plexus-go/plexus/internal/codec"
 )
 
 // Call calls another method of the hub that runs this one, by its path
-// ("registry.list"), without a socket, and for the same caller. params is what
-// AppendJSON takes, nil for none; each content is decoded into a T. Of the
+// ("registry.list"), without a socket, and for the same caller. params is encoded
+// as JSON, nil for none; each content is decoded into a T. Of the
 // method's progress the caller learns nothing; its questions are put to the
 // caller, if both methods are [Bidirectional].
 //
@@ -28,7 +30,7 @@ func Call[T any](ctx context.Context, path string, params any) iter.Seq2[T, erro
 		var text []byte
 		if params != nil {
 			var err error
-			if text, err = AppendJSON(nil, params); err != nil {
+			if text, err = codec.AppendJSON(nil, params); err != nil {
 				yield(none, fmt.Errorf("calling %s: parameters: %w", path, err))
 				return
 			}
@@ -65,9 +67,9 @@ func contentAs[T any](from string, content any) (value T, err error) {
 	if value, ok := content.(T); ok {
 		return value, nil
 	}
-	text, err := AppendJSON(nil, content)
+	text, err := codec.AppendJSON(nil, content)
 	if err == nil {
-		err = DecodeJSON(text, &value)
+		err = codec.DecodeJSON(text, &value)
 	}
 	if err != nil {
 		return value, fmt.Errorf("%s: its content is no %T: %w", from, value, err)

@@ -7,6 +7,8 @@ import (
 	"context"
 	"iter"
 	"strings"
+
+	"github.com/plexus-go/plexus/internal/codec"
 )
 
 // Dynamic finds the children of an activation that are not there once and for
@@ -74,7 +76,7 @@ func (d *Dynamic) methods() []Method {
 			return childSummary{}, err
 		}
 		if child == nil {
-			return childSummary{}, Errorf(CodeMethodNotFound, "Activation not found: %s", shorten(in.Name))
+			return childSummary{}, Errorf(CodeMethodNotFound, "Activation not found: %s", codec.Shorten(in.Name))
 		}
 		return summaryOf(child.Define()), nil
 	}, withRole(role))

@@ -27,7 +27,7 @@ func TestDefaultsOfStringsNeedNoQuotes(t *testing.T) {
 	if got.Bare != "red" || got.Quoted != "blue" || got.Far == nil || *got.Far != "green and more" || got.Number != 3 {
 		t.Errorf("got %+v", got)
 	}
-	properties := m.Schema().Params.Properties
+	properties := parsed(m.Schema().Params).Properties
 	if bare, quoted := string(properties["bare"].Default), string(properties["quoted"].Default); bare != `"red"` || quoted != `"blue"` {
 		t.Errorf("the schema says %s and %s", bare, quoted)
 	}

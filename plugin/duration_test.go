@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/internal/codec"
 )
 
 type waitParams struct {
@@ -43,13 +43,13 @@ func TestDurationIsReadInBothSpellings(t *testing.T) {
 		if err != nil || got.For != test.want {
 			t.Errorf("%s is read as %v, %v", test.text, got.For, err)
 		}
-		text, err := plugin.AppendJSON(nil, test.want)
+		text, err := codec.AppendJSON(nil, test.want)
 		if err != nil || string(text) != `"`+test.iso+`"` {
 			t.Errorf("%v is written as %s, %v, want %s", test.want, text, err, test.iso)
 		}
 	}
 	for _, d := range []time.Duration{math.MaxInt64, math.MinInt64, 1, 999, 24 * time.Hour, 1<<40 + 7} {
-		text, err := plugin.AppendJSON(nil, waitParams{d})
+		text, err := codec.AppendJSON(nil, waitParams{d})
 		if err != nil {
 			t.Errorf("%v: %v", d, err)
 			continue
@@ -68,7 +68,7 @@ func TestDurationsWithinContents(t *testing.T) {
 		Many []time.Duration          `json:"many"`
 		By   map[string]time.Duration `json:"by"`
 	}
-	text, err := plugin.AppendJSON(nil, all{One: time.Second, Many: []time.Duration{1e9, 6e10}, By: map[string]time.Duration{"x": time.Hour}})
+	text, err := codec.AppendJSON(nil, all{One: time.Second, Many: []time.Duration{1e9, 6e10}, By: map[string]time.Duration{"x": time.Hour}})
 	if want := `{"one":"PT1S","none":null,"many":["PT1S","PT1M"],"by":{"x":"PT1H"}}`; err != nil || string(text) != want {
 		t.Errorf("got  %s, %v\nwant %s", text, err, want)
 	}
@@ -118,7 +118,7 @@ func TestDefaultOfADuration(t *testing.T) {
 	if err != nil || got.Within != 90*time.Second || got.Every == nil || *got.Every != time.Hour || got.After != nil {
 		t.Errorf("%+v, %v", got, err)
 	}
-	s := methodOf[params]().Schema().Params
+	s := parsed(methodOf[params]().Schema().Params)
 	for name, want := range map[string]string{"within": `"PT1M30S"`, "every": `"PT1H"`, "after": `null`} {
 		p := s.Properties[name]
 		if string(p.Default) != want || p.Format != "duration" {
@@ -134,7 +134,7 @@ func FuzzDuration(f *testing.F) {
 	}
 	m := methodOf[waitParams]()
 	f.Fuzz(func(t *testing.T, text string) {
-		raw, err := plugin.AppendJSON(nil, map[string]string{"for": text})
+		raw, err := codec.AppendJSON(nil, map[string]string{"for": text})
 		if err != nil {
 			return // not UTF-8
 		}
@@ -143,7 +143,7 @@ func FuzzDuration(f *testing.F) {
 			return
 		}
 		d := in.(*waitParams).For
-		written, err := plugin.AppendJSON(nil, in)
+		written, err := codec.AppendJSON(nil, in)
 		if err != nil {
 			t.Fatalf("%q is %v, which can't be written: %v", text, d, err)
 		}

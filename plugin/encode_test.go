@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/internal/codec"
 )
 
 // written appends its own JSON.
@@ -48,7 +48,7 @@ func TestAppendJSON(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for _, before := range []string{"", "[1,"} {
-				got, err := plugin.AppendJSON([]byte(before), test.content)
+				got, err := codec.AppendJSON([]byte(before), test.content)
 				if err != nil || string(got) != before+test.want {
 					t.Errorf("after %q: %s, %v, want %s", before, got, err, test.want)
 				}
@@ -68,23 +68,23 @@ func TestAppendJSONThatFailsLeavesTheBufferAsItWas(t *testing.T) {
 		"a member twice, in JSON of its own": json.RawMessage(`{"a":1,"a":2}`),
 	} {
 		before := append(make([]byte, 0, 1024), "before"...)
-		got, err := plugin.AppendJSON(before, content)
+		got, err := codec.AppendJSON(before, content)
 		if err == nil || string(got) != "before" {
 			t.Errorf("%s: %q, %v, want an error and the buffer as it was", name, got, err)
 		}
 		// The next one must not be touched by it.
-		if got, err := plugin.AppendJSON(got, "after"); err != nil || string(got) != `before"after"` {
+		if got, err := codec.AppendJSON(got, "after"); err != nil || string(got) != `before"after"` {
 			t.Errorf("after %s: %q, %v", name, got, err)
 		}
 	}
-	if _, err := plugin.AppendJSON(nil, written{"", failure}); !errors.Is(err, failure) {
+	if _, err := codec.AppendJSON(nil, written{"", failure}); !errors.Is(err, failure) {
 		t.Errorf("error %v is not that of the Appender", err)
 	}
 }
 
 func TestAppendJSONGoesOnInTheSameMemory(t *testing.T) {
 	buffer := make([]byte, 0, 1024)
-	got, err := plugin.AppendJSON(buffer, Inner{A: "a"})
+	got, err := codec.AppendJSON(buffer, Inner{A: "a"})
 	if err != nil || &got[0] != &buffer[:1][0] {
 		t.Errorf("the content was copied: %v", err)
 	}

@@ -3,9 +3,11 @@
 package plugin
 
 import (
-	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+
+	"github.com/plexus-go/plexus/internal/codec"
 )
 
 // Codes of errors as they appear on the wire: those of JSON-RPC, then those
@@ -24,7 +26,7 @@ const (
 	CodeTooMany         = -32029 // too many calls at once
 )
 
-// Error is a failure that the caller is told about.
+// Error is a failure that the caller may read about.
 type Error struct {
 	// Code is one of the codes above or the activation's own; 0 means
 	// CodeFailure.
@@ -32,14 +34,16 @@ type Error struct {
 	// Message is for the caller's eyes: it must hold no secret. An empty one
 	// is sent as "the method failed".
 	Message string
-	// Recoverable tells that the stream goes on after it; any other error
-	// ends the stream.
+	// Recoverable says that the stream goes on after it; any other error ends
+	// the stream.
 	Recoverable bool
-	// Data is more that the caller can make use of: anything that AppendJSON
-	// takes; nil for nothing.
+	// Data is more that the caller can make use of, and is encoded as JSON; nil
+	// for nothing.
 	Data any
 	// Err is the cause, for the log only; nil for none.
 	Err error
+
+	detail string
 }
 
 var _ error = (*Error)(nil)
@@ -55,6 +59,16 @@ func Errorf(code int, format string, args ...any) *Error {
 	return e
 }
 
+// InvalidParams makes an [Error] that says what is wrong with the parameters
+// of a call.
+func InvalidParams(reason string) *Error {
+	return refused(&codec.Invalid{Reason: reason, Detail: reason})
+}
+
+func refused(bad *codec.Invalid) *Error {
+	return &Error{Code: CodeInvalidParams, Message: "Invalid params: " + bad.Reason, detail: bad.Detail}
+}
+
 func (e *Error) Error() string {
 	if e.Message == "" {
 		return "the method failed"
@@ -62,50 +76,13 @@ func (e *Error) Error() string {
 	return e.Message
 }
 
+// ErrorCode returns Code, or CodeFailure where it is 0.
+func (e *Error) ErrorCode() int { return cmp.Or(e.Code, CodeFailure) }
+
+// Detail returns what is wrong with the parameters and, if known, where:
+// "missing field `name` at line 1 column 2". It is empty for errors that
+// neither the decoding of parameters nor [InvalidParams] made.
+func (e *Error) Detail() string { return e.detail }
+
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
-
-// ParamsError tells what is wrong with the parameters of a call. Its code is
-// CodeInvalidParams.
-type ParamsError struct {
-	// Missing is the parameter that was not given; empty where something
-	// else is wrong.
-	Missing string
-	// Reason is what else is wrong.
-	Reason string
-	// Offset is how many bytes of the parameters, or of Text, had been read
-	// when it was found; 0 where that is not known.
-	Offset int
-	// Text is the one parameter that was looked at, where the parameters were
-	// given by position and so were read one by one; else nil.
-	Text []byte
-}
-
-var _ error = (*ParamsError)(nil)
-
-// Error words the failure as a stream item shows it.
-func (e *ParamsError) Error() string {
-	if e.Missing != "" {
-		return "Invalid params: missing field: " + e.Missing
-	}
-	return "Invalid params: " + e.Reason
-}
-
-// Detail words the failure as the data of a JSON-RPC error shows it, with its
-// place in params, or in Text, where that is known.
-func (e *ParamsError) Detail(params []byte) string {
-	reason := e.Reason
-	if e.Missing != "" {
-		reason = "missing field `" + e.Missing + "`"
-	}
-	if e.Text != nil {
-		params = e.Text
-	}
-	if e.Offset <= 0 || e.Offset > len(params) {
-		return reason
-	}
-	before := params[:e.Offset]
-	line := 1 + bytes.Count(before, []byte("\n"))
-	column := len(before) - (bytes.LastIndexByte(before, '\n') + 1)
-	return fmt.Sprintf("%s at line %d column %d", reason, line, column)
-}

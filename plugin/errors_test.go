@@ -40,13 +40,3 @@ func TestErrorIsFoundAndNeverEmpty(t *testing.T) {
 		t.Errorf("an Error says %q: its cause is for the log", got)
 	}
 }
-
-func TestParamsErrorWordsWhatIsMissing(t *testing.T) {
-	missing := &plugin.ParamsError{Missing: "name", Offset: 2}
-	if got := missing.Error(); got != "Invalid params: missing field: name" {
-		t.Errorf("%q", got)
-	}
-	if got := missing.Detail([]byte("{}")); got != "missing field `name` at line 1 column 2" {
-		t.Errorf("%q", got)
-	}
-}

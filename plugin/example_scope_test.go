@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -36,7 +37,7 @@ func show(ctx context.Context, h *hub.Hub, path, params string, answers ...strin
 	for item := range h.Call(path, []byte(params)).Items(ctx) {
 		switch item.Kind {
 		case plugin.KindData:
-			text, err := plugin.AppendJSON(nil, item.Content)
+			text, err := codec.AppendJSON(nil, item.Content)
 			if err != nil {
 				panic(err)
 			}

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"strings"
 
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -34,7 +35,7 @@ func call(m plugin.Method, params string) {
 			fmt.Println("error:", err)
 			continue
 		}
-		text, err := plugin.AppendJSON(nil, content)
+		text, err := codec.AppendJSON(nil, content)
 		if err != nil {
 			fmt.Println("error:", err)
 			continue
@@ -126,12 +127,12 @@ func ExampleDefinition() {
 	fmt.Println(greeter.Validate())
 	for _, m := range greeter.Methods {
 		s := m.Schema()
-		fmt.Println(s.Name, s.Hash, s.Params.Required)
+		fmt.Println(s.Name, s.Hash)
 	}
 	greeter.Namespace = "my.greeter"
 	fmt.Println(greeter.Validate())
 	// Output:
 	// <nil>
-	// greet 05ed4d8dda88a0d7 [name]
+	// greet 05ed4d8dda88a0d7
 	// namespace "my.greeter" is malformed: a letter, then letters, digits, '-' and '_', at most 64 bytes
 }

@@ -5,12 +5,14 @@ package plugin
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/google/uuid"
+
+	"github.com/plexus-go/plexus/internal/codec"
 )
 
 // Handle refers to something that an activation keeps: whoever is given one
@@ -50,11 +52,11 @@ func ParseHandle(text string) (Handle, error) {
 	owner, rest, ok := strings.Cut(text, "::")
 	id, version, versioned := strings.Cut(owner, "@")
 	if !ok || !versioned {
-		return Handle{}, fmt.Errorf("handle %q: expected <plugin id>@<version>::<method>", shorten(text))
+		return Handle{}, fmt.Errorf("handle %q: expected <plugin id>@<version>::<method>", codec.Shorten(text))
 	}
 	plugin, err := uuid.Parse(id)
 	if err != nil || len(id) != 36 {
-		return Handle{}, fmt.Errorf("handle %q: %q is not a UUID", shorten(text), shorten(id))
+		return Handle{}, fmt.Errorf("handle %q: %q is not a UUID", codec.Shorten(text), codec.Shorten(id))
 	}
 	parts := strings.Split(rest, ":")
 	h := Handle{PluginID: plugin, Version: version, Method: parts[0]}
@@ -70,9 +72,9 @@ func (h Handle) Validate() error {
 	case h.PluginID == uuid.Nil:
 		return errors.New("handle without the id of a plugin")
 	case h.Version == "" || strings.Contains(h.Version, ":"):
-		return fmt.Errorf("handle: version %q: expected one like \"1.0.0\"", shorten(h.Version))
+		return fmt.Errorf("handle: version %q: expected one like \"1.0.0\"", codec.Shorten(h.Version))
 	case h.Method == "" || strings.Contains(h.Method, ":"):
-		return fmt.Errorf("handle: method %q: expected a name", shorten(h.Method))
+		return fmt.Errorf("handle: method %q: expected a name", codec.Shorten(h.Method))
 	}
 	return nil
 }
@@ -86,19 +88,10 @@ func (h Handle) String() string {
 var _ Schematic = Handle{}
 
 // JSONSchema describes the object.
-func (Handle) JSONSchema() *jsonschema.Schema {
-	text := &jsonschema.Schema{Type: "string"}
-	return &jsonschema.Schema{
-		Type:  "object",
-		Title: "Handle",
-		Properties: map[string]*jsonschema.Schema{
-			"plugin_id": {Type: "string", Format: "uuid"},
-			"version":   text,
-			"method":    text,
-			"meta":      {Type: "array", Items: text},
-		},
-		Required: []string{"plugin_id", "version", "method"},
-	}
+func (Handle) JSONSchema() json.RawMessage {
+	return json.RawMessage(`{"type": "object", "title": "Handle", "required": ["plugin_id", "version", "method"], "properties": {
+		"plugin_id": {"type": "string", "format": "uuid"}, "version": {"type": "string"}, "method": {"type": "string"},
+		"meta": {"type": "array", "items": {"type": "string"}}}}`)
 }
 
 // Resolve returns what a handle stands for, by asking the activation of this

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -49,7 +50,7 @@ func TestHandleForms(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(parsed, test.handle) {
 			t.Errorf("%s is parsed as %+v, %v", test.text, parsed, err)
 		}
-		text, err := plugin.AppendJSON(nil, test.handle)
+		text, err := codec.AppendJSON(nil, test.handle)
 		if err != nil || string(text) != test.json {
 			t.Errorf("written as %s, %v, want %s", text, err, test.json)
 		}

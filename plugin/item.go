@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/plexus-go/plexus/internal/codec"
 )
 
 // Kind says what an [Item] is. On the wire it is the item's "type".
@@ -85,10 +87,10 @@ func (i *Item) Decode(v any) error {
 	text, received := i.Content.(json.RawMessage)
 	var err error
 	if !received {
-		text, err = AppendJSON(nil, i.Content)
+		text, err = codec.AppendJSON(nil, i.Content)
 	}
 	if err == nil {
-		err = DecodeJSON(text, v)
+		err = codec.DecodeJSON(text, v)
 	}
 	if err != nil {
 		return fmt.Errorf("content of type %s: %w", i.ContentType, err)

@@ -4,10 +4,13 @@ package plugin
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"reflect"
 	"slices"
+
+	"github.com/plexus-go/plexus/internal/codec"
 )
 
 // Handler runs a method: it takes the parameters that the method's Bind made
@@ -22,7 +25,8 @@ type Method struct {
 	schema *MethodSchema // shared by all copies; nil in the zero value
 	bind   func(raw []byte, positional bool) (any, error)
 	handle Handler
-	params reflect.Type // what bind makes a pointer to
+	params reflect.Type      // what bind makes a pointer to
+	shown  []json.RawMessage // examples of parameters
 	quick  bool
 }
 
@@ -50,7 +54,7 @@ func (m Method) Schema() MethodSchema {
 // that is not an object: where all parameters but the first are optional, it
 // is the first one. Unknown parameters are ignored; null means absent.
 //
-// What is wrong is told by a [*ParamsError].
+// Its errors are [*Error], with CodeInvalidParams.
 func (m Method) Bind(raw []byte, positional bool) (any, error) { return m.bind(raw, positional) }
 
 // Handle runs the method, inside its middlewares, on parameters that Bind has
@@ -95,11 +99,11 @@ func newMethod[In, Out any](name, description string, streaming, isNil bool, han
 	if isNil {
 		panic(fmt.Sprintf("plugin: method %q: no function", name))
 	}
-	params, err := parametersOf(reflect.TypeFor[In]())
+	params, err := codec.ParametersOf(reflect.TypeFor[In]())
 	if err != nil {
 		panic(fmt.Sprintf("plugin: method %q: parameters: %v", name, err))
 	}
-	returns, err := resultSchema(reflect.TypeFor[Out]())
+	returns, err := codec.ResultSchema(reflect.TypeFor[Out]())
 	if err != nil {
 		panic(fmt.Sprintf("plugin: method %q: result: %v", name, err))
 	}
@@ -107,7 +111,6 @@ func newMethod[In, Out any](name, description string, streaming, isNil bool, han
 		schema: &MethodSchema{
 			Name:        name,
 			Description: description,
-			Params:      params.schema,
 			Returns:     returns,
 			Streaming:   streaming,
 			HTTPMethod:  "POST",
@@ -118,13 +121,8 @@ func newMethod[In, Out any](name, description string, streaming, isNil bool, han
 	}
 	m.bind = func(raw []byte, positional bool) (any, error) {
 		in := new(In)
-		if err := params.decode(raw, positional, reflect.ValueOf(in).Elem()); err != nil {
-			return nil, err
-		}
-		if v, ok := any(in).(interface{ Validate() error }); ok {
-			if err := v.Validate(); err != nil {
-				return nil, &ParamsError{Reason: err.Error(), Offset: len(raw)}
-			}
+		if bad := params.Decode(raw, positional, in); bad != nil {
+			return nil, refused(bad)
 		}
 		return in, nil
 	}
@@ -137,6 +135,9 @@ func newMethod[In, Out any](name, description string, streaming, isNil bool, han
 	// Which scopes are needed is content, in which order they were named is not.
 	slices.Sort(m.schema.Scopes)
 	m.schema.Scopes = slices.Compact(m.schema.Scopes)
+	if m.schema.Params, err = params.Schema(m.shown); err != nil {
+		panic(fmt.Sprintf("plugin: method %q: parameters: %v", name, err))
+	}
 	m.schema.Hash = m.schema.contentHash()
 	return m
 }

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -285,7 +286,7 @@ func TestDeadline(t *testing.T) {
 
 func mustJSON(t *testing.T, content any) []byte {
 	t.Helper()
-	text, err := plugin.AppendJSON(nil, content)
+	text, err := codec.AppendJSON(nil, content)
 	if err != nil {
 		t.Fatal(err)
 	}

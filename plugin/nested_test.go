@@ -16,14 +16,12 @@ import (
 
 // reasonOf is what is wrong with parameters: "missing x", or the reason.
 func reasonOf(err error) string {
-	var bad *plugin.ParamsError
+	var bad *plugin.Error
 	if !errors.As(err, &bad) {
 		return "not refused"
 	}
-	if bad.Missing != "" {
-		return "missing " + bad.Missing
-	}
-	return bad.Reason
+	reason := strings.TrimPrefix(bad.Message, "Invalid params: ")
+	return strings.Replace(reason, "missing field: ", "missing ", 1)
 }
 
 type street struct {
@@ -156,9 +154,9 @@ func TestNestingIsBounded(t *testing.T) {
 }
 
 func TestEnumerationWithoutDescriptions(t *testing.T) {
-	checkSchema(t, methodOf[struct {
+	checkSchema(t, parsed(methodOf[struct {
 		A bare `json:"a"`
-	}]().Schema().Params.Defs["bare"], `{"type":"string","enum":["x","y"]}`)
+	}]().Schema().Params).Defs["bare"], `{"type":"string","enum":["x","y"]}`)
 	checkSchema(t, resultOf[bare](), `{"$schema":"https://json-schema.org/draft/2020-12/schema","title":"bare","type":"string","enum":["x","y"]}`)
 }
 

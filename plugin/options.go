@@ -4,11 +4,12 @@ package plugin
 
 import (
 	"context"
-	stdjson "encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
 	"time"
+
+	"github.com/plexus-go/plexus/internal/codec"
 )
 
 // Option changes a method while it is made.
@@ -18,7 +19,7 @@ type Option func(*Method)
 // handler whose own result type says less: one that yields any, or JSON that
 // was written before.
 func Returns[T any]() Option {
-	returns, err := resultSchema(reflect.TypeFor[T]())
+	returns, err := codec.ResultSchema(reflect.TypeFor[T]())
 	if err != nil {
 		panic(fmt.Sprintf("plugin: Returns: %v", err))
 	}
@@ -50,16 +51,14 @@ func Example[In any](in In) Option {
 		if m.params != reflect.TypeFor[In]() {
 			panic(fmt.Sprintf("plugin: method %q: an example of type %T, but its parameters are %s", m.Name(), in, m.params))
 		}
-		text, err := AppendJSON(nil, in)
+		text, err := codec.AppendJSON(nil, in)
 		if err == nil {
 			_, err = m.Bind(text, false)
 		}
 		if err != nil {
 			panic(fmt.Sprintf("plugin: method %q: example: %v", m.Name(), err))
 		}
-		if m.schema.Params != nil {
-			m.schema.Params.Examples = append(m.schema.Params.Examples, stdjson.RawMessage(text))
-		}
+		m.shown = append(m.shown, text)
 	}
 }
 
@@ -117,11 +116,11 @@ func Bidirectional() Option { return BidirectionalOf[anything, anything]() }
 // BidirectionalOf is [Bidirectional] for a method that asks [Custom] questions
 // of these types: the schema tells clients both.
 func BidirectionalOf[Q, A any]() Option {
-	asks, err := resultSchema(reflect.TypeFor[request[Q]]())
+	asks, err := codec.ResultSchema(reflect.TypeFor[request[Q]]())
 	if err != nil {
 		panic(fmt.Sprintf("plugin: BidirectionalOf: questions: %v", err))
 	}
-	answers, err := resultSchema(reflect.TypeFor[response[A]]())
+	answers, err := codec.ResultSchema(reflect.TypeFor[response[A]]())
 	if err != nil {
 		panic(fmt.Sprintf("plugin: BidirectionalOf: answers: %v", err))
 	}

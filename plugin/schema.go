@@ -3,9 +3,8 @@
 package plugin
 
 import (
+	"encoding/json"
 	"slices"
-
-	"github.com/google/jsonschema-go/jsonschema"
 )
 
 // Schema is what an activation or a hub says of itself.
@@ -39,15 +38,15 @@ type MethodSchema struct {
 	LongDescription string `json:"long_description,omitempty"`
 	// Params is nil for a method without parameters, Returns for one whose
 	// content may be anything.
-	Params        *jsonschema.Schema `json:"params,omitempty"`
-	Returns       *jsonschema.Schema `json:"returns,omitempty"`
-	Streaming     bool               `json:"streaming"`
-	Bidirectional bool               `json:"bidirectional"`
-	HTTPMethod    string             `json:"http_method"`
+	Params        json.RawMessage `json:"params,omitempty"`
+	Returns       json.RawMessage `json:"returns,omitempty"`
+	Streaming     bool            `json:"streaming"`
+	Bidirectional bool            `json:"bidirectional"`
+	HTTPMethod    string          `json:"http_method"`
 	// RequestType and ResponseType are what a bidirectional method asks its
 	// caller, and what it is answered; nil for another.
-	RequestType  *jsonschema.Schema `json:"request_type,omitempty"`
-	ResponseType *jsonschema.Schema `json:"response_type,omitempty"`
+	RequestType  json.RawMessage `json:"request_type,omitempty"`
+	ResponseType json.RawMessage `json:"response_type,omitempty"`
 	// Scopes are what a caller needs; nil for nothing.
 	Scopes []string `json:"scopes,omitempty"`
 	Role   Role     `json:"role"`

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -209,7 +210,7 @@ func outcome(t *testing.T, m plugin.Method, ctx context.Context, params string) 
 			all = append(all, "error "+err.Error())
 			continue
 		}
-		text, err := plugin.AppendJSON(nil, content)
+		text, err := codec.AppendJSON(nil, content)
 		if err != nil {
 			t.Fatal(err)
 		}

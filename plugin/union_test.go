@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -44,7 +45,7 @@ func TestUnionRoundTrip(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for what, content := range map[string]any{"value": test.in, "pointer": &test.in} {
-				got, err := plugin.AppendJSON(nil, content)
+				got, err := codec.AppendJSON(nil, content)
 				if err != nil || string(got) != test.want {
 					t.Fatalf("a %s is written as\n%s, %v, want\n%s", what, got, err, test.want)
 				}
@@ -90,7 +91,7 @@ func TestUnionIsNotWrittenUnlessExactlyOneVariantIsSet(t *testing.T) {
 		"no variant is set": shape{},
 		"both set":          shape{Circle: &circle{}, Empty: &nought{}},
 	} {
-		got, err := plugin.AppendJSON([]byte("before"), content)
+		got, err := codec.AppendJSON([]byte("before"), content)
 		if err == nil || !strings.Contains(err.Error(), want) || string(got) != "before" {
 			t.Errorf("written as %s, error %v, want %q", got, err, want)
 		}
@@ -98,7 +99,7 @@ func TestUnionIsNotWrittenUnlessExactlyOneVariantIsSet(t *testing.T) {
 }
 
 func TestUnionPointerThatIsNilIsNull(t *testing.T) {
-	got, err := plugin.AppendJSON(nil, struct {
+	got, err := codec.AppendJSON(nil, struct {
 		S *shape `json:"s"`
 	}{})
 	if err != nil || string(got) != `{"s":null}` {

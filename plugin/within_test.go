@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/internal/codec"
 )
 
 // sized is content that tells its size, whatever it is.
@@ -44,11 +44,11 @@ func TestAppendJSONWithin(t *testing.T) {
 		{"unsized", unsized{}, 10, strings.Repeat("1", 100), 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			out, err := plugin.AppendJSONWithin([]byte("before "), test.content, test.most)
+			out, err := codec.AppendJSONWithin([]byte("before "), test.content, test.most)
 			if string(out) != "before "+test.want {
 				t.Errorf("%.100s", out)
 			}
-			var large *plugin.SizeError
+			var large *codec.SizeError
 			switch {
 			case test.size == 0 && err != nil:
 				t.Error(err)
@@ -57,11 +57,11 @@ func TestAppendJSONWithin(t *testing.T) {
 			}
 		})
 	}
-	if _, err := plugin.AppendJSONWithin(nil, make(chan int), 10); err == nil || errors.As(err, new(*plugin.SizeError)) {
+	if _, err := codec.AppendJSONWithin(nil, make(chan int), 10); err == nil || errors.As(err, new(*codec.SizeError)) {
 		t.Errorf("a channel: %v", err)
 	}
 	// What was too long is forgotten by the next.
-	if out, err := plugin.AppendJSON(nil, 1); string(out) != "1" || err != nil {
+	if out, err := codec.AppendJSON(nil, 1); string(out) != "1" || err != nil {
 		t.Errorf("%s, %v", out, err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage/sqlite"
@@ -164,7 +165,7 @@ func TestWithRegistrationInItself(t *testing.T) {
 		if item.Kind != plugin.KindData {
 			continue
 		}
-		text, err := plugin.AppendJSON(nil, item.Content)
+		text, err := codec.AppendJSON(nil, item.Content)
 		if err != nil || !strings.Contains(string(text), `"is_active":false`) {
 			t.Errorf("it has stopped, but is registered as %s, %v", text, err)
 		}

@@ -19,7 +19,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/plexus-go/plexus/config"
-	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage/sqlite"
 )
@@ -62,7 +62,7 @@ func BenchmarkListOfMany(b *testing.B) {
 				quantiles(b, func() {
 					event, err := reg.List(context.Background(), params)
 					if err == nil {
-						buffer, err = plugin.AppendJSON(buffer[:0], event)
+						buffer, err = codec.AppendJSON(buffer[:0], event)
 					}
 					if err != nil || len(event.Backends.Backends) != c.want {
 						b.Fatalf("%d entries, %v", len(event.Backends.Backends), err)

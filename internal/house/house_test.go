@@ -22,15 +22,16 @@ const module = "github.com/plexus-go/plexus/"
 // listed may import nothing of ours; cmd and examples may import everything,
 // and tests are free.
 var mayImport = map[string][]string{
+	"plugin":              {"internal/codec"},
 	"plugin/echo":         {"plugin"},
-	"plugin/plugintest":   {"hub", "plugin"},
-	"plugin/registry":     {"plugin", "storage"},
+	"plugin/plugintest":   {"hub", "plugin", "internal/codec"},
+	"plugin/registry":     {"plugin", "storage", "internal/codec"},
 	"hub":                 {"plugin"},
 	"transport":           {"hub", "internal/filewatch", "plugin", "transport/client", "transport/websocket"},
 	"transport/auth":      {"internal/filewatch", "internal/tomlfile", "plugin"},
-	"internal/wire":       {"hub", "plugin"},
-	"transport/websocket": {"hub", "plugin", "internal/socket", "internal/wire"},
-	"transport/client":    {"hub", "plugin", "internal/socket", "internal/wire"},
+	"internal/wire":       {"hub", "plugin", "internal/codec"},
+	"transport/websocket": {"hub", "plugin", "internal/socket", "internal/wire", "internal/codec"},
+	"transport/client":    {"hub", "plugin", "internal/socket", "internal/wire", "internal/codec"},
 	"storage/sqlite":      {"storage"},
 	"storage/storagetest": {"storage"},
 	"config":              {"internal/filewatch", "internal/tomlfile", "storage"},
@@ -83,7 +84,7 @@ func TestArrows(t *testing.T) {
 }
 
 func TestJSONStaysWhereItIs(t *testing.T) {
-	allowed := []string{"plugin", "plugin/registry", "internal/wire"}
+	allowed := []string{"internal/codec", "plugin", "plugin/registry", "internal/wire"}
 	for name, file := range goFiles(t) {
 		if strings.HasSuffix(name, "_test.go") {
 			continue

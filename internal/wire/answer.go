@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/sourcegraph/jsonrpc2"
 
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -79,7 +80,7 @@ func AppendNotification(dst []byte, method string, subscription int64, item *plu
 
 // AppendNotificationWithin is AppendNotification for an item that may be too
 // long to be kept: where the JSON of its content has more than most bytes it
-// fails with a [*plugin.SizeError].
+// fails with a [*codec.SizeError].
 func AppendNotificationWithin(dst []byte, method string, subscription int64, item *plugin.Item, most int) ([]byte, error) {
 	out := append(dst, `{"jsonrpc":"2.0","method":`...)
 	out = appendString(out, method)
@@ -107,7 +108,7 @@ func appendItem(dst []byte, item *plugin.Item, most int) ([]byte, error) {
 		if inner, ok := item.Content.(*plugin.Item); ok {
 			dst, err = appendItem(dst, inner, most)
 		} else {
-			dst, err = plugin.AppendJSONWithin(dst, item.Content, most)
+			dst, err = codec.AppendJSONWithin(dst, item.Content, most)
 		}
 	case plugin.KindProgress:
 		dst = append(dst, `,"message":`...)
@@ -129,7 +130,7 @@ func appendItem(dst []byte, item *plugin.Item, most int) ([]byte, error) {
 		dst = strconv.AppendBool(dst, item.Recoverable)
 		if item.Details != nil {
 			dst = append(dst, `,"data":`...)
-			dst, err = plugin.AppendJSONWithin(dst, item.Details, most)
+			dst, err = codec.AppendJSONWithin(dst, item.Details, most)
 		}
 	}
 	return append(dst, '}'), err

@@ -118,7 +118,7 @@ func (t Target) Bind(params []byte) (hub.Call, *jsonrpc2.Error) {
 		call, err = t.hub.BindCall(params)
 	}
 	if err != nil {
-		return hub.Call{}, errorOf(err, params)
+		return hub.Call{}, errorOf(err)
 	}
 	return call, nil
 }
@@ -127,20 +127,20 @@ func (t Target) Bind(params []byte) (hub.Call, *jsonrpc2.Error) {
 // returns what was wrong with it; nil for nothing.
 func (t Target) Respond(ctx context.Context, params []byte) *jsonrpc2.Error {
 	if err := t.hub.Respond(ctx, params); err != nil {
-		return errorOf(err, params)
+		return errorOf(err)
 	}
 	return nil
 }
 
 // errorOf words an error of the hub as the answer to a request.
-func errorOf(err error, params []byte) *jsonrpc2.Error {
-	var bad *plugin.ParamsError
-	if errors.As(err, &bad) {
-		return InvalidParams(bad.Detail(params))
-	}
+func errorOf(err error) *jsonrpc2.Error {
 	var coded *plugin.Error
-	if errors.As(err, &coded) && coded.Code != 0 {
+	switch {
+	case !errors.As(err, &coded) || coded.Code == 0:
+		return InternalError
+	case coded.Detail() != "":
+		return InvalidParams(coded.Detail())
+	default:
 		return NewError(coded.Code, coded.Error(), "")
 	}
-	return InternalError
 }

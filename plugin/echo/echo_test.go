@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/echo"
 )
@@ -50,7 +51,7 @@ func TestEcho(t *testing.T) {
 			if err != nil {
 				t.Errorf("%s %s: %v", test.method, test.params, err)
 			}
-			text, err := plugin.AppendJSON(nil, content)
+			text, err := codec.AppendJSON(nil, content)
 			if err != nil {
 				t.Error(err)
 			}

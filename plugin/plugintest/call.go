@@ -5,6 +5,7 @@ package plugintest
 import (
 	"iter"
 
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -75,11 +76,11 @@ func (h *Hub) Fails(path string, params any) *plugin.Error {
 
 func decode(h *Hub, path string, content, into any) {
 	h.t.Helper()
-	text, err := plugin.AppendJSON(nil, content)
+	text, err := codec.AppendJSON(nil, content)
 	if err != nil {
 		h.t.Fatalf("%s: a content that can't be written as JSON: %v", path, err)
 	}
-	if err := plugin.DecodeJSON(text, into); err != nil {
+	if err := codec.DecodeJSON(text, into); err != nil {
 		h.t.Fatalf("%s has answered %s: %v", path, text, err)
 	}
 }

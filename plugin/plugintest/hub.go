@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -79,13 +80,13 @@ func (h *Hub) Answer(answers ...any) { *h.answers = append(*h.answers, answers..
 
 // Items calls a method by its path, "greeter.greet", and yields its items as
 // the hub sends them, questions included, which are answered by then. params
-// is nil for none, or anything that plugin.AppendJSON takes.
+// is encoded as JSON, nil for none.
 func (h *Hub) Items(path string, params any) iter.Seq[*plugin.Item] {
 	h.t.Helper()
 	var text []byte
 	if params != nil {
 		var err error
-		if text, err = plugin.AppendJSON(nil, params); err != nil {
+		if text, err = codec.AppendJSON(nil, params); err != nil {
 			h.t.Fatalf("%s: parameters: %v", path, err)
 		}
 	}

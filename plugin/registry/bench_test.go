@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/storage"
 )
@@ -36,7 +37,7 @@ func (h *harness) answerTo(buffer []byte, path string, params []byte) []byte {
 		switch item.Kind {
 		case plugin.KindData:
 			var err error
-			if buffer, err = plugin.AppendJSON(buffer[:0], item.Content); err != nil {
+			if buffer, err = codec.AppendJSON(buffer[:0], item.Content); err != nil {
 				h.t.Error(err)
 			}
 		case plugin.KindError:

@@ -11,8 +11,8 @@ import (
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/storage"
 )
@@ -92,7 +92,7 @@ func (e Event) AppendJSON(dst []byte) ([]byte, error) {
 		return e.Updated.appendJSON(dst, causeUpdated)
 	}
 	type plain Event // without this method
-	return plugin.AppendJSON(dst, plain(e))
+	return codec.AppendJSON(dst, plain(e))
 }
 
 // SizeJSON tells how long a list is. Nothing else is large.
@@ -182,7 +182,7 @@ type BackendInfo struct {
 
 func (b *BackendInfo) appendJSON(dst []byte) ([]byte, error) {
 	if b.encoded == nil {
-		return plugin.AppendJSON(dst, b)
+		return codec.AppendJSON(dst, b)
 	}
 	return append(dst, b.encoded...), nil
 }
@@ -268,7 +268,7 @@ func (m *Metadata) UnmarshalJSON(text []byte) error {
 }
 
 // JSONSchema allows any object.
-func (Metadata) JSONSchema() *jsonschema.Schema { return &jsonschema.Schema{Type: "object"} }
+func (Metadata) JSONSchema() json.RawMessage { return json.RawMessage(`{"type": "object"}`) }
 
 // AnyMetadata is metadata as the store holds it: an object, or text that
 // another registry left there.
@@ -289,6 +289,6 @@ func (m AnyMetadata) MarshalJSON() ([]byte, error) {
 }
 
 // JSONSchema allows a string as well: clients of old know no other form.
-func (AnyMetadata) JSONSchema() *jsonschema.Schema {
-	return &jsonschema.Schema{Types: []string{"string", "object"}}
+func (AnyMetadata) JSONSchema() json.RawMessage {
+	return json.RawMessage(`{"type": ["string", "object"]}`)
 }

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/registry"
 )
@@ -76,11 +77,11 @@ func TestEventsAreWrittenAsTheirTypeSays(t *testing.T) {
 			}
 		}
 		before := []byte("before")
-		own, err := plugin.AppendJSON(before, e)
+		own, err := codec.AppendJSON(before, e)
 		if err != nil {
 			t.Fatal(err)
 		}
-		fields, err := plugin.AppendJSON(before, generic(e))
+		fields, err := codec.AppendJSON(before, generic(e))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +110,7 @@ func TestListsTellTheirSize(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := plugin.AppendJSON(nil, event)
+	text, err := codec.AppendJSON(nil, event)
 	if size := event.SizeJSON(); err != nil || len(event.Backends.Backends) != 50 || size < len(text) || size > len(text)+128 {
 		t.Errorf("%d bytes, said to be %d (%v)", len(text), size, err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/internal/journal"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/registry"
@@ -144,7 +145,7 @@ func (h *harness) call(ctx context.Context, method, params string) answer {
 				h.t.Errorf("%s: the item is of %q from %q", method, item.ContentType, item.Metadata.Provenance)
 			}
 			var err error
-			if a.content, err = plugin.AppendJSON(nil, item.Content); err != nil {
+			if a.content, err = codec.AppendJSON(nil, item.Content); err != nil {
 				h.t.Errorf("%s: %v", method, err)
 			}
 		case plugin.KindError:
@@ -223,7 +224,7 @@ func (h *harness) all() string {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	text, err := plugin.AppendJSON(nil, list)
+	text, err := codec.AppendJSON(nil, list)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -292,7 +293,7 @@ var servedSchema = sync.OnceValue(func() []byte {
 	var text []byte
 	for item := range h.Call("registry.schema", nil).Items(context.Background()) {
 		if item.Kind == plugin.KindData {
-			if text, err = plugin.AppendJSON(nil, item.Content); err != nil {
+			if text, err = codec.AppendJSON(nil, item.Content); err != nil {
 				panic(err)
 			}
 		}

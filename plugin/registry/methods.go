@@ -20,10 +20,10 @@ import (
 // activates it again: what is registered at run time wins over everything.
 func (r *Registry) Register(ctx context.Context, in RegisterParams) (Event, error) {
 	if err := in.Validate(); err != nil {
-		return Event{}, &plugin.ParamsError{Reason: err.Error()}
+		return Event{}, plugin.InvalidParams(err.Error())
 	}
 	if len(in.Name) > r.nameBytes {
-		return Event{}, &plugin.ParamsError{Reason: fmt.Sprintf("name: %d bytes, more than %d", len(in.Name), r.nameBytes)}
+		return Event{}, plugin.InvalidParams(fmt.Sprintf("name: %d bytes, more than %d", len(in.Name), r.nameBytes))
 	}
 	// Until the end: who deletes the entry meanwhile must not take away what
 	// this registration counts, or its lease.
@@ -78,7 +78,7 @@ func (r *Registry) Get(_ context.Context, in NameParams) (Event, error) {
 // Update changes what is given of an entry, and nothing else.
 func (r *Registry) Update(ctx context.Context, in UpdateParams) (Event, error) {
 	if err := in.Validate(); err != nil {
-		return Event{}, &plugin.ParamsError{Reason: err.Error()}
+		return Event{}, plugin.InvalidParams(err.Error())
 	}
 	c, err := r.write(ctx, in.Name, func(old *storage.Backend, now int64) (storage.Write, error) {
 		if old == nil {

@@ -53,7 +53,7 @@ func (c *Client) Call(ctx context.Context, method string, params any, options ..
 // takes a lost connection, or the end of ctx, for that once the data is there.
 // Of a stream it takes the first data item, and breaks off at the second.
 //
-// The errors are those of [Client.Call], ErrNoData, and what plugin.DecodeJSON
+// The errors are those of [Client.Call], ErrNoData, and what Decode
 // says of the content. A recoverable error is passed over.
 func CallOne[T any](ctx context.Context, c *Client, method string, params any, options ...CallOption) (T, error) {
 	var value T

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -37,12 +38,12 @@ type Item struct {
 }
 
 // Decode decodes the content of a Data item into what v points to, as
-// plugin.DecodeJSON does: unions included.
+// parameters are decoded: unions included.
 func (i Item) Decode(v any) error {
 	if i.Type != Data {
 		return fmt.Errorf("an item of type %q has no content", i.Type)
 	}
-	if err := plugin.DecodeJSON(i.Content, v); err != nil {
+	if err := codec.DecodeJSON(i.Content, v); err != nil {
 		return fmt.Errorf("content of type %s: %w", i.ContentType, err)
 	}
 	return nil

@@ -334,8 +334,8 @@ func TestSchemasOfOtherHubs(t *testing.T) {
 		t.Fatalf("got %+v, %v", s, err)
 	}
 	if m := s.Methods; m[0].Params != nil || m[0].Returns == nil || m[0].Name != "a" ||
-		m[1].Params.Properties["x"].Types[1] != "null" || m[1].Role.Kind != "static_child" ||
-		m[2].Name != "c" || m[2].Params != nil || m[3].Params != nil || !m[3].Bidirectional {
+		!strings.Contains(string(m[1].Params), `["string","null"]`) || m[1].Role.Kind != "static_child" ||
+		m[2].Name != "c" || string(m[2].Params) != `{"type":7}` || m[3].Params != nil || !m[3].Bidirectional {
 		t.Errorf("got %+v", m)
 	}
 	if _, err = c.Schema(within(t), ""); !errors.Is(err, client.ErrProtocol) {

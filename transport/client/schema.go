@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/google/jsonschema-go/jsonschema"
-
 	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -73,34 +71,19 @@ func (c *Client) own(ctx context.Context, asked call) (Item, error) {
 
 // schemaOf decodes a schema.
 func schemaOf(content []byte) (plugin.Schema, error) {
-	var told struct {
-		plugin.Schema
-		Methods []methodSchema `json:"methods"` // in place of the Schema's
-	}
+	var schema plugin.Schema
 	// A field of another type is as good as none.
 	var odd *json.UnmarshalTypeError
-	if err := json.Unmarshal(content, &told); err != nil && (!errors.As(err, &odd) || odd.Field == "") {
+	if err := json.Unmarshal(content, &schema); err != nil && (!errors.As(err, &odd) || odd.Field == "") {
 		return plugin.Schema{}, protocolError("%.64q is not a schema: %v", content, err)
 	}
-	schema := told.Schema
-	for _, m := range told.Methods {
-		m.MethodSchema.Params, m.MethodSchema.Returns = jsonSchemaOf(m.Params), jsonSchemaOf(m.Returns)
-		schema.Methods = append(schema.Methods, m.MethodSchema)
+	for i := range schema.Methods {
+		m := &schema.Methods[i]
+		for _, text := range []*json.RawMessage{&m.Params, &m.Returns} {
+			if t := string(*text); t != "true" && t != "false" && (t == "" || t[0] != '{') {
+				*text = nil // no JSON Schema
+			}
+		}
 	}
 	return schema, nil
-}
-
-// methodSchema is a plugin.MethodSchema with the JSON Schemas unread.
-type methodSchema struct {
-	plugin.MethodSchema
-	Params  json.RawMessage `json:"params"`
-	Returns json.RawMessage `json:"returns"`
-}
-
-func jsonSchemaOf(text json.RawMessage) *jsonschema.Schema {
-	var schema *jsonschema.Schema
-	if json.Unmarshal(text, &schema) != nil {
-		return nil
-	}
-	return schema
 }

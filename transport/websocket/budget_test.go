@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/internal/codec"
 )
 
 // ask asks a budget in a goroutine and tells what came of it, "waits" while
@@ -242,7 +242,7 @@ func TestLargeItemsThatFailGiveBack(t *testing.T) {
 // fickle says that it is large, and can't be written.
 type fickle struct{ size int }
 
-var _ plugin.Sizer = (*fickle)(nil)
+var _ codec.Sizer = (*fickle)(nil)
 
 func (f *fickle) SizeJSON() int                     { return f.size }
 func (f *fickle) AppendJSON([]byte) ([]byte, error) { panic("in AppendJSON") }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"sync"
 
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -221,7 +222,7 @@ func (o *outbox) item(c *call, item *plugin.Item) error {
 // tooLarge sees whether an item was not encoded for its size. It is called
 // with the lock.
 func (o *outbox) tooLarge(c *call, item *plugin.Item, err error) error {
-	var large *plugin.SizeError
+	var large *codec.SizeError
 	if errors.As(err, &large) {
 		return o.largeItem(c, item, int64(large.Size))
 	}

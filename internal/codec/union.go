@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-package plugin
+package codec
 
 import (
 	"fmt"
@@ -10,21 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Union is embedded in a struct to make it a tagged union: exactly one of the
-// struct's other fields is set, each a pointer to the struct of one variant.
-// In JSON it is that variant's object with one more member, the
-// discriminator, whose value is the variant's tag:
-//
-//	type Shape struct {
-//		plugin.Union `discriminator:"kind" description:"What can be drawn"`
-//		Circle       *Circle `tag:"circle" description:"Round"`
-//		Square       *Square `tag:"square" description:"Not round"`
-//	}
-//
-//	Shape{Circle: &Circle{Radius: 2}} // {"kind":"circle","radius":2}
-//
-// The one declaration serves the encoding and the schema, a oneOf with const
-// tags. The title of the schema is the name of the type, or the tag title.
+// Union is embedded in a struct to make it a tagged union: see plugin.Union.
 type Union struct{}
 
 func (Union) isUnion() {}

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-package plugin
+package codec
 
 import (
-	"encoding"
-	"encoding/json"
+	stdjson "encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
 
-	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/jsonschema-go/jsonschema"
 )
@@ -20,25 +19,18 @@ import (
 // typed code from it.
 const dialect = "https://json-schema.org/draft/2020-12/schema"
 
-// Enumerated is implemented by a string type with a closed set of values.
-// Enum is called on its zero value. A type that has a method EnumDescription,
-// returning a string, has it called for the description of the whole set.
-type Enumerated interface {
-	Enum() []Choice
-}
-
-// Choice is one value of an [Enumerated] type.
-type Choice struct {
-	Value       string
-	Description string // empty for none
-	// Label is how [Select] shows it to people; empty for Value itself.
-	Label string
-}
-
-// Schematic is implemented by a type that gives its own schema. JSONSchema is
-// called on its zero value.
+// Schematic is implemented by a type that gives its own JSON Schema. JSONSchema
+// is called on its zero value.
 type Schematic interface {
-	JSONSchema() *jsonschema.Schema
+	JSONSchema() stdjson.RawMessage
+}
+
+func givenSchema(s Schematic) (*jsonschema.Schema, error) {
+	schema := new(jsonschema.Schema)
+	if err := stdjson.Unmarshal(s.JSONSchema(), schema); err != nil {
+		return schema, fmt.Errorf("%T: its JSONSchema: %w", s, err)
+	}
+	return schema, nil
 }
 
 // inference collects the $defs while the schema of one root type is made.
@@ -56,8 +48,8 @@ func newInference() *inference {
 	}
 }
 
-// resultSchema makes the schema of an item's content; nil for any.
-func resultSchema(t reflect.Type) (*jsonschema.Schema, error) {
+// ResultSchema makes the JSON Schema of an item's content; nil for any.
+func ResultSchema(t reflect.Type) (stdjson.RawMessage, error) {
 	if t.Kind() == reflect.Interface {
 		return nil, nil
 	}
@@ -71,7 +63,7 @@ func resultSchema(t reflect.Type) (*jsonschema.Schema, error) {
 	}
 	s.Schema = dialect
 	s.Defs = inf.allDefs()
-	return s, nil
+	return stdjson.Marshal(s)
 }
 
 func (inf *inference) allDefs() map[string]*jsonschema.Schema {
@@ -142,12 +134,12 @@ func byReference(t reflect.Type) bool {
 func (inf *inference) define(t reflect.Type) (*jsonschema.Schema, error) {
 	switch zero := reflect.Zero(t).Interface().(type) {
 	case Schematic:
-		return zero.JSONSchema().CloneSchemas(), nil // it may be shared, and will be changed
+		return givenSchema(zero)
 	case Enumerated:
 		return enumSchema(t, zero.Enum())
 	case time.Time:
 		return &jsonschema.Schema{Type: "string", Format: "date-time"}, nil
-	case json.RawMessage, jsontext.Value:
+	case stdjson.RawMessage, jsontext.Value:
 		return &jsonschema.Schema{}, nil
 	case time.Duration:
 		return &jsonschema.Schema{Type: "string", Format: "duration"}, nil
@@ -156,8 +148,8 @@ func (inf *inference) define(t reflect.Type) (*jsonschema.Schema, error) {
 		return nil, fmt.Errorf("%s: its method Enum or JSONSchema must have a value receiver, not a pointer", t)
 	}
 	switch {
-	case implements[json.Marshaler](t), implements[json.Unmarshaler](t),
-		implements[jsonv2.MarshalerTo](t), implements[jsonv2.UnmarshalerFrom](t):
+	case implements[stdjson.Marshaler](t), implements[stdjson.Unmarshaler](t),
+		implements[json.MarshalerTo](t), implements[json.UnmarshalerFrom](t):
 		return nil, fmt.Errorf("%s has its own JSON form: give its schema with a method JSONSchema", t)
 	case isText(t):
 		return &jsonschema.Schema{Type: "string"}, nil
@@ -213,8 +205,8 @@ func (inf *inference) define(t reflect.Type) (*jsonschema.Schema, error) {
 // the bounds where every JSON number within them is exact.
 func integerSchema(k reflect.Kind) *jsonschema.Schema {
 	s := &jsonschema.Schema{Type: "integer"}
-	bound := func(format string, least, most float64) *jsonschema.Schema {
-		s.Format, s.Minimum, s.Maximum = format, &least, &most
+	bound := func(format string, lowest, highest float64) *jsonschema.Schema {
+		s.Format, s.Minimum, s.Maximum = format, &lowest, &highest
 		return s
 	}
 	var zero float64
@@ -354,87 +346,4 @@ func nullable(s *jsonschema.Schema) *jsonschema.Schema {
 		}
 	}
 	return s
-}
-
-// implements tells whether a t or a pointer to one is a T.
-func implements[T any](t reflect.Type) bool {
-	return t.Kind() != reflect.Interface && reflect.PointerTo(t).Implements(reflect.TypeFor[T]())
-}
-
-// isText tells that a t says itself which string it is in JSON.
-func isText(t reflect.Type) bool {
-	return implements[encoding.TextMarshaler](t) || implements[encoding.TextAppender](t) || implements[encoding.TextUnmarshaler](t)
-}
-
-// isBytes tells that a t is base64 in JSON.
-func isBytes(t reflect.Type) bool {
-	return (t.Kind() == reflect.Slice || t.Kind() == reflect.Array) && t.Elem() == reflect.TypeFor[byte]()
-}
-
-// field is one member of a struct's JSON object.
-type field struct {
-	name        string
-	index       []int
-	typ         reflect.Type
-	optional    bool
-	description string
-	fallback    string // the default, as JSON; empty for none
-	shape       *shape // of a parameter; nil for one with nothing in it to check
-}
-
-// fieldsOf lists the JSON members of a struct in the order of declaration,
-// those of embedded structs in their place.
-func fieldsOf(t reflect.Type) ([]field, error) {
-	var fields []field
-	for i := range t.NumField() {
-		f := t.Field(i)
-		tag := f.Tag.Get("json")
-		name, options, _ := strings.Cut(tag, ",")
-		if f.Anonymous && name == "" && f.Type.Kind() == reflect.Struct {
-			embedded, err := fieldsOf(f.Type)
-			if err != nil {
-				return nil, err
-			}
-			for _, inner := range embedded {
-				inner.index = append([]int{i}, inner.index...)
-				fields = append(fields, inner)
-			}
-			continue
-		}
-		if tag == "-" || !f.IsExported() && !f.Anonymous {
-			continue
-		}
-		if f.Anonymous && (name == "" || !f.IsExported()) {
-			return nil, fmt.Errorf("%s: embedded %s is not a struct: make it a field with a json name", t, f.Type)
-		}
-		if name == "" {
-			name = f.Name
-		}
-		optional := f.Type.Kind() == reflect.Pointer
-		for option := range strings.SplitSeq(options, ",") {
-			optional = optional || option == "omitempty" || option == "omitzero"
-		}
-		fields = append(fields, field{
-			name:        name,
-			index:       []int{i},
-			typ:         f.Type,
-			optional:    optional,
-			description: f.Tag.Get("description"),
-			fallback:    f.Tag.Get("default"),
-		})
-	}
-	return fields, nil
-}
-
-// tagOfBlank reads a tag of a struct's field _, which speaks for the struct.
-func tagOfBlank(t reflect.Type, key string) string {
-	if t.Kind() != reflect.Struct {
-		return ""
-	}
-	for i := range t.NumField() {
-		if f := t.Field(i); f.Name == "_" {
-			return f.Tag.Get(key)
-		}
-	}
-	return ""
 }

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package codec
+
+import (
+	"bytes"
+	stdjson "encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/jsonschema-go/jsonschema"
+)
+
+// Parameters decodes the parameters of one method into its struct.
+type Parameters struct {
+	schema *jsonschema.Schema // nil where there are none
+	fields []field
+	byName map[string]int
+	// bare says that a value that is not an object stands for the first
+	// parameter: no other one is required.
+	bare bool
+}
+
+// maxParameters bounds the parameters of one method, so that the values of a
+// call are collected without an allocation.
+const maxParameters = 32
+
+// ParametersOf makes the parameters of a struct type, whose fields they are.
+func ParametersOf(t reflect.Type) (*Parameters, error) {
+	if t.Kind() != reflect.Struct {
+		return nil, fmt.Errorf("%s is not a struct, whose fields are the parameters (None is for none)", t)
+	}
+	fields, err := fieldsOf(t)
+	if err != nil {
+		return nil, err
+	}
+	p := &Parameters{fields: fields, byName: map[string]int{}, bare: true}
+	switch {
+	case len(fields) == 0:
+		return p, nil
+	case len(fields) > maxParameters:
+		return nil, fmt.Errorf("%s has %d fields, more than %d", t, len(fields), maxParameters)
+	}
+	inf := newInference()
+	if p.schema, err = inf.structSchema(t); err != nil {
+		return nil, err
+	}
+	if p.schema.OneOf != nil {
+		return nil, fmt.Errorf("%s is a union, not a struct of parameters", t)
+	}
+	p.schema.Defs = inf.allDefs()
+	checkers := map[reflect.Type]*checker{}
+	for i := range fields {
+		f := &fields[i]
+		p.byName[f.name] = i
+		f.check = checkerOf(f.typ, checkers)
+		if i > 0 && !f.optional {
+			p.bare = false
+		}
+		if err := f.readDefault(); err != nil {
+			return nil, fmt.Errorf("%s.%s: %w", t, f.name, err)
+		}
+		if f.fallback != "" {
+			p.schema.Properties[f.name].Default = stdjson.RawMessage(f.fallback)
+		} else if f.optional {
+			p.schema.Properties[f.name].Default = stdjson.RawMessage("null")
+		}
+	}
+	return p, nil
+}
+
+// readDefault checks the default and gives it the form that the schema shows.
+func (f *field) readDefault() error {
+	if f.fallback == "" {
+		return nil
+	}
+	if !f.optional {
+		return errors.New("it has a default, but is not optional")
+	}
+	if f.fallback[0] != '"' && readsText(pointed(f.typ)) {
+		f.fallback = string(quote(f.fallback)) // a string may be written without its quotes
+	}
+	value := reflect.New(f.typ)
+	if err := json.Unmarshal([]byte(f.fallback), value.Interface(), decodeOptions); err != nil {
+		return fmt.Errorf("invalid default %s: %w", f.fallback, err)
+	}
+	if pointed(f.typ) == reflect.TypeFor[time.Duration]() {
+		text, err := AppendJSON(nil, value.Interface())
+		f.fallback = string(text)
+		return err
+	}
+	return nil
+}
+
+// Schema returns the JSON Schema, with these examples; nil for no parameters.
+func (p *Parameters) Schema(examples []stdjson.RawMessage) (stdjson.RawMessage, error) {
+	if p.schema == nil {
+		return nil, nil
+	}
+	for _, e := range examples {
+		p.schema.Examples = append(p.schema.Examples, e)
+	}
+	return stdjson.Marshal(p.schema)
+}
+
+var null = []byte("null")
+
+func isNull(raw []byte) bool { return len(raw) == 0 || bytes.Equal(raw, null) }
+
+// Decode fills the struct that in points to, and lets it validate itself: see
+// plugin.Method.Bind. Fields are decoded in the order of their declaration, so
+// the same mistake is always reported the same way.
+func (p *Parameters) Decode(raw []byte, positional bool, in any) *Invalid {
+	raw = bytes.Trim(raw, " \t\r\n")
+	if len(p.fields) > 0 {
+		if bad := p.decode(raw, positional, reflect.ValueOf(in).Elem()); bad != nil {
+			return bad
+		}
+	}
+	if v, ok := in.(interface{ Validate() error }); ok {
+		if err := v.Validate(); err != nil {
+			return invalid(err.Error()).at(raw, len(raw))
+		}
+	}
+	return nil
+}
+
+func (p *Parameters) decode(raw []byte, positional bool, in reflect.Value) *Invalid {
+	var values [maxParameters][]byte
+	oneByOne := false
+	switch {
+	case len(raw) > 0 && raw[0] == '{':
+		if bad := p.collect(raw, &values); bad != nil {
+			return bad
+		}
+	case positional && (isNull(raw) || raw[0] == '['):
+		oneByOne = true
+		n, bad := collectPositional(raw, &values)
+		if bad != nil {
+			return bad
+		}
+		for _, f := range p.fields[min(n, len(p.fields)):] {
+			if !f.optional {
+				return invalid("No more params")
+			}
+		}
+	case p.bare:
+		values[0] = raw
+		if raw == nil {
+			values[0] = null
+		}
+		if f := p.fields[0]; isNull(raw) && !f.optional {
+			return invalid(mismatch(f.typ, null)).at(raw, len(raw))
+		}
+		if !jsontext.Value(values[0]).IsValid() {
+			return invalid("not valid JSON")
+		}
+	default:
+		return invalid("expected object")
+	}
+	for i := range p.fields {
+		f, value := &p.fields[i], values[i]
+		if value == nil && !f.optional {
+			return missing(f.name).at(raw, len(raw))
+		}
+		if reason, bad := f.decode(value, in.FieldByIndex(f.index)); bad != nil {
+			return bad
+		} else if reason != "" {
+			if oneByOne {
+				return invalid(reason).at(value, len(value))
+			}
+			return invalid(reason).at(raw, offsetIn(raw, value))
+		}
+	}
+	return nil
+}
+
+// decode decodes and checks one value; nil is one that was not given. What is
+// wrong with the value itself is a reason, what is wrong inside of it is bad.
+func (f *field) decode(value []byte, into reflect.Value) (reason string, bad *Invalid) {
+	switch {
+	case f.optional && isNull(value):
+		if f.fallback == "" {
+			return "", nil
+		}
+		value = []byte(f.fallback)
+	case f.typ == rawMessage:
+		// A part of the parameters, which belong to the call, need not be copied.
+		into.SetBytes(slices.Clip(value))
+		return "", nil
+	}
+	if isNull(value) && !takesNull(f.typ) {
+		return mismatch(f.typ, value), nil
+	}
+	if f.check != nil && !f.check.onlyNull && tooDeep(value) {
+		return fmt.Sprintf("%s: nested deeper than %d levels", f.name, maxDepth), nil
+	}
+	if err := json.Unmarshal(value, into.Addr().Interface(), decodeOptions); err != nil {
+		return reasonOf(f.name, f.typ, value, err), nil
+	}
+	return "", f.check.check(f.name, value)
+}
+
+// collect finds the members of an object that are parameters. Values are
+// parts of raw.
+func (p *Parameters) collect(raw []byte, values *[maxParameters][]byte) *Invalid {
+	r := readers.Get().(*reader)
+	defer r.release()
+	dec := r.over(raw)
+	if _, err := dec.ReadToken(); err != nil {
+		return notJSON(err)
+	}
+	for dec.PeekKind() == '"' {
+		name, err := dec.ReadValue()
+		if err != nil {
+			return notJSON(err)
+		}
+		i, known := p.lookup(name)
+		value, err := dec.ReadValue()
+		if err != nil {
+			return notJSON(err)
+		}
+		if known {
+			end := int(dec.InputOffset())
+			values[i] = raw[end-len(value) : end]
+		}
+	}
+	return atEnd(dec, raw)
+}
+
+// lookup finds the parameter of a quoted name, by its shortest spelling
+// without a copy.
+func (p *Parameters) lookup(quoted []byte) (i int, known bool) {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		i, known = p.byName[string(quoted[1:len(quoted)-1])]
+		return i, known
+	}
+	name, err := jsontext.AppendUnquote(nil, quoted)
+	if err != nil {
+		return 0, false
+	}
+	i, known = p.byName[string(name)]
+	return i, known
+}
+
+// collectPositional finds the elements of an array and counts them; more than
+// can be parameters are ignored.
+func collectPositional(raw []byte, values *[maxParameters][]byte) (n int, bad *Invalid) {
+	if isNull(raw) {
+		return 0, nil
+	}
+	r := readers.Get().(*reader)
+	defer r.release()
+	dec := r.over(raw)
+	if _, err := dec.ReadToken(); err != nil {
+		return 0, notJSON(err)
+	}
+	for dec.PeekKind() != ']' {
+		value, err := dec.ReadValue()
+		if err != nil {
+			return 0, notJSON(err)
+		}
+		if n < maxParameters {
+			end := int(dec.InputOffset())
+			values[n] = raw[end-len(value) : end]
+			n++
+		}
+	}
+	return n, atEnd(dec, raw)
+}
+
+// atEnd reads the end of the object or array that is all of raw.
+func atEnd(dec *jsontext.Decoder, raw []byte) *Invalid {
+	if _, err := dec.ReadToken(); err != nil {
+		return notJSON(err)
+	}
+	if int(dec.InputOffset()) != len(raw) {
+		return invalid("not valid JSON: more than one value")
+	}
+	return nil
+}
+
+// reader is a decoder that can be used again.
+type reader struct {
+	buffer bytes.Buffer
+	dec    *jsontext.Decoder
+}
+
+var readers = sync.Pool{New: func() any { return &reader{dec: jsontext.NewDecoder(new(bytes.Buffer))} }}
+
+func (r *reader) over(raw []byte) *jsontext.Decoder {
+	r.buffer = *bytes.NewBuffer(raw)
+	r.dec.Reset(&r.buffer)
+	return r.dec
+}
+
+// release gives the decoder back, unless it holds large parameters.
+func (r *reader) release() {
+	if r.buffer.Cap() <= 64<<10 {
+		readers.Put(r)
+	}
+}
+
+func notJSON(err error) *Invalid { return invalid("not valid JSON: " + err.Error()) }
+
+// offsetIn returns where value, a part of raw, ends; 0 where it is not one.
+func offsetIn(raw, value []byte) int {
+	if i := cap(raw) - cap(value); len(value) > 0 && i >= 0 && i < len(raw) {
+		return i + len(value)
+	}
+	return 0
+}
