@@ -166,14 +166,14 @@ func limits(l config.Limits) transport.Limits {
 		HeaderTimeout:            l.HeaderTimeout,
 		HandshakeTimeout:         l.HandshakeTimeout,
 		Limits: websocket.Limits{
-			MessageBytes:   int64(l.MaxMessage),
-			Depth:          l.MaxDepth,
-			CallsPerSecond: l.MaxCallRate,
-			Calls:          l.MaxCalls,
-			QueueBytes:     l.MaxQueue,
-			QueueFrames:    l.MaxQueuedItems,
-			MemoryBytes:    int64(l.MaxMemory),
-			IdleTimeout:    l.IdleTimeout,
+			MaxMessageBytes:   int64(l.MaxMessage),
+			MaxDepth:          l.MaxDepth,
+			MaxCallsPerSecond: l.MaxCallRate,
+			MaxCalls:          l.MaxCalls,
+			MaxQueueBytes:     l.MaxQueue,
+			MaxQueueFrames:    l.MaxQueuedItems,
+			MaxMemoryBytes:    int64(l.MaxMemory),
+			IdleTimeout:       l.IdleTimeout,
 		},
 	}
 }

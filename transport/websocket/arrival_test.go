@@ -33,7 +33,7 @@ func TestAMessageMustComeToItsEnd(t *testing.T) {
 		{"a slow one", 17 << 10, time.Second, false, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			inMemoryWith(t, websocket.Limits{MessageBytes: 2 << 20}, func(t *testing.T, s *server, c *client) {
+			inMemoryWith(t, websocket.Limits{MaxMessageBytes: 2 << 20}, func(t *testing.T, s *server, c *client) {
 				c.SetPingHandler(func(string) error { return nil }) // a pong would come inside the message
 				c.SetReadDeadline(time.Time{})
 				end := make(chan error, 1)
@@ -82,7 +82,7 @@ func TestAMessageMustComeToItsEnd(t *testing.T) {
 // is not disturbed.
 func TestHalfSentMessagesShareABudget(t *testing.T) {
 	const clients, size = 50, 5 << 20
-	s := serve(t, websocket.Limits{MemoryBytes: 48 << 20, StallTimeout: time.Second})
+	s := serve(t, websocket.Limits{MaxMemoryBytes: 48 << 20, StallTimeout: time.Second})
 	half := append(beginning(size), []byte(once(1, size)[:size/2])...)
 	for range clients {
 		c := s.dial()
@@ -109,7 +109,7 @@ func TestHalfSentMessagesShareABudget(t *testing.T) {
 // once, of which few may be read at a time.
 func TestLargeMessagesWaitForEachOther(t *testing.T) {
 	const clients, size = 12, 1 << 20
-	s := serve(t, websocket.Limits{MessageBytes: 2 << 20, MemoryBytes: 12 << 20})
+	s := serve(t, websocket.Limits{MaxMessageBytes: 2 << 20, MaxMemoryBytes: 12 << 20})
 	padding := strings.Repeat(" ", size)
 	sent := map[*client]chan error{}
 	for range clients {
@@ -146,7 +146,7 @@ func TestAHalfMessageIsHeld(t *testing.T) {
 // TestWhoWaitsForMemoryIsNotLate: who holds some and sends nothing is closed
 // for it, and who would send more, but must wait for that, is not.
 func TestWhoWaitsForMemoryIsNotLate(t *testing.T) {
-	limits := websocket.Limits{MessageBytes: 1 << 20, MemoryBytes: 3 << 20, MessageTimeout: time.Second, StallTimeout: 50 * time.Second}
+	limits := websocket.Limits{MaxMessageBytes: 1 << 20, MaxMemoryBytes: 3 << 20, MessageTimeout: time.Second, StallTimeout: 50 * time.Second}
 	inMemoryWith(t, limits, func(t *testing.T, s *server, waits *client) {
 		holds := s.dial()
 		const size = 200 << 10

@@ -68,7 +68,7 @@ func TestBatchOfNotificationsIsNotAnswered(t *testing.T) {
 }
 
 func TestBatchWithMoreCallsThanMayRun(t *testing.T) {
-	s := serve(t, websocket.Limits{Calls: 4, CallWait: time.Hour})
+	s := serve(t, websocket.Limits{MaxCalls: 4, CallWait: time.Hour})
 	c := s.dial()
 	members := make([]string, 6)
 	for i := range members {
@@ -87,7 +87,7 @@ func TestBatchWithMoreCallsThanMayRun(t *testing.T) {
 }
 
 func TestBatchWaitsForCallsThatEnd(t *testing.T) {
-	s := serve(t, websocket.Limits{Calls: 2, CallWait: time.Hour})
+	s := serve(t, websocket.Limits{MaxCalls: 2, CallWait: time.Hour})
 	c := s.dial()
 	// The calls before have sent their last items, but may not have returned.
 	for i := range 200 {

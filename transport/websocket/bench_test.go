@@ -30,7 +30,7 @@ func BenchmarkOnce(b *testing.B) {
 	for _, connections := range []int{1, 16} {
 		b.Run(fmt.Sprintf("connections=%d", connections), func(b *testing.B) {
 			// What a call costs, not how many one client may make.
-			ours := serve(b, websocket.Limits{CallsPerSecond: -1})
+			ours := serve(b, websocket.Limits{MaxCallsPerSecond: -1})
 			bare := serveBare(b, ours)
 			b.ReportAllocs()
 			hub, echo := time.Duration(0), time.Duration(0)

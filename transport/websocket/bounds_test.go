@@ -48,7 +48,7 @@ func TestCallsInFlightAreBounded(t *testing.T) {
 
 func TestParametersOfCallsInFlightAreBounded(t *testing.T) {
 	const limit = 100_000
-	inMemoryWith(t, websocket.Limits{MessageBytes: limit}, func(t *testing.T, s *server, c *client) {
+	inMemoryWith(t, websocket.Limits{MaxMessageBytes: limit}, func(t *testing.T, s *server, c *client) {
 		block := func(id, bytes int) {
 			time.Sleep(time.Millisecond) // ids of subscriptions need a clock that moves
 			c.send(`{"jsonrpc":"2.0","id":%d,"method":"probe.block","params":{"text":%q}}`, id, strings.Repeat("t", bytes))
@@ -124,7 +124,7 @@ func TestAnIdleConnectionKeepsNothingOfLargeMessages(t *testing.T) {
 // TestACallWaitsAgainForOneThatIsToEnd: after a call has waited in vain, none
 // waits, until the client has done something to end one that runs.
 func TestACallWaitsAgainForOneThatIsToEnd(t *testing.T) {
-	limits := websocket.Limits{Calls: 1}
+	limits := websocket.Limits{MaxCalls: 1}
 	const write = `{"jsonrpc":"2.0","id":%d,"method":"probe.write"}`
 	t.Run("unsubscribed", func(t *testing.T) {
 		inMemoryWith(t, limits, func(t *testing.T, s *server, c *client) {

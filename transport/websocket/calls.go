@@ -52,7 +52,7 @@ func (c *session) Handle(_ context.Context, conn *jsonrpc2.Conn, _ *jsonrpc2.Req
 		c.server.counts.slowed.Add(1)
 		if !c.slowed {
 			c.slowed = true
-			c.log.Info("slowing down a client that calls too often", "remote", c.remote, "most", c.limits.CallsPerSecond)
+			c.log.Info("slowing down a client that calls too often", "remote", c.remote, "most", c.limits.MaxCallsPerSecond)
 		}
 	}
 	if m.Deep {
@@ -230,7 +230,7 @@ func (c *session) admit(call *call, turn *turn) *jsonrpc2.Error {
 	defer c.mu.Unlock()
 	// The parameters of all calls together may be as long as one message, and
 	// those of one call longer.
-	for c.active >= c.limits.Calls || c.held >= c.limits.MessageBytes {
+	for c.active >= c.limits.MaxCalls || c.held >= c.limits.MaxMessageBytes {
 		if turn.over || c.jammed || c.active <= turn.own || c.stopped {
 			break
 		}
@@ -239,7 +239,7 @@ func (c *session) admit(call *call, turn *turn) *jsonrpc2.Error {
 	switch {
 	case c.stopped:
 		return wire.NewError(plugin.CodeFailure, hub.ErrShutdown.Error(), "")
-	case c.active >= c.limits.Calls || c.held >= c.limits.MessageBytes:
+	case c.active >= c.limits.MaxCalls || c.held >= c.limits.MaxMessageBytes:
 		c.server.counts.busy.Add(1)
 		return wire.NewError(plugin.CodeTooMany, "Too many calls",
 			fmt.Sprintf("%d calls are running on this connection, as many as it may have", c.active))

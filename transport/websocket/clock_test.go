@@ -257,7 +257,7 @@ func TestWhatFollowsAMessageBeyondReasonIsReadAway(t *testing.T) {
 }
 
 func TestACallWaitsForAnotherToEnd(t *testing.T) {
-	inMemoryWith(t, websocket.Limits{Calls: 1, CallWait: time.Hour}, func(t *testing.T, s *server, c *client) {
+	inMemoryWith(t, websocket.Limits{MaxCalls: 1, CallWait: time.Hour}, func(t *testing.T, s *server, c *client) {
 		first := c.call(1, "probe.hang", "{}")
 		time.Sleep(time.Millisecond) // ids of subscriptions need a clock that moves
 		c.send(`{"jsonrpc":"2.0","id":2,"method":"probe.write"}`)
@@ -274,7 +274,7 @@ func TestACallWaitsForAnotherToEnd(t *testing.T) {
 // TestOneWaitForAll: after a call has waited in vain, what follows it is not held
 // up again: it may be what ends a call.
 func TestOneWaitForAll(t *testing.T) {
-	inMemoryWith(t, websocket.Limits{Calls: 1, CallWait: time.Second}, func(t *testing.T, s *server, c *client) {
+	inMemoryWith(t, websocket.Limits{MaxCalls: 1, CallWait: time.Second}, func(t *testing.T, s *server, c *client) {
 		first := c.call(1, "probe.block", "{}")
 		c.item(first, "data")
 		time.Sleep(time.Millisecond) // ids of subscriptions need a clock that moves

@@ -19,8 +19,8 @@ import (
 func TestEachLimitIsCounted(t *testing.T) {
 	const size = 1 << 10
 	limits := websocket.Limits{
-		MessageBytes: size, Depth: 4, Calls: 1, CallWait: time.Second, PingInterval: time.Second, IdleTimeout: 5 * time.Second,
-		CallsPerSecond: 100, StallTimeout: time.Second,
+		MaxMessageBytes: size, MaxDepth: 4, MaxCalls: 1, CallWait: time.Second, PingInterval: time.Second, IdleTimeout: 5 * time.Second,
+		MaxCallsPerSecond: 100, StallTimeout: time.Second,
 	}
 	for name, test := range map[string]struct {
 		meet func(s *server, c *client)

@@ -65,7 +65,7 @@ func TestAWriteIsFinishedThoughItsClientHasGone(t *testing.T) {
 func TestMoreWritesThanMayRunAreFinishedToo(t *testing.T) {
 	// The last of them is read long after its client has gone.
 	const calls = 500
-	s := serve(t, websocket.Limits{Calls: 2})
+	s := serve(t, websocket.Limits{MaxCalls: 2})
 	c := s.dial()
 	var all []byte
 	for id := range calls {

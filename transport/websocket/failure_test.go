@@ -12,7 +12,7 @@ import (
 )
 
 func TestWhatFailsIsAnItemAndDisturbsNobody(t *testing.T) {
-	s := serve(t, websocket.Limits{QueueBytes: 64 << 10})
+	s := serve(t, websocket.Limits{MaxQueueBytes: 64 << 10})
 	c := s.dial()
 	c.send(`{"jsonrpc":"2.0","id":"other","method":"probe.block"}`)
 	other := c.subscribed(`"other"`)

@@ -3,82 +3,89 @@
 package websocket
 
 import (
+	"math"
 	"time"
 
 	"github.com/plexus-go/plexus/internal/wire"
 )
 
 // Limits bound what one connection may cost, and all of a server together. A
-// field that is zero has its default.
+// field that is zero has its default, and one that is negative sets no limit.
 type Limits struct {
-	// MessageBytes is the longest message that is read; 10 MiB. A longer one
-	// is answered with an error, one of more than 8 times that closes the
+	// MaxMessageBytes is the length of a message that is read; 10 MiB. A longer
+	// one is answered with an error, one of more than 8 times that closes the
 	// connection with code 1009.
-	MessageBytes int64
+	MaxMessageBytes int64
 	// MessageTimeout is how long a message may take from its first byte, 30
 	// seconds; it has a second more for every 16 KiB that have come. A client
 	// that takes longer is closed with code 1008.
 	MessageTimeout time.Duration
-	// Depth is how deep a message may be nested; 64. A deeper one is answered
+	// MaxDepth is how deep a message may be nested; 64. A deeper one is answered
 	// with an error.
-	Depth int
-	// CallsPerSecond is how many calls a client may make in a second, and at
+	MaxDepth int
+	// MaxCallsPerSecond is how many calls a client may make in a second, and at
 	// once after a rest; 100,000, but batches pass whole. One that makes more is
-	// read from more slowly: nothing is refused. Below 0 there is no limit.
-	CallsPerSecond int
-	// Calls is how many calls of one connection run at once; 256. Their
+	// read from more slowly: nothing is refused.
+	MaxCallsPerSecond int
+	// MaxCalls is how many calls of one connection run at once; 256. Their
 	// parameters together may be as long as one message. A further one waits
-	// CallWait for its turn and is then refused.
-	Calls int
-	// CallWait is 1 second.
+	// up to CallWait, 1 second, for one of them to end, and is then refused.
+	MaxCalls int
 	CallWait time.Duration
-	// QueueBytes and QueueFrames bound what is queued to a client that does
-	// not read; 256 KiB and 1,024, a quarter more for answers that are no
+	// MaxQueueBytes and MaxQueueFrames bound the send queue of a client that
+	// does not read; 256 KiB and 1,024, a quarter more for answers that are no
 	// items. One item may be larger than that.
-	QueueBytes  int
-	QueueFrames int
+	MaxQueueBytes  int
+	MaxQueueFrames int
 	// StallTimeout is how long a client may take for the next 64 KiB, or not
 	// read at all; 5 seconds. Then it has half as long again to take the rest
 	// of what it is being sent, and is closed with code 1008.
 	StallTimeout time.Duration
-	// MemoryBytes is about how much all connections together may hold; 64 MiB.
-	// Two thirds are for what is queued to clients, a third for messages that
-	// are being read; 16 KiB of either are free to every connection. An item
-	// or a message for which nothing is left waits StallTimeout for its turn
-	// and is then refused. While one waits, a client that holds some and lets
-	// a fifth of StallTimeout pass without 64 KiB taken or sent is closed with
-	// code 1008.
-	MemoryBytes int64
+	// MaxMemoryBytes is about how much all connections together may hold; 64
+	// MiB. Two thirds are for the send queues, a third for messages that are
+	// being read; 16 KiB of either are free to every connection. An item or a
+	// message for which nothing is left waits up to StallTimeout and is then
+	// refused. While one waits, a client that holds memory and takes or sends
+	// less than 64 KiB in a fifth of StallTimeout is closed with code 1008.
+	MaxMemoryBytes int64
 	// PingInterval is how often a client is pinged, 30 seconds, and
 	// DeadTimeout how long it may stay silent, 70 seconds.
 	PingInterval time.Duration
 	DeadTimeout  time.Duration
 	// IdleTimeout is how long a client may stay that is there, but sends
 	// nothing and waits for nothing; then it is closed with code 1000. It is
-	// looked at with each ping. Zero is for ever, since hubs keep connections
-	// for what may come.
+	// checked with each ping. There is no limit by default, since hubs keep
+	// connections for what may come.
 	IdleTimeout time.Duration
 }
 
+// never is a time that does not come.
+const never = 100 * 365 * 24 * time.Hour
+
+// withDefaults returns the limits as they apply. Where there is none, the
+// number is so large that it is never reached, and can still be added to.
 func (l Limits) withDefaults() Limits {
-	setDefault(&l.MessageBytes, 10<<20)
-	setDefault(&l.MessageTimeout, 30*time.Second)
-	setDefault(&l.Depth, wire.MaxDepth)
-	setDefault(&l.CallsPerSecond, 100_000)
-	setDefault(&l.Calls, 256)
-	setDefault(&l.CallWait, time.Second)
-	setDefault(&l.QueueBytes, 256<<10)
-	setDefault(&l.QueueFrames, 1024)
-	setDefault(&l.StallTimeout, 5*time.Second)
-	setDefault(&l.MemoryBytes, 64<<20)
-	setDefault(&l.PingInterval, 30*time.Second)
-	setDefault(&l.DeadTimeout, 70*time.Second)
+	set(&l.MaxMessageBytes, 10<<20, math.MaxInt64/16)
+	set(&l.MessageTimeout, 30*time.Second, never)
+	set(&l.MaxDepth, wire.MaxDepth, math.MaxInt)
+	set(&l.MaxCallsPerSecond, 100_000, -1)
+	set(&l.MaxCalls, 256, math.MaxInt)
+	set(&l.CallWait, time.Second, never)
+	set(&l.MaxQueueBytes, 256<<10, math.MaxInt/2)
+	set(&l.MaxQueueFrames, 1024, math.MaxInt/2)
+	set(&l.StallTimeout, 5*time.Second, never)
+	set(&l.MaxMemoryBytes, 64<<20, math.MaxInt64)
+	set(&l.PingInterval, 30*time.Second, never)
+	set(&l.DeadTimeout, 70*time.Second, never)
+	set(&l.IdleTimeout, never, never)
 	return l
 }
 
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
+func set[T int | int64 | time.Duration](field *T, value, none T) {
+	switch {
+	case *field == 0:
 		*field = value
+	case *field < 0:
+		*field = none
 	}
 }

@@ -20,7 +20,7 @@ import (
 // little is not disturbed.
 func TestLargeItemsThatNobodyReadsShareABudget(t *testing.T) {
 	const clients, size = 30, 3 << 20
-	s := serve(t, websocket.Limits{MemoryBytes: 12 << 20, StallTimeout: 2 * time.Second})
+	s := serve(t, websocket.Limits{MaxMemoryBytes: 12 << 20, StallTimeout: 2 * time.Second})
 	other := s.dial()
 	other.quiet()
 	var stuck []*client
@@ -75,7 +75,7 @@ func TestLargeItemsThatNobodyReadsShareABudget(t *testing.T) {
 // be there at a time: each has its turn.
 func TestLargeItemsThatAreReadAllPass(t *testing.T) {
 	const clients, size = 8, 2 << 20
-	s := serve(t, websocket.Limits{MemoryBytes: 4 << 20, StallTimeout: patience})
+	s := serve(t, websocket.Limits{MaxMemoryBytes: 4 << 20, StallTimeout: patience})
 	done := make(chan error, clients)
 	for id := range clients {
 		c := s.dial()
@@ -112,7 +112,7 @@ func TestLargeItemsThatAreReadAllPass(t *testing.T) {
 // TestAnUnsubscribedItemGivesUpItsTurn: what waits for memory can be cancelled.
 func TestAnUnsubscribedItemGivesUpItsTurn(t *testing.T) {
 	const size = 6 << 20
-	s := serve(t, websocket.Limits{MemoryBytes: 10 << 20, StallTimeout: time.Hour})
+	s := serve(t, websocket.Limits{MaxMemoryBytes: 10 << 20, StallTimeout: time.Hour})
 	stuck, c := s.dial(), s.dial()
 	stuck.send(`{"jsonrpc":"2.0","id":1,"method":"probe.filled","params":{"bytes":%d}}`, size)
 	until(t, "the first to hold its item", func() bool { return s.Counts().Held > size/2 })

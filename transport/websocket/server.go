@@ -77,8 +77,8 @@ func NewServer(h *hub.Hub, limits Limits, log *slog.Logger, options ...Option) *
 		sessions: map[*session]struct{}{},
 	}
 	patience := limits.StallTimeout / impatience
-	third := limits.MemoryBytes / 3
-	s.queued = newBudget(limits.MemoryBytes-third, limits.StallTimeout, func() {
+	third := limits.MaxMemoryBytes / 3
+	s.queued = newBudget(limits.MaxMemoryBytes-third, limits.StallTimeout, func() {
 		for _, c := range s.all() {
 			if c.out.holds() {
 				c.socket.press(patience)
@@ -198,11 +198,11 @@ type Counts struct {
 	Slowed  int64 // waits of clients that make too many calls a second
 	Stalled int64 // clients that were closed since they read or send too slowly
 	Idle    int64 // clients that were closed since they wanted nothing
-	Large   int64 // messages over Limits.MessageBytes
-	Deep    int64 // messages over Limits.Depth
+	Large   int64 // messages over Limits.MaxMessageBytes
+	Deep    int64 // messages over Limits.MaxDepth
 	Busy    int64 // calls that were refused since too many ran
 	Refused int64 // items and messages for which no memory was left
-	Held    int64 // bytes of Limits.MemoryBytes that are in use now
+	Held    int64 // bytes of Limits.MaxMemoryBytes that are in use now
 }
 
 // counters are what the sessions count of that.

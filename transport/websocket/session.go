@@ -100,8 +100,8 @@ func newSession(s *Server, ws *websocket.Conn, under *socket, caller plugin.Call
 		remote:   caller.Remote,
 		ws:       ws,
 		socket:   under,
-		out:      newOutbox(s.limits.QueueBytes, s.limits.QueueFrames, s.queued),
-		pace:     newPace(s.limits.CallsPerSecond),
+		out:      newOutbox(s.limits.MaxQueueBytes, s.limits.MaxQueueFrames, s.queued),
+		pace:     newPace(s.limits.MaxCallsPerSecond),
 		expelled: make(chan struct{}, 1),
 		stopping: make(chan struct{}),
 		freed:    make(chan struct{}, 1),
@@ -236,9 +236,6 @@ func (c *session) write() error {
 // messages it had sent when it last had one, or sent one, and since when that
 // was.
 func (c *session) idle(seen *int64, since *time.Time) bool {
-	if c.limits.IdleTimeout <= 0 {
-		return false
-	}
 	c.mu.Lock()
 	busy := c.active > 0
 	c.mu.Unlock()

@@ -38,7 +38,7 @@ func once(id, bytes int) string {
 
 func TestAMessageOverTheLimitIsRefusedAndTheConnectionLives(t *testing.T) {
 	const limit = 100_000
-	c := serve(t, websocket.Limits{MessageBytes: limit}).dial()
+	c := serve(t, websocket.Limits{MaxMessageBytes: limit}).dial()
 	refusal := fmt.Sprintf(`{"jsonrpc":"2.0","id":null,"error":{"code":-32007,"message":"Request is too big","data":"Exceeded max limit of %d"}}`, limit)
 
 	c.send("%s", once(1, limit))
@@ -67,7 +67,7 @@ func TestAMessageOverTheLimitIsRefusedAndTheConnectionLives(t *testing.T) {
 
 func TestAMessageBeyondReasonClosesTheConnection(t *testing.T) {
 	const limit = 100_000
-	s := serve(t, websocket.Limits{MessageBytes: limit})
+	s := serve(t, websocket.Limits{MaxMessageBytes: limit})
 	half := bytes.Repeat([]byte("m"), 5*limit)
 	huge := binary.BigEndian.AppendUint64([]byte{0x81, 0xff}, 1<<63)
 	for name, sent := range map[string][]byte{

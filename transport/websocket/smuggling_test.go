@@ -78,7 +78,7 @@ func TestNumbersComeBackAsTheyWereSent(t *testing.T) {
 }
 
 func TestTheDepthIsASetting(t *testing.T) {
-	c := serve(t, websocket.Limits{Depth: 4}).dial()
+	c := serve(t, websocket.Limits{MaxDepth: 4}).dial()
 	c.send(`{"jsonrpc":"2.0","id":1,"method":"none","params":[[[]]]}`)
 	c.refused("1", -32601)
 	c.send(`{"jsonrpc":"2.0","id":1,"method":"none","params":[[[[]]]]}`)
@@ -92,7 +92,7 @@ func TestTheDepthIsASetting(t *testing.T) {
 // make at once: it gets every answer.
 func TestAClientThatCallsTooOftenIsAnsweredSlowly(t *testing.T) {
 	const calls, burst, rate = 1500, wire.MaxBatch, 100
-	inMemoryWith(t, websocket.Limits{CallsPerSecond: rate}, func(t *testing.T, s *server, c *client) {
+	inMemoryWith(t, websocket.Limits{MaxCallsPerSecond: rate}, func(t *testing.T, s *server, c *client) {
 		begin := time.Now()
 		go func() { // ends with the calls
 			for id := range calls {

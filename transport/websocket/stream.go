@@ -59,8 +59,8 @@ var _ jsonrpc2.ObjectStream = (*objectStream)(nil)
 func newObjectStream(ws *websocket.Conn, limits Limits, shared *budget, stop <-chan struct{}, refuse func(*jsonrpc2.Error)) *objectStream {
 	s := &objectStream{
 		ws:     ws,
-		limit:  limits.MessageBytes,
-		depth:  limits.Depth,
+		limit:  limits.MaxMessageBytes,
+		depth:  limits.MaxDepth,
 		dead:   limits.DeadTimeout,
 		slow:   limits.MessageTimeout,
 		shared: shared,
@@ -69,7 +69,7 @@ func newObjectStream(ws *websocket.Conn, limits Limits, shared *budget, stop <-c
 		pings:  make(chan string, 1),
 		ended:  make(chan struct{}),
 	}
-	ws.SetReadLimit(hardLimit * limits.MessageBytes)
+	ws.SetReadLimit(hardLimit * limits.MaxMessageBytes)
 	ws.SetPongHandler(func(string) error { s.alive(); return nil })
 	ws.SetPingHandler(func(data string) error {
 		s.alive()

@@ -62,7 +62,7 @@ func TestManyStreamsOverConnections(t *testing.T) {
 func TestASlowReaderSlowsTheProducer(t *testing.T) {
 	const size, frames = 1 << 10, 64
 	tap := newTap(t)
-	s := serveOn(t, websocket.Limits{QueueFrames: frames, StallTimeout: patience}, tap)
+	s := serveOn(t, websocket.Limits{MaxQueueFrames: frames, StallTimeout: patience}, tap)
 	c := s.dial()
 	c.tcp().SetReadBuffer(16 << 10)
 	sub := c.call(1, "probe.flood", fmt.Sprintf(`{"bytes":%d}`, size))

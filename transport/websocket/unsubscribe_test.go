@@ -31,7 +31,7 @@ func TestUnsubscribeEndsAStream(t *testing.T) {
 
 func TestNothingFollowsAnUnsubscription(t *testing.T) {
 	// Small bounds: the producer is often waiting for room.
-	s := serve(t, websocket.Limits{QueueFrames: 2})
+	s := serve(t, websocket.Limits{MaxQueueFrames: 2})
 	c := s.dial()
 	for range 20 {
 		sub := c.call(1, "probe.flood", `{"bytes":100}`)
