@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-// Package transport serves a hub on a listener: it owns the HTTP server, mounts
-// the ways in (today WebSocket, package websocket), and stops gracefully. With
-// [WithRegistration], it keeps the hub registered meanwhile.
+// Package transport serves a hub on a listener:
 //
-// Before them stands a door. A connection first finds room ([DoorLimits]) and
-// has a bounded time for its TLS handshake ([WithTLS]) and one request. Then are
-// looked at, in this order: how much its address asks and has, where
-// [WithTrustedProxies] say whose address that is; the Host that it calls
-// ([WithAllowedHosts]); the web page that it comes from ([WithAllowedOrigins]);
-// and who it is ([WithAuthentication], [WithAnonymous]). Who is let in is the
-// plugin.Caller of all calls of the connection. [Stats] count the rest.
+//	err := transport.ListenAndServe(ctx, "127.0.0.1:4444", h)
 //
-// By default the door is made for a hub that only its own machine reaches: that
-// machine's programs and pages may do everything, and pages of strangers
-// nothing. [CheckExposure] says where that is not enough.
+// A [Server] owns the HTTP server and the transports below (today WebSocket,
+// package websocket), keeps the hub registered if asked to ([WithRegistration]),
+// and stops gracefully.
 //
-
+// Every request passes access control (access.go) before it reaches a transport.
+// A connection counts against the limits ([Limits], connections.go) and has a
+// bounded time for its TLS handshake ([WithTLS]) and for one request. Then are
+// checked, in this order: the rate of the client's address (ratelimiter.go),
+// which [WithTrustedProxies] may know; its Host ([WithAllowedHosts]); the web page
+// that it comes from ([WithAllowedOrigins]); and its credentials
+// ([WithAuthentication], [WithAnonymous]; package auth has implementations). All
+// calls of the connection have the plugin.Caller that was found. [Stats] count
+// what was refused.
+//
+// By default, access control suits a hub that only its own machine reaches: that
+// machine's programs and pages may do everything, and other pages nothing.
+// [CheckExposure] returns an error where that is not enough.
 package transport

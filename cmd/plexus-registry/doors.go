@@ -5,16 +5,13 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"sync"
 	"time"
 
 	"github.com/plexus-go/plexus/config"
-	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/transport"
 	"github.com/plexus-go/plexus/transport/auth"
@@ -53,14 +50,7 @@ func openDoors(settings config.Settings, at net.Addr, log *slog.Logger) (*doors,
 		return nil, err
 	}
 	if authenticator != nil {
-		d.mechanisms = authenticator.Kinds()
-		d.options = append(d.options, transport.WithAuthentication(func(r *http.Request) (plugin.Caller, error) {
-			caller, err := authenticator.Authenticate(r)
-			if errors.Is(err, auth.ErrNoCredentials) {
-				return plugin.Caller{}, nil
-			}
-			return caller, err
-		}))
+		d.options = append(d.options, transport.WithAuthentication(authenticator))
 	}
 	switch settings.Anonymous {
 	case "all":
@@ -95,14 +85,14 @@ func openDoors(settings config.Settings, at net.Addr, log *slog.Logger) (*doors,
 }
 
 // authenticator joins all ways to prove who one is; nil for none.
-func (d *doors) authenticator(settings config.Doors, log *slog.Logger) (auth.Authenticator, error) {
-	var all []auth.Authenticator
+func (d *doors) authenticator(settings config.Doors, log *slog.Logger) (transport.Authenticate, error) {
+	var all []transport.Authenticate
 	var err error
 	if settings.Tokens != "" {
 		if d.tokens, err = auth.OpenTokens(settings.Tokens, log); err != nil {
 			return nil, err
 		}
-		all = append(all, d.tokens)
+		all = append(all, d.tokens.Authenticate)
 	}
 	if settings.JWTKeys != "" {
 		d.jwt, err = auth.NewJWT(auth.JWTConfig{
@@ -112,10 +102,14 @@ func (d *doors) authenticator(settings config.Doors, log *slog.Logger) (auth.Aut
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, d.jwt)
+		all = append(all, d.jwt.Authenticate)
+	}
+	if len(all) > 0 {
+		d.mechanisms = auth.SecretKinds()
 	}
 	if settings.TLSClientCA != "" {
-		all = append(all, d.tokens.Certificates()) // the settings see to it that there are some
+		d.mechanisms = append(d.mechanisms, "certificate")
+		all = append(all, d.tokens.AuthenticateCertificate) // the settings see to it that there are some
 	}
 	if len(all) == 0 {
 		return nil, nil

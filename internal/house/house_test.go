@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"plugin/registry":     {"plugin", "storage", "internal/codec"},
 	"hub":                 {"plugin"},
 	"transport":           {"hub", "internal/filewatch", "plugin", "transport/client", "transport/websocket"},
-	"transport/auth":      {"internal/filewatch", "internal/tomlfile", "plugin"},
+	"transport/auth":      {"internal/filewatch", "internal/tomlfile", "plugin", "transport"},
 	"internal/wire":       {"hub", "plugin", "internal/codec"},
 	"transport/websocket": {"hub", "plugin", "internal/socket", "internal/wire", "internal/codec"},
 	"transport/client":    {"hub", "plugin", "internal/socket", "internal/wire", "internal/codec"},

@@ -12,28 +12,26 @@ import (
 	"time"
 
 	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/transport"
 )
 
-// Certificates authenticates callers by the client certificates that the
+// AuthenticateCertificate authenticates callers by the client certificates that the
 // server's TLS has verified. The name is the first URI among the certificate's
 // alternative names (a SPIFFE identity, for one), else the first DNS name, else
 // the common name of its subject; Means is "certificate". The scopes are those
 // of the table [[certificate]] with exactly that name. Without one the caller
 // has a name, and no scopes.
 //
-// A request that carries a secret as well is judged by the secret alone.
-func (t *Tokens) Certificates() Authenticator { return certificates{t} }
-
-type certificates struct{ tokens *Tokens }
-
-func (c certificates) Authenticate(r *http.Request) (plugin.Caller, error) {
+// For a request that carries a secret as well, only the secret counts: join this
+// with [Any], beside [Tokens.Authenticate].
+func (t *Tokens) AuthenticateCertificate(r *http.Request) (plugin.Caller, error) {
 	switch _, err := secretOf(r.Header); {
 	case err == nil:
-		return plugin.Caller{}, fmt.Errorf("a secret: %w", ErrOtherCredentials)
-	case !errors.Is(err, ErrNoCredentials):
+		return plugin.Caller{}, fmt.Errorf("a secret: %w", errNotForUs)
+	case !errors.Is(err, transport.ErrNoCredentials):
 		return plugin.Caller{}, err
 	case r.TLS == nil || len(r.TLS.PeerCertificates) == 0:
-		return plugin.Caller{}, ErrNoCredentials
+		return plugin.Caller{}, transport.ErrNoCredentials
 	case len(r.TLS.VerifiedChains) == 0 || len(r.TLS.VerifiedChains[0]) == 0:
 		return plugin.Caller{}, errUnverified
 	}
@@ -42,15 +40,13 @@ func (c certificates) Authenticate(r *http.Request) (plugin.Caller, error) {
 	if err != nil {
 		return plugin.Caller{}, err
 	}
-	if c.tokens.now().After(leaf.NotAfter) { // since the connection began
+	if t.now().After(leaf.NotAfter) { // since the connection began
 		return plugin.Caller{}, fmt.Errorf("the certificate of %q expired at %s", name, leaf.NotAfter.Format(time.RFC3339))
 	}
-	c.tokens.mu.RLock()
-	defer c.tokens.mu.RUnlock()
-	return plugin.Caller{Name: name, Means: "certificate", Scopes: slices.Clone(c.tokens.book.certificates[name])}, nil
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return plugin.Caller{Name: name, Means: "certificate", Scopes: slices.Clone(t.book.certificates[name])}, nil
 }
-
-func (c certificates) Kinds() []string { return []string{"certificate"} }
 
 var errUnverified = errors.New("the certificate was not verified")
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/transport"
 )
 
 // leaf is a certificate with a common name, as it is after verification.
@@ -40,7 +41,7 @@ func uri(t *testing.T, text string) *url.URL {
 }
 
 func TestCertificates(t *testing.T) {
-	certificates := open(t, tokenFile(t, `
+	tokens := open(t, tokenFile(t, `
 		[[certificate]]
 		name = "spiffe://example.org/web"
 		scopes = ["registry:read"]
@@ -50,7 +51,7 @@ func TestCertificates(t *testing.T) {
 		[[certificate]]
 		name = "Web Server"
 		scopes = []
-	`)).Certificates()
+	`))
 	all := leaf("Web Server")
 	all.URIs = []*url.URL{uri(t, "spiffe://example.org/web"), uri(t, "spiffe://example.org/admin")}
 	all.DNSNames = []string{"web.example.org"}
@@ -71,8 +72,8 @@ func TestCertificates(t *testing.T) {
 		want   error
 		text   string
 	}{
-		"no TLS":              {nil, "", nil, ErrNoCredentials, ""},
-		"no certificate":      {&tls.ConnectionState{}, "", nil, ErrNoCredentials, ""},
+		"no TLS":              {nil, "", nil, transport.ErrNoCredentials, ""},
+		"no certificate":      {&tls.ConnectionState{}, "", nil, transport.ErrNoCredentials, ""},
 		"a URI":               {chain(all), "spiffe://example.org/web", []string{"registry:read"}, nil, ""},
 		"a DNS name":          {chain(dns), "web.example.org", []string{"registry:write"}, nil, ""},
 		"a common name":       {chain(leaf("Web Server")), "Web Server", nil, nil, ""},
@@ -88,7 +89,7 @@ func TestCertificates(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := request()
 			r.TLS = c.state
-			caller, err := certificates.Authenticate(r)
+			caller, err := tokens.AuthenticateCertificate(r)
 			if c.caller == "" {
 				fails(t, err, c.want, c.text)
 				return
@@ -104,6 +105,6 @@ func TestCertificates(t *testing.T) {
 	}
 	r := bearing("x")
 	r.TLS = chain(all)
-	_, err := certificates.Authenticate(r)
-	fails(t, err, ErrOtherCredentials, "")
+	_, err := tokens.AuthenticateCertificate(r)
+	fails(t, err, errNotForUs, "")
 }

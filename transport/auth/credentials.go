@@ -8,12 +8,9 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-)
 
-// Subprotocol is what a server answers where a client offers it, alone or with
-// a secret beside it: never the secret. The upgrader's list of subprotocols is
-// this one.
-const Subprotocol = "plexus"
+	"github.com/plexus-go/plexus/transport"
+)
 
 const (
 	// maxSecretBytes bounds a secret, wherever it comes from.
@@ -23,15 +20,13 @@ const (
 
 	apiKeyHeader   = "X-Plexus-Api-Key" // #nosec G101 -- a name, as net/http writes it
 	cookieName     = "access_token"
-	protocolPrefix = Subprotocol + ".bearer."
+	subprotocol    = "plexus" // the only one that the server answers with
+	protocolPrefix = subprotocol + ".bearer."
 )
 
-// secretKinds are the places of secrets, as Kinds tells them.
-func secretKinds() []string { return []string{"bearer", "api_key", "cookie", "subprotocol"} }
-
 // secretOf returns the one secret that a request carries: 1 to 4096 visible
-// ASCII characters. The error is [ErrNoCredentials] where it carries none, and
-// [ErrOtherCredentials] for another scheme than Bearer. Errors quote nothing of
+// ASCII characters. The error is [transport.ErrNoCredentials] where it carries none, and
+// errNotForUs for another scheme than Bearer. Errors quote nothing of
 // what was sent.
 func secretOf(header http.Header) (string, error) {
 	var found []string // "" for what is there, but can't be a secret
@@ -63,7 +58,7 @@ func secretOf(header http.Header) (string, error) {
 	case wrong != nil:
 		return "", wrong
 	case len(found) == 0:
-		return "", ErrNoCredentials
+		return "", transport.ErrNoCredentials
 	}
 	return found[0], nil
 }
@@ -89,7 +84,7 @@ func bearers(header http.Header) (secrets []string, err error) {
 	for _, value := range header["Authorization"] {
 		scheme, secret, _ := strings.Cut(value, " ")
 		if !strings.EqualFold(scheme, "Bearer") {
-			return nil, ErrOtherCredentials
+			return nil, errNotForUs
 		}
 		secrets = append(secrets, strings.Trim(secret, " "))
 	}
@@ -122,7 +117,7 @@ func protocols(header http.Header) (secrets []string, err error) {
 			return nil, fmt.Errorf("more than %d are offered", maxProtocols)
 		}
 		protocol = strings.Trim(protocol, " \t")
-		plain = plain || protocol == Subprotocol
+		plain = plain || protocol == subprotocol
 		if len(protocol) < len(protocolPrefix) || !strings.EqualFold(protocol[:len(protocolPrefix)], protocolPrefix) {
 			continue
 		}
@@ -138,7 +133,7 @@ func protocols(header http.Header) (secrets []string, err error) {
 	}
 	if len(secrets) > 0 && !plain {
 		// The answer could only be the secret, or none, which browsers refuse.
-		return nil, errors.New(Subprotocol + " is not offered beside the secret")
+		return nil, errors.New(subprotocol + " is not offered beside the secret")
 	}
 	return secrets, nil
 }

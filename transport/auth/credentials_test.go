@@ -9,6 +9,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/plexus-go/plexus/transport"
 )
 
 func encoded(secret string) string { return base64.RawURLEncoding.EncodeToString([]byte(secret)) }
@@ -22,8 +24,8 @@ func TestSecretOf(t *testing.T) {
 		want    error // with no secret: nil for any but the two that are exported
 		text    string
 	}{
-		"nothing":                {nil, "", ErrNoCredentials, ""},
-		"other headers":          {[]string{"X-Api-Key", "s", "Cookie", "a=b; token=s", "Sec-WebSocket-Protocol", "plexus, chat"}, "", ErrNoCredentials, ""},
+		"nothing":                {nil, "", transport.ErrNoCredentials, ""},
+		"other headers":          {[]string{"X-Api-Key", "s", "Cookie", "a=b; token=s", "Sec-WebSocket-Protocol", "plexus, chat"}, "", transport.ErrNoCredentials, ""},
 		"bearer":                 {[]string{"Authorization", "Bearer s3cr-_~+/="}, "s3cr-_~+/=", nil, ""},
 		"bearer, another case":   {[]string{"authorization", "bEARER s"}, "s", nil, ""},
 		"bearer, more space":     {[]string{"Authorization", "Bearer   s "}, "s", nil, ""},
@@ -38,9 +40,9 @@ func TestSecretOf(t *testing.T) {
 		"bearer, no ASCII":       {[]string{"Authorization", "Bearer ä"}, "", nil, "characters"},
 		"bearer, no UTF-8":       {[]string{"Authorization", "Bearer \xff"}, "", nil, "characters"},
 		"bearer twice":           {[]string{"Authorization", "Bearer s", "Authorization", "Bearer s"}, "", nil, "more than once"},
-		"basic":                  {[]string{"Authorization", "Basic czpz"}, "", ErrOtherCredentials, ""},
-		"bearer with a tab":      {[]string{"Authorization", "Bearer\ts"}, "", ErrOtherCredentials, ""},
-		"no scheme":              {[]string{"Authorization", ""}, "", ErrOtherCredentials, ""},
+		"basic":                  {[]string{"Authorization", "Basic czpz"}, "", errNotForUs, ""},
+		"bearer with a tab":      {[]string{"Authorization", "Bearer\ts"}, "", errNotForUs, ""},
+		"no scheme":              {[]string{"Authorization", ""}, "", errNotForUs, ""},
 		"basic and bearer":       {[]string{"Authorization", "Basic czpz", "Authorization", "Bearer s"}, "", nil, "more than once"},
 		"basic and key":          {[]string{"Authorization", "Basic czpz", "X-Plexus-API-Key", "s"}, "", nil, "more than one place"},
 		"key":                    {[]string{"X-Plexus-API-Key", "s"}, "s", nil, ""},
@@ -52,9 +54,9 @@ func TestSecretOf(t *testing.T) {
 		"cookie":                 {[]string{"Cookie", "a=b; access_token=s; c"}, "s", nil, ""},
 		"cookie, quoted":         {[]string{"Cookie", `access_token="s"`}, "s", nil, ""},
 		"cookie, equals":         {[]string{"Cookie", `access_token=s==`}, "s==", nil, ""},
-		"cookie, another case":   {[]string{"Cookie", "Access_Token=s"}, "", ErrNoCredentials, ""},
-		"cookie, another name":   {[]string{"Cookie", "xaccess_token=s; access_tokens=s"}, "", ErrNoCredentials, ""},
-		"cookie, signed out":     {[]string{"Cookie", `access_token=; access_token=""`}, "", ErrNoCredentials, ""},
+		"cookie, another case":   {[]string{"Cookie", "Access_Token=s"}, "", transport.ErrNoCredentials, ""},
+		"cookie, another name":   {[]string{"Cookie", "xaccess_token=s; access_tokens=s"}, "", transport.ErrNoCredentials, ""},
+		"cookie, signed out":     {[]string{"Cookie", `access_token=; access_token=""`}, "", transport.ErrNoCredentials, ""},
 		"cookie twice":           {[]string{"Cookie", "access_token=s; access_token=s"}, "", nil, "more than one place"},
 		"cookie in two headers":  {[]string{"Cookie", "access_token=a", "Cookie", "access_token=b"}, "", nil, "more than one place"},
 		"cookie, too long":       {[]string{"Cookie", "access_token=x" + long}, "", nil, "longer"},
@@ -134,7 +136,7 @@ func FuzzCredentials(f *testing.F) {
 			if secret != "" {
 				t.Errorf("%q comes with %v", secret, err)
 			}
-			if errors.Is(err, ErrNoCredentials) && (authorization != "" || key != "") {
+			if errors.Is(err, transport.ErrNoCredentials) && (authorization != "" || key != "") {
 				t.Errorf("%q, %q were not seen", authorization, key)
 			}
 			return
@@ -147,7 +149,7 @@ func FuzzCredentials(f *testing.F) {
 		for name := range header {
 			rest := header.Clone()
 			rest.Del(name)
-			if _, err := secretOf(rest); errors.Is(err, ErrNoCredentials) {
+			if _, err := secretOf(rest); errors.Is(err, transport.ErrNoCredentials) {
 				sources++
 			}
 		}

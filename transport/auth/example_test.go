@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,8 +14,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/transport"
 	"github.com/plexus-go/plexus/transport/auth"
+	"github.com/plexus-go/plexus/transport/client"
 )
 
 // folder is a new one for an example.
@@ -93,42 +96,38 @@ func ExampleNewJWT() {
 	// Output: true
 }
 
-// A handler before the WebSocket server lets in whom one authenticator knows.
+// A hub that accepts tokens, and client certificates that the same file names.
 func ExampleAny() {
 	path := filepath.Join(folder(), "tokens.toml")
 	defer os.RemoveAll(filepath.Dir(path))
-	token, entry, _ := auth.NewToken("ci", []string{"registry:read"}, time.Time{})
+	_, entry, _ := auth.NewToken("ci", []string{"registry:read"}, time.Time{})
 	_ = auth.AddToken(path, entry)
 	tokens, err := auth.OpenTokens(path, nil)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-
-	who := auth.Any(tokens, tokens.Certificates())
-	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		caller, err := who.Authenticate(r)
-		if err != nil {
-			slog.Debug("a request was refused", "remote", r.RemoteAddr, "error", err)
-			auth.Refuse(w, err)
-			return
-		}
-		caller.Remote = r.RemoteAddr
-		r = r.WithContext(plugin.WithCaller(r.Context(), caller))
-		fmt.Fprintln(w, "hello", plugin.CallerOf(r.Context()).Name) // here, the server of the hub
-	})
-
-	for _, secret := range []string{token, "guess", ""} {
-		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		if secret != "" {
-			r.Header.Set("X-Plexus-API-Key", secret)
-		}
-		w := httptest.NewRecorder()
-		handler.ServeHTTP(w, r)
-		fmt.Print(w.Code, " ", w.Body)
+	h, err := hub.New("my-hub")
+	if err != nil {
+		fmt.Println(err)
+		return
 	}
+	server := transport.New(h, transport.WithAuthentication(auth.Any(tokens.Authenticate, tokens.AuthenticateCertificate)))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(ctx, l) }()
+
+	// A client without a token.
+	_, err = client.Info(ctx, "ws://"+l.Addr().String())
+	fmt.Println(err != nil)
+	stop()
+	fmt.Println(<-done)
 	// Output:
-	// 200 hello ci
-	// 401 Invalid credentials
-	// 401 Authentication required
+	// true
+	// <nil>
 }

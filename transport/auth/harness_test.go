@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/plexus-go/plexus/transport"
 )
 
 const patience = 20 * time.Second
@@ -42,7 +44,7 @@ func request(headers ...string) *http.Request {
 
 func bearing(secret string) *http.Request { return request("Authorization", "Bearer "+secret) }
 
-// fails checks an error: ErrNoCredentials, ErrOtherCredentials or any other,
+// fails checks an error: transport.ErrNoCredentials, errNotForUs or any other,
 // which then has the text.
 func fails(t *testing.T, err, want error, text string) {
 	t.Helper()
@@ -51,7 +53,7 @@ func fails(t *testing.T, err, want error, text string) {
 		t.Error("it was let in")
 	case want != nil && !errors.Is(err, want):
 		t.Errorf("got %v, want %v", err, want)
-	case want == nil && (errors.Is(err, ErrNoCredentials) || errors.Is(err, ErrOtherCredentials)):
+	case want == nil && (errors.Is(err, transport.ErrNoCredentials) || errors.Is(err, errNotForUs)):
 		t.Errorf("got %v, want another error", err)
 	case !strings.Contains(err.Error(), text):
 		t.Errorf("got %v, want %q in it", err, text)

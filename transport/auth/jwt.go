@@ -52,8 +52,6 @@ type JWT struct {
 	now        func() time.Time
 }
 
-var _ Authenticator = (*JWT)(nil)
-
 // NewJWT checks the configuration, and reads the keys where they are in a file.
 // Those at a URL come with [JWT.Run], or with the first token, so that an issuer
 // that is away is no reason not to start.
@@ -96,9 +94,6 @@ func NewJWT(config JWTConfig) (*JWT, error) {
 // force, those of a URL for a day.
 func (j *JWT) Run(ctx context.Context) { j.keys.run(ctx) }
 
-// Kinds names the places of secrets.
-func (j *JWT) Kinds() []string { return secretKinds() }
-
 // Authenticate returns the caller whom the request's token names. A secret that
 // is no JWT is for another authenticator to judge.
 //
@@ -110,7 +105,7 @@ func (j *JWT) Authenticate(r *http.Request) (plugin.Caller, error) {
 		return plugin.Caller{}, err
 	}
 	if !isJWT(secret) {
-		return plugin.Caller{}, fmt.Errorf("not a JWT: %w", ErrOtherCredentials)
+		return plugin.Caller{}, fmt.Errorf("not a JWT: %w", errNotForUs)
 	}
 	said, err := j.verify(r.Context(), secret)
 	if err != nil {

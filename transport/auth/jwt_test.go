@@ -26,6 +26,7 @@ import (
 
 	"github.com/plexus-go/plexus/internal/journal"
 	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/transport"
 )
 
 func TestJWT(t *testing.T) {
@@ -170,9 +171,9 @@ func TestJWTAttacks(t *testing.T) {
 		})
 	}
 	_, err = j.Authenticate(bearing("plx_x"))
-	fails(t, err, ErrOtherCredentials, "")
+	fails(t, err, errNotForUs, "")
 	_, err = j.Authenticate(request())
-	fails(t, err, ErrNoCredentials, "")
+	fails(t, err, transport.ErrNoCredentials, "")
 	if _, err := j.Authenticate(bearing(token)); err != nil {
 		t.Errorf("the token that the attacks are made of: %v", err)
 	}

@@ -3,9 +3,11 @@
 package auth
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -15,34 +17,32 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/internal/authority"
+	"github.com/plexus-go/plexus/transport"
 )
 
-// As a browser does it: the secret comes in a subprotocol, and does not go back.
+// As a browser does it: the secret comes in a subprotocol, and is not sent back.
 func TestSubprotocolIsNeverEchoed(t *testing.T) {
 	token, entry := newToken(t, "page", time.Time{})
 	tokens := open(t, tokenFile(t, written(t, entry)))
-	upgrader := gorilla.Upgrader{Subprotocols: []string{Subprotocol}}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, err := tokens.Authenticate(r); err != nil {
-			Refuse(w, err)
-			return
-		}
-		if ws, err := upgrader.Upgrade(w, r, nil); err == nil {
-			ws.Close()
-		}
-	}))
-	defer server.Close()
-	address := "ws" + strings.TrimPrefix(server.URL, "http")
+	h, err := hub.New("hub")
+	must(t, err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	running(t, func() { _ = transport.New(h, transport.WithAuthentication(tokens.Authenticate)).Serve(ctx, l) })
+	t.Cleanup(stop)
+	url := "ws://" + l.Addr().String()
 	for _, offer := range [][]string{{"plexus", "plexus.bearer." + encoded(token)}, {"plexus.bearer." + encoded(token), "plexus"}} {
-		ws, response, err := (&gorilla.Dialer{Subprotocols: offer}).Dial(address, nil)
+		ws, response, err := (&gorilla.Dialer{Subprotocols: offer}).Dial(url, nil)
 		must(t, err)
 		ws.Close()
 		if got := response.Header["Sec-Websocket-Protocol"]; !slices.Equal(got, []string{"plexus"}) {
 			t.Errorf("the answer has %q", got)
 		}
 	}
-	_, response, err := (&gorilla.Dialer{Subprotocols: []string{"plexus"}}).Dial(address, nil)
+	_, response, err := (&gorilla.Dialer{Subprotocols: []string{"plexus"}}).Dial(url, nil)
 	if err == nil || response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("without a secret: %v", err)
 	}
@@ -52,22 +52,22 @@ func TestSubprotocolIsNeverEchoed(t *testing.T) {
 func TestCertificatesOverTLS(t *testing.T) {
 	signer := authority.New(t, "clients")
 	client, forged := signer.Certificate("web"), authority.New(t, "strangers").Certificate("web")
-	certificates := open(t, tokenFile(t, "[[certificate]]\nname = \"web\"\nscopes = [\"registry:read\"]\n")).Certificates()
+	tokens := open(t, tokenFile(t, "[[certificate]]\nname = \"web\"\nscopes = [\"registry:read\"]\n"))
 	for _, c := range []struct {
 		ask  tls.ClientAuthType
 		show *tls.Certificate
 		want string // empty where there is no connection
 	}{
 		{tls.VerifyClientCertIfGiven, &client, "200 web registry:read"},
-		{tls.VerifyClientCertIfGiven, nil, "401 Authentication required"},
+		{tls.VerifyClientCertIfGiven, nil, "401 no credentials"},
 		{tls.VerifyClientCertIfGiven, &forged, ""},
-		// A server that verifies nothing is told nothing by a certificate.
-		{tls.RequestClientCert, &forged, "401 Invalid credentials"},
+		// A certificate that the server has not verified does not count.
+		{tls.RequestClientCert, &forged, "401 the certificate was not verified"},
 	} {
 		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			caller, err := certificates.Authenticate(r)
+			caller, err := tokens.AuthenticateCertificate(r)
 			if err != nil {
-				Refuse(w, err)
+				http.Error(w, err.Error(), http.StatusUnauthorized)
 				return
 			}
 			_, _ = io.WriteString(w, caller.Name+" "+strings.Join(caller.Scopes, " "))
@@ -97,26 +97,18 @@ func TestCertificatesOverTLS(t *testing.T) {
 	}
 }
 
-func TestKinds(t *testing.T) {
-	tokens := open(t, tokenFile(t, ""))
-	all := Any(tokens, newIssuer(t).jwt(t, JWTConfig{}), tokens.Certificates())
-	if got := all.Kinds(); !slices.Equal(got, []string{"bearer", "api_key", "cookie", "subprotocol", "certificate"}) {
-		t.Errorf("got %q", got)
-	}
-}
-
 func BenchmarkAuthenticate(b *testing.B) {
 	token, entry := newToken(b, "ci", time.Time{}, "registry:read")
 	tokens, err := OpenTokens(tokenFile(b, written(b, entry)), nil)
 	must(b, err)
 	signer := newIssuer(b)
-	all := Any(tokens, signer.jwt(b, JWTConfig{}))
+	all := Any(tokens.Authenticate, signer.jwt(b, JWTConfig{}).Authenticate)
 	for name, secret := range map[string]string{"token": token, "RS256": signer.sign(b, nil)} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			r := bearing(secret)
 			for b.Loop() {
-				if _, err := all.Authenticate(r); err != nil {
+				if _, err := all(r); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -43,8 +43,6 @@ type Tokens struct {
 	changed chan struct{} // closed at the next change
 }
 
-var _ Authenticator = (*Tokens)(nil)
-
 // OpenTokens reads the file of tokens at path: a regular file of up to 1 MiB. A
 // nil log is none. The error names the file, and the line where there is one.
 func OpenTokens(path string, log *slog.Logger) (*Tokens, error) {
@@ -116,7 +114,7 @@ func (t *Tokens) Authenticate(r *http.Request) (plugin.Caller, error) {
 		return plugin.Caller{}, err
 	}
 	if isJWT(secret) {
-		return plugin.Caller{}, fmt.Errorf("a JWT: %w", ErrOtherCredentials)
+		return plugin.Caller{}, fmt.Errorf("a JWT: %w", errNotForUs)
 	}
 	presented, err := digestOf(secret)
 	if err != nil {
@@ -147,6 +145,3 @@ func (t *Tokens) find(presented digest) (Entry, bool) {
 	stored, err := parseDigest(entry.Hash)
 	return entry, err == nil && subtle.ConstantTimeCompare(stored[:], presented[:]) == 1
 }
-
-// Kinds names the places of secrets.
-func (t *Tokens) Kinds() []string { return secretKinds() }

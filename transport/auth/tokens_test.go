@@ -14,6 +14,7 @@ import (
 
 	"github.com/plexus-go/plexus/internal/journal"
 	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/transport"
 )
 
 func open(t *testing.T, path string) *Tokens {
@@ -63,7 +64,7 @@ func TestTokens(t *testing.T) {
 		"another case": {strings.ToUpper(good), nil, "form"},
 		"its hash":     {goodEntry.Hash, nil, "form"},
 		"a password":   {"secret", nil, "form"},
-		"a JWT":        {"e30.e30.e30", ErrOtherCredentials, ""},
+		"a JWT":        {"e30.e30.e30", errNotForUs, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			caller, err := tokens.Authenticate(bearing(c.secret))
@@ -77,7 +78,7 @@ func TestTokens(t *testing.T) {
 		})
 	}
 	_, err := tokens.Authenticate(request())
-	fails(t, err, ErrNoCredentials, "")
+	fails(t, err, transport.ErrNoCredentials, "")
 
 	// Callers can't change what others may do.
 	got, err := tokens.Authenticate(bearing(good))
