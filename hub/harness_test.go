@@ -11,7 +11,7 @@ import (
 
 	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/internal/codec"
-	"github.com/plexus-go/plexus/internal/journal"
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -41,9 +41,9 @@ func streaming(fn func(ctx context.Context, yield func(any, error) bool)) plugin
 }
 
 // newHub makes a hub of that name and what it logs.
-func newHub(t testing.TB, namespace string, activations ...plugin.Activation) (*hub.Hub, *journal.Journal) {
+func newHub(t testing.TB, namespace string, activations ...plugin.Activation) (*hub.Hub, *testkit.Log) {
 	t.Helper()
-	log := &journal.Journal{}
+	log := &testkit.Log{}
 	h, err := hub.New(namespace, hub.WithLogger(slog.New(slog.NewTextHandler(log, nil))))
 	if err != nil {
 		t.Fatal(err)

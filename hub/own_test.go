@@ -12,6 +12,7 @@ import (
 
 	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/internal/codec"
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -90,26 +91,27 @@ func parsed(t *testing.T, text []byte) any {
 
 func TestHubSchemaIsAsRecorded(t *testing.T) {
 	h, _ := newHub(t, "registry-hub", activation("registry", "list"))
-	exchanges := recording(t, "hub-schema")
-	exchanges = append(exchanges, recording(t, "call-hub-schema")[:2]...)
+	exchanges := testkit.Recordings(t, "hub-schema")
+	exchanges = append(exchanges, testkit.Recordings(t, "call-hub-schema")[:2]...)
 	for _, e := range exchanges {
 		var call hub.Call
-		if e.method == "registry-hub.schema" {
-			call = bound(t, h.Own("schema"), string(e.params))
+		if e.Request.Method == "registry-hub.schema" {
+			call = bound(t, h.Own("schema"), string(e.Request.Params))
 		} else {
 			var err error
-			if call, err = h.BindCall(e.params); err != nil {
+			if call, err = h.BindCall(e.Request.Params); err != nil {
 				t.Fatal(err)
 			}
 		}
+		items, _ := e.Items(t)
 		item, text := content(t, call)
-		if got, want := without(parsed(t, text)), without(parsed(t, e.contents[0])); !reflect.DeepEqual(got, want) {
+		if got, want := without(parsed(t, text)), without(parsed(t, items[0].Content)); !reflect.DeepEqual(got, want) {
 			g, _ := json.MarshalIndent(got, "", " ")
 			w, _ := json.MarshalIndent(want, "", " ")
-			t.Errorf("%s %s\n got %s\nwant %s", e.method, e.params, g, w)
+			t.Errorf("%s %s\n got %s\nwant %s", e.Request.Method, e.Request.Params, g, w)
 		}
-		if got := outline(plugin.KindData, item.Metadata.Provenance, item.ContentType, "", "", false); got != e.outlines[0] {
-			t.Errorf("%s %s: %s, want %s", e.method, e.params, got, e.outlines[0])
+		if got, want := outline(plugin.KindData, item.Metadata.Provenance, item.ContentType, "", "", false), recordedOutlines(t, e)[0]; got != want {
+			t.Errorf("%s %s: %s, want %s", e.Request.Method, e.Request.Params, got, want)
 		}
 	}
 }

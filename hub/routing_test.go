@@ -3,14 +3,12 @@
 package hub_test
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -79,22 +77,18 @@ func TestRoutingAsRecorded(t *testing.T) {
 	h, _ := newHub(t, "registry-hub", activation("registry", "register", "list", "get", "update", "delete", "ping", "reload"))
 	for _, name := range []string{"unknown-activation", "unknown-method", "method-without-dot", "call-hub-hash", "call-hub-schema", "call-registry-schema"} {
 		t.Run(name, func(t *testing.T) {
-			exchanges := recording(t, name)
-			if len(exchanges) == 0 {
-				t.Fatal("the recording holds no request")
-			}
-			for _, e := range exchanges {
-				call, err := h.BindCall(e.params)
+			for _, e := range testkit.Recordings(t, name) {
+				call, err := h.BindCall(e.Request.Params)
 				if err != nil {
-					t.Errorf("%s: %v", e.params, err)
+					t.Errorf("%s: %v", e.Sent, err)
 					continue
 				}
 				var got []string
 				for item := range call.Items(t.Context()) {
 					got = append(got, outline(item.Kind, item.Metadata.Provenance, item.ContentType, item.Message, item.Code, item.Recoverable))
 				}
-				if !slices.Equal(got, e.outlines) {
-					t.Errorf("%s\n got %q\nwant %q", e.params, got, e.outlines)
+				if want := recordedOutlines(t, e); !slices.Equal(got, want) {
+					t.Errorf("%s\n got %q\nwant %q", e.Sent, got, want)
 				}
 			}
 		})
@@ -113,66 +107,11 @@ func outline(kind plugin.Kind, provenance []string, contentType, message, code s
 	}
 }
 
-// exchange is a recorded request and its items.
-type exchange struct {
-	method   string
-	params   json.RawMessage
-	outlines []string
-	contents []json.RawMessage // of the data items
-}
-
-func recording(t *testing.T, name string) []exchange {
+func recordedOutlines(t *testing.T, e testkit.Exchange) (all []string) {
 	t.Helper()
-	f, err := os.Open("../testdata/wire/" + name + ".jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var all []exchange
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var line struct {
-			Dir   string
-			Frame struct {
-				Method string
-				Params json.RawMessage
-			}
-		}
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			t.Fatal(err)
-		}
-		if line.Dir == "send" {
-			all = append(all, exchange{method: line.Frame.Method, params: line.Frame.Params})
-			continue
-		}
-		if line.Frame.Params == nil {
-			continue // the answer
-		}
-		var params struct {
-			Result struct {
-				Type        string
-				Metadata    struct{ Provenance []string }
-				ContentType string `json:"content_type"`
-				Content     json.RawMessage
-				Message     string
-				Code        string
-				Recoverable bool
-			}
-		}
-		if err := json.Unmarshal(line.Frame.Params, &params); err != nil {
-			t.Fatal(err)
-		}
-		r := params.Result
-		last := &all[len(all)-1]
-		kind := plugin.Kind(r.Type)
-		last.outlines = append(last.outlines, outline(kind, r.Metadata.Provenance, r.ContentType, r.Message, r.Code, r.Recoverable))
-		if kind == plugin.KindData {
-			last.contents = append(last.contents, r.Content)
-		}
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
+	items, _ := e.Items(t)
+	for _, i := range items {
+		all = append(all, outline(plugin.Kind(i.Type), i.Metadata.Provenance, i.ContentType, i.Message, i.Code, i.Recoverable))
 	}
 	return all
 }

@@ -3,61 +3,28 @@
 package plugin_test
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin"
 )
 
-// recorded is one line of a recording.
-type recorded struct {
-	Dir   string
-	Frame json.RawMessage
-}
-
-// refusals reads what the reference registry said to which parameters: by
-// request id, for calls that it refused and for calls that it took.
-func refusals(t *testing.T, name string) (requests []json.RawMessage, answers map[string]string) {
+// recordedRefusal is what the reference registry said of parameters that it
+// rejected; "" for those that it accepted.
+func recordedRefusal(t *testing.T, e testkit.Exchange) string {
 	t.Helper()
-	f, err := os.Open("../testdata/wire/" + name + ".jsonl")
+	items, err := e.Items(t)
 	if err != nil {
-		t.Fatal(err)
+		text, _ := err.Data.(string)
+		return text
 	}
-	defer f.Close()
-	answers = map[string]string{}
-	var last string
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		var line recorded
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			t.Fatal(err)
-		}
-		var frame struct {
-			ID     json.RawMessage
-			Error  *struct{ Data string }
-			Params struct {
-				Result struct{ Type, Message string }
-			}
-		}
-		if err := json.Unmarshal(line.Frame, &frame); err != nil && line.Dir == "recv" {
-			t.Fatal(err)
-		}
-		switch {
-		case line.Dir == "send":
-			requests = append(requests, line.Frame)
-			last = string(frame.ID)
-			answers[last] = ""
-		case frame.Error != nil:
-			answers[last] = frame.Error.Data
-		case frame.Params.Result.Type == "error":
-			answers[last] = frame.Params.Result.Message
-		}
+	if last := items[len(items)-1]; last.Type == "error" {
+		return last.Message
 	}
-	return requests, answers
+	return ""
 }
 
 // TestBindWordsRefusalsAsRecorded replays the parameters of every recorded
@@ -70,41 +37,19 @@ func TestBindWordsRefusalsAsRecorded(t *testing.T) {
 	}
 	refused := 0
 	for _, name := range []string{"register-bad-port", "register-missing", "register-extra-param", "get-missing", "list", "direct-underscore"} {
-		requests, answers := refusals(t, name)
-		if len(requests) == 0 {
-			t.Fatalf("%s holds no request", name)
-		}
-		for _, text := range requests {
-			var request struct {
-				ID     json.RawMessage
-				Method string
-				Params json.RawMessage
-			}
-			if err := json.Unmarshal(text, &request); err != nil {
-				t.Fatal(err)
-			}
-			path, params := request.Method, request.Params
+		for _, e := range testkit.Recordings(t, name) {
+			path, params := e.Request.Call()
 			direct := strings.HasPrefix(path, "registry_")
-			if !direct {
-				var call struct {
-					Method string
-					Params json.RawMessage
-				}
-				if err := json.Unmarshal(params, &call); err != nil {
-					t.Fatal(err)
-				}
-				path, params = call.Method, call.Params
-			}
 			method, ok := methods[path[len("registry."):]]
 			if !ok {
 				continue
 			}
-			want, got := answers[string(request.ID)], ""
+			want, got := recordedRefusal(t, e), ""
 			if _, err := method.Bind(params, direct); err != nil {
 				if got = err.Error(); direct {
 					var bad *plugin.Error
 					if !errors.As(err, &bad) {
-						t.Fatalf("%s: %v is no Error", text, err)
+						t.Fatalf("%s: %v is no Error", e.Sent, err)
 					}
 					got = bad.Detail()
 				}
@@ -113,7 +58,7 @@ func TestBindWordsRefusalsAsRecorded(t *testing.T) {
 				refused++
 			}
 			if got != want {
-				t.Errorf("%s: %s\n got %q\nwant %q", name, text, got, want)
+				t.Errorf("%s: %s\n got %q\nwant %q", name, e.Sent, got, want)
 			}
 		}
 	}

@@ -17,8 +17,7 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
-	"github.com/plexus-go/plexus/internal/authority"
-	"github.com/plexus-go/plexus/internal/journal"
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport"
 )
@@ -50,9 +49,9 @@ func (f folder) settings() transport.TLS {
 }
 
 // serveTLS serves with a certificate of the name "one".
-func serveTLS(t *testing.T, a *authority.Authority, change func(*transport.TLS), options ...transport.Option) (*serving, folder, *journal.Journal) {
+func serveTLS(t *testing.T, a *testkit.Authority, change func(*transport.TLS), options ...transport.Option) (*serving, folder, *testkit.Log) {
 	t.Helper()
-	f, log := folder{t, t.TempDir()}, new(journal.Journal)
+	f, log := folder{t, t.TempDir()}, new(testkit.Log)
 	f.writePair(a.Pair("one"))
 	settings := f.settings()
 	if change != nil {
@@ -97,7 +96,7 @@ func (s *serving) call(config *tls.Config) (name string, err error) {
 }
 
 func TestCertificatesAreReloaded(t *testing.T) {
-	a := authority.New(t, "authority")
+	a := testkit.NewAuthority(t, "authority")
 	s, f, _ := serveTLS(t, a, nil)
 	client := &tls.Config{RootCAs: a.Pool()}
 	if name, err := s.call(client); err != nil || name != "one" {
@@ -123,8 +122,8 @@ func TestCertificatesAreReloaded(t *testing.T) {
 func TestWrongFilesChangeNothing(t *testing.T) { synctest.Test(t, wrongFilesChangeNothing) }
 
 func wrongFilesChangeNothing(t *testing.T) {
-	a := authority.New(t, "authority")
-	f, log := folder{t, t.TempDir()}, new(journal.Journal)
+	a := testkit.NewAuthority(t, "authority")
+	f, log := folder{t, t.TempDir()}, new(testkit.Log)
 	f.writePair(a.Pair("one"))
 	f.write("clients.pem", a.PEM())
 	settings := f.settings()
@@ -175,8 +174,8 @@ func wrongFilesChangeNothing(t *testing.T) {
 }
 
 func TestClientCertificates(t *testing.T) {
-	server, clients, strangers := authority.New(t, "server"), authority.New(t, "clients"), authority.New(t, "strangers")
-	shown := func(a *authority.Authority) *tls.Config {
+	server, clients, strangers := testkit.NewAuthority(t, "server"), testkit.NewAuthority(t, "clients"), testkit.NewAuthority(t, "strangers")
+	shown := func(a *testkit.Authority) *tls.Config {
 		config := &tls.Config{RootCAs: server.Pool()}
 		if a != nil {
 			pair, err := tls.X509KeyPair(a.Pair("ann"))
@@ -242,7 +241,7 @@ func TestClientCertificates(t *testing.T) {
 }
 
 func TestOldTLSIsRefused(t *testing.T) {
-	a := authority.New(t, "authority")
+	a := testkit.NewAuthority(t, "authority")
 	s, _, _ := serveTLS(t, a, nil)
 	for version, ok := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
 		_, err := s.call(&tls.Config{RootCAs: a.Pool(), MinVersion: version, MaxVersion: version})
@@ -265,7 +264,7 @@ func TestOldTLSIsRefused(t *testing.T) {
 }
 
 func TestHalfOpenHandshakesAreDropped(t *testing.T) {
-	a := authority.New(t, "authority")
+	a := testkit.NewAuthority(t, "authority")
 	s, _, _ := serveTLS(t, a, nil, transport.WithLimits(transport.Limits{HeaderTimeout: time.Second}))
 	half := []net.Conn{s.raw(t, ""), s.raw(t, "\x16\x03\x01\x01\x00\x01")}
 	c, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: a.Pool()})
@@ -281,7 +280,7 @@ func TestHalfOpenHandshakesAreDropped(t *testing.T) {
 }
 
 func TestWrongTLSSettings(t *testing.T) {
-	a := authority.New(t, "authority")
+	a := testkit.NewAuthority(t, "authority")
 	f := folder{t, t.TempDir()}
 	f.writePair(a.Pair("one"))
 	f.write("nonsense.pem", []byte("nonsense"))
@@ -307,7 +306,7 @@ func TestWrongTLSSettings(t *testing.T) {
 // TestACME uses a certificate that is in the folder already: there is no
 // authority to ask.
 func TestACME(t *testing.T) {
-	server, clients := authority.New(t, "server"), authority.New(t, "clients")
+	server, clients := testkit.NewAuthority(t, "server"), testkit.NewAuthority(t, "clients")
 	cert, key := server.Pair("hub.example")
 	s, _, _ := serveTLS(t, server, func(settings *transport.TLS) {
 		f := folder{t, filepath.Dir(settings.CertFile)}
@@ -332,7 +331,7 @@ func TestACME(t *testing.T) {
 // TestACMEFails has an authority that can't be reached: the operator is told
 // why there is no certificate, and not by every client anew.
 func TestACMEFails(t *testing.T) {
-	s, _, log := serveTLS(t, authority.New(t, "server"), func(settings *transport.TLS) {
+	s, _, log := serveTLS(t, testkit.NewAuthority(t, "server"), func(settings *transport.TLS) {
 		*settings = transport.TLS{ACME: transport.ACME{Names: []string{"hub.example"}, Cache: t.TempDir(), Directory: "http://127.0.0.1:1/"}}
 	})
 	for _, name := range []string{"strange.example", "hub.example", "HUB.EXAMPLE"} {
@@ -350,7 +349,7 @@ func TestACMEFails(t *testing.T) {
 // TestTheAuthorityLooks does what an authority does to see whose a name is: it
 // has no client certificate, and gets at nothing.
 func TestTheAuthorityLooks(t *testing.T) {
-	a := authority.New(t, "authority")
+	a := testkit.NewAuthority(t, "authority")
 	cert, key := a.Pair("hub.example")
 	s, _, _ := serveTLS(t, a, func(settings *transport.TLS) {
 		f := folder{t, filepath.Dir(settings.CertFile)}

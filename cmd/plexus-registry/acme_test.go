@@ -20,8 +20,7 @@ import (
 	"github.com/gorilla/websocket"
 	"golang.org/x/net/dns/dnsmessage"
 
-	"github.com/plexus-go/plexus/internal/authority"
-	"github.com/plexus-go/plexus/internal/journal"
+	"github.com/plexus-go/plexus/internal/testkit"
 )
 
 // publicName is what the certificate is for. autocert takes no name without a
@@ -126,7 +125,7 @@ func (c *certificates) start(t *testing.T, pebble, folder, cert, key, port strin
 		t.Fatal(err)
 	}
 	writeFile(t, filepath.Join(folder, "pebble.json"), string(settings))
-	var log journal.Journal
+	var log testkit.Log
 	c.cmd = exec.Command(pebble, "-config", filepath.Join(folder, "pebble.json"), "-dnsserver", serveNames(t))
 	c.cmd.Env = []string{"PEBBLE_VA_NOSLEEP=1"} // it would wait for its own realism
 	c.cmd.Stdout, c.cmd.Stderr = &log, &log
@@ -157,7 +156,7 @@ func TestCertificateByACME(t *testing.T) {
 		}
 		t.Skip("make acme installs the authority that this needs: ", err)
 	}
-	folder, ca, public := t.TempDir(), authority.New(t, "authority"), newCertificates(t)
+	folder, ca, public := t.TempDir(), testkit.NewAuthority(t, "authority"), newCertificates(t)
 	cert, key := ca.Pair("localhost")
 	file := func(name string, text []byte) (path string) {
 		path = filepath.Join(folder, name)

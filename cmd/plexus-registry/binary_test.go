@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/plexus-go/plexus/internal/journal"
+	"github.com/plexus-go/plexus/internal/testkit"
 )
 
 var binary string
@@ -68,7 +68,7 @@ func raced() bool {
 type process struct {
 	url    string // ws://127.0.0.1:port
 	cmd    *exec.Cmd
-	stderr *journal.Journal
+	stderr *testkit.Log
 	exited chan error // receives what Wait returned, once; then closed
 }
 
@@ -94,7 +94,7 @@ func start(t testing.TB, cmd *exec.Cmd) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{cmd: cmd, stderr: new(journal.Journal), exited: make(chan error, 1)}
+	p := &process{cmd: cmd, stderr: new(testkit.Log), exited: make(chan error, 1)}
 	cmd.Stderr = p.stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

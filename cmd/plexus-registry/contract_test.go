@@ -90,10 +90,18 @@ func (c *contract) checkParams(method string, params any) error {
 }
 
 // checkExchange holds a request and the frames that answer it against the
-// contract.
-func (c *contract) checkExchange(request map[string]any, frames []map[string]any) error {
+// contract. What is no JSON object is no request.
+func (c *contract) checkExchange(sent string, frames []json.RawMessage) error {
+	var request map[string]any
+	if json.Unmarshal([]byte(sent), &request) != nil {
+		return nil
+	}
 	accepted := false
-	for _, frame := range frames {
+	for _, text := range frames {
+		var frame map[string]any
+		if err := json.Unmarshal(text, &frame); err != nil {
+			return fmt.Errorf("%s: %w", text, err)
+		}
 		item := itemOf(frame)
 		if item == nil {
 			continue

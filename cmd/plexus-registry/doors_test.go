@@ -23,7 +23,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 	"github.com/gorilla/websocket"
 
-	"github.com/plexus-go/plexus/internal/authority"
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -43,13 +43,13 @@ func newToken(t testing.TB, file, name string, args ...string) string {
 // fortress is a registry with every kind of door.
 type fortress struct {
 	url, folder string
-	ca          *authority.Authority
+	ca          *testkit.Authority
 	signer      jose.Signer
 }
 
 func newFortress(t *testing.T, args ...string) *fortress {
 	t.Helper()
-	f := &fortress{folder: t.TempDir(), ca: authority.New(t, "authority")}
+	f := &fortress{folder: t.TempDir(), ca: testkit.NewAuthority(t, "authority")}
 	cert, key := f.ca.Pair("localhost")
 	writeFile(t, f.path("cert.pem"), string(cert))
 	writeFile(t, f.path("key.pem"), string(key))

@@ -10,35 +10,21 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"github.com/plexus-go/plexus/internal/transcript"
+	"github.com/plexus-go/plexus/internal/testkit"
 )
-
-const transcripts = "../../testdata/transcripts"
 
 // TestTranscripts holds the binary against the specification of the wire.
 func TestTranscripts(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(transcripts, "*.txt"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no transcripts: %v", err)
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
+	for _, transcript := range testkit.Transcripts(t) {
+		t.Run(transcript.Name, func(t *testing.T) {
 			t.Parallel()
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			steps, err := transcript.Parse(string(text))
-			if err != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
-			replay(t, steps)
+			replay(t, transcript)
 		})
 	}
 }
 
 // replay has the conversation with a registry of its own.
-func replay(t *testing.T, steps []transcript.Step) {
+func replay(t *testing.T, transcript testkit.Transcript) {
 	dir := t.TempDir()
 	backends := filepath.Join(dir, "plexus", "backends.toml")
 	if err := os.MkdirAll(filepath.Dir(backends), 0o700); err != nil {
@@ -46,15 +32,9 @@ func replay(t *testing.T, steps []transcript.Step) {
 	}
 	url := start(t, command(dir)).url
 	contract := served(t, dial(t, url))
-	ws := dial(t, url)
-	matcher := transcript.Matcher{Dir: transcripts}
-	// A last exchange shows that nothing came after the last expected frame.
-	final, err := transcript.Parse(`--> {"jsonrpc": "2.0", "id": "last", "method": "nope"}
-<-- {"jsonrpc": "2.0", "id": "last", "error": {"code": -32601, "message": "Method not found"}}`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, step := range append(steps, final...) {
+	ws, conn := dial(t, url), testkit.Dial(t, url)
+	matcher := testkit.Matcher{Dir: filepath.Dir(transcript.Path)}
+	for _, step := range transcript.Steps {
 		matcher.Next()
 		switch {
 		case step.SetsFile:
@@ -70,25 +50,34 @@ func replay(t *testing.T, steps []transcript.Step) {
 		case step.Given != nil:
 			register(t, ws, step.Given)
 		default:
-			if err := ws.WriteMessage(websocket.TextMessage, []byte(*step.Send)); err != nil {
+			if err := conn.WriteMessage(websocket.TextMessage, []byte(*step.Send)); err != nil {
 				t.Fatal(err)
 			}
-			var frames []map[string]any
+			var frames []json.RawMessage
 			for _, want := range step.Want {
-				got := receive(t, ws)
-				frames = append(frames, got)
+				got := json.RawMessage(conn.Text())
 				if err := matcher.Match(want, got); err != nil {
-					text, _ := json.Marshal(got)
-					t.Fatalf("line %d: %s\n%v\nthe frame: %s", step.Line, *step.Send, err, text)
+					t.Fatalf("line %d: %s\n%v\nthe frame: %s", step.Line, *step.Send, err, got)
 				}
+				frames = append(frames, got)
 			}
-			var request map[string]any
-			if json.Unmarshal([]byte(*step.Send), &request) != nil {
-				continue // not an object, which was what the step is about
-			}
-			if err := contract.checkExchange(request, frames); err != nil {
+			if err := contract.checkExchange(*step.Send, frames); err != nil {
 				t.Errorf("line %d: %v", step.Line, err)
 			}
+		}
+	}
+	conn.Quiet() // nothing came after the last expected frame
+}
+
+// TestRecordingsKeepTheContract holds what the reference registry was sent and
+// has answered against the schemas that this one serves: code that a client
+// generated from the latter reads the former.
+func TestRecordingsKeepTheContract(t *testing.T) {
+	t.Parallel()
+	contract := served(t, dial(t, start(t, command(t.TempDir())).url))
+	for _, e := range testkit.Recordings(t) {
+		if err := contract.checkExchange(e.Sent, e.Frames); err != nil {
+			t.Errorf("%s: %s: %v", e.Recording, e.Sent, err)
 		}
 	}
 }

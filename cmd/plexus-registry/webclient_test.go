@@ -86,10 +86,14 @@ func (p *page) stream(method, params, notify string) []map[string]any {
 		p.Fatalf("%s %s: a subscription %v", method, params, answer)
 	}
 	p.seen[subscription] = true
-	frames := []map[string]any{}
+	frames, texts := []map[string]any{}, []json.RawMessage{}
 	for {
 		frame := p.frame()
-		frames = append(frames, frame)
+		text, err := json.Marshal(frame)
+		if err != nil {
+			p.Fatal(err)
+		}
+		frames, texts = append(frames, frame), append(texts, text)
 		item := itemOf(frame)
 		if _, ok := frame["id"]; ok || item == nil || frame["method"] != notify ||
 			frame["params"].(map[string]any)["subscription"] != subscription {
@@ -98,13 +102,10 @@ func (p *page) stream(method, params, notify string) []map[string]any {
 		if item["type"] == "data" {
 			continue
 		}
-		var decoded any
-		if params != "" {
-			if err := json.Unmarshal([]byte(params), &decoded); err != nil {
-				p.Fatal(err)
-			}
+		if params == "" {
+			params = "null"
 		}
-		if err := p.contract.checkExchange(map[string]any{"method": method, "params": decoded}, frames); err != nil {
+		if err := p.contract.checkExchange(fmt.Sprintf(`{"method":%q,"params":%s}`, method, params), texts); err != nil {
 			p.Error(err)
 		}
 		items := make([]map[string]any, len(frames))

@@ -3,12 +3,11 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/plexus-go/plexus/internal/testkit"
 )
 
 // solarHub has children of children. That the earth has a moon it does not
@@ -128,71 +127,30 @@ func busyHub() *fakeHub {
 
 // recordedHub answers as the reference hub has answered, byte for byte.
 func recordedHub(t testing.TB) *fakeHub {
-	type exchange struct {
-		params string
-		frames []string
-	}
-	recorded := map[string][]*exchange{}
-	names, err := filepath.Glob("../../testdata/wire/*.jsonl")
-	if err != nil || len(names) < 20 {
-		t.Fatalf("%d recordings, %v", len(names), err)
-	}
-	for _, name := range names {
-		file, err := os.Open(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var last *exchange
-		lines := bufio.NewScanner(file)
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() {
-			var line struct {
-				Dir   string
-				Frame json.RawMessage
-			}
-			if json.Unmarshal(lines.Bytes(), &line) != nil {
-				continue // a note
-			}
-			if line.Dir == "recv" {
-				if last != nil {
-					last.frames = append(last.frames, string(line.Frame))
-				}
-				continue
-			}
-			var sent struct {
-				Method string
-				Params struct {
-					Method string
-					Params any
-				}
-			}
-			if last = nil; json.Unmarshal(line.Frame, &sent) == nil && sent.Params.Method != "" {
-				last = &exchange{params: valueText(sent.Params.Params)}
-				recorded[sent.Params.Method] = append(recorded[sent.Params.Method], last)
-			}
-		}
-		file.Close()
-	}
+	recorded := testkit.Recordings(t)
 	return newFake("registry-hub", func(c *fakeCall) {
 		var params any
 		_ = json.Unmarshal(c.with, &params)
-		var found *exchange
-		for _, e := range recorded[c.inner] {
-			if len(e.frames) > 0 && (found == nil || e.params == valueText(params)) {
-				found = e
+		var found *testkit.Exchange
+		for _, e := range recorded {
+			if method, with := e.Request.Call(); method == c.inner && len(e.Frames) > 0 {
+				var same any
+				_ = json.Unmarshal(with, &same)
+				if found == nil || valueText(same) == valueText(params) {
+					found = &e
+				}
 			}
 		}
 		if found == nil {
 			c.unknown()
 			return
 		}
-		for i, frame := range found.frames {
+		for i, frame := range found.Frames {
 			if i == 0 { // the answer, whose id is the recorded one
 				var answer map[string]json.RawMessage
-				_ = json.Unmarshal([]byte(frame), &answer)
+				_ = json.Unmarshal(frame, &answer)
 				answer["id"] = c.ID
-				text, _ := json.Marshal(answer)
-				frame = string(text)
+				frame, _ = json.Marshal(answer)
 			}
 			c.send("%s", frame)
 		}

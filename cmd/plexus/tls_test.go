@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/plexus-go/plexus/internal/authority"
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport"
 	"github.com/plexus-go/plexus/transport/auth"
 )
@@ -20,7 +20,7 @@ import (
 // TestCertificates talks to a hub that is known to an authority of its own, and
 // wants to know who calls.
 func TestCertificates(t *testing.T) {
-	folder, hubs, callers := t.TempDir(), authority.New(t, "hubs"), authority.New(t, "callers")
+	folder, hubs, callers := t.TempDir(), testkit.NewAuthority(t, "hubs"), testkit.NewAuthority(t, "callers")
 	file := func(name string, text []byte) string {
 		path := filepath.Join(folder, name)
 		if err := os.WriteFile(path, text, 0o600); err != nil {
@@ -28,7 +28,7 @@ func TestCertificates(t *testing.T) {
 		}
 		return path
 	}
-	pair := func(a *authority.Authority, name string) (cert, key string) {
+	pair := func(a *testkit.Authority, name string) (cert, key string) {
 		certText, keyText := a.Pair(name)
 		return file(name+".pem", certText), file(name+".key", keyText)
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 // forTests are the packages that only tests import.
-var forTests = regexp.MustCompile(`^(internal/(house|testkit|transcript|authority|journal)|plugin/plugintest|storage/storagetest)/`)
+var forTests = regexp.MustCompile(`^(internal/(house|testkit)|plugin/plugintest|storage/storagetest)/`)
 
 // countedOnce are things of which the project has one: what its definition
 // looks like. Each match in a file that is no test is one.

@@ -5,37 +5,21 @@ package load
 import (
 	"bytes"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/internal/wire"
 )
 
 // What is glanced at must be what a parser sees, in every frame that hubs were
 // heard to send.
 func TestGlanceAgreesWithTheParser(t *testing.T) {
-	files, err := filepath.Glob("../../testdata/wire/*.jsonl")
-	if err != nil || len(files) == 0 {
-		t.Fatal("there are no recordings", err)
-	}
 	glanced := 0
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for text := range bytes.Lines(text) {
-			var line struct {
-				Dir   string          `json:"dir"`
-				Frame json.RawMessage `json:"frame"`
-			}
-			if err := json.Unmarshal(text, &line); err != nil || line.Dir != "recv" {
-				continue
-			}
+	for _, e := range testkit.Recordings(t) {
+		for _, text := range e.Frames {
 			var frame bytes.Buffer
-			if err := json.Compact(&frame, line.Frame); err != nil {
+			if err := json.Compact(&frame, text); err != nil {
 				t.Fatal(err)
 			}
 			s, ok := glance(frame.Bytes())
@@ -54,7 +38,7 @@ func TestGlanceAgreesWithTheParser(t *testing.T) {
 			}
 			if !bytes.Equal(s.id, f.ID) || !bytes.Equal(s.subscription, wire.Key(subscription)) ||
 				s.item != string(f.Item.Kind) || !bytes.HasPrefix(s.content, content) || f.Err != nil {
-				t.Errorf("%s: %.300s is seen as %+v", file, frame.Bytes(), s)
+				t.Errorf("%s: %.300s is seen as %+v", e.Recording, frame.Bytes(), s)
 			}
 		}
 	}

@@ -3,11 +3,8 @@
 package wire_test
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -15,6 +12,7 @@ import (
 
 	"github.com/sourcegraph/jsonrpc2"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -160,27 +158,10 @@ func TestWhatClientsSay(t *testing.T) {
 
 // recorded calls with the frames of the recordings that a hub sent.
 func recorded(t testing.TB, each func(text []byte)) {
-	names, err := filepath.Glob("../../testdata/wire/*.jsonl")
-	if err != nil || len(names) == 0 {
-		t.Fatalf("no recordings: %v", err)
-	}
-	for _, name := range names {
-		file, err := os.Open(name)
-		if err != nil {
-			t.Fatal(err)
+	for _, e := range testkit.Recordings(t) {
+		for _, frame := range e.Frames {
+			each(frame)
 		}
-		lines := bufio.NewScanner(file)
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() {
-			var line struct {
-				Dir   string
-				Frame json.RawMessage
-			}
-			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Dir == "recv" && bytes.HasPrefix(line.Frame, []byte("{")) {
-				each(line.Frame)
-			}
-		}
-		file.Close()
 	}
 }
 

@@ -3,15 +3,14 @@
 package wire_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"os"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -87,50 +86,6 @@ func serve(t *testing.T, h *hub.Hub, r wire.Request, subscription int64) []strin
 	}
 }
 
-// exchange is a frame that was sent to the reference registry, and those that
-// came back.
-type exchange struct {
-	sent string
-	back []any
-}
-
-func recording(t *testing.T, name string) []exchange {
-	t.Helper()
-	f, err := os.Open("../../testdata/wire/" + name + ".jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var all []exchange
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var line struct {
-			Dir   string
-			Frame json.RawMessage
-		}
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			t.Fatal(err)
-		}
-		if line.Dir == "recv" {
-			last := &all[len(all)-1]
-			last.back = append(last.back, parsed(t, line.Frame))
-			continue
-		}
-		sent := string(line.Frame)
-		if sent[0] == '"' { // the text of a frame that is no object
-			if err := json.Unmarshal(line.Frame, &sent); err != nil {
-				t.Fatal(err)
-			}
-		}
-		all = append(all, exchange{sent: sent})
-	}
-	if err := lines.Err(); err != nil || len(all) == 0 {
-		t.Fatalf("%s: %d requests, %v", name, len(all), err)
-	}
-	return all
-}
-
 func parsed(t *testing.T, text []byte) any {
 	t.Helper()
 	var v any
@@ -174,23 +129,26 @@ func TestAnswersAreAsRecorded(t *testing.T) {
 		"unknown-activation", "unknown-method", "method-without-dot", "register-missing", "direct-underscore",
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, e := range recording(t, name) {
-				m := wire.Parse([]byte(e.sent), wire.MaxDepth)
+			for _, e := range testkit.Recordings(t, name) {
+				m := wire.Parse([]byte(e.Sent), wire.MaxDepth)
 				if m.Batch != nil {
-					t.Errorf("%s: taken for a batch", e.sent)
+					t.Errorf("%s: taken for a batch", e.Sent)
 					continue
 				}
 				var got []any
 				for _, frame := range serve(t, h, m.Request, 1) {
 					got = append(got, parsed(t, []byte(frame)))
 				}
-				want := e.back
+				var want []any
+				for _, frame := range e.Frames {
+					want = append(want, parsed(t, frame))
+				}
 				if name == "direct-underscore" && len(want) > 1 {
 					// The reference sends done twice, a mistake, and the
 					// content is the registry's own.
 					want = want[:1]
 					if len(got) != 3 {
-						t.Errorf("%s: %d frames", e.sent, len(got))
+						t.Errorf("%s: %d frames", e.Sent, len(got))
 						continue
 					}
 					got = got[:1]
@@ -198,7 +156,7 @@ func TestAnswersAreAsRecorded(t *testing.T) {
 				if !reflect.DeepEqual(got, want) {
 					g, _ := json.Marshal(got)
 					w, _ := json.Marshal(want)
-					t.Errorf("%s\n got %s\nwant %s", strings.TrimSpace(e.sent), g, w)
+					t.Errorf("%s\n got %s\nwant %s", strings.TrimSpace(e.Sent), g, w)
 				}
 			}
 		})

@@ -19,7 +19,7 @@ import (
 
 	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/internal/codec"
-	"github.com/plexus-go/plexus/internal/journal"
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage"
@@ -32,7 +32,7 @@ type harness struct {
 	hub      func() *hub.Hub // made when it is needed: schemas take their time
 	registry *registry.Registry
 	store    storage.Store
-	log      *journal.Journal // of the registry and of the hub
+	log      *testkit.Log // of the registry and of the hub
 }
 
 // open makes a registry over a store of its own.
@@ -64,7 +64,7 @@ func openStore(t testing.TB, path string) storage.Store {
 // over makes a registry over a store.
 func over(t testing.TB, store storage.Store, options ...registry.Option) *harness {
 	t.Helper()
-	h := &harness{t: t, store: store, log: &journal.Journal{}}
+	h := &harness{t: t, store: store, log: &testkit.Log{}}
 	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
 	if h.registry, err = registry.New(context.Background(), store, append(options, registry.WithLogger(log))...); err != nil {

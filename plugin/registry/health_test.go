@@ -14,7 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/plexus-go/plexus/internal/journal"
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage"
 )
@@ -25,14 +25,14 @@ type patient struct {
 	t    *testing.T
 	reg  *registry.Registry
 	hubs *hubs
-	log  *journal.Journal
+	log  *testkit.Log
 }
 
 const interval = 30 * time.Second
 
 func newPatient(t *testing.T, store storage.Store) *patient {
 	t.Helper()
-	p := &patient{t: t, hubs: &hubs{answer: map[string]string{}}, log: &journal.Journal{}}
+	p := &patient{t: t, hubs: &hubs{answer: map[string]string{}}, log: &testkit.Log{}}
 	var err error
 	p.reg, err = registry.New(t.Context(), store,
 		registry.WithLogger(slog.New(slog.NewTextHandler(p.log, nil))),

@@ -3,7 +3,6 @@
 package registry_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -12,58 +11,17 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/plexus-go/plexus/internal/transcript"
+	"github.com/plexus-go/plexus/internal/testkit"
 )
 
-const recordings = "../../testdata/wire/"
-
-// recordedFrame is a line of a recording, as far as it concerns a registry.
-type recordedFrame struct {
-	Dir   string          `json:"dir"`
-	Frame json.RawMessage `json:"frame"`
-}
-
-// recorded reads every frame of the recordings that match pattern.
-func recorded(t *testing.T, pattern string) []recordedFrame {
+// recordedItems are the items in the recordings of these names, or in all.
+func recordedItems(t *testing.T, names ...string) (all []testkit.Item) {
 	t.Helper()
-	paths, err := filepath.Glob(recordings + pattern)
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("no recordings %s: %v", pattern, err)
+	for _, e := range testkit.Recordings(t, names...) {
+		items, _ := e.Items(t)
+		all = append(all, items...)
 	}
-	var frames []recordedFrame
-	for _, path := range paths {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for line := range bytes.Lines(data) {
-			var f recordedFrame
-			if err := json.Unmarshal(line, &f); err != nil {
-				t.Fatalf("%s: %v", path, err)
-			}
-			frames = append(frames, f)
-		}
-	}
-	return frames
-}
-
-// recordedItem is an item in a frame that was received.
-type recordedItem struct {
-	Type        string          `json:"type"`
-	ContentType string          `json:"content_type"`
-	Content     json.RawMessage `json:"content"`
-}
-
-func (f recordedFrame) item() recordedItem {
-	var frame struct {
-		Params struct {
-			Result recordedItem `json:"result"`
-		} `json:"params"`
-	}
-	if f.Dir != "recv" || json.Unmarshal(f.Frame, &frame) != nil {
-		return recordedItem{}
-	}
-	return frame.Params.Result
+	return all
 }
 
 // The schema is the one that clients of the reference registry know, with
@@ -79,8 +37,7 @@ func TestSchemaHasWhatTheRecordedOneHas(t *testing.T) {
 		methods[m.(map[string]any)["name"].(string)] = m
 	}
 	found := map[string]bool{}
-	for _, f := range recorded(t, "call-registry-schema.jsonl") {
-		item := f.item()
+	for _, item := range recordedItems(t, "call-registry-schema") {
 		if item.Type != "data" {
 			continue
 		}
@@ -93,8 +50,12 @@ func TestSchemaHasWhatTheRecordedOneHas(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "recorded.json"), item.Content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		matcher := transcript.Matcher{Dir: dir}
-		if err := matcher.Match("$superset recorded.json", methods[least.Name]); err != nil {
+		matcher := testkit.Matcher{Dir: dir}
+		method, err := json.Marshal(methods[least.Name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := matcher.Match(json.RawMessage(`"$superset recorded.json"`), method); err != nil {
 			t.Errorf("schema of %q: %v", least.Name, err)
 		}
 	}
@@ -152,8 +113,7 @@ func TestSchemaRequiresNothingNew(t *testing.T) {
 func TestRecordedContentsSatisfyTheSchema(t *testing.T) {
 	t.Parallel()
 	found := map[string]int{}
-	for _, f := range recorded(t, "*.jsonl") {
-		item := f.item()
+	for _, item := range recordedItems(t) {
 		method, ours := strings.CutPrefix(item.ContentType, "registry.")
 		if !ours || method == "schema" || method == "method_schema" {
 			continue
@@ -176,22 +136,14 @@ func TestRecordedCallsSatisfyTheSchema(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	found := 0
-	for _, f := range recorded(t, "*.jsonl") {
-		var frame struct {
-			Params struct {
-				Method string          `json:"method"`
-				Params json.RawMessage `json:"params"`
-			} `json:"params"`
-		}
-		if f.Dir != "send" || json.Unmarshal(f.Frame, &frame) != nil {
-			continue
-		}
-		method, ours := strings.CutPrefix(frame.Params.Method, "registry.")
+	for _, e := range testkit.Recordings(t) {
+		path, params := e.Request.Call()
+		method, ours := strings.CutPrefix(path, "registry.")
 		if !ours || served(method).returns == nil {
 			continue
 		}
 		found++
-		h.call(context.Background(), method, string(frame.Params.Params))
+		h.call(context.Background(), method, string(params))
 	}
 	if found < 50 {
 		t.Errorf("only %d calls are recorded", found)

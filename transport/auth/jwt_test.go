@@ -24,7 +24,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
-	"github.com/plexus-go/plexus/internal/journal"
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport"
 )
@@ -284,7 +284,7 @@ func TestKeyFileIsReloaded(t *testing.T) {
 	t.Parallel()
 	before, after := newIssuer(t), newIssuer(t)
 	path := filepath.Join(t.TempDir(), "keys.json")
-	var log journal.Journal
+	var log testkit.Log
 	j := before.jwt(t, JWTConfig{JWKS: path, Log: log.Logger()})
 	ctx, cancel := context.WithCancel(t.Context())
 	running(t, func() { j.Run(ctx) })

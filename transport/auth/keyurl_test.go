@@ -17,7 +17,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
-	"github.com/plexus-go/plexus/internal/journal"
+	"github.com/plexus-go/plexus/internal/testkit"
 )
 
 // site answers fetches without a network.
@@ -152,7 +152,7 @@ func TestKeysAreFetchedInTheBackground(t *testing.T) {
 	signer := newIssuer(t)
 	text := jwks(t, signer.public()...)
 	synctest.Test(t, func(t *testing.T) {
-		var log journal.Journal
+		var log testkit.Log
 		s := &site{status: http.StatusBadGateway}
 		k := remote(t, s, log.Logger())
 		ctx, cancel := context.WithCancel(t.Context())
@@ -207,7 +207,7 @@ func TestFetchesRefuse(t *testing.T) {
 		"keys of no use":   {http.StatusOK, `{"keys":[]}`, "none of its 0 keys"},
 		"keys of a secret": {http.StatusOK, `{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"rsa"}]}`, "is secret"},
 	} {
-		var log journal.Journal
+		var log testkit.Log
 		s := &site{status: c.status, body: c.body}
 		k := remote(t, s, log.Logger())
 		lacks(t, k, "rsa", true)

@@ -18,7 +18,7 @@ import (
 	gorilla "github.com/gorilla/websocket"
 
 	"github.com/plexus-go/plexus/hub"
-	"github.com/plexus-go/plexus/internal/authority"
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport"
 )
 
@@ -50,8 +50,8 @@ func TestSubprotocolIsNeverEchoed(t *testing.T) {
 
 // With a real handshake, in which the client shows a certificate or none.
 func TestCertificatesOverTLS(t *testing.T) {
-	signer := authority.New(t, "clients")
-	client, forged := signer.Certificate("web"), authority.New(t, "strangers").Certificate("web")
+	signer := testkit.NewAuthority(t, "clients")
+	client, forged := signer.Certificate("web"), testkit.NewAuthority(t, "strangers").Certificate("web")
 	tokens := open(t, tokenFile(t, "[[certificate]]\nname = \"web\"\nscopes = [\"registry:read\"]\n"))
 	for _, c := range []struct {
 		ask  tls.ClientAuthType

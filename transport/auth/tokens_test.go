@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/plexus-go/plexus/internal/journal"
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport"
 )
@@ -110,7 +110,7 @@ func TestTokensWarnOfAWideMode(t *testing.T) {
 	path := tokenFile(t, "")
 	for mode, warned := range map[os.FileMode]bool{0o600: false, 0o400: false, 0o640: true, 0o604: true} {
 		must(t, os.Chmod(path, mode))
-		var log journal.Journal
+		var log testkit.Log
 		_, err := OpenTokens(path, log.Logger())
 		must(t, err)
 		if strings.Contains(log.String(), "chmod 600") != warned {
@@ -124,7 +124,7 @@ type reloading struct {
 	*Tokens
 	t    *testing.T
 	path string
-	log  journal.Journal
+	log  testkit.Log
 }
 
 func reload(t *testing.T, text string) *reloading {

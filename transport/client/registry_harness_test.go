@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/plexus-go/plexus/hub"
-	"github.com/plexus-go/plexus/internal/journal"
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage/sqlite"
 	"github.com/plexus-go/plexus/transport/client"
@@ -182,7 +182,7 @@ func register(t testing.TB, url string, g client.Registration, options ...client
 }
 
 // lines is a log of a client.
-type lines struct{ journal.Journal }
+type lines struct{ testkit.Log }
 
 func (l *lines) option() client.Option {
 	return client.WithLogger(l.Logger())

@@ -3,72 +3,26 @@
 package client_test
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/client"
 )
 
-// recorded is a request of a recording, and the frames that answered it.
-type recorded struct {
-	ID     json.RawMessage
-	Method string
-	Params json.RawMessage
-	Frames []string
-}
-
-// recording reads one of the recordings of a reference hub. What is not a
-// request is left out.
-func recording(t *testing.T, name string) (all []*recorded) {
+// recordedItems are the items that a recorded request was answered with, or
+// else the error.
+func recordedItems(t *testing.T, e testkit.Exchange) (items []object, failure object) {
 	t.Helper()
-	file, err := os.Open(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	var last *recorded
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var line struct {
-			Dir   string
-			Frame json.RawMessage
-		}
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			continue // a note
-		}
-		if line.Dir == "recv" {
-			if last != nil {
-				last.Frames = append(last.Frames, string(line.Frame))
-			}
-			continue
-		}
-		last = new(recorded)
-		if json.Unmarshal(line.Frame, last) != nil || last.Method == "" || last.ID == nil {
-			last = nil
-			continue
-		}
-		all = append(all, last)
-	}
-	return all
-}
-
-// items are the items that a recorded request was answered with, or else the
-// error.
-func (r *recorded) items(t *testing.T) (items []object, failure object) {
-	t.Helper()
-	for _, text := range r.Frames {
+	for _, text := range e.Frames {
 		var frame struct {
 			Error  object
 			Params struct{ Result object }
 		}
-		if err := json.Unmarshal([]byte(text), &frame); err != nil {
+		if err := json.Unmarshal(text, &frame); err != nil {
 			t.Fatal(err)
 		}
 		if frame.Error != nil {
@@ -84,19 +38,11 @@ func (r *recorded) items(t *testing.T) (items []object, failure object) {
 // TestRecordings replays what a reference hub answered, byte for byte but for
 // the ids of requests, to the calls that it was asked.
 func TestRecordings(t *testing.T) {
-	names, err := filepath.Glob("../../testdata/wire/*.jsonl")
-	if err != nil || len(names) < 20 {
-		t.Fatalf("%d recordings, %v", len(names), err)
-	}
 	calls := 0
-	for _, name := range names {
-		t.Run(filepath.Base(name), func(t *testing.T) {
-			for _, r := range recording(t, name) {
-				if replay(t, r) {
-					calls++
-				}
-			}
-		})
+	for _, e := range testkit.Recordings(t) {
+		if e.Request.ID != nil && replay(t, e) {
+			calls++
+		}
 	}
 	if calls < 90 {
 		t.Errorf("only %d calls were replayed", calls)
@@ -104,7 +50,8 @@ func TestRecordings(t *testing.T) {
 }
 
 // replay makes a recorded call, if it is one that the client can make.
-func replay(t *testing.T, r *recorded) bool {
+func replay(t *testing.T, e testkit.Exchange) bool {
+	r := e.Request
 	var asked struct {
 		Method string
 		Params json.RawMessage
@@ -112,7 +59,7 @@ func replay(t *testing.T, r *recorded) bool {
 	if r.Method == "registry-hub.call" && json.Unmarshal(r.Params, &asked) != nil {
 		return false
 	}
-	if r.Method == "registry-hub.call" && asked.Method == "" || r.Method == "registry-hub.respond" || len(r.Frames) == 0 ||
+	if r.Method == "registry-hub.call" && asked.Method == "" || r.Method == "registry-hub.respond" || len(e.Frames) == 0 ||
 		r.Method != "registry-hub.call" && !strings.HasPrefix(r.Method, "registry-hub.hash") && r.Method != "registry-hub.schema" {
 		return false
 	}
@@ -125,20 +72,19 @@ func replay(t *testing.T, r *recorded) bool {
 		if got.Method != r.Method {
 			t.Errorf("the client called %s, want %s", got.Method, r.Method)
 		}
-		for i, frame := range r.Frames {
+		for i, frame := range e.Frames {
 			if i == 0 { // the answer; its id is the recorded one
 				var answer map[string]json.RawMessage
-				_ = json.Unmarshal([]byte(frame), &answer)
+				_ = json.Unmarshal(frame, &answer)
 				answer["id"], _ = json.Marshal(got.ID)
-				text, _ := json.Marshal(answer)
-				frame = string(text)
+				frame, _ = json.Marshal(answer)
 			}
 			c.send("%s", frame)
 		}
 		c.gone()
 	})
 	c := dial(t, h.url)
-	items, failure := r.items(t)
+	items, failure := recordedItems(t, e)
 	switch r.Method {
 	case "registry-hub.hash":
 		hash, err := c.Hash(within(t))

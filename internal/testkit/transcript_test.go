@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-package transcript_test
+package testkit_test
 
 import (
 	"encoding/json"
@@ -8,11 +8,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/plexus-go/plexus/internal/transcript"
+	"github.com/plexus-go/plexus/internal/testkit"
 )
 
 func TestParse(t *testing.T) {
-	steps, err := transcript.Parse(`# A comment.
+	steps, err := testkit.ParseTranscript(`# A comment.
 given {"name": "alpha"}
 file
 # not a comment
@@ -25,6 +25,10 @@ end
     [1,
      2]}
 <-- "second"
+was "first"
+was ["of
+    two"]
+new
 --> text "  \"quoted\"\n"
 no file
 file
@@ -35,14 +39,16 @@ end
 		t.Fatal(err)
 	}
 	frame := func(text string) *string { return &text }
-	want := []transcript.Step{
+	want := []testkit.Step{
 		{Line: 2, Given: json.RawMessage(`{"name": "alpha"}`)},
 		{Line: 3, SetsFile: true, File: []byte("# not a comment\n[[backend]]\n\n")},
-		{Line: 9, Send: frame(`{"id": 1}`), Want: []any{map[string]any{"result": []any{1.0, 2.0}}, "second"}},
-		{Line: 14, Send: frame("  \"quoted\"\n")},
-		{Line: 15, SetsFile: true},
-		{Line: 16, SetsFile: true, File: []byte{}},
-		{Line: 18, Send: frame("")},
+		{Line: 9, Send: frame(`{"id": 1}`), New: true,
+			Want: []json.RawMessage{[]byte(`{"result":    [1,     2]}`), []byte(`"second"`)},
+			Was:  []json.RawMessage{[]byte(`"first"`), []byte(`["of    two"]`)}},
+		{Line: 18, Send: frame("  \"quoted\"\n")},
+		{Line: 19, SetsFile: true},
+		{Line: 20, SetsFile: true, File: []byte{}},
+		{Line: 22, Send: frame("")},
 	}
 	if len(steps) != len(want) {
 		t.Fatalf("%d steps, want %d", len(steps), len(want))
@@ -56,7 +62,7 @@ end
 
 func TestParseNothing(t *testing.T) {
 	for _, text := range []string{"", "\n\n", "# only a comment"} {
-		if steps, err := transcript.Parse(text); err != nil || len(steps) != 0 {
+		if steps, err := testkit.ParseTranscript(text); err != nil || len(steps) != 0 {
 			t.Errorf("%q: %v, %v", text, steps, err)
 		}
 	}
@@ -69,6 +75,8 @@ func TestParseErrors(t *testing.T) {
 		{"indented line after nothing", "--> {}\n  {}", `line 2: "  {}" begins with no known word`},
 		{"answer to nothing", "\n<-- {}", "line 2: an answer to nothing"},
 		{"answer to what is given", "given {}\n<-- {}", "line 2: an answer to nothing"},
+		{"former answer to nothing", "was {}", "line 1: an answer to nothing"},
+		{"new without a request", "new", "line 1: an answer to nothing"},
 		{"answer without a frame", "--> {}\n<--\n    {}", "line 2: no frame"},
 		{"answer that is not JSON", "--> {}\n<-- {\n--> {}", "line 2: the frame ending here is not JSON: "},
 		{"answer whose last line is bad", "--> {}\n<-- {\n  x\n", "line 3: the frame ending here is not JSON: "},
@@ -79,7 +87,7 @@ func TestParseErrors(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			steps, err := transcript.Parse(test.text)
+			steps, err := testkit.ParseTranscript(test.text)
 			if err == nil || !strings.HasPrefix(err.Error(), test.want) {
 				t.Errorf("got %v, %v, want %s", steps, err, test.want)
 			}

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-package transcript
+package testkit
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -28,9 +29,15 @@ var (
 	hash = regexp.MustCompile(`^[0-9a-f]{16}$`)
 )
 
-// Match tells where got differs from the pattern want; nil for nowhere. Both
-// are decoded JSON.
-func (m *Matcher) Match(want, got any) error { return m.match("$", want, got) }
+// Match returns where the frame got differs from the pattern want; nil for
+// nowhere.
+func (m *Matcher) Match(want, got json.RawMessage) error {
+	var pattern, value any
+	if err := errors.Join(json.Unmarshal(want, &pattern), json.Unmarshal(got, &value)); err != nil {
+		return err
+	}
+	return m.match("$", pattern, value)
+}
 
 func (m *Matcher) match(at string, want, got any) error {
 	different := func() error {
@@ -116,7 +123,7 @@ func (m *Matcher) placeholder(at, want string, got any) error {
 	return nil
 }
 
-// superset tells where got lacks something of least: a member, or an element
+// superset returns where got lacks something of least: a member, or an element
 // of an array. Hashes may differ.
 func superset(at string, least, got any) error {
 	switch least := least.(type) {
@@ -149,7 +156,7 @@ func superset(at string, least, got any) error {
 				continue
 			}
 			err := fmt.Errorf("%s: no element like %s", at, text(l))
-			if i < len(array) { // the element in the same place says most
+			if i < len(array) { // the element at the same index is the most useful
 				err = fmt.Errorf("%w: %w", err, superset(fmt.Sprintf("%s[%d]", at, i), l, array[i]))
 			}
 			return err

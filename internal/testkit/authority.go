@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-package authority
+package testkit
 
 import (
 	"crypto/ecdsa"
@@ -17,15 +17,15 @@ import (
 	"time"
 )
 
-// Authority is a certificate authority that nobody knows but the test.
+// Authority is a certificate authority for one test. Nothing else may trust it.
 type Authority struct {
 	t    testing.TB
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-// New makes an authority, whose certificate has that common name.
-func New(t testing.TB, name string) *Authority {
+// NewAuthority makes an authority, whose certificate has that common name.
+func NewAuthority(t testing.TB, name string) *Authority {
 	t.Helper()
 	a := &Authority{t: t}
 	a.cert, a.key = a.sign(&x509.Certificate{
@@ -75,10 +75,10 @@ func (a *Authority) Pair(name string) (cert, key []byte) {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	return encode("CERTIFICATE", c.Raw), encode("PRIVATE KEY", der)
+	return encodePEM("CERTIFICATE", c.Raw), encodePEM("PRIVATE KEY", der)
 }
 
-// Certificate is a pair as a program shows it.
+// Certificate is such a pair, as a program uses it.
 func (a *Authority) Certificate(name string) tls.Certificate {
 	a.t.Helper()
 	pair, err := tls.X509KeyPair(a.Pair(name))
@@ -89,15 +89,15 @@ func (a *Authority) Certificate(name string) tls.Certificate {
 }
 
 // PEM is the authority's own certificate.
-func (a *Authority) PEM() []byte { return encode("CERTIFICATE", a.cert.Raw) }
+func (a *Authority) PEM() []byte { return encodePEM("CERTIFICATE", a.cert.Raw) }
 
-// Pool is of those who trust nobody but the authority.
+// Pool holds only the authority's own certificate.
 func (a *Authority) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.cert)
 	return pool
 }
 
-func encode(kind string, der []byte) []byte {
+func encodePEM(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package testkit
+
+import (
+	"context"
+	"net"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Patience is how long a test waits for what must happen.
+const Patience = 30 * time.Second
+
+// Context is a context that ends with Patience, or with the test.
+func Context(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// Eventually waits until the condition holds, and fails the test with all
+// stacks when it does not within Patience. what completes "waited for …".
+func Eventually(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	for end := time.Now().Add(Patience); !condition(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited %v for %s\n%s", Patience, what, stacks())
+		}
+	}
+}
+
+// Listen listens on a free port of 127.0.0.1 until the test ends.
+func Listen(t testing.TB) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// Goroutines waits until no goroutine has one of the functions on its stack,
+// and returns the stacks of those that are left after Patience; "" for none.
+// A function is written as in a stack: "plexus/transport/client.".
+func Goroutines(functions ...string) (left string) {
+	for end := time.Now().Add(Patience); ; time.Sleep(2 * time.Millisecond) {
+		left = ""
+		for stack := range strings.SplitSeq(stacks(), "\n\n") {
+			for _, function := range functions {
+				if strings.Contains(stack, function) {
+					left += stack + "\n\n"
+					break
+				}
+			}
+		}
+		if left == "" || time.Now().After(end) {
+			return left
+		}
+	}
+}
+
+// NoGoroutines fails the test, when it ends, if such goroutines are left. Call
+// it before anything is started.
+func NoGoroutines(t testing.TB, functions ...string) {
+	t.Helper()
+	t.Cleanup(func() {
+		if left := Goroutines(functions...); left != "" {
+			t.Errorf("goroutines are left:\n%s", left)
+		}
+	})
+}
+
+func stacks() string {
+	text := make([]byte, 4<<20)
+	return string(text[:runtime.Stack(text, true)])
+}
