@@ -4,11 +4,14 @@ package testkit_test
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/plexus-go/plexus/internal/testkit"
 )
+
+var placeholder = regexp.MustCompile(`"\$(sub|time|hash|id|any|superset)\b`)
 
 func TestRecordingsAreWhatTheReferenceRegistryAnswered(t *testing.T) {
 	frames, recordings := 0, map[string]int{}
@@ -16,7 +19,7 @@ func TestRecordingsAreWhatTheReferenceRegistryAnswered(t *testing.T) {
 		recordings[e.Recording]++
 		for _, frame := range e.Frames {
 			frames++
-			if !json.Valid(frame) || strings.Contains(string(frame), `"$`) {
+			if !json.Valid(frame) || placeholder.Match(frame) {
 				t.Errorf("%s: a frame that is not filled in: %.300s", e.Recording, frame)
 			}
 		}
