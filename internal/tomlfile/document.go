@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package tomlfile
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+)
+
+// Document is what a file holds: arrays of tables.
+type Document struct {
+	path   string
+	tables map[string][]*Table
+	used   map[string]int // the lines of values that are to be unique
+}
+
+// Parse reads a document that may hold arrays of tables with these names, and
+// nothing else. They may be written as [[name]] or as name = [{…}]. The path is
+// for the errors, which are all of type [*Error]. It may begin with a byte order
+// mark.
+func Parse(path string, data []byte, names ...string) (*Document, error) {
+	document, err := parse(path, strings.TrimPrefix(string(data), "\ufeff"), names)
+	if err != nil {
+		err.Path = path
+		return nil, err
+	}
+	return document, nil
+}
+
+// Tables returns the tables of an array, in the order of the file.
+func (d *Document) Tables(name string) []*Table { return d.tables[name] }
+
+func parse(path, text string, names []string) (*Document, *Error) {
+	found, err := findPositions(text, names)
+	if err != nil {
+		return nil, err
+	}
+	values, err := decode(text)
+	if err != nil {
+		return nil, err
+	}
+	d := &Document{path: path, tables: map[string][]*Table{}, used: map[string]int{}}
+	for _, key := range byLine(values, func(key string) int { return found.keys[key] }) {
+		if !slices.Contains(names, key) {
+			return nil, &Error{Line: found.keys[key], Err: fmt.Errorf("unknown key %s: there may only be [[%s]] tables", quote(key), strings.Join(names, "]] and [["))}
+		}
+		entries, ok := arrayOf(values[key])
+		if !ok {
+			return nil, &Error{Line: found.keys[key], Err: fmt.Errorf("%s is %s, not an array: write [[%s]]", key, kind(values[key]), key)}
+		}
+		for i, entry := range entries {
+			t := &Table{document: d, array: key, index: i + 1}
+			if i < len(found.tables[key]) {
+				t.position = found.tables[key][i]
+			}
+			if t.values, ok = entry.(map[string]any); !ok {
+				return nil, &Error{Line: t.position.line, Table: key, Index: i + 1, Err: fmt.Errorf("the entry is %s, not a table", kind(entry))}
+			}
+			d.tables[key] = append(d.tables[key], t)
+		}
+	}
+	return d, nil
+}
+
+func arrayOf(value any) (entries []any, ok bool) {
+	switch value := value.(type) {
+	case []any: // name = [{…}, {…}]
+		return value, true
+	case []map[string]any: // [[name]]
+		for _, table := range value {
+			entries = append(entries, table)
+		}
+		return entries, true
+	}
+	return nil, false
+}
+
+// decode parses TOML.
+func decode(text string) (values map[string]any, failed *Error) {
+	defer func() {
+		// The library panics where it finds a bug of its own.
+		if bug := recover(); bug != nil {
+			values, failed = nil, &Error{Err: fmt.Errorf("cannot be parsed: %.200q", fmt.Sprint(bug))}
+		}
+	}()
+	_, err := toml.Decode(text, &values)
+	if syntax := (toml.ParseError{}); errors.As(err, &syntax) {
+		line := syntax.Position.Line
+		if strings.Contains(syntax.Message, `got '\n'`) {
+			line-- // the library has counted the end of the line already
+		}
+		return nil, &Error{Line: line, Err: fmt.Errorf("%.200s", syntax.Message)}
+	}
+	if err != nil {
+		return nil, &Error{Err: fmt.Errorf("cannot be parsed: %.200s", err)}
+	}
+	return values, nil
+}
+
+// byLine returns the keys of values in the order of their lines.
+func byLine(values map[string]any, line func(key string) int) []string {
+	return slices.SortedFunc(maps.Keys(values), func(a, b string) int {
+		return cmp.Or(cmp.Compare(line(a), line(b)), strings.Compare(a, b))
+	})
+}
+
+// kind names the TOML type of a decoded value, with its article.
+func kind(value any) string {
+	switch value.(type) {
+	case string:
+		return "a string"
+	case int64:
+		return "an integer"
+	case float64:
+		return "a float"
+	case bool:
+		return "a boolean"
+	case time.Time:
+		return "a date or time"
+	case map[string]any:
+		return "a table"
+	case []any, []map[string]any:
+		return "an array"
+	}
+	return fmt.Sprintf("a %T", value)
+}
