@@ -36,6 +36,8 @@ var mayImport = map[string][]string{
 	"storage/storagetest": {"storage"},
 	"config":              {"internal/filewatch", "internal/tomlfile", "storage"},
 	"internal/load":       {"transport/client", "internal/wire"},
+
+	"internal/testkit/testhub": {"hub", "internal/testkit", "plugin", "plugin/registry", "storage/sqlite", "transport"},
 }
 
 // goFiles parses every Go file of the project, by its path from the root.
