@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	gorilla "github.com/gorilla/websocket"
@@ -57,7 +56,7 @@ func serveTLS(t *testing.T, a *testkit.Authority, change func(*transport.TLS), o
 	if change != nil {
 		change(&settings)
 	}
-	config, err := transport.NewTLSConfig(settings, log.Logger())
+	config, err := transport.NewTLSConfig(t.Context(), settings, log.Logger())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,57 +118,55 @@ func TestCertificatesAreReloaded(t *testing.T) {
 	}
 }
 
-func TestWrongFilesChangeNothing(t *testing.T) { synctest.Test(t, wrongFilesChangeNothing) }
-
-func wrongFilesChangeNothing(t *testing.T) {
+func TestWrongFilesChangeNothing(t *testing.T) {
+	t.Parallel()
 	a := testkit.NewAuthority(t, "authority")
-	f, log := folder{t, t.TempDir()}, new(testkit.Log)
-	f.writePair(a.Pair("one"))
-	f.write("clients.pem", a.PEM())
-	settings := f.settings()
-	settings.ClientCAFile = f.file("clients.pem")
-	config, err := transport.NewTLSConfig(settings, log.Logger())
-	if err != nil {
-		t.Fatal(err)
-	}
-	// shown is the certificate that new connections get, after a while.
-	shown := func() string {
-		t.Helper()
-		time.Sleep(2 * time.Second)
-		now, err := config.GetConfigForClient(&tls.ClientHelloInfo{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if now.MinVersion != tls.VersionTLS12 || now.ClientAuth != tls.RequireAndVerifyClientCert || now.ClientCAs == nil {
-			t.Fatalf("got %+v", now)
-		}
-		return now.Certificates[0].Leaf.Subject.CommonName
-	}
 	cert, key := a.Pair("two")
 	_, stray := a.Pair("stray")
-	broken := 0
-	for name, breakage := range map[string]func(){
-		"a key of another certificate": func() { f.write("key.pem", stray) },
-		"no certificate":               func() { f.write("cert.pem", []byte("nonsense")) },
-		"an empty certificate":         func() { f.write("cert.pem", nil) },
-		"no key":                       func() { os.Remove(f.file("key.pem")) },
-		"no authorities":               func() { f.write("clients.pem", []byte("nonsense")) },
-		"authorities that are gone":    func() { os.Remove(f.file("clients.pem")) },
+	for name, damage := range map[string]func(folder){
+		"a key of another certificate": func(f folder) { f.write("key.pem", stray) },
+		"no certificate":               func(f folder) { f.write("cert.pem", []byte("nonsense")) },
+		"an empty certificate":         func(f folder) { f.write("cert.pem", nil) },
+		"no key":                       func(f folder) { os.Remove(f.file("key.pem")) },
+		"no authorities":               func(f folder) { f.write("clients.pem", []byte("nonsense")) },
+		"authorities that are gone":    func(f folder) { os.Remove(f.file("clients.pem")) },
 	} {
-		breakage()
-		for range 3 {
-			if got := shown(); got != "one" {
-				t.Errorf("%s: %q is shown", name, got)
+		f := folder{t, t.TempDir()}
+		f.writePair(a.Pair("one"))
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f.t = t
+			f.write("clients.pem", a.PEM())
+			settings := f.settings()
+			settings.ClientCAFile = f.file("clients.pem")
+			log := new(testkit.Log)
+			config, err := transport.NewTLSConfig(t.Context(), settings, log.Logger())
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
-		if broken++; log.Count("level=ERROR") > broken {
-			t.Errorf("%s: logged more than once", name)
-		}
-	}
-	f.write("clients.pem", a.PEM())
-	f.writePair(cert, key)
-	if got := shown(); got != "two" {
-		t.Errorf("%q is shown when all is well again", got)
+			// shown is the certificate that new connections get.
+			shown := func() string {
+				now, err := config.GetConfigForClient(&tls.ClientHelloInfo{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if now.MinVersion != tls.VersionTLS12 || now.ClientAuth != tls.RequireAndVerifyClientCert || now.ClientCAs == nil {
+					t.Fatalf("got %+v", now)
+				}
+				return now.Certificates[0].Leaf.Subject.CommonName
+			}
+			damage(f)
+			until(t, "an error in the log", func() bool { return log.Count("level=ERROR") > 0 })
+			if got := shown(); got != "one" {
+				t.Errorf("%q is shown", got)
+			}
+			f.write("clients.pem", a.PEM())
+			f.writePair(cert, key)
+			until(t, "the new certificate", func() bool { return shown() == "two" })
+			if n := log.Count("level=ERROR"); n != 1 {
+				t.Errorf("%d errors are logged, want 1", n)
+			}
+		})
 	}
 }
 
@@ -297,7 +294,7 @@ func TestWrongTLSSettings(t *testing.T) {
 			ACME: transport.ACME{Names: []string{"hub.example"}, Cache: f.path}},
 		"folder": {ACME: transport.ACME{Names: []string{"hub.example"}}},
 	} {
-		if _, err := transport.NewTLSConfig(settings, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := transport.NewTLSConfig(t.Context(), settings, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}

@@ -31,11 +31,11 @@ type doors struct {
 
 // openDoors reads what the settings name, and refuses to serve other machines
 // without protection unless that was said aloud.
-func openDoors(settings config.Settings, at net.Addr, log *slog.Logger) (*doors, error) {
+func openDoors(ctx context.Context, settings config.Settings, at net.Addr, log *slog.Logger) (*doors, error) {
 	d := &doors{}
 	if settings.Encrypts() {
 		var err error
-		d.tls, err = transport.NewTLSConfig(transport.TLS{
+		d.tls, err = transport.NewTLSConfig(ctx, transport.TLS{
 			CertFile: settings.TLSCert, KeyFile: settings.TLSKey,
 			ClientCAFile: settings.TLSClientCA, ClientCertOptional: settings.TLSClientCA != "",
 			ACME: transport.ACME{Names: settings.ACMENames, Cache: settings.ACMECache, Directory: settings.ACMEDirectory, Email: settings.ACMEEmail},

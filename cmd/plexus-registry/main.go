@@ -107,7 +107,7 @@ func serve(ctx context.Context, settings config.Settings, log *slog.Logger, stdo
 		return fmt.Errorf("can't listen: %w (--host and --port, or their variables, name another address)", err)
 	}
 	defer listener.Close() // again, after a start that succeeded
-	doors, err := openDoors(settings, listener.Addr(), log)
+	doors, err := openDoors(ctx, settings, listener.Addr(), log)
 	if err != nil {
 		return err
 	}

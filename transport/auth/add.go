@@ -12,6 +12,8 @@ import (
 
 	"github.com/BurntSushi/toml"
 	"github.com/gofrs/flock"
+
+	"github.com/plexus-go/plexus/internal/filewatch"
 )
 
 // AddToken appends an entry to the file of tokens at path, which is made where
@@ -40,14 +42,14 @@ func AddToken(path string, entry Entry) error {
 	}
 	defer func() { _ = lock.Close() }() // the kernel would do it
 
-	seen := look(target)
-	if seen.err != nil && !errors.Is(seen.err, fs.ErrNotExist) {
-		return fmt.Errorf("adding a token to %s: %w", path, seen.err)
+	file := filewatch.Read(target, maxFileBytes)
+	if file.Err != nil && !errors.Is(file.Err, fs.ErrNotExist) {
+		return fmt.Errorf("adding a token to %s: %w", path, file.Err)
 	}
-	if _, err := parse(path, seen.data); err != nil {
+	if _, err := parse(path, file.Data); err != nil {
 		return fmt.Errorf("adding a token: %w", err)
 	}
-	text, err := appended(seen.data, entry)
+	text, err := appended(file.Data, entry)
 	if err == nil {
 		_, err = parse(path, text)
 	}

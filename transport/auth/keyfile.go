@@ -9,29 +9,29 @@ import (
 	"sync/atomic"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/plexus-go/plexus/internal/filewatch"
 )
 
 // keyFile is a JWKS in a file, which is read again when it changes.
 type keyFile struct {
 	path string
 	log  *slog.Logger
-	read digest
+	file *filewatch.Watcher
 	set  atomic.Pointer[keySet]
 }
 
 func openKeyFile(path string, log *slog.Logger) (*keyFile, error) {
-	f := &keyFile{path: path, log: log}
-	seen := look(path)
-	f.read = seen.sum
-	return f, f.load(seen)
+	f := &keyFile{path: path, log: log, file: filewatch.New(maxFileBytes, path)}
+	return f, f.load(f.file.Read()[0])
 }
 
-func (f *keyFile) load(seen sight) error {
-	err := seen.err
+func (f *keyFile) load(file filewatch.File) error {
+	err := file.Err
 	if err == nil {
 		var set keySet
 		var passed int
-		if set, passed, err = parseKeys(seen.data); err == nil {
+		if set, passed, err = parseKeys(file.Data); err == nil {
 			f.set.Store(&set)
 			f.log.Info("signing keys were read", "file", f.path, "keys", len(set), "passed over", passed)
 			return nil
@@ -41,11 +41,11 @@ func (f *keyFile) load(seen sight) error {
 }
 
 func (f *keyFile) run(ctx context.Context) {
-	follow(ctx, f.path, f.read, func(seen sight) {
-		if err := f.load(seen); err != nil {
+	for files := range f.file.Changes(ctx) {
+		if err := f.load(files[0]); err != nil {
 			f.log.Error("the signing keys from before stay in force", "error", err)
 		}
-	})
+	}
 }
 
 func (f *keyFile) find(_ context.Context, id string, algorithm jose.SignatureAlgorithm) (any, error) {

@@ -3,7 +3,6 @@
 package auth
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -260,9 +259,4 @@ func moment(table map[string]any, key string, refused *keyError) (time.Time, *ke
 		return time.Time{}, &keyError{key, "is not within the years 1970 to 9999"}
 	}
 	return at, nil
-}
-
-// blank tells that a file holds nothing, as an editor leaves it for a moment.
-func blank(data []byte) bool {
-	return len(bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff")))) == 0
 }

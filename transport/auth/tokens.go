@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/filewatch"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -35,11 +36,10 @@ type Tokens struct {
 	path string
 	log  *slog.Logger
 	now  func() time.Time
-	read digest // what OpenTokens found; Run goes on from there
+	file *filewatch.Watcher
 
 	mu      sync.RWMutex
 	book    book
-	filled  bool          // there has been content
 	changed chan struct{} // closed at the next change
 }
 
@@ -49,49 +49,44 @@ func OpenTokens(path string, log *slog.Logger) (*Tokens, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	t := &Tokens{path: path, log: log, now: time.Now, changed: make(chan struct{})}
-	seen := look(path)
-	t.read = seen.sum
-	if err := t.load(seen); err != nil {
+	t := &Tokens{path: path, log: log, now: time.Now, file: filewatch.New(maxFileBytes, path), changed: make(chan struct{})}
+	if err := t.load(t.file.Read()[0]); err != nil {
 		return nil, fmt.Errorf("tokens: %w", err)
 	}
 	return t, nil
 }
 
 // Run reads the file again whenever it has changed, until ctx is done. A file
-// that is broken, gone, or empty all of a sudden changes nothing, which is
-// logged once: to remove the last token, leave a comment.
+// that is broken, missing or empty changes nothing, which is logged once: to
+// remove the last token, leave a comment.
 func (t *Tokens) Run(ctx context.Context) {
-	follow(ctx, t.path, t.read, func(seen sight) {
-		if err := t.load(seen); err != nil {
+	for files := range t.file.Changes(ctx) {
+		if err := t.load(files[0]); err != nil {
 			t.log.Error("the tokens from before stay in force", "error", err)
-			return
+			continue
 		}
 		t.mu.RLock()
 		t.log.Info("tokens were reloaded", "file", t.path, "tokens", len(t.book.tokens), "certificates", len(t.book.certificates))
 		t.mu.RUnlock()
-	})
+	}
 }
 
-// load puts in force what was found.
-func (t *Tokens) load(seen sight) error {
-	if seen.err != nil {
-		return fmt.Errorf("%s: %w", t.path, seen.err)
+// load puts in force what a file holds.
+func (t *Tokens) load(file filewatch.File) error {
+	if file.Err != nil {
+		return fmt.Errorf("%s: %w", t.path, file.Err)
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if blank(seen.data) && t.filled {
-		return fmt.Errorf("%s: is empty, and was not before", t.path)
-	}
-	read, err := parse(t.path, seen.data)
+	read, err := parse(t.path, file.Data)
 	if err != nil {
 		return err
 	}
-	// Windows tells nothing by these bits.
-	if wide := seen.mode.Perm() &^ 0o600; wide != 0 && runtime.GOOS != "windows" {
-		t.log.Warn("others than its owner may use the file of tokens: chmod 600", "file", t.path, "mode", seen.mode.Perm().String())
+	// On Windows these bits mean nothing.
+	if mode := file.Info.Mode().Perm(); mode&^0o600 != 0 && runtime.GOOS != "windows" {
+		t.log.Warn("others than its owner may use the file of tokens: chmod 600", "file", t.path, "mode", mode.String())
 	}
-	t.book, t.filled = read, t.filled || !blank(seen.data)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.book = read
 	close(t.changed)
 	t.changed = make(chan struct{})
 	return nil

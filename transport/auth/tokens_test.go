@@ -197,7 +197,7 @@ func TestTokensAreReloaded(t *testing.T) {
 	until(t, "an added token", func() bool { _, err := r.Authenticate(bearing(two)); return err == nil })
 	changed := r.Changed()
 	must(t, os.Remove(r.path))
-	until(t, "a word about the file that is gone", func() bool { return strings.Contains(r.log.String(), "no such file") })
+	until(t, "a word about the file that is gone", func() bool { return strings.Contains(r.log.String(), "is missing") })
 	check(two, true)
 	select {
 	case <-changed:

@@ -8,16 +8,16 @@ import (
 	"testing"
 )
 
-func TestFewWaitForACertificate(t *testing.T) {
+func TestConnectionsThatWaitForACertificateAreLimited(t *testing.T) {
 	answer := make(chan struct{})
 	var began, ended sync.WaitGroup
-	get := fewAtOnce(func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	get := limitWaiting(func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		began.Done()
 		<-answer
 		return nil, nil
-	}, nil)
-	began.Add(mostAsking)
-	for range mostAsking {
+	})
+	began.Add(maxWaiting)
+	for range maxWaiting {
 		ended.Go(func() {
 			if _, err := get(nil); err != nil {
 				t.Error(err)
