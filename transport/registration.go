@@ -9,18 +9,19 @@ import (
 	"os"
 
 	"github.com/plexus-go/plexus/transport/client"
+	"github.com/plexus-go/plexus/transport/registryclient"
 )
 
 // registration is how the hub is kept registered.
 type registration struct {
 	registry string
-	hub      client.Registration
+	hub      registryclient.Registration
 	options  []client.Option
 }
 
 // WithRegistration keeps the hub registered in a registry while Serve runs:
 //
-//	transport.New(h, transport.WithRegistration("", client.Registration{}))
+//	transport.New(h, transport.WithRegistration("", registryclient.Registration{}))
 //
 // An empty registryURL is what the environment says: PLEXUS_REGISTRY_URL, or
 // ws://127.0.0.1:4444. PLEXUS_NO_REGISTRY (1, true or yes) turns registration
@@ -29,10 +30,10 @@ type registration struct {
 // 127.0.0.1 where it listens on all, and the protocol, wss with TLS. To be
 // reached from elsewhere, or through a proxy, give Host, Port and Protocol.
 //
-// The hub serves whether or not there is a registry; see [client.Register] for
+// The hub serves whether or not there is a registry; see [registryclient.Register] for
 // how it is found again, and for the options. A graceful stop deregisters the
 // hub first, for which it waits a second at most.
-func WithRegistration(registryURL string, r client.Registration, options ...client.Option) Option {
+func WithRegistration(registryURL string, r registryclient.Registration, options ...client.Option) Option {
 	return func(s *Server) {
 		s.registration = &registration{registry: registryURL, hub: r, options: options}
 	}
@@ -42,7 +43,7 @@ func WithRegistration(registryURL string, r client.Registration, options ...clie
 // deregisters it.
 func (s *Server) register(ctx context.Context, at net.Addr) (stop func()) {
 	stop = func() {}
-	environment := client.RegistryURL(os.Getenv)
+	environment := registryclient.RegistryURL(os.Getenv)
 	if s.registration == nil || environment == "" {
 		return stop
 	}
@@ -62,7 +63,7 @@ func (s *Server) register(ctx context.Context, at net.Addr) (stop func()) {
 	}
 	options := append([]client.Option{client.WithLogger(s.log)}, s.registration.options...)
 	// Not ended by ctx, but by the stop, which waits for it.
-	registrar, err := client.Register(context.WithoutCancel(ctx), cmp.Or(s.registration.registry, environment), r, options...)
+	registrar, err := registryclient.Register(context.WithoutCancel(ctx), cmp.Or(s.registration.registry, environment), r, options...)
 	if err != nil {
 		s.log.Error("the hub can't be registered", "error", err)
 		return stop

@@ -19,6 +19,7 @@ import (
 	"github.com/plexus-go/plexus/storage/sqlite"
 	"github.com/plexus-go/plexus/transport"
 	"github.com/plexus-go/plexus/transport/client"
+	"github.com/plexus-go/plexus/transport/registryclient"
 )
 
 func listen(t *testing.T, address string) net.Listener {
@@ -70,7 +71,7 @@ func newRegistry(t *testing.T, name string) *hub.Hub {
 }
 
 // entry asks a registry for an entry; nil where there is none.
-func entry(t *testing.T, url, name string) *client.Backend {
+func entry(t *testing.T, url, name string) *registryclient.Backend {
 	t.Helper()
 	c, err := client.Dial(t.Context(), url)
 	if err != nil {
@@ -78,7 +79,7 @@ func entry(t *testing.T, url, name string) *client.Backend {
 	}
 	defer c.Close()
 	got, err := client.CallOne[struct {
-		Backend *client.Backend `json:"backend"`
+		Backend *registryclient.Backend `json:"backend"`
 	}](t.Context(), c, "registry.get", map[string]string{"name": name})
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +88,7 @@ func entry(t *testing.T, url, name string) *client.Backend {
 }
 
 // registered waits until a hub is registered and active.
-func registered(t *testing.T, url, name string) *client.Backend {
+func registered(t *testing.T, url, name string) *registryclient.Backend {
 	t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if b := entry(t, url, name); b != nil && b.Active {
@@ -105,17 +106,17 @@ func TestWithRegistration(t *testing.T) {
 	t.Setenv("PLEXUS_REGISTRY_URL", url)
 	tests := map[string]struct {
 		address, registry string
-		r                 client.Registration
+		r                 registryclient.Registration
 		want              string // PORT is the listener's
 	}{
-		"by the environment": {"127.0.0.1:0", "", client.Registration{}, "ws://127.0.0.1:PORT"},
-		"by address":         {"127.0.0.1:0", url, client.Registration{}, "ws://127.0.0.1:PORT"},
-		"on all interfaces":  {":0", url, client.Registration{}, "ws://127.0.0.1:PORT"},
-		"on all by IPv4":     {"0.0.0.0:0", url, client.Registration{}, "ws://127.0.0.1:PORT"},
-		"advertised": {"127.0.0.1:0", url, client.Registration{Host: "plexus.example.com", Port: 443, Protocol: "wss"},
+		"by the environment": {"127.0.0.1:0", "", registryclient.Registration{}, "ws://127.0.0.1:PORT"},
+		"by address":         {"127.0.0.1:0", url, registryclient.Registration{}, "ws://127.0.0.1:PORT"},
+		"on all interfaces":  {":0", url, registryclient.Registration{}, "ws://127.0.0.1:PORT"},
+		"on all by IPv4":     {"0.0.0.0:0", url, registryclient.Registration{}, "ws://127.0.0.1:PORT"},
+		"advertised": {"127.0.0.1:0", url, registryclient.Registration{Host: "plexus.example.com", Port: 443, Protocol: "wss"},
 			"wss://plexus.example.com:443"},
-		"with TLS":        {"127.0.0.1:0", url, client.Registration{}, "wss://127.0.0.1:PORT"},
-		"advertised host": {"127.0.0.1:0", url, client.Registration{Host: "plexus.example.com"}, "ws://plexus.example.com:PORT"},
+		"with TLS":        {"127.0.0.1:0", url, registryclient.Registration{}, "wss://127.0.0.1:PORT"},
+		"advertised host": {"127.0.0.1:0", url, registryclient.Registration{Host: "plexus.example.com"}, "ws://plexus.example.com:PORT"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -156,7 +157,7 @@ func TestWithRegistrationInItself(t *testing.T) {
 	h := newRegistry(t, "my-hub")
 	l := listen(t, "127.0.0.1:0")
 	url := "ws://" + l.Addr().String()
-	_, stop := run(t, h, l, transport.WithRegistration(url, client.Registration{}))
+	_, stop := run(t, h, l, transport.WithRegistration(url, registryclient.Registration{}))
 	registered(t, url, "my-hub")
 	if err := stop(); err != nil {
 		t.Error(err)
@@ -177,7 +178,7 @@ func TestWithRegistrationInItself(t *testing.T) {
 // TestWithRegistrationWithoutARegistry: the hub serves, and stops at once.
 func TestWithRegistrationWithoutARegistry(t *testing.T) {
 	t.Setenv("PLEXUS_NO_REGISTRY", "")
-	for name, g := range map[string]client.Registration{"nobody listens": {}, "a mistake": {Protocol: "http"}} {
+	for name, g := range map[string]registryclient.Registration{"nobody listens": {}, "a mistake": {Protocol: "http"}} {
 		t.Run(name, func(t *testing.T) {
 			h, err := hub.New("my-hub")
 			if err != nil {
@@ -203,7 +204,7 @@ func TestRegistrationIsTurnedOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at, stop := run(t, h, listen(t, "127.0.0.1:0"), transport.WithRegistration("ws://"+l.Addr().String(), client.Registration{}))
+	at, stop := run(t, h, listen(t, "127.0.0.1:0"), transport.WithRegistration("ws://"+l.Addr().String(), registryclient.Registration{}))
 	if _, err := client.Info(t.Context(), "ws://"+at.String()); err != nil {
 		t.Error(err)
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/plugin/echo"
 	"github.com/plexus-go/plexus/transport"
-	"github.com/plexus-go/plexus/transport/client"
+	"github.com/plexus-go/plexus/transport/registryclient"
 )
 
 // workerVariable makes this program of tests the hub that registers itself, in a
@@ -41,7 +41,7 @@ func work() error {
 		return err
 	}
 	fmt.Printf("ws://%s\n", listener.Addr())
-	return transport.New(h, transport.WithRegistration("", client.Registration{TTL: term})).Serve(ctx, listener)
+	return transport.New(h, transport.WithRegistration("", registryclient.Registration{TTL: term})).Serve(ctx, listener)
 }
 
 // TestHubThatRegistersItself kills the registry, and the hub, as processes.

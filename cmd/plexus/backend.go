@@ -8,12 +8,12 @@ import (
 	"fmt"
 
 	"github.com/plexus-go/plexus/plugin/registry"
-	"github.com/plexus-go/plexus/transport/client"
+	"github.com/plexus-go/plexus/transport/registryclient"
 )
 
 // backend is an entry of a registry, of which as much is read as makes sense.
 type backend struct {
-	client.Backend
+	registryclient.Backend
 	HealthError string `json:"health_error"`
 	Flapping    bool   `json:"flapping"`
 	text        json.RawMessage

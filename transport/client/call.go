@@ -229,9 +229,9 @@ func (r *run) take(ctx context.Context, conn *connection, s *stream) (more bool,
 
 // answer answers a question. Its error is the callback's.
 func (r *run) answer(ctx context.Context, conn *connection, i *plugin.Item) error {
-	var answer Answer
+	var answer any = Cancelled()
 	var failed error
-	if ask := r.client.settings.answers; ask != nil {
+	if ask := r.client.settings.Answer; ask != nil {
 		asking := ctx
 		if i.Timeout > 0 {
 			var cancel context.CancelFunc
@@ -239,7 +239,7 @@ func (r *run) answer(ctx context.Context, conn *connection, i *plugin.Item) erro
 			defer cancel()
 		}
 		r.yielded = true
-		answer, failed = ask(asking, questionOf(r.method, i))
+		answer, failed = ask(asking, r.method, i)
 		if failed != nil && asking.Err() != nil && ctx.Err() == nil {
 			failed = nil // the method knows already that its time is up
 		}

@@ -6,9 +6,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/plexus-go/plexus/internal/connect"
 )
 
 // Client calls the methods of one hub over one connection, which it makes anew
@@ -72,26 +73,29 @@ func (c *Client) Hub() string {
 // run serves connections, one after the other.
 func (c *Client) run(conn *connection) {
 	defer close(c.ended)
-	pause := backoff{shortest: c.settings.shortest, longest: c.settings.longest}
+	pause := connect.Backoff{Min: c.settings.MinWait, Max: c.settings.MaxWait}
 	for conn != nil {
 		begun := time.Now()
 		err := conn.run(c.ctx)
-		final := c.ctx.Err() != nil || !c.settings.reconnect
+		final := c.ctx.Err() != nil || !c.settings.Reconnect
 		c.set(nil, err, final)
 		if final {
+			if c.settings.Ended != nil {
+				c.settings.Ended(err)
+			}
 			return
 		}
-		pause.lasted(time.Since(begun))
+		pause.Lasted(time.Since(begun))
 		conn = c.again(&pause)
 	}
 	c.set(nil, ErrClosed, true)
 }
 
 // again connects again; nil when the client is closed before.
-func (c *Client) again(pause *backoff) *connection {
+func (c *Client) again(pause *connect.Backoff) *connection {
 	for {
 		select {
-		case <-time.After(pause.next()):
+		case <-time.After(pause.Next()):
 		case <-c.ctx.Done():
 			return nil
 		}
@@ -139,42 +143,5 @@ func (c *Client) connected(ctx context.Context, failed *connection) (*connection
 		case <-changed:
 		case <-ctx.Done():
 		}
-	}
-}
-
-// backoff is how long to wait before each attempt to connect.
-type backoff struct {
-	shortest, longest time.Duration
-	last              time.Duration // 0 before the first
-}
-
-// next returns the next wait: twice the last one, shortened at random, so that
-// the clients of a hub that was restarted don't come all at once.
-func (b *backoff) next() time.Duration {
-	b.last = min(max(2*b.last, b.shortest), b.longest)
-	return b.last/2 + rand.N(b.last/2+1) // #nosec G404 -- it spreads reconnections, and is no secret
-}
-
-// lasted says how long a connection lived. One that was worth its wait lets
-// the waits begin anew; a hub that hangs up at once does not.
-func (b *backoff) lasted(d time.Duration) {
-	if d >= 10*b.last {
-		b.last = 0
-	}
-}
-
-// wait waits before the next attempt, after one that took so long, connected or
-// in vain, or until ctx is done.
-func (b *backoff) wait(ctx context.Context, took time.Duration, connected bool) {
-	if connected {
-		b.lasted(took)
-	}
-	wait := b.next()
-	if !connected {
-		wait = max(wait-took, wait/4) // to connect in vain was waiting, too
-	}
-	select {
-	case <-time.After(wait):
-	case <-ctx.Done():
 	}
 }

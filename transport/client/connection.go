@@ -64,11 +64,11 @@ type outgoing struct {
 
 // open connects and learns the hub's name.
 func (s *settings) open(ctx context.Context, url string) (*connection, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := context.WithTimeout(ctx, s.DialTimeout)
 	defer cancel()
 	var under *socket
 	ws, release, err := s.connect(ctx, url, func(conn net.Conn) net.Conn {
-		under = newSocket(conn, s.dead)
+		under = newSocket(conn, s.Dead)
 		return under
 	})
 	if err != nil {
@@ -131,7 +131,7 @@ func (c *connection) bye(code int) {
 
 // write is the writer. It returns why it can't go on.
 func (c *connection) write(ctx context.Context) error {
-	ping := time.NewTicker(c.ping)
+	ping := time.NewTicker(c.Ping)
 	defer ping.Stop()
 	for {
 		var err error
@@ -150,8 +150,8 @@ func (c *connection) write(ctx context.Context) error {
 		case <-c.wake:
 			err = c.flush(outgoing{})
 		case <-ping.C:
-			if c.socket.silent() >= c.ping {
-				err = c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(c.dead))
+			if c.socket.silent() >= c.Ping {
+				err = c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(c.Dead))
 			}
 		}
 		if err != nil {
@@ -321,7 +321,7 @@ func (c *connection) readOne(buf *bytes.Buffer) error {
 		*buf = bytes.Buffer{}
 	}
 	buf.Reset()
-	if err := readMessage(c.ws, buf, c.limit); err != nil {
+	if err := readMessage(c.ws, buf, c.MaxMessageBytes); err != nil {
 		if errors.Is(err, ErrTooLarge) && c.tooLarge(buf.Bytes(), err) {
 			return nil
 		}
@@ -438,8 +438,8 @@ func (c *connection) item(f *wire.Frame) {
 		s.end(streamError(s.method, &f.Item))
 		return
 	}
-	for !s.offer(&f.Item, c.queueItems, c.queueBytes) {
-		if !s.wait(c.queueWait, c.alone(), c.broken) {
+	for !s.offer(&f.Item, c.QueueItems, c.QueueBytes) {
+		if !s.wait(c.QueueWait, c.alone(), c.broken) {
 			c.abandon(s, ErrSlow)
 			return
 		}

@@ -5,17 +5,17 @@ package client
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/plexus-go/plexus/internal/connect"
 )
 
 // bufferBytes is how much of a connection is buffered in each direction. What
@@ -25,9 +25,6 @@ const bufferBytes = 1 << 10
 // writeBuffers are shared by all connections: an idle one needs none.
 var writeBuffers sync.Pool
 
-// netDialer connects without the probes of TCP: the protocol has its own.
-var netDialer = net.Dialer{KeepAlive: -1}
-
 // connect dials url and upgrades. wrap, unless it is nil, is given the
 // connection to put something over it. Until release is called, the end of ctx
 // closes the connection, so that nothing done with it outlasts ctx.
@@ -36,13 +33,13 @@ func (s *settings) connect(ctx context.Context, address string, wrap func(net.Co
 	if err != nil {
 		return nil, nil, err
 	}
-	failed := &DialError{URL: shownURL(address), Step: StepConnect}
+	failed := &DialError{URL: connect.RedactURL(address), Step: StepConnect}
 
 	release = func() bool { return true }
 	upgraded := func() {}
 	dialer := websocket.Dialer{
 		NetDialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := s.netDial(ctx, network, address)
+			conn, err := s.NetDial(ctx, network, address)
 			if err != nil {
 				return nil, err
 			}
@@ -55,8 +52,8 @@ func (s *settings) connect(ctx context.Context, address string, wrap func(net.Co
 			}
 			return bounded, nil
 		},
-		Proxy:           s.proxy,
-		TLSClientConfig: s.tls,
+		Proxy:           s.Proxy,
+		TLSClientConfig: s.TLS,
 		ReadBufferSize:  bufferBytes,
 		WriteBufferSize: bufferBytes,
 		WriteBufferPool: &writeBuffers,
@@ -72,7 +69,7 @@ func (s *settings) connect(ctx context.Context, address string, wrap func(net.Co
 			},
 		})
 	}
-	ws, response, err := dialer.DialContext(dialing, address, s.header)
+	ws, response, err := dialer.DialContext(dialing, address, s.Header)
 	if err == nil && ctx.Err() != nil {
 		// gorilla has set the deadlines back, but the connection is closed.
 		ws.Close()
@@ -117,44 +114,11 @@ func (h *handshake) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (s *settings) netDial(ctx context.Context, network, address string) (net.Conn, error) {
-	if s.dial != nil {
-		return s.dial(ctx, network, address)
-	}
-	return netDialer.DialContext(ctx, network, address)
-}
-
 // parseURL reads an address. Its error is a DialError.
 func parseURL(address string) (*url.URL, error) {
-	u, err := url.Parse(address)
-	var syntax *url.Error
-	switch {
-	case errors.As(err, &syntax):
-		err = syntax.Err // or the address would be told twice
-	case err != nil:
-	case u.Scheme != "ws" && u.Scheme != "wss":
-		err = fmt.Errorf("the scheme %q is neither ws nor wss", u.Scheme)
-	case u.Hostname() == "":
-		err = errors.New("there is no host")
-	case u.User != nil:
-		err = errors.New("a user has no place in it: use WithToken, WithCookie or WithHeader")
-	}
+	u, err := connect.ParseURL(address)
 	if err != nil {
-		return nil, &DialError{URL: shownURL(address), Step: StepURL, Err: err}
+		return nil, &DialError{URL: connect.RedactURL(address), Step: StepURL, Err: err}
 	}
 	return u, nil
-}
-
-// shownURL is an address without what may be secret.
-func shownURL(address string) string {
-	address, _, _ = strings.Cut(address, "?")
-	if scheme, rest, ok := strings.Cut(address, "://"); ok {
-		authority, path, slash := strings.Cut(rest, "/")
-		authority = authority[strings.LastIndexByte(authority, '@')+1:]
-		address = scheme + "://" + authority
-		if slash {
-			address += "/" + path
-		}
-	}
-	return address
 }

@@ -33,22 +33,7 @@
 // function that answers them; without it they are cancelled, so that nothing
 // waits for nobody.
 //
-// # Registries
-//
-// [Register] keeps a hub registered, whatever becomes of the registry, until it
-// is closed; a server of package transport does so by itself, with its
-// WithRegistration:
-//
-//	r, err := client.Register(ctx, client.RegistryURL(os.Getenv), client.Registration{
-//		Name: "my-hub", Host: "127.0.0.1", Port: 4446,
-//	})
-//	…
-//	defer r.Close()
-//
-// A [Resolver] finds hubs by name, from a cache that a watch of the registry
-// keeps true, and [Watch] is a range over everything that happens there. Other
-// registries give no leases and can't be watched: there the hub is announced,
-// and looked after, without a lease, and a Resolver asks for every name.
+// Package registryclient finds hubs by their names.
 //
 // # Time
 //

@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/sourcegraph/jsonrpc2"
 
+	"github.com/plexus-go/plexus/internal/connect"
 	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -60,7 +61,7 @@ var goodbye = websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
 
 // infoFailed words that _info was not answered.
 func (s *settings) infoFailed(ctx context.Context, address string, err error) error {
-	return &DialError{URL: shownURL(address), Step: StepInfo, Err: orContext(ctx, err)}
+	return &DialError{URL: connect.RedactURL(address), Step: StepInfo, Err: orContext(ctx, err)}
 }
 
 // ask asks _info on a connection that nothing else uses.
@@ -73,7 +74,7 @@ func (s *settings) ask(ws *websocket.Conn) (HubInfo, error) {
 	defer infoBuffers.Put(buf)
 	for !told.complete {
 		buf.Reset()
-		err := readMessage(ws, buf, min(s.limit, mostInfo))
+		err := readMessage(ws, buf, min(s.MaxMessageBytes, mostInfo))
 		if err != nil {
 			var closed *websocket.CloseError
 			if told.info.Name != "" && errors.As(err, &closed) {

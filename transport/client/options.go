@@ -11,53 +11,22 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/plexus-go/plexus/internal/connect"
+	"github.com/plexus-go/plexus/plugin"
 )
 
 // Option sets what [Dial] and [Info] leave at its default. A limit, bound or
 // time that is not above zero leaves it there.
-type Option func(*settings)
+type Option func(*connect.Settings)
 
-// settings are all options together. They are not changed after they are made.
-type settings struct {
-	tls     *tls.Config
-	header  http.Header
-	proxy   func(*http.Request) (*url.URL, error)
-	dial    func(ctx context.Context, network, address string) (net.Conn, error)
-	limit   int64
-	timeout time.Duration
-	answers func(context.Context, Question) (Answer, error)
-
-	queueItems int
-	queueBytes int
-	queueWait  time.Duration
-
-	ping time.Duration
-	dead time.Duration
-
-	reconnect bool
-	shortest  time.Duration
-	longest   time.Duration
-
-	log *slog.Logger
-}
+// settings are all options together.
+type settings struct{ connect.Settings }
 
 func newSettings(options []Option) *settings {
-	s := &settings{
-		proxy:      http.ProxyFromEnvironment,
-		limit:      10 << 20,
-		timeout:    10 * time.Second,
-		queueItems: 4096,
-		queueBytes: 16 << 20,
-		queueWait:  2 * time.Second,
-		ping:       30 * time.Second,
-		dead:       70 * time.Second,
-		reconnect:  true,
-		shortest:   100 * time.Millisecond,
-		longest:    30 * time.Second,
-		log:        slog.New(slog.DiscardHandler),
-	}
+	s := &settings{*connect.Defaults()}
 	for _, option := range options {
-		option(s)
+		option(&s.Settings)
 	}
 	return s
 }
@@ -71,40 +40,40 @@ func set[T int | int64 | time.Duration](field *T, value T) {
 // WithTLS sets how wss connections are made; nil is the default, which trusts
 // what the system trusts. A configuration with a ClientSessionCache makes
 // frequent connections to the same hubs cheaper. It must not be changed later.
-func WithTLS(config *tls.Config) Option { return func(s *settings) { s.tls = config } }
+func WithTLS(config *tls.Config) Option { return func(s *connect.Settings) { s.TLS = config } }
 
 // WithHeader adds a header to the upgrade request. It may be given many times.
 func WithHeader(name, value string) Option {
-	return func(s *settings) {
-		if s.header == nil {
-			s.header = http.Header{}
+	return func(s *connect.Settings) {
+		if s.Header == nil {
+			s.Header = http.Header{}
 		}
-		s.header.Add(name, value)
+		s.Header.Add(name, value)
 	}
 }
 
 // WithToken sends "Authorization: Bearer token". Over ws, and not wss,
 // everybody on the way can read it.
 func WithToken(token string) Option {
-	return func(s *settings) {
+	return func(s *connect.Settings) {
 		WithHeader("Authorization", "")(s)
-		s.header.Set("Authorization", "Bearer "+token)
+		s.Header.Set("Authorization", "Bearer "+token)
 	}
 }
 
 // WithCookie adds a cookie to the upgrade request: hubs of the field read
 // their token from the cookie access_token.
 func WithCookie(name, value string) Option {
-	return func(s *settings) {
+	return func(s *connect.Settings) {
 		cookie := (&http.Cookie{Name: name, Value: value}).String()
 		if cookie == "" { // no cookie can have that name
 			return
 		}
-		if earlier := s.header.Get("Cookie"); earlier != "" {
+		if earlier := s.Header.Get("Cookie"); earlier != "" {
 			cookie = earlier + "; " + cookie
 		}
 		WithHeader("Cookie", "")(s)
-		s.header.Set("Cookie", cookie)
+		s.Header.Set("Cookie", cookie)
 	}
 }
 
@@ -112,23 +81,29 @@ func WithCookie(name, value string) Option {
 // called for each; nil, also as a result, means none. The default is
 // http.ProxyFromEnvironment.
 func WithProxy(proxy func(*http.Request) (*url.URL, error)) Option {
-	return func(s *settings) { s.proxy = proxy }
+	return func(s *connect.Settings) { s.Proxy = proxy }
 }
 
 // WithNetDial sets what connects to an address, in place of a net.Dialer.
 func WithNetDial(dial func(ctx context.Context, network, address string) (net.Conn, error)) Option {
-	return func(s *settings) { s.dial = dial }
+	return func(s *connect.Settings) {
+		if dial != nil {
+			s.NetDial = dial
+		}
+	}
 }
 
 // WithMessageLimit bounds the messages that are read; the default is 10 MiB.
 // A call that is answered with a longer one fails with ErrTooLarge.
 func WithMessageLimit(bytes int64) Option {
-	return func(s *settings) { set(&s.limit, min(bytes, math.MaxInt64-1)) }
+	return func(s *connect.Settings) { set(&s.MaxMessageBytes, min(bytes, math.MaxInt64-1)) }
 }
 
 // WithDialTimeout bounds every attempt of a Client to connect and to learn the
 // hub's name; the default is 10 seconds. [Info] knows only its context.
-func WithDialTimeout(d time.Duration) Option { return func(s *settings) { set(&s.timeout, d) } }
+func WithDialTimeout(d time.Duration) Option {
+	return func(s *connect.Settings) { set(&s.DialTimeout, d) }
+}
 
 // WithAnswers sets what answers the questions that methods ask while they run.
 // It is called by the goroutine that ranges over the call, with the call's
@@ -136,7 +111,11 @@ func WithDialTimeout(d time.Duration) Option { return func(s *settings) { set(&s
 // [Cancelled] and ends the range with it. Without this option, every question
 // is answered Cancelled.
 func WithAnswers(answer func(ctx context.Context, q Question) (Answer, error)) Option {
-	return func(s *settings) { s.answers = answer }
+	return func(s *connect.Settings) {
+		s.Answer = func(ctx context.Context, method string, i *plugin.Item) (any, error) {
+			return answer(ctx, questionOf(method, i))
+		}
+	}
 }
 
 // WithQueue bounds what waits for a range that takes its items slowly: so many
@@ -154,19 +133,19 @@ func WithAnswers(answer func(ctx context.Context, q Question) (Answer, error)) O
 // what its own full queue holds up: use a second Client where more items come
 // than the queue takes.
 func WithQueue(items, bytes int, wait time.Duration) Option {
-	return func(s *settings) {
-		set(&s.queueItems, items)
-		set(&s.queueBytes, bytes)
-		set(&s.queueWait, wait)
+	return func(s *connect.Settings) {
+		set(&s.QueueItems, items)
+		set(&s.QueueBytes, bytes)
+		set(&s.QueueWait, wait)
 	}
 }
 
 // WithKeepAlive sets after which time without a word the hub is pinged, 30
 // seconds by default, and after which it counts as lost, 70 seconds.
 func WithKeepAlive(ping, dead time.Duration) Option {
-	return func(s *settings) {
-		set(&s.ping, ping)
-		set(&s.dead, dead)
+	return func(s *connect.Settings) {
+		set(&s.Ping, ping)
+		set(&s.Dead, dead)
 	}
 }
 
@@ -175,13 +154,23 @@ func WithKeepAlive(ping, dead time.Duration) Option {
 // every failure, up to the longest, 30 seconds; each of them shortened at
 // random by up to a half.
 func WithBackoff(shortest, longest time.Duration) Option {
-	return func(s *settings) {
-		set(&s.shortest, shortest)
-		set(&s.longest, longest)
-		s.longest = max(s.longest, s.shortest)
+	return func(s *connect.Settings) {
+		set(&s.MinWait, shortest)
+		set(&s.MaxWait, longest)
+		s.MaxWait = max(s.MaxWait, s.MinWait)
 	}
 }
 
 // WithoutReconnect makes a lost connection the end of the Client: calls under
 // way and all later ones fail with ErrLost.
-func WithoutReconnect() Option { return func(s *settings) { s.reconnect = false } }
+func WithoutReconnect() Option { return func(s *connect.Settings) { s.Reconnect = false } }
+
+// WithLogger sets where the client of a registry, see package registryclient,
+// logs each change of its state, once; the default is nowhere.
+func WithLogger(log *slog.Logger) Option {
+	return func(s *connect.Settings) {
+		if log != nil {
+			s.Log = log
+		}
+	}
+}

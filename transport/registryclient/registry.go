@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-package client
+package registryclient
 
 import (
 	"cmp"
@@ -8,13 +8,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/connect"
 	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/transport/client"
 )
 
 // DefaultRegistry is where hubs of the field look for the registry that they
@@ -31,16 +32,6 @@ func RegistryURL(getenv func(string) string) string {
 		return ""
 	}
 	return cmp.Or(strings.TrimSpace(getenv("PLEXUS_REGISTRY_URL")), DefaultRegistry)
-}
-
-// WithLogger sets where [Register] and a [Resolver] log, once for each change
-// of their state; the default is nowhere.
-func WithLogger(log *slog.Logger) Option {
-	return func(s *settings) {
-		if log != nil {
-			s.log = log
-		}
-	}
 }
 
 // Backend is an entry of a registry. What the registry does not say is zero.
@@ -79,21 +70,68 @@ const (
 	registryCallTime = 5 * time.Second
 )
 
-// registrySettings are the defaults of what keeps to a registry: a connection
-// that is lost is noticed, and made again, within a few seconds.
-func registrySettings(options []Option) *settings {
-	s := newSettings(append([]Option{
-		WithDialTimeout(registryDialTime),
-		WithKeepAlive(time.Second, 3*time.Second),
-		WithBackoff(250*time.Millisecond, 2*time.Second),
-	}, options...))
+// settings are the options of connections to one registry.
+type settings struct{ connect.Settings }
+
+// newSettings sets what options leave: a connection that is lost is noticed,
+// and made again, within a few seconds.
+func newSettings(options []client.Option) *settings {
+	s := &settings{*connect.Defaults()}
+	for _, option := range append([]client.Option{
+		client.WithDialTimeout(registryDialTime),
+		client.WithKeepAlive(time.Second, 3*time.Second),
+		client.WithBackoff(250*time.Millisecond, 2*time.Second),
+	}, options...) {
+		option(&s.Settings)
+	}
 	// Whoever has registered, or watches, must know of every lost connection.
-	s.reconnect = false
+	s.Reconnect = false
 	return s
 }
 
-// registryAnswer is the content of whatever a registry answers with.
-type registryAnswer struct {
+func (s *settings) backoff() connect.Backoff { return connect.Backoff{Min: s.MinWait, Max: s.MaxWait} }
+
+// registry is a connection to one.
+type registry struct {
+	*client.Client
+	ended chan struct{} // closed when the connection was lost
+	lost  error         // why, once ended
+}
+
+// dial connects to the registry. The end of abort, unless it is nil, closes
+// the connection at once.
+func (s *settings) dial(ctx, abort context.Context, url string) (*registry, error) {
+	r := &registry{ended: make(chan struct{})}
+	own := s.Settings
+	own.Ended = func(err error) {
+		r.lost = err
+		close(r.ended)
+	}
+	if abort != nil {
+		own.NetDial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := s.NetDial(ctx, network, address)
+			if err == nil {
+				context.AfterFunc(abort, func() { conn.Close() })
+			}
+			return conn, err
+		}
+	}
+	var err error
+	r.Client, err = client.Dial(ctx, url, func(s *connect.Settings) { *s = own })
+	return r, err
+}
+
+// checkURL says what is wrong with an address, before it is tried again and
+// again. The error is a [*client.DialError].
+func checkURL(url string) error {
+	if _, err := connect.ParseURL(url); err != nil {
+		return &client.DialError{URL: connect.RedactURL(url), Step: client.StepURL, Err: err}
+	}
+	return nil
+}
+
+// answer is the content of whatever a registry answers with.
+type answer struct {
 	Type          string    `json:"type"`
 	Name          string    `json:"name"`
 	Message       string    `json:"message"`
@@ -106,8 +144,8 @@ type registryAnswer struct {
 }
 
 // readAnswer reads what it can: a field of another type is as good as none.
-func readAnswer(content []byte) (registryAnswer, error) {
-	var a registryAnswer
+func readAnswer(content []byte) (answer, error) {
+	var a answer
 	var mistyped *json.UnmarshalTypeError
 	if err := json.Unmarshal(content, &a); err != nil && !errors.As(err, &mistyped) || a.Type == "" {
 		return a, protocolError("the registry answers %.64q", content)
@@ -122,13 +160,13 @@ func (r *refusal) Error() string { return r.method + ": " + r.message }
 
 // askRegistry calls a method that answers once, and checks the type of the
 // answer.
-func (c *Client) askRegistry(ctx context.Context, method string, params any, want string, options ...CallOption) (registryAnswer, error) {
+func (r *registry) ask(ctx context.Context, method string, params any, want string, options ...client.CallOption) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, registryCallTime)
 	defer cancel()
 	method = "registry." + method
-	content, err := CallOne[json.RawMessage](ctx, c, method, params, options...)
+	content, err := client.CallOne[json.RawMessage](ctx, r.Client, method, params, options...)
 	if err != nil {
-		return registryAnswer{}, err
+		return answer{}, err
 	}
 	a, err := readAnswer(content)
 	switch {
@@ -144,8 +182,8 @@ func (c *Client) askRegistry(ctx context.Context, method string, params any, wan
 
 // entry returns the entry of that name as the registry has it now; nil for
 // none.
-func (c *Client) entry(ctx context.Context, name string) (*Backend, error) {
-	a, err := c.askRegistry(ctx, "get", map[string]any{"name": name}, "backend", Idempotent())
+func (r *registry) entry(ctx context.Context, name string) (*Backend, error) {
+	a, err := r.ask(ctx, "get", map[string]any{"name": name}, "backend", client.Idempotent())
 	if err != nil {
 		return nil, err
 	}
@@ -157,8 +195,8 @@ func (c *Client) entry(ctx context.Context, name string) (*Backend, error) {
 
 // refused tells that the registry was reached, and said no.
 func refused(err error) bool {
-	var rpc *RPCError
-	var stream *StreamError
+	var rpc *client.RPCError
+	var stream *client.StreamError
 	var told *refusal
 	return errors.As(err, &rpc) || errors.As(err, &stream) || errors.As(err, &told)
 }
@@ -166,8 +204,8 @@ func refused(err error) bool {
 // unknownMethod tells that the registry said no because it knows no such
 // method.
 func unknownMethod(err error) bool {
-	var rpc *RPCError
-	var stream *StreamError
+	var rpc *client.RPCError
+	var stream *client.StreamError
 	switch {
 	case errors.As(err, &rpc):
 		return rpc.Code == plugin.CodeMethodNotFound
@@ -177,18 +215,16 @@ func unknownMethod(err error) bool {
 	return false
 }
 
-// lost returns why a client that does not reconnect has ended.
-func (c *Client) lost() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.err
+// protocolError is a client.ErrProtocol with its reason.
+func protocolError(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", client.ErrProtocol, fmt.Sprintf(format, args...))
 }
 
-// abort closes the connection without a word.
-func (c *Client) abort() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.conn != nil {
-		c.conn.socket.Close()
+// contextError says why ctx is done.
+func contextError(ctx context.Context) error {
+	err := context.Cause(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %w", client.ErrTimeout, err)
 	}
+	return err
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-package client_test
+package registryclient_test
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage/sqlite"
 	"github.com/plexus-go/plexus/transport/client"
+	"github.com/plexus-go/plexus/transport/registryclient"
 )
 
 // registryServer is a registry that can be killed and started again on the
@@ -124,7 +125,7 @@ func (c slowConn) Write(p []byte) (int, error) {
 }
 
 // entries are all entries, as somebody else sees them.
-func (s *registryServer) entries() map[string]client.Backend {
+func (s *registryServer) entries() map[string]registryclient.Backend {
 	s.t.Helper()
 	c, err := client.Dial(context.Background(), s.url, s.options()...)
 	if err != nil {
@@ -132,12 +133,12 @@ func (s *registryServer) entries() map[string]client.Backend {
 	}
 	defer c.Close()
 	answer, err := client.CallOne[struct {
-		Backends []client.Backend `json:"backends"`
+		Backends []registryclient.Backend `json:"backends"`
 	}](context.Background(), c, "registry.list", object{"active_only": false})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	entries := map[string]client.Backend{}
+	entries := map[string]registryclient.Backend{}
 	for _, b := range answer.Backends {
 		if _, twice := entries[b.Name]; twice {
 			s.t.Errorf("%s is there twice", b.Name)
@@ -163,14 +164,14 @@ func (s *registryServer) call(method string, params any) object {
 }
 
 // alpha is a hub to register.
-func alpha() client.Registration {
-	return client.Registration{Name: "alpha", Host: "127.0.0.1", Port: 4444, Version: "1.2.3"}
+func alpha() registryclient.Registration {
+	return registryclient.Registration{Name: "alpha", Host: "127.0.0.1", Port: 4444, Version: "1.2.3"}
 }
 
 // register keeps a hub registered until the test ends, and waits until it is.
-func register(t testing.TB, url string, g client.Registration, options ...client.Option) *client.Registrar {
+func register(t testing.TB, url string, g registryclient.Registration, options ...client.Option) *registryclient.Registrar {
 	t.Helper()
-	r, err := client.Register(context.Background(), url, g, options...)
+	r, err := registryclient.Register(context.Background(), url, g, options...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-package client_test
+package registryclient_test
 
 import (
 	"context"
@@ -13,12 +13,13 @@ import (
 	"time"
 
 	"github.com/plexus-go/plexus/transport/client"
+	"github.com/plexus-go/plexus/transport/registryclient"
 )
 
 // resolver makes a Resolver that is closed when the test ends.
-func resolver(t testing.TB, url string, options ...client.Option) *client.Resolver {
+func resolver(t testing.TB, url string, options ...client.Option) *registryclient.Resolver {
 	t.Helper()
-	r, err := client.NewResolver(url, options...)
+	r, err := registryclient.NewResolver(url, options...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +30,7 @@ func resolver(t testing.TB, url string, options ...client.Option) *client.Resolv
 func TestResolve(t *testing.T) {
 	s := newRegistry(t, false)
 	r := resolver(t, s.url)
-	if _, err := r.Resolve(within(t), "alpha"); !errors.Is(err, client.ErrUnknown) {
+	if _, err := r.Resolve(within(t), "alpha"); !errors.Is(err, registryclient.ErrUnknown) {
 		t.Errorf("got %v", err)
 	}
 	// Every change is seen soon, without asking.
@@ -45,14 +46,14 @@ func TestResolve(t *testing.T) {
 	until(t, "it has moved", resolves("wss://[::1]:4444", nil))
 	s.call("update", object{"name": "alpha", "host": "127.0.0.1", "protocol": "ws"})
 	hub.Close()
-	until(t, "it is inactive", resolves("ws://127.0.0.1:4444", client.ErrInactive))
+	until(t, "it is inactive", resolves("ws://127.0.0.1:4444", registryclient.ErrInactive))
 	s.call("delete", object{"name": "alpha"})
-	until(t, "it is gone", resolves("", client.ErrUnknown))
+	until(t, "it is gone", resolves("", registryclient.ErrUnknown))
 	r.Close()
 	if _, err := r.Resolve(within(t), "alpha"); !errors.Is(err, client.ErrClosed) {
 		t.Errorf("got %v", err)
 	}
-	if r, err := client.NewResolver("nonsense"); r != nil || err == nil {
+	if r, err := registryclient.NewResolver("nonsense"); r != nil || err == nil {
 		t.Errorf("got %v, %v", r, err)
 	}
 }
@@ -91,7 +92,7 @@ func TestResolveAcrossRestarts(t *testing.T) {
 	})
 	until(t, "beta is forgotten", func() bool {
 		_, err := r.Resolve(within(t), "beta")
-		return errors.Is(err, client.ErrUnknown)
+		return errors.Is(err, registryclient.ErrUnknown)
 	})
 	until(t, "it is watched again", func() bool { return log.Count("is watched") == 2 })
 	if n := log.Count("level="); n != 3 || log.Count("can't be reached") != 1 {

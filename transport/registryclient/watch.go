@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-package client
+package registryclient
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/transport/client"
 )
 
 // EventKind says what has happened in a registry.
@@ -45,11 +46,11 @@ var ErrNoWatch = errors.New("the registry can't be watched")
 // waits until the registry is back, as long as ctx allows. Then the missed
 // changes follow, and EventResumed; or EventListed, where those are not kept
 // any more or the registry was restarted. The range ends when it is broken
-// off, when ctx is done (without an error), or with an error: a [*DialError]
+// off, when ctx is done (without an error), or with an error: a [*client.DialError]
 // for an address that makes no sense, or ErrNoWatch.
-func Watch(ctx context.Context, registryURL string, options ...Option) iter.Seq2[Event, error] {
+func Watch(ctx context.Context, registryURL string, options ...client.Option) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		if _, err := parseURL(registryURL); err != nil {
+		if err := checkURL(registryURL); err != nil {
 			yield(Event{}, err)
 			return
 		}
@@ -62,8 +63,8 @@ func Watch(ctx context.Context, registryURL string, options ...Option) iter.Seq2
 			}
 		}
 		f := follower{
-			url: registryURL, settings: registrySettings(options),
-			up: func(*Client) {},
+			url: registryURL, settings: newSettings(options),
+			up: func(*registry) {},
 			down: func(err error, _ bool) {
 				if !down {
 					down = true
@@ -89,7 +90,7 @@ type follower struct {
 	url      string
 	settings *settings
 
-	up    func(c *Client)                 // there is a connection
+	up    func(c *registry)               // there is a connection
 	down  func(err error, connected bool) // it was lost, or there is none
 	event func(e Event) error             // its error ends the session
 	// blind is told that the registry that up has told of can't be watched;
@@ -102,21 +103,21 @@ type follower struct {
 
 // run follows the registry until ctx is done, or until it can't be.
 func (f *follower) run(ctx context.Context) error {
-	pause := backoff{shortest: f.settings.shortest, longest: f.settings.longest}
+	pause := f.settings.backoff()
 	for ctx.Err() == nil {
 		begun := time.Now()
 		connected, err := f.session(ctx)
 		if errors.Is(err, ErrNoWatch) {
 			return err
 		}
-		pause.wait(ctx, time.Since(begun), connected)
+		pause.Wait(ctx, time.Since(begun), connected)
 	}
 	return nil
 }
 
 // session follows the registry through one connection, until it is lost.
 func (f *follower) session(ctx context.Context) (connected bool, err error) {
-	c, err := f.settings.client(ctx, f.url)
+	c, err := f.settings.dial(ctx, nil, f.url)
 	if err != nil {
 		if ctx.Err() == nil {
 			f.down(err, false)
@@ -137,7 +138,7 @@ func (f *follower) session(ctx context.Context) (connected bool, err error) {
 		f.blind(err)
 		select {
 		case <-c.ended:
-			err = c.lost()
+			err = c.lost
 		case <-ctx.Done():
 			return true, nil
 		}
@@ -148,7 +149,7 @@ func (f *follower) session(ctx context.Context) (connected bool, err error) {
 
 // follow watches, from where it was left if that can be, and returns why it
 // can't go on.
-func (f *follower) follow(ctx context.Context, c *Client) error {
+func (f *follower) follow(ctx context.Context, c *registry) error {
 	reached, err := f.reached(ctx, c)
 	if err != nil {
 		return err
@@ -169,11 +170,11 @@ func (f *follower) follow(ctx context.Context, c *Client) error {
 // A registry that was restarted may have another database, or an older one,
 // with revisions of the same numbers. So only one that has been up since it
 // was last heard can be resumed from.
-func (f *follower) reached(ctx context.Context, c *Client) (int64, error) {
+func (f *follower) reached(ctx context.Context, c *registry) (int64, error) {
 	if f.heard.IsZero() {
 		return -1, nil
 	}
-	a, err := c.askRegistry(ctx, "status", nil, "status", Idempotent())
+	a, err := c.ask(ctx, "status", nil, "status", client.Idempotent())
 	switch {
 	case refused(err):
 		return -1, nil
@@ -188,7 +189,7 @@ func (f *follower) reached(ctx context.Context, c *Client) (int64, error) {
 // watch calls watch and tells its events, from a list on, or after a revision
 // until reached, where it says so, and on. It ends with an error, always. One
 // that can't resume says that only.
-func (f *follower) watch(ctx context.Context, c *Client, params map[string]any, reached int64) (resumable bool, err error) {
+func (f *follower) watch(ctx context.Context, c *registry, params map[string]any, reached int64) (resumable bool, err error) {
 	_, resuming := params["after"]
 	told := false // something has come
 	if resuming && f.revision >= reached {
@@ -198,7 +199,7 @@ func (f *follower) watch(ctx context.Context, c *Client, params map[string]any, 
 		resuming = false
 	}
 	for item, err := range c.Call(ctx, "registry.watch", params) {
-		var stream *StreamError
+		var stream *client.StreamError
 		switch {
 		case errors.As(err, &stream) && stream.Recoverable:
 			continue
@@ -206,7 +207,7 @@ func (f *follower) watch(ctx context.Context, c *Client, params map[string]any, 
 			return true, fmt.Errorf("%w: %w", ErrNoWatch, err)
 		case err != nil:
 			return true, err
-		case item.Type != Data:
+		case item.Type != client.Data:
 			continue
 		}
 		e, err := readEvent(item.Content)
@@ -244,7 +245,7 @@ func neverWatched(err error) bool {
 			return true
 		}
 	}
-	return unknownMethod(err) || errors.Is(err, ErrTooLarge)
+	return unknownMethod(err) || errors.Is(err, client.ErrTooLarge)
 }
 
 // mostBackends bounds how many entries a list, and a cache, may have.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-package client_test
+package registryclient_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/plexus-go/plexus/transport/client"
+	"github.com/plexus-go/plexus/transport/registryclient"
 )
 
 // watching gathers what a Watch tells, in words.
@@ -22,7 +23,7 @@ func watching(t testing.TB, url string, options ...client.Option) <-chan string 
 	told, ended := make(chan string, 1000), make(chan struct{})
 	go func() {
 		defer close(ended)
-		for e, err := range client.Watch(ctx, url, options...) {
+		for e, err := range registryclient.Watch(ctx, url, options...) {
 			if err != nil {
 				told <- "lost"
 				continue
@@ -109,20 +110,20 @@ func TestWatchResumes(t *testing.T) {
 // TestWatchIsBrokenOff leaves nothing behind.
 func TestWatchIsBrokenOff(t *testing.T) {
 	s := newRegistry(t, false)
-	for e, err := range client.Watch(within(t), s.url) {
-		if err != nil || e.Kind != client.EventListed {
+	for e, err := range registryclient.Watch(within(t), s.url) {
+		if err != nil || e.Kind != registryclient.EventListed {
 			t.Errorf("got %+v, %v", e, err)
 		}
 		break
 	}
 	s.kill()
-	for _, err := range client.Watch(within(t), s.url) {
+	for _, err := range registryclient.Watch(within(t), s.url) {
 		if err == nil {
 			t.Error("there is no registry")
 		}
 		break
 	}
-	for _, err := range client.Watch(within(t), "http://x") {
+	for _, err := range registryclient.Watch(within(t), "http://x") {
 		if err == nil {
 			t.Error("the address makes no sense")
 		}
@@ -154,8 +155,8 @@ func TestWatchThatCantBe(t *testing.T) {
 				c.gone()
 			})
 			n := 0
-			for e, err := range client.Watch(within(t), h.url, client.WithMessageLimit(4<<20)) {
-				if n++; !errors.Is(err, client.ErrNoWatch) || n > 1 {
+			for e, err := range registryclient.Watch(within(t), h.url, client.WithMessageLimit(4<<20)) {
+				if n++; !errors.Is(err, registryclient.ErrNoWatch) || n > 1 {
 					t.Errorf("got %+v, %v", e, err)
 					break
 				}

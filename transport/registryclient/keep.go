@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-package client
+package registryclient
 
 import (
 	"context"
@@ -10,7 +10,13 @@ import (
 	"math/rand/v2"
 	"os"
 	"time"
+
+	"github.com/plexus-go/plexus/transport/client"
 )
+
+// partingTime is how long calls under way may take once the Registrar is
+// closed.
+const partingTime = time.Second
 
 // held is what a Registrar believes that the registry has of the hub.
 type held struct {
@@ -33,7 +39,7 @@ func (r *Registrar) run(ctx context.Context) {
 	parting := context.AfterFunc(ctx, func() { time.AfterFunc(partingTime, cut) })
 	defer parting()
 
-	pause := backoff{shortest: r.settings.shortest, longest: r.settings.longest}
+	pause := r.settings.backoff()
 	for ctx.Err() == nil {
 		begun := time.Now()
 		connected, err := r.session(ctx, calls)
@@ -45,12 +51,12 @@ func (r *Registrar) run(ctx context.Context) {
 		} else {
 			r.note(stateUnreachable, err)
 		}
-		pause.wait(ctx, time.Since(begun), connected)
+		pause.Wait(ctx, time.Since(begun), connected)
 	}
 	if r.held.sent {
 		_, r.left = r.session(ctx, calls)
 	}
-	r.note(stateClosed, ErrClosed)
+	r.note(stateClosed, client.ErrClosed)
 }
 
 // session keeps the hub registered through one connection until that is lost,
@@ -60,12 +66,12 @@ func (r *Registrar) session(ctx, calls context.Context) (connected bool, err err
 	if r.held.sent {
 		dialing = calls
 	}
-	c, err := r.settings.client(dialing, r.url)
+	calls, release := context.WithCancel(calls)
+	defer release()
+	c, err := r.settings.dial(dialing, calls, r.url)
 	if err != nil {
 		return false, err
 	}
-	stop := context.AfterFunc(calls, c.abort) // goodbyes included
-	defer stop()
 	defer c.Close()
 	r.held.unleased = false
 	for {
@@ -78,14 +84,14 @@ func (r *Registrar) session(ctx, calls context.Context) (connected bool, err err
 		select {
 		case <-ctx.Done():
 		case <-c.ended:
-			return true, c.lost()
+			return true, c.lost
 		case <-time.After(r.held.term/3 - rand.N(r.held.term/12)): // #nosec G404 -- it spreads renewals, and is no secret
 		}
 	}
 }
 
 // keep renews the registration, or makes it.
-func (r *Registrar) keep(ctx context.Context, c *Client) error {
+func (r *Registrar) keep(ctx context.Context, c *registry) error {
 	h := &r.held
 	hash := r.registration.hash()
 	if h.lease != "" && hash == h.hash {
@@ -112,12 +118,12 @@ func (r *Registrar) keep(ctx context.Context, c *Client) error {
 }
 
 // ping renews the registration, if it is there still.
-func (r *Registrar) ping(ctx context.Context, c *Client) (there bool, err error) {
+func (r *Registrar) ping(ctx context.Context, c *registry) (there bool, err error) {
 	params := map[string]any{"name": r.registration.Name}
 	if r.held.lease != "" {
 		params["lease_id"] = r.held.lease
 	}
-	a, err := c.askRegistry(ctx, "ping", params, "ping")
+	a, err := c.ask(ctx, "ping", params, "ping")
 	switch {
 	case unknownMethod(err):
 		a.Success = true // it is nothing to this registry
@@ -131,7 +137,7 @@ func (r *Registrar) ping(ctx context.Context, c *Client) (there bool, err error)
 }
 
 // announce registers the hub.
-func (r *Registrar) announce(ctx context.Context, c *Client, hash string) error {
+func (r *Registrar) announce(ctx context.Context, c *registry, hash string) error {
 	h := &r.held
 	params := r.registration.params(hash)
 	if r.registration.TTL > 0 && !h.unleased {
@@ -142,10 +148,10 @@ func (r *Registrar) announce(ctx context.Context, c *Client, hash string) error 
 	if h.term < 0 {
 		h.term = defaultTTL // and looked after all the same
 	}
-	a, err := c.askRegistry(ctx, "register", params, "backend_registered")
+	a, err := c.ask(ctx, "register", params, "backend_registered")
 	if params["ttl_seconds"] != nil && refused(err) && !unknownMethod(err) {
 		delete(params, "ttl_seconds") // which may be what it does not know
-		a, err = c.askRegistry(ctx, "register", params, "backend_registered")
+		a, err = c.ask(ctx, "register", params, "backend_registered")
 	}
 	if err != nil {
 		return err
@@ -159,11 +165,11 @@ func (r *Registrar) announce(ctx context.Context, c *Client, hash string) error 
 }
 
 // leave deregisters the hub, and nobody else who has its name.
-func (r *Registrar) leave(ctx context.Context, c *Client) error {
+func (r *Registrar) leave(ctx context.Context, c *registry) error {
 	params := map[string]any{"name": r.registration.Name}
 	if r.held.lease != "" {
 		params["lease_id"] = r.held.lease
-		_, err := c.askRegistry(ctx, "deregister", params, "backend_deregistered")
+		_, err := c.ask(ctx, "deregister", params, "backend_deregistered")
 		if !refused(err) {
 			return r.gone(err)
 		}
@@ -181,7 +187,7 @@ func (r *Registrar) leave(ctx context.Context, c *Client) error {
 	case err == nil && (b == nil || !b.Active || !r.registration.at(b) || !sameProcess(b)):
 		return r.gone(nil)
 	}
-	_, err = c.askRegistry(ctx, "deregister", params, "backend_deregistered")
+	_, err = c.ask(ctx, "deregister", params, "backend_deregistered")
 	if unknownMethod(err) {
 		err = nil // this registry has no goodbyes
 	}
@@ -190,7 +196,7 @@ func (r *Registrar) leave(ctx context.Context, c *Client) error {
 
 // answered tells that the registry did answer, if only nonsense, which says
 // nothing about the entry.
-func answered(err error) bool { return refused(err) || errors.Is(err, ErrProtocol) }
+func answered(err error) bool { return refused(err) || errors.Is(err, client.ErrProtocol) }
 
 // gone notes that the hub is not registered any more, if err is nil.
 func (r *Registrar) gone(err error) error {

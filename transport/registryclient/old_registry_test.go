@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-package client_test
+package registryclient_test
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/plexus-go/plexus/transport/client"
+	"github.com/plexus-go/plexus/transport/registryclient"
 )
 
 // oldRegistry is a registry as others are: it gives no leases, and can't be
@@ -241,7 +242,7 @@ func TestCloseDuringRegister(t *testing.T) {
 					c.item("8", done)
 					c.gone()
 				})
-				r, err := client.Register(context.Background(), "ws://pipe", alpha(), p.option(), client.WithProxy(nil))
+				r, err := registryclient.Register(context.Background(), "ws://pipe", alpha(), p.option(), client.WithProxy(nil))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -291,7 +292,7 @@ func TestResolveInAnOldRegistry(t *testing.T) {
 		p := pretendByPipe(t, old.serve)
 		var log lines
 		r := resolver(t, "ws://pipe", p.option(), client.WithProxy(nil), log.option())
-		if _, err := r.Resolve(context.Background(), "alpha"); !errors.Is(err, client.ErrUnknown) {
+		if _, err := r.Resolve(context.Background(), "alpha"); !errors.Is(err, registryclient.ErrUnknown) {
 			t.Errorf("got %v", err)
 		}
 		synctest.Wait() // until it is known that it can't be watched
@@ -359,8 +360,8 @@ func TestResolveUnanswered(t *testing.T) {
 func TestWatchOfAnOldRegistry(t *testing.T) {
 	h := pretend(t, newOldRegistry(false, false).serve)
 	n := 0
-	for e, err := range client.Watch(within(t), h.url) {
-		if n++; !errors.Is(err, client.ErrNoWatch) {
+	for e, err := range registryclient.Watch(within(t), h.url) {
+		if n++; !errors.Is(err, registryclient.ErrNoWatch) {
 			t.Errorf("got %+v, %v", e, err)
 		}
 	}

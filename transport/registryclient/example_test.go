@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-package client_test
+package registryclient_test
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage/sqlite"
-	"github.com/plexus-go/plexus/transport/client"
+	"github.com/plexus-go/plexus/transport/registryclient"
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
@@ -47,11 +47,11 @@ func exampleRegistry() (url string, stop func()) {
 
 // Keep a hub registered for as long as it runs.
 func ExampleRegister() {
-	url, stop := exampleRegistry() // or client.RegistryURL(os.Getenv)
+	url, stop := exampleRegistry() // or registryclient.RegistryURL(os.Getenv)
 	defer stop()
 	ctx := context.Background()
 
-	r, err := client.Register(ctx, url, client.Registration{Name: "my-hub", Host: "127.0.0.1", Port: 4446})
+	r, err := registryclient.Register(ctx, url, registryclient.Registration{Name: "my-hub", Host: "127.0.0.1", Port: 4446})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func ExampleResolver_Resolve() {
 	url, stop := exampleRegistry()
 	defer stop()
 	ctx := context.Background()
-	r, err := client.Register(ctx, url, client.Registration{Name: "my-hub", Host: "127.0.0.1", Port: 4446})
+	r, err := registryclient.Register(ctx, url, registryclient.Registration{Name: "my-hub", Host: "127.0.0.1", Port: 4446})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func ExampleResolver_Resolve() {
 		log.Fatal(err)
 	}
 
-	resolver, err := client.NewResolver(url)
+	resolver, err := registryclient.NewResolver(url)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func ExampleResolver_Resolve() {
 
 	found, err := resolver.Resolve(ctx, "my-hub")
 	if err != nil {
-		log.Fatal(err) // client.ErrUnknown, client.ErrInactive, or why the registry can't be asked
+		log.Fatal(err) // registryclient.ErrUnknown, registryclient.ErrInactive, or why the registry can't be asked
 	}
 	fmt.Println(found.URL(), found.Stale)
 	// Output: ws://127.0.0.1:4446 false
@@ -99,26 +99,26 @@ func ExampleWatch() {
 	defer stop()
 	ctx := context.Background()
 
-	var r *client.Registrar
-	for event, err := range client.Watch(ctx, url) {
+	var r *registryclient.Registrar
+	for event, err := range registryclient.Watch(ctx, url) {
 		if err != nil {
 			log.Println(err) // for now; the range goes on when the registry is back
 			continue
 		}
 		switch event.Kind {
-		case client.EventListed:
+		case registryclient.EventListed:
 			fmt.Println("there are", len(event.Backends))
-			r, err = client.Register(ctx, url, client.Registration{Name: "my-hub", Host: "127.0.0.1", Port: 4446})
+			r, err = registryclient.Register(ctx, url, registryclient.Registration{Name: "my-hub", Host: "127.0.0.1", Port: 4446})
 			if err != nil {
 				log.Fatal(err)
 			}
-		case client.EventRegistered:
+		case registryclient.EventRegistered:
 			fmt.Println(event.Name, "is at", event.Backend.URL())
 			r.Close()
-		case client.EventDeregistered:
+		case registryclient.EventDeregistered:
 			fmt.Println(event.Name, "is gone")
 		}
-		if event.Kind == client.EventDeregistered {
+		if event.Kind == registryclient.EventDeregistered {
 			break
 		}
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-package client
+package registryclient
 
 import (
 	"context"
@@ -9,6 +9,9 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/plexus-go/plexus/internal/connect"
+	"github.com/plexus-go/plexus/transport/client"
 )
 
 // The ways in which a name does not lead to a hub.
@@ -40,7 +43,7 @@ type Resolver struct {
 	cache   map[string]Backend
 	fresh   bool          // the cache is kept true by watching
 	was     time.Time     // when it was true for the last time, since it is not
-	client  *Client       // nil while there is no connection
+	client  *registry     // nil while there is no connection
 	err     error         // why there is none; nil where that is not known yet
 	blind   bool          // the registry can be asked, but not watched
 	shown   string        // the state that was logged
@@ -57,13 +60,13 @@ const grace = 2 * time.Second
 // watch that. The registry need not be there yet. Of the options, those of a
 // connection have an effect, and WithLogger.
 //
-// The error is a [*DialError] for an address that makes no sense.
-func NewResolver(registryURL string, options ...Option) (*Resolver, error) {
-	if _, err := parseURL(registryURL); err != nil {
+// The error is a [*client.DialError] for an address that makes no sense.
+func NewResolver(registryURL string, options ...client.Option) (*Resolver, error) {
+	if err := checkURL(registryURL); err != nil {
 		return nil, err
 	}
 	r := &Resolver{
-		url: registryURL, settings: registrySettings(options), ended: make(chan struct{}),
+		url: registryURL, settings: newSettings(options), ended: make(chan struct{}),
 		cache: map[string]Backend{}, changed: make(chan struct{}),
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -75,12 +78,12 @@ func NewResolver(registryURL string, options ...Option) (*Resolver, error) {
 	go func() {
 		defer close(r.ended)
 		_ = f.run(ctx) // that it can't be watched is no end
-		r.change("closed", nil, func() { r.client, r.fresh, r.err = nil, false, ErrClosed })
+		r.change("closed", nil, func() { r.client, r.fresh, r.err = nil, false, client.ErrClosed })
 	}()
 	return r, nil
 }
 
-// Close ends the Resolver, and Resolves under way with ErrClosed. When it
+// Close ends the Resolver, and Resolves under way with client.ErrClosed. When it
 // returns, within about a second, nothing of it is left. It returns nil,
 // always.
 func (r *Resolver) Close() error {
@@ -96,7 +99,7 @@ func (r *Resolver) Close() error {
 //
 // The error is ErrUnknown, or ErrInactive, with which the entry is returned
 // all the same; else it says why the registry could not be asked, as that of
-// [Client.Call] or [Dial] does, or ErrClosed.
+// [client.Client.Call] or [client.Dial] does, or client.ErrClosed.
 func (r *Resolver) Resolve(ctx context.Context, name string) (Resolution, error) {
 	b, stale, err := r.look(ctx, name)
 	switch {
@@ -121,8 +124,8 @@ func (r *Resolver) look(ctx context.Context, name string) (b *Backend, stale boo
 		c, err, changed := r.client, r.err, r.changed
 		r.mu.Unlock()
 		switch {
-		case errors.Is(err, ErrClosed):
-			return nil, false, ErrClosed
+		case errors.Is(err, client.ErrClosed):
+			return nil, false, client.ErrClosed
 		case trusted:
 			return b, false, nil
 		case c != nil:
@@ -134,10 +137,10 @@ func (r *Resolver) look(ctx context.Context, name string) (b *Backend, stale boo
 			if ctx.Err() != nil || refused(err) {
 				return nil, false, err
 			}
-			if errors.Is(err, ErrTimeout) && b != nil {
+			if errors.Is(err, client.ErrTimeout) && b != nil {
 				return b, true, nil
 			}
-			if !errors.Is(err, ErrLost) && !errors.Is(err, ErrClosed) {
+			if !errors.Is(err, client.ErrLost) && !errors.Is(err, client.ErrClosed) {
 				return nil, false, err
 			}
 			// The follower will notice.
@@ -157,7 +160,7 @@ func (r *Resolver) look(ctx context.Context, name string) (b *Backend, stale boo
 
 // remember keeps what a registry that can't be watched has said, for when it
 // can't be reached.
-func (r *Resolver) remember(c *Client, name string, b *Backend) {
+func (r *Resolver) remember(c *registry, name string, b *Backend) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.blind || r.client != c {
@@ -185,7 +188,7 @@ func (r *Resolver) change(state string, err error, apply func()) {
 	if !news {
 		return
 	}
-	log := r.settings.log.With("registry", shownURL(r.url))
+	log := r.settings.Log.With("registry", connect.RedactURL(r.url))
 	switch state {
 	case "down":
 		log.Warn("the registry can't be reached; what was last known is given", "error", err)
@@ -196,7 +199,7 @@ func (r *Resolver) change(state string, err error, apply func()) {
 	}
 }
 
-func (r *Resolver) up(c *Client) {
+func (r *Resolver) up(c *registry) {
 	r.change("", nil, func() { r.client, r.err, r.blind = c, nil, false })
 }
 

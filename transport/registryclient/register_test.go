@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-package client_test
+package registryclient_test
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/plexus-go/plexus/transport/client"
+	"github.com/plexus-go/plexus/transport/registryclient"
 )
 
 func TestRegistryURL(t *testing.T) {
@@ -31,7 +32,7 @@ func TestRegistryURL(t *testing.T) {
 	}
 	for _, test := range tests {
 		env := map[string]string{"PLEXUS_REGISTRY_URL": test.url, "PLEXUS_NO_REGISTRY": test.off}
-		if got := client.RegistryURL(func(name string) string { return env[name] }); got != test.want {
+		if got := registryclient.RegistryURL(func(name string) string { return env[name] }); got != test.want {
 			t.Errorf("%q, %q: got %q, want %q", test.url, test.off, got, test.want)
 		}
 	}
@@ -39,28 +40,28 @@ func TestRegistryURL(t *testing.T) {
 
 func TestRegisterRefusesWhatMakesNoSense(t *testing.T) {
 	noLeak(t)
-	change := func(change func(*client.Registration)) client.Registration {
+	change := func(change func(*registryclient.Registration)) registryclient.Registration {
 		g := alpha()
 		change(&g)
 		return g
 	}
 	tests := map[string]struct {
 		url  string
-		g    client.Registration
+		g    registryclient.Registration
 		want string
 	}{
 		"address":  {"http://127.0.0.1:4444", alpha(), "scheme"},
-		"name":     {"ws://x", change(func(g *client.Registration) { g.Name = "" }), "name"},
-		"host":     {"ws://x", change(func(g *client.Registration) { g.Host = "" }), "host"},
-		"port":     {"ws://x", change(func(g *client.Registration) { g.Port = 65536 }), "65536"},
-		"protocol": {"ws://x", change(func(g *client.Registration) { g.Protocol = "http" }), "http"},
-		"ttl":      {"ws://x", change(func(g *client.Registration) { g.TTL = time.Second }), "ttl"},
-		"half ttl": {"ws://x", change(func(g *client.Registration) { g.TTL = 5500 * time.Millisecond }), "ttl"},
-		"metadata": {"ws://x", change(func(g *client.Registration) { g.Metadata = map[string]any{"x": math.NaN()} }), "metadata"},
+		"name":     {"ws://x", change(func(g *registryclient.Registration) { g.Name = "" }), "name"},
+		"host":     {"ws://x", change(func(g *registryclient.Registration) { g.Host = "" }), "host"},
+		"port":     {"ws://x", change(func(g *registryclient.Registration) { g.Port = 65536 }), "65536"},
+		"protocol": {"ws://x", change(func(g *registryclient.Registration) { g.Protocol = "http" }), "http"},
+		"ttl":      {"ws://x", change(func(g *registryclient.Registration) { g.TTL = time.Second }), "ttl"},
+		"half ttl": {"ws://x", change(func(g *registryclient.Registration) { g.TTL = 5500 * time.Millisecond }), "ttl"},
+		"metadata": {"ws://x", change(func(g *registryclient.Registration) { g.Metadata = map[string]any{"x": math.NaN()} }), "metadata"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			r, err := client.Register(context.Background(), test.url, test.g)
+			r, err := registryclient.Register(context.Background(), test.url, test.g)
 			if r != nil || err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, %v", r, err)
 			}
@@ -70,11 +71,11 @@ func TestRegisterRefusesWhatMakesNoSense(t *testing.T) {
 
 func TestRegisterWithoutARegistry(t *testing.T) {
 	noLeak(t)
-	r, err := client.Register(context.Background(), "", client.Registration{})
+	r, err := registryclient.Register(context.Background(), "", registryclient.Registration{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Wait(within(t)); !errors.Is(err, client.ErrNoRegistry) {
+	if err := r.Wait(within(t)); !errors.Is(err, registryclient.ErrNoRegistry) {
 		t.Errorf("got %v", err)
 	}
 	if err := r.Close(); err != nil {
@@ -117,7 +118,7 @@ func TestRegister(t *testing.T) {
 func TestRegisterEndsWithItsContext(t *testing.T) {
 	s := newRegistry(t, false)
 	ctx, cancel := context.WithCancel(context.Background())
-	r, err := client.Register(ctx, s.url, alpha())
+	r, err := registryclient.Register(ctx, s.url, alpha())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +138,7 @@ func TestRegisterBeforeTheRegistry(t *testing.T) {
 	s := newRegistry(t, false)
 	s.kill()
 	var log lines
-	r, err := client.Register(context.Background(), s.url, alpha(), log.option())
+	r, err := registryclient.Register(context.Background(), s.url, alpha(), log.option())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -430,7 +431,7 @@ func TestRegisterIsRefused(t *testing.T) {
 					}
 				})
 				var log lines
-				r, err := client.Register(context.Background(), "ws://pipe", alpha(), p.option(), client.WithProxy(nil), log.option())
+				r, err := registryclient.Register(context.Background(), "ws://pipe", alpha(), p.option(), client.WithProxy(nil), log.option())
 				if err != nil {
 					t.Fatal(err)
 				}

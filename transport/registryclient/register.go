@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-package client
+package registryclient
 
 import (
 	"cmp"
@@ -14,6 +14,9 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/plexus-go/plexus/internal/connect"
+	"github.com/plexus-go/plexus/transport/client"
 )
 
 // Registration is what a hub tells a registry of itself.
@@ -157,9 +160,9 @@ const (
 // under the name, it has it: it is left alone until it is inactive.
 //
 // The error says what is wrong with the arguments.
-func Register(ctx context.Context, registryURL string, registration Registration, options ...Option) (*Registrar, error) {
+func Register(ctx context.Context, registryURL string, registration Registration, options ...client.Option) (*Registrar, error) {
 	r := &Registrar{
-		url: registryURL, settings: registrySettings(options), registration: registration,
+		url: registryURL, settings: newSettings(options), registration: registration,
 		ended: make(chan struct{}), changed: make(chan struct{}),
 	}
 	ctx, r.cancel = context.WithCancel(ctx)
@@ -168,7 +171,7 @@ func Register(ctx context.Context, registryURL string, registration Registration
 		close(r.ended)
 		return r, nil
 	}
-	_, err := parseURL(registryURL) // before it is tried again and again
+	err := checkURL(registryURL) // before it is tried again and again
 	if err == nil {
 		err = r.registration.check()
 	}
@@ -195,7 +198,7 @@ func (r *Registrar) Close() error {
 }
 
 // Wait waits until the hub is registered. The error says why it is not: that
-// of ctx with what has failed so far, ErrClosed, or ErrNoRegistry.
+// of ctx with what has failed so far, client.ErrClosed, or ErrNoRegistry.
 func (r *Registrar) Wait(ctx context.Context) error {
 	for {
 		r.mu.Lock()
@@ -229,7 +232,7 @@ func (r *Registrar) note(state registrarState, err error) {
 	if state == old {
 		return
 	}
-	log := r.settings.log.With("registry", shownURL(r.url), "hub", r.registration.Name)
+	log := r.settings.Log.With("registry", connect.RedactURL(r.url), "hub", r.registration.Name)
 	switch state {
 	case stateRegistered:
 		log.Info("the hub is registered", "host", r.registration.Host, "port", r.registration.Port)
