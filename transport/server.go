@@ -53,7 +53,7 @@ func New(h *hub.Hub, options ...Option) *Server {
 	for _, option := range options {
 		option(s)
 	}
-	s.ws = websocket.NewServer(h, s.access.limits.Limits, s.log, websocket.WithCheckedOrigins())
+	s.ws = websocket.NewServer(h, s.access.limits.Limits, s.log)
 	s.access.init(s.ws, s.log)
 	return s
 }

@@ -5,11 +5,13 @@ package websocket_test
 import (
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
@@ -63,17 +65,23 @@ func TestCompressionIsDeclined(t *testing.T) {
 }
 
 func TestAServerByItselfLetsNoPagesIn(t *testing.T) {
-	checked := serveOn(t, websocket.Limits{}, listen(t), websocket.WithCheckedOrigins())
 	alone := serve(t, websocket.Limits{})
+	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		alone.ServeHTTP(w, r.WithContext(plugin.WithCaller(r.Context(), plugin.Caller{Remote: r.RemoteAddr})))
+	}))
+	defer behind.Close()
 	for _, origin := range []string{"http://localhost:5173", "http://" + alone.addr, "null", ""} {
 		header := http.Header{"Origin": {origin}}
 		_, response, err := gorilla.DefaultDialer.Dial("ws://"+alone.addr, header)
 		if err == nil || response == nil || response.StatusCode != http.StatusForbidden {
 			t.Errorf("origin %q: got %v, want the status 403", origin, err)
 		}
-		c := checked.dialWith(&gorilla.Dialer{}, header)
-		c.quiet()
-		c.Close()
+		ws, _, err := gorilla.DefaultDialer.Dial("ws"+strings.TrimPrefix(behind.URL, "http"), header)
+		if err != nil {
+			t.Errorf("origin %q, with a caller: %v", origin, err)
+			continue
+		}
+		ws.Close()
 	}
 }
 

@@ -50,8 +50,10 @@ var testHub = sync.OnceValues(func() (*hub.Hub, error) {
 // current is what the methods of probe work on: that of the last server.
 var current atomic.Pointer[probe]
 
-// serve starts a server. When the test ends it is shut down, and must then
-// leave no goroutine behind.
+// Connections returns how many clients are connected.
+func (s *server) Connections() int64 { return s.Counts().Connections }
+
+// serve starts a server. When the test ends it is shut down.
 func serve(t testing.TB, limits websocket.Limits) *server {
 	t.Helper()
 	return serveOn(t, limits, listen(t))
@@ -66,7 +68,7 @@ func listen(t testing.TB) net.Listener {
 	return l
 }
 
-func serveOn(t testing.TB, limits websocket.Limits, l net.Listener, options ...websocket.Option) *server {
+func serveOn(t testing.TB, limits websocket.Limits, l net.Listener) *server {
 	t.Helper()
 	h, err := testHub()
 	if err != nil {
@@ -77,7 +79,7 @@ func serveOn(t testing.TB, limits websocket.Limits, l net.Listener, options ...w
 		s.connect = p.connect
 	}
 	current.Store(s.probe)
-	s.Server = websocket.NewServer(h, limits, slog.New(slog.DiscardHandler), options...)
+	s.Server = websocket.NewServer(h, limits, slog.New(slog.DiscardHandler))
 	web := &http.Server{Handler: s.Server}
 	go web.Serve(l)
 	t.Cleanup(func() {
@@ -87,28 +89,8 @@ func serveOn(t testing.TB, limits websocket.Limits, l net.Listener, options ...w
 		if err := s.Shutdown(ctx); err != nil {
 			t.Errorf("shutdown: %v", err)
 		}
-		noSessions(t)
 	})
 	return s
-}
-
-// noSessions waits until no goroutine of a connection is left.
-func noSessions(t testing.TB) {
-	t.Helper()
-	noSessionsBut(t, 0)
-}
-
-// noSessionsBut waits until the goroutines of so many connections are left.
-func noSessionsBut(t testing.TB, connections int) {
-	t.Helper()
-	buf := make([]byte, 4<<20)
-	until(t, "the goroutines of sessions to end", func() bool {
-		stacks := string(buf[:runtime.Stack(buf, true)])
-		return strings.Count(stacks, ".(*session).run(") == connections &&
-			strings.Count(stacks, ".(*session).serve(") == 0 &&
-			strings.Count(stacks, "jsonrpc2.NewConn.func") <= connections && // its watchdog
-			strings.Count(stacks, "jsonrpc2.(*Conn).readMessages(") == connections
-	})
 }
 
 // until waits for a condition.

@@ -179,7 +179,7 @@ func TestAQuestionOfAClientThatLeaves(t *testing.T) {
 	asks, other := s.dial(), s.dial()
 	id := asks.asked(asks.call(1, "probe.ask", `{"text":"Sure?"}`), "Sure?")
 	asks.Close()
-	noSessionsBut(t, 1)
+	until(t, "the sessions to end", func() bool { return s.Connections() == 1 })
 	other.send("%s", answerTo(1, id, confirmed))
 	other.refused("1", -32602)
 }

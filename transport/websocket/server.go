@@ -17,6 +17,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/socket"
 	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -33,8 +34,8 @@ type Server struct {
 	ids      *wire.Subscriptions
 	upgrader websocket.Upgrader
 
-	queued  *budget // what is queued to all clients
-	reading *budget // the messages of theirs that are being read
+	queued  *memoryLimiter // of all send queues
+	reading *memoryLimiter // of all messages that are being read
 	counts  counters
 
 	mu       sync.Mutex
@@ -45,18 +46,12 @@ type Server struct {
 
 var _ http.Handler = (*Server)(nil)
 
-// Option sets what NewServer leaves at its default.
-type Option func(*Server)
-
-// WithCheckedOrigins says that a handler around the server lets in only those
-// web pages that may connect. Without it, none may: clients that send an Origin
-// are refused.
-func WithCheckedOrigins() Option {
-	return func(s *Server) { s.upgrader.CheckOrigin = func(*http.Request) bool { return true } }
-}
-
 // NewServer makes a server of h.
-func NewServer(h *hub.Hub, limits Limits, log *slog.Logger, options ...Option) *Server {
+//
+// A handler around it decides who may connect, and as whom: it puts the caller
+// into the request's context (plugin.WithCaller). Without one, everybody but web
+// pages may connect, and do everything: requests with an Origin are refused.
+func NewServer(h *hub.Hub, limits Limits, log *slog.Logger) *Server {
 	limits = limits.withDefaults()
 	s := &Server{
 		hub:    h,
@@ -69,30 +64,29 @@ func NewServer(h *hub.Hub, limits Limits, log *slog.Logger, options ...Option) *
 			ReadBufferSize:  1 << 10,
 			WriteBufferSize: 1 << 10,
 			WriteBufferPool: &sync.Pool{},
-			CheckOrigin:     func(r *http.Request) bool { return len(r.Header["Origin"]) == 0 },
+			CheckOrigin: func(r *http.Request) bool {
+				return len(r.Header["Origin"]) == 0 || plugin.CallerOf(r.Context()).Remote != ""
+			},
 			// What else a page offers is for whoever stands before us: it may
 			// be a secret, and is never sent back.
 			Subprotocols: []string{subprotocol},
 		},
 		sessions: map[*session]struct{}{},
 	}
-	patience := limits.StallTimeout / impatience
+	patience := limits.StallTimeout / hurries
 	third := limits.MaxMemoryBytes / 3
-	s.queued = newBudget(limits.MaxMemoryBytes-third, limits.StallTimeout, func() {
+	s.queued = &memoryLimiter{limit: limits.MaxMemoryBytes - third, wait: limits.StallTimeout, hurry: func() {
 		for _, c := range s.all() {
-			if c.out.holds() {
-				c.socket.press(patience)
+			if c.queue.holdsMemory() {
+				c.socket.Hurry(patience)
 			}
 		}
-	})
-	s.reading = newBudget(third, limits.StallTimeout, func() {
+	}}
+	s.reading = &memoryLimiter{limit: third, wait: limits.StallTimeout, hurry: func() {
 		for _, c := range s.all() {
-			c.stream.press(patience)
+			c.reader.hurry(patience)
 		}
-	})
-	for _, option := range options {
-		option(s)
-	}
+	}}
 	return s
 }
 
@@ -112,28 +106,27 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This is the Plexus hub "+s.hub.Namespace()+". Connect to it by WebSocket.", http.StatusUpgradeRequired)
 		return
 	}
-	hijacker := &hijacker{ResponseWriter: w, stall: s.limits.StallTimeout}
+	hijacker := &hijacker{ResponseWriter: w, limits: s.limits}
 	ws, err := s.upgrader.Upgrade(hijacker, r, nil)
 	if err != nil {
 		s.log.Debug("an upgrade failed", "remote", r.RemoteAddr, "error", err)
 		return
 	}
-	session := newSession(s, ws, hijacker.socket, callerOf(r))
-	session.still, _ = r.Context().Value(stillKey{}).(func() error)
-	if !s.add(session) {
-		session.bye(websocket.CloseGoingAway, hub.ErrShutdown.Error())
+	c := newSession(s, ws, hijacker.socket, callerOf(r))
+	c.recheck, _ = r.Context().Value(recheckKey{}).(func() error)
+	if !s.add(c) {
+		c.close(websocket.CloseGoingAway, hub.ErrShutdown.Error())
 		hijacker.socket.Close()
 		return
 	}
 	go func() {
-		defer s.remove(session)
-		session.run()
+		defer s.remove(c)
+		c.serve()
 	}()
 }
 
-// callerOf is who makes the calls of a connection: whom a handler around the
-// server has put into the request's context, else anybody, who may do
-// everything.
+// callerOf is who makes the calls of a connection: the caller in the request's
+// context, else anybody, who may do everything.
 func callerOf(r *http.Request) plugin.Caller {
 	caller := plugin.CallerOf(r.Context())
 	if caller.Remote == "" {
@@ -142,24 +135,23 @@ func callerOf(r *http.Request) plugin.Caller {
 	return caller
 }
 
-type stillKey struct{}
+type recheckKey struct{}
 
-// WithRecheck returns a context for a request, by which a handler around the
-// server tells how to find out, at any later time, why the caller may not stay:
-// see [Server.Recheck].
-func WithRecheck(ctx context.Context, still func() error) context.Context {
-	return context.WithValue(ctx, stillKey{}, still)
+// WithRecheck returns a context for a request. [Server.Recheck] calls recheck,
+// whose error says why the caller must leave.
+func WithRecheck(ctx context.Context, recheck func() error) context.Context {
+	return context.WithValue(ctx, recheckKey{}, recheck)
 }
 
-// Recheck closes, with code 1008, the connections of callers who may not stay
-// any more.
+// Recheck closes, with code 1008, the connections of callers whose recheck
+// fails.
 func (s *Server) Recheck() {
 	for _, c := range s.all() {
-		if c.still == nil {
+		if c.recheck == nil {
 			continue
 		}
-		if err := c.still(); err != nil {
-			s.log.Warn("a caller may not stay", "remote", c.remote, "error", err)
+		if err := c.recheck(); err != nil {
+			s.log.Warn("closing the connection of a caller without valid credentials", "remote", c.remote, "error", err)
 			select {
 			case c.expelled <- struct{}{}:
 			default:
@@ -186,23 +178,18 @@ func (s *Server) remove(c *session) {
 	s.ended.Done()
 }
 
-// Connections returns how many clients are connected.
-func (s *Server) Connections() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.sessions)
-}
-
-// Counts tell how often the limits of a server were felt, since it was made.
+// Counts are the counters of a server. All but the first two count since it was
+// made.
 type Counts struct {
-	Slowed  int64 // waits of clients that make too many calls a second
-	Stalled int64 // clients that were closed since they read or send too slowly
-	Idle    int64 // clients that were closed since they wanted nothing
-	Large   int64 // messages over Limits.MaxMessageBytes
-	Deep    int64 // messages over Limits.MaxDepth
-	Busy    int64 // calls that were refused since too many ran
-	Refused int64 // items and messages for which no memory was left
-	Held    int64 // bytes of Limits.MaxMemoryBytes that are in use now
+	Connections int64 // that are open
+	Held        int64 // bytes of Limits.MaxMemoryBytes that are in use
+	Slowed      int64 // waits of clients that make too many calls a second
+	Stalled     int64 // clients that were closed since they read or send too slowly
+	Idle        int64 // clients that were closed since they wanted nothing
+	Large       int64 // messages over Limits.MaxMessageBytes
+	Deep        int64 // messages over Limits.MaxDepth
+	Busy        int64 // calls that were refused since too many ran
+	Refused     int64 // items and messages for which no memory was left
 }
 
 // counters are what the sessions count of that.
@@ -212,15 +199,19 @@ type counters struct {
 
 // Counts returns the present counts.
 func (s *Server) Counts() Counts {
+	s.mu.Lock()
+	connections := len(s.sessions)
+	s.mu.Unlock()
 	return Counts{
-		Slowed:  s.counts.slowed.Load(),
-		Stalled: s.counts.stalled.Load(),
-		Idle:    s.counts.idle.Load(),
-		Large:   s.counts.large.Load(),
-		Deep:    s.counts.deep.Load(),
-		Busy:    s.counts.busy.Load(),
-		Refused: s.queued.refused.Load() + s.reading.refused.Load(),
-		Held:    s.queued.used.Load() + s.reading.used.Load(),
+		Connections: int64(connections),
+		Held:        s.queued.used.Load() + s.reading.used.Load(),
+		Slowed:      s.counts.slowed.Load(),
+		Stalled:     s.counts.stalled.Load(),
+		Idle:        s.counts.idle.Load(),
+		Large:       s.counts.large.Load(),
+		Deep:        s.counts.deep.Load(),
+		Busy:        s.counts.busy.Load(),
+		Refused:     s.queued.refused.Load() + s.reading.refused.Load(),
 	}
 }
 
@@ -251,17 +242,17 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	for c := range s.sessions {
-		c.socket.abort()
+		c.socket.Abort()
 	}
 	s.mu.Unlock()
 	return ctx.Err()
 }
 
-// hijacker slips a socket under the connection that the upgrade takes over.
+// hijacker puts a socket under the connection that the upgrade takes over.
 type hijacker struct {
 	http.ResponseWriter
-	stall  time.Duration
-	socket *socket
+	limits Limits
+	socket *socket.Conn
 }
 
 func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
@@ -269,6 +260,6 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	h.socket = newSocket(conn, h.stall)
+	h.socket = socket.New(conn, socket.Limits{Stall: h.limits.StallTimeout, Silence: h.limits.DeadTimeout})
 	return h.socket, rw, nil
 }

@@ -124,7 +124,7 @@ func TestAClientThatWakesUpGetsTheRest(t *testing.T) {
 	c := s.dial()
 	c.tcp().SetReadBuffer(64 << 10)
 	sub := c.call(1, "probe.large", fmt.Sprintf(`{"bytes":%d}`, size))
-	<-tap.late
+	until(t, "the client to be late", func() bool { return tap.sized.Load() > 1 })
 	if f := c.item(sub, "data"); len(f.Params.Result.Content) != size+2 {
 		t.Errorf("%d bytes of content, want %d", len(f.Params.Result.Content), size+2)
 	}

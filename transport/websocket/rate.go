@@ -11,46 +11,46 @@ import (
 	"github.com/plexus-go/plexus/internal/wire"
 )
 
-// pace slows down a client that asks for more calls a second than it may: its
-// next frames are not read for a while. Nothing is refused, so a client that
-// sends a hundred thousand calls at once gets all of its answers.
-type pace struct {
+// rateLimiter slows down a client that makes more calls per second than it may:
+// its next messages are not read for a while. Nothing is refused, so a client
+// that sends a hundred thousand calls at once gets all of its answers.
+type rateLimiter struct {
 	limiter *rate.Limiter // nil for no limit
 	row     int           // how many messages were served since the reader last yielded
 }
 
 const (
-	// leastWait is what is not worth waiting for: it adds up.
-	leastWait = 5 * time.Millisecond
+	// minWait is the shortest time to wait for; shorter ones add up.
+	minWait = 5 * time.Millisecond
 	// yieldEvery is how many messages a reader serves in a row before it lets
 	// others run. Quick calls are run by the reader, which need never wait for
 	// a client that has sent much.
 	yieldEvery = 16
 )
 
-func newPace(perSecond int) pace {
+func newRateLimiter(perSecond int) rateLimiter {
 	if perSecond < 0 {
-		return pace{}
+		return rateLimiter{}
 	}
 	// A batch must not ask for more than there can ever be.
-	return pace{limiter: rate.NewLimiter(rate.Limit(perSecond), max(perSecond, wire.MaxBatch))}
+	return rateLimiter{limiter: rate.NewLimiter(rate.Limit(perSecond), max(perSecond, wire.MaxBatch))}
 }
 
 // wait waits until a message of so many calls may be served, or stop is closed,
-// and tells whether it had to.
-func (p *pace) wait(calls int, stop <-chan struct{}) (waited bool) {
-	if p.row++; p.row >= yieldEvery {
-		p.row = 0
+// and reports whether it had to.
+func (l *rateLimiter) wait(calls int, stop <-chan struct{}) (waited bool) {
+	if l.row++; l.row >= yieldEvery {
+		l.row = 0
 		runtime.Gosched()
 	}
-	if p.limiter == nil {
+	if l.limiter == nil {
 		return false
 	}
-	delay := p.limiter.ReserveN(time.Now(), calls).Delay()
-	if delay < leastWait {
+	delay := l.limiter.ReserveN(time.Now(), calls).Delay()
+	if delay < minWait {
 		return false
 	}
-	p.row = 0
+	l.row = 0
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {

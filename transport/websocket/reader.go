@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package websocket
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/plexus-go/plexus/internal/socket"
+	"github.com/plexus-go/plexus/internal/wire"
+	"github.com/plexus-go/plexus/plugin"
+)
+
+const (
+	// hardLimit is how many times MaxMessageBytes may be exceeded before the
+	// connection is closed instead of the message refused.
+	hardLimit = 8
+	// minBytesPerSecond is how fast a message must come once its timeout is
+	// over.
+	minBytesPerSecond = 16 << 10
+)
+
+// reader reads the messages of one connection.
+//
+// It stands where jsonrpc2.Conn could, over an ObjectStream. That library is
+// used for its Request and Error only. Its Conn decodes each message twice by
+// reflection, about 120 allocations a call, where the whole of a call takes
+// about 20 here; it drops the connection on bad JSON and on batches; it has one
+// goroutine more for each connection, which took 2 KiB; and its AsyncHandler
+// starts goroutines without a limit.
+type reader struct {
+	ws     *websocket.Conn
+	socket *socket.Conn
+	limits Limits
+	memory *memoryLimiter
+	counts *counters
+	stop   <-chan struct{} // closed when nothing is worth a wait
+	pings  chan string     // the last ping that was not answered yet
+
+	size     int          // bytes of the message that was read last
+	messages atomic.Int64 // how many were read
+
+	mu sync.Mutex
+	in inbound
+}
+
+// inbound is the message that is being read.
+type inbound struct {
+	begun   time.Time // when its first bytes came; zero while none is read
+	bytes   int64     // that have come
+	chunk   int64     // bytes since a chunk had last come whole,
+	chunkAt time.Time // which was then
+	slow    bool      // it did not come at once, so it has a deadline
+	held    int64     // bytes of memory that were granted
+	waiting bool      // for more of it
+	hurried bool      // the deadline is final
+}
+
+func newReader(ws *websocket.Conn, under *socket.Conn, s *Server, stop <-chan struct{}) *reader {
+	r := &reader{
+		ws: ws, socket: under, limits: s.limits, memory: s.reading, counts: &s.counts,
+		stop: stop, pings: make(chan string, 1),
+	}
+	ws.SetReadLimit(hardLimit * s.limits.MaxMessageBytes)
+	ws.SetPongHandler(func(string) error { return nil })
+	ws.SetPingHandler(func(data string) error {
+		// Only the session writes, or a client that pings and does not read
+		// would block the reader. The last ping is answered for all.
+		select {
+		case <-r.pings:
+		default:
+		}
+		r.pings <- data
+		return nil
+	})
+	ws.SetCloseHandler(func(int, string) error { return nil }) // the session answers
+	return r
+}
+
+// next reads a message. One over a limit is read to its end, so that the
+// connection can live on, and returned as a request with that error.
+func (r *reader) next() (wire.Message, error) {
+	r.release(0)
+	_, body, err := r.ws.NextReader()
+	if err != nil {
+		return wire.Message{}, err
+	}
+	text, err := socket.ReadMessage(&payload{r, body, 0, true}, r.limits.MaxMessageBytes)
+	var refused *wire.Request
+	switch err {
+	case nil:
+	case socket.ErrTooLarge:
+		r.counts.large.Add(1)
+		refused = &wire.Request{Err: wire.TooLarge(r.limits.MaxMessageBytes)}
+	case errNoMemory:
+		refused = &wire.Request{Err: wire.NewError(plugin.CodeTooMany, "Too many large messages",
+			fmt.Sprintf("%d bytes of them are being read: try again in %v", r.memory.limit, r.memory.wait))}
+	default:
+		return wire.Message{}, err
+	}
+	if refused != nil {
+		text = nil
+		r.release(0)
+		if _, err := io.Copy(io.Discard, &payload{r, body, 0, false}); err != nil {
+			return wire.Message{}, err
+		}
+	}
+	r.size = len(text)
+	r.complete()
+	if refused != nil {
+		return wire.Message{Request: *refused}, nil
+	}
+	m := wire.Parse(text, r.limits.MaxDepth)
+	if m.Deep {
+		r.counts.deep.Add(1)
+	}
+	return m, nil
+}
+
+var errNoMemory = errors.New("too many large messages are being read")
+
+// payload is what a message consists of.
+type payload struct {
+	reader *reader
+	io.Reader
+	got  int64
+	kept bool // what is read is kept, so it needs memory
+}
+
+func (p *payload) Read(b []byte) (int, error) {
+	if p.kept && p.got >= freeBytes {
+		if err := p.reader.claim(); err != nil {
+			return 0, err
+		}
+	}
+	n, err := p.Reader.Read(b)
+	p.got += int64(n)
+	if err == nil {
+		p.reader.received(int64(n))
+	}
+	return n, err
+}
+
+// received counts bytes of a message. Most messages come at once; one that does
+// not gets a deadline, which moves with each part. A message that stops after
+// its first bytes ends when the client counts as dead.
+func (r *reader) received(bytes int64) {
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	in := &r.in
+	in.bytes += bytes
+	if in.begun.IsZero() {
+		in.begun, in.chunkAt = now, now
+		return
+	}
+	if in.chunk += bytes; in.chunk >= socket.ChunkBytes {
+		in.chunk, in.chunkAt = 0, now
+	}
+	in.slow = true
+	r.setDeadline()
+}
+
+func (r *reader) setDeadline() {
+	if in := &r.in; in.slow && !in.hurried {
+		r.socket.ReadBy(in.begun.Add(r.limits.MessageTimeout + time.Duration(in.bytes)*time.Second/minBytesPerSecond))
+	}
+}
+
+// claim makes sure that memory for the message is granted: first a little, then
+// at once as much as it can ever need, since two that have half of it could wait
+// for each other. The wait does not count as the client's.
+func (r *reader) claim() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	in := &r.in
+	var more int64
+	switch {
+	case in.bytes >= socket.ScratchBytes && in.held < r.limits.MaxMessageBytes:
+		more = r.limits.MaxMessageBytes - in.held
+	case in.held == 0:
+		more = min(socket.ScratchBytes, r.limits.MaxMessageBytes)
+	default:
+		return nil
+	}
+	in.waiting = true
+	r.mu.Unlock()
+	began := time.Now()
+	granted := r.memory.acquire(more, r.stop)
+	r.mu.Lock()
+	in.waiting, in.chunkAt = false, time.Now()
+	in.begun = in.begun.Add(in.chunkAt.Sub(began))
+	r.setDeadline()
+	if !granted {
+		return errNoMemory
+	}
+	in.held += more
+	return nil
+}
+
+// complete ends the message. Its bytes are held until the next one is read.
+func (r *reader) complete() {
+	r.messages.Add(1)
+	r.release(int64(r.size))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.in.slow {
+		r.socket.ReadBy(time.Time{})
+	}
+	r.in = inbound{held: r.in.held}
+}
+
+// release gives back memory down to so many bytes.
+func (r *reader) release(keep int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if back := r.in.held - keep; back > 0 {
+		r.in.held = keep
+		r.memory.add(-back)
+	}
+}
+
+// hurry ends a client that holds memory for a message of which no chunk has
+// come within patience.
+func (r *reader) hurry(patience time.Duration) {
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	in := &r.in
+	if !in.begun.IsZero() && in.held > 0 && !in.waiting && now.Sub(in.chunkAt) >= patience {
+		in.hurried = true
+		r.socket.ReadBy(now)
+	}
+}
+
+// tooSlow reports whether err, the reader's last, is that a message did not
+// come to its end in time.
+func (r *reader) tooSlow(err error) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout() && !r.in.begun.IsZero()
+}
