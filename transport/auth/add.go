@@ -26,8 +26,8 @@ import (
 // The error says what is wrong with the entry or with the file, which is then
 // as it was; a name that is taken is such an error.
 func AddToken(path string, entry Entry) error {
-	if _, err := entry.check(); err != nil {
-		return fmt.Errorf("adding a token to %s: %w", path, err)
+	if _, wrong := entry.check(); wrong != nil {
+		return fmt.Errorf("adding a token to %s: %w", path, wrong)
 	}
 	target, err := filepath.EvalSymlinks(path) // a link is to stay one
 	if errors.Is(err, fs.ErrNotExist) {
@@ -81,7 +81,7 @@ func appended(text []byte, entry Entry) ([]byte, error) {
 	}
 	encoder := toml.NewEncoder(&out)
 	encoder.Indent = ""
-	err := encoder.Encode(map[string]any{kindToken: []map[string]any{table}})
+	err := encoder.Encode(map[string]any{tableToken: []map[string]any{table}})
 	return out.Bytes(), err
 }
 

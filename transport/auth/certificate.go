@@ -45,7 +45,7 @@ func (t *Tokens) AuthenticateCertificate(r *http.Request) (plugin.Caller, error)
 	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return plugin.Caller{Name: name, Means: "certificate", Scopes: slices.Clone(t.book.certificates[name])}, nil
+	return plugin.Caller{Name: name, Means: "certificate", Scopes: slices.Clone(t.entries.certificates[name])}, nil
 }
 
 var errUnverified = errors.New("the certificate was not verified")

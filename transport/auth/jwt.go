@@ -3,6 +3,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/json" // refuses a key that is there twice
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/plexus-go/plexus/plugin"
@@ -73,10 +75,7 @@ func NewJWT(config JWTConfig) (*JWT, error) {
 	if len(j.algorithms) == 0 {
 		return nil, errors.New("JWT: no algorithm is allowed")
 	}
-	log := config.Log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
+	log := cmp.Or(config.Log, slog.New(slog.DiscardHandler))
 	var err error
 	if strings.Contains(config.JWKS, "://") {
 		j.keys, err = newKeyURL(config.JWKS, log)
@@ -120,9 +119,27 @@ func (j *JWT) Authenticate(r *http.Request) (plugin.Caller, error) {
 // claims are those that count.
 type claims struct {
 	jwt.Claims
-	Scope  words `json:"scope"`
-	Scopes words `json:"scopes"`
-	SCP    words `json:"scp"`
+	Scope  scopeList `json:"scope"`
+	Scopes scopeList `json:"scopes"`
+	SCP    scopeList `json:"scp"`
+}
+
+// scopeList is a list of strings, or one string with spaces between the scopes.
+type scopeList []string
+
+// UnmarshalJSON reads either.
+func (s *scopeList) UnmarshalJSON(data []byte) error {
+	var list []string
+	if json.Unmarshal(data, &list) == nil {
+		*s = list
+		return nil
+	}
+	var text string
+	if json.Unmarshal(data, &text) != nil {
+		return errors.New("scopes are neither a string nor a list of strings")
+	}
+	*s = strings.Fields(text)
+	return nil
 }
 
 // verify checks the signature, and returns what it is about.

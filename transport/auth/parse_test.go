@@ -77,12 +77,9 @@ func TestParseRefuses(t *testing.T) {
 		"no TOML":              {"[[token]\n", "f:1: "},
 		"an unknown table":     {first + "[other]\nx = 1\n", `f:5: unknown key "other"`},
 		"an unknown key":       {"version = 1\n" + first, `f:1: unknown key "version"`},
-		"a table, not a list":  {"[token]\nname = \"a\"\n", "f:1: token is not an array of tables"},
-		"a list of numbers":    {"token = [1]\n", "f:1: token is not an array of tables"},
-		"an unknown field":     {second(hash + "scopes = []\nrole = \"x\""), `f:10: token "b": role is an unknown key`},
-		"another case":         {second(hash + "Scopes = []"), `f:9: token "b": Scopes is an unknown key`},
-		"a quoted field":       {second(hash + "scopes = []\n\"r\\u001b\" = 1"), `token "b": r  is an unknown key`},
-		"a nested one":         {second(hash + "scopes.a = []"), `f:9: token "b": scopes is not a list of strings`},
+		"a table, not a list":  {"[token]\nname = \"a\"\n", `f:1: token is a table, not an array`},
+		"an unknown field":     {second(hash + "scopes = []\nrole = \"x\""), `f:10: token "b": unknown key "role"`},
+		"a quoted field":       {second(hash + "scopes = []\n\"r\\u001b\" = 1"), `f:10: token "b": unknown key "r\x1b"`},
 		"no name":              {"[[token]]\n" + hash + "scopes = []", `f:1: token 1: name is missing`},
 		"no hash":              {second("scopes = []"), `f:6: token "b": hash is missing`},
 		"no scopes":            {second(hash), `f:6: token "b": scopes is missing`},
@@ -92,32 +89,29 @@ func TestParseRefuses(t *testing.T) {
 		"a long name":          {"[[token]]\nname = \"" + strings.Repeat("n", 257) + "\"\n" + hash + "scopes = []", `f:2: token 1: name is longer than 256`},
 		"a name with controls": {"[[token]]\nname = \"a\\u0000\"\n" + hash + "scopes = []", `f:2: token 1: name contains`},
 		"a name with marks":    {"[[token]]\nname = \"a\\u202e\"\n" + hash + "scopes = []", `f:2: token 1: name contains`},
-		"a name that's number": {"[[token]]\nname = 1\n" + hash + "scopes = []", `f:2: token 1: name is not a string`},
-		"a number as a hash":   {second("hash = 1\nscopes = []"), `f:8: token "b": hash is not a string`},
-		"the token as hash":    {second("hash = \"" + token + "\"\nscopes = []"), `f:8: a token itself is written here`},
-		"a token in a comment": {second(hash + "scopes = [] # " + token + "!"), `f:9: a token itself is written here`},
+		"a number as a hash":   {second("hash = 1\nscopes = []"), `f:8: token "b": hash is an integer, not a string`},
+		"the token as hash":    {second("hash = \"" + token + "\"\nscopes = []"), `f:8: a token is written here`},
+		"a token in a comment": {second(hash + "scopes = [] # " + token + "!"), `f:9: a token is written here`},
 		"another secret":       {second("hash = \"hunter2hunter2\"\nscopes = []"), `f:8: token "b": hash is not sha256: and 64`},
 		"upper case":           {second("hash = \"sha256:" + strings.Repeat("A", 64) + "\"\nscopes = []"), `f:8: token "b": hash is not sha256:`},
 		"no hexadecimals":      {second("hash = \"sha256:" + strings.Repeat("g", 64) + "\"\nscopes = []"), `f:8: token "b": hash has other`},
 		"another hash":         {second("hash = \"sha512:" + strings.Repeat("a", 64) + "\"\nscopes = []"), `f:8: token "b": hash is not`},
-		"scopes as text":       {second(hash + "scopes = \"*\""), `f:9: token "b": scopes is not a list of strings`},
-		"scopes of numbers":    {second(hash + "scopes = [1]"), `f:9: token "b": scopes is not a list of strings`},
+		"scopes as text":       {second(hash + "scopes = \"*\""), `f:9: token "b": scopes is a string, not an array of strings`},
+		"scopes of numbers":    {second(hash + "scopes = [1]"), `f:9: token "b": scopes has an integer in it`},
 		"an empty scope":       {second(hash + "scopes = [\"\"]"), `f:9: token "b": scopes has "", which is empty`},
 		"a star within":        {second(hash + "scopes = [\"a:*:b\"]"), `f:9: token "b": scopes has "a:*:b", which has a star`},
 		"an empty word":        {second(hash + "scopes = [\"a::b\"]"), `f:9: token "b": scopes has "a::b", which has an empty word`},
 		"a colon at the end":   {second(hash + "scopes = [\"a:\"]"), `which has an empty word`},
 		"space around a scope": {second(hash + "scopes = [\"a \"]"), `which begins or ends with space`},
 		"a long scope":         {second(hash + "scopes = [\"" + strings.Repeat("s", 513) + "\"]"), `which is longer than 512`},
-		"an expiry as text":    {second(hash + "scopes = []\nexpires = \"2030-01-31T12:00:00Z\""), `f:10: token "b": expires is not a date and time with an offset`},
+		"an expiry as text":    {second(hash + "scopes = []\nexpires = \"2030-01-31T12:00:00Z\""), `f:10: token "b": expires is a string, not a date and time`},
 		"an expiry's zone":     {second(hash + "scopes = []\nexpires = 2030-01-31T12:00:00"), `f:10: token "b": expires is not`},
 		"an expiry's time":     {second(hash + "scopes = []\nexpires = 2030-01-31"), `f:10: token "b": expires is not`},
 		"an expiry of zero":    {second(hash + "scopes = []\nexpires = 0001-01-01T00:00:00Z"), `f:10: token "b": expires is not within`},
 		"an old expiry":        {second(hash + "scopes = []\nexpires = 1960-01-01T00:00:00Z"), `f:10: token "b": expires is not within`},
-		"a description":        {second(hash + "scopes = []\ndescription = 1"), `f:10: token "b": description is not a string`},
-		"a long line":          {"# " + strings.Repeat("x", maxLineBytes), "f:1: the line is longer than 8192"},
-		"many parts":           {strings.Repeat("a.", 100_000) + "a = 1", "f:1: the line is longer than 8192"},
-		"nested deeply":        {"token = " + strings.Repeat(strings.Repeat("[", maxLineBytes-100)+"\n", 100), "f:1: more than 64 brackets"},
-		"certificate: hash":    {"[[certificate]]\nname = \"a\"\nscopes = []\n" + hash, `f:4: certificate "a": hash is an unknown key`},
+		"many parts":           {strings.Repeat("a.", 100_000) + "a = 1", "f:1: a key has more than 64 parts"},
+		"nested deeply":        {"token = " + strings.Repeat(strings.Repeat("[", 8000)+"\n", 100), "f:1: values are nested more than 64 deep"},
+		"certificate: hash":    {"[[certificate]]\nname = \"a\"\nscopes = []\n" + hash, `f:4: certificate "a": unknown key "hash"`},
 		"certificate twice":    {strings.Repeat("[[certificate]]\nname = \"a\"\nscopes = []\n", 2), `f:5: certificate "a": name is already used on line 2`},
 		"certificate: scope":   {"[[certificate]]\nname = \"a\"\nscopes = [\"*a\"]\n", `f:3: certificate "a": scopes has "*a"`},
 	} {
@@ -194,12 +188,12 @@ func FuzzTokens(f *testing.F) {
 			return
 		}
 		for hash, entry := range got.tokens {
-			if checked, err := entry.check(); err != nil || checked != hash {
-				t.Errorf("%+v is in force: %v", entry, err)
+			if checked, wrong := entry.check(); wrong != nil || checked != hash {
+				t.Errorf("%+v is in force: %v", entry, wrong)
 			}
 		}
 		for name, scopes := range got.certificates {
-			if err := checkTable(name, scopes); err != nil {
+			if err := checkEntry(name, scopes); err != nil {
 				t.Errorf("%q is in force: %v", name, err)
 			}
 		}

@@ -14,8 +14,8 @@ import (
 )
 
 // A token is plx_ and, in base64url, 32 random bytes and their CRC-32: 52
-// characters. The beginning makes one that leaked recognisable to scanners, the
-// sum tells a mistyped one from a wrong one.
+// characters. Scanners recognise one that leaked by its beginning; the sum tells
+// a mistyped one from a wrong one.
 //
 // Of a token, SHA-256 is kept. It would be no good for passwords, which can be
 // guessed at billions a second; 2^256 random numbers can't be guessed at all,
@@ -31,8 +31,8 @@ type digest [sha256.Size]byte
 
 func (d digest) String() string { return hashPrefix + hex.EncodeToString(d[:]) }
 
-// mint makes a new token.
-func mint() string {
+// randomToken makes a new token.
+func randomToken() string {
 	random := make([]byte, tokenBytes, tokenBytes+crc32.Size)
 	_, _ = rand.Read(random) // never fails
 	return tokenPrefix + base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint32(random, crc32.ChecksumIEEE(random)))
@@ -53,7 +53,7 @@ func digestOf(token string) (digest, error) {
 	return sha256.Sum256([]byte(token)), nil
 }
 
-// holdsToken tells that there is a token in the text.
+// holdsToken reports whether there is a token in the text.
 func holdsToken(text string) bool {
 	length := base64.RawURLEncoding.EncodedLen(tokenBytes + crc32.Size)
 	for {
@@ -83,5 +83,5 @@ func parseDigest(text string) (d digest, err error) {
 	return d, nil
 }
 
-// isJWT tells the form of a JWT from that of a token, which has no dot.
+// isJWT reports whether a secret has the form of a JWT. A token has no dot.
 func isJWT(secret string) bool { return strings.Contains(secret, ".") }

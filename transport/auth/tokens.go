@@ -3,6 +3,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"fmt"
@@ -39,16 +40,14 @@ type Tokens struct {
 	file *filewatch.Watcher
 
 	mu      sync.RWMutex
-	book    book
+	entries entries
 	changed chan struct{} // closed at the next change
 }
 
 // OpenTokens reads the file of tokens at path: a regular file of up to 1 MiB. A
 // nil log is none. The error names the file, and the line where there is one.
 func OpenTokens(path string, log *slog.Logger) (*Tokens, error) {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
+	log = cmp.Or(log, slog.New(slog.DiscardHandler))
 	t := &Tokens{path: path, log: log, now: time.Now, file: filewatch.New(maxFileBytes, path), changed: make(chan struct{})}
 	if err := t.load(t.file.Read()[0]); err != nil {
 		return nil, fmt.Errorf("tokens: %w", err)
@@ -66,7 +65,7 @@ func (t *Tokens) Run(ctx context.Context) {
 			continue
 		}
 		t.mu.RLock()
-		t.log.Info("tokens were reloaded", "file", t.path, "tokens", len(t.book.tokens), "certificates", len(t.book.certificates))
+		t.log.Info("tokens were reloaded", "file", t.path, "tokens", len(t.entries.tokens), "certificates", len(t.entries.certificates))
 		t.mu.RUnlock()
 	}
 }
@@ -86,7 +85,7 @@ func (t *Tokens) load(file filewatch.File) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.book = read
+	t.entries = read
 	close(t.changed)
 	t.changed = make(chan struct{})
 	return nil
@@ -133,7 +132,7 @@ func (t *Tokens) Authenticate(r *http.Request) (plugin.Caller, error) {
 func (t *Tokens) find(presented digest) (Entry, bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	entry, ok := t.book.tokens[presented]
+	entry, ok := t.entries.tokens[presented]
 	if !ok {
 		return Entry{}, false
 	}
