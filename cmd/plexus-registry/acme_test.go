@@ -54,7 +54,7 @@ func serveNames(t *testing.T) (address string) {
 // answerName answers one question: by TCP, each message begins with its length.
 func answerName(conn net.Conn) {
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(testkit.Patience))
 	var size [2]byte
 	if _, err := io.ReadFull(conn, size[:]); err != nil {
 		return
@@ -175,7 +175,7 @@ func TestCertificateByACME(t *testing.T) {
 		t.Errorf("the address is %q", p.url)
 	}
 	var address string
-	eventually(t, "the registry serves", func() bool {
+	testkit.Eventually(t, "the registry serves", func() bool {
 		for _, line := range p.log(t) {
 			if line["msg"] == "serving" {
 				address, _ = line["address"].(string)
@@ -192,7 +192,7 @@ func TestCertificateByACME(t *testing.T) {
 	// What signs the certificates is made anew when the authority starts.
 	web := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.Pool()}, DisableKeepAlives: true}}
 	roots := x509.NewCertPool()
-	eventually(t, "the authority answers", func() bool {
+	testkit.Eventually(t, "the authority answers", func() bool {
 		answer, err := web.Get(public.roots)
 		if err != nil {
 			return false
@@ -204,14 +204,14 @@ func TestCertificateByACME(t *testing.T) {
 	dialer := websocket.Dialer{
 		NetDial:          func(network, _ string) (net.Conn, error) { return net.Dial(network, "127.0.0.1:"+port) },
 		TLSClientConfig:  &tls.Config{RootCAs: roots},
-		HandshakeTimeout: patience,
+		HandshakeTimeout: testkit.Patience,
 	}
 	get := func() (serial string) {
 		t.Helper()
 		// The first client may come too early: its handshake waits for the
 		// authority, and not for long.
 		var ws *websocket.Conn
-		eventually(t, "there is a certificate", func() (there bool) {
+		testkit.Eventually(t, "there is a certificate", func() (there bool) {
 			var err error
 			ws, _, err = dialer.Dial("wss://"+publicName+":"+port, nil)
 			return err == nil

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/client"
 )
 
@@ -33,7 +34,7 @@ func (a announcing) params() object {
 // say asks for the name of the registry's hub, makes one call on a connection of
 // its own, and wants its answer to be of a type.
 func (a announcing) say(url, method string, params object, want string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	info, err := client.Info(ctx, url)
 	if err != nil || info.Name != "registry-hub" {
@@ -119,7 +120,7 @@ func TestAnnouncements(t *testing.T) {
 	}
 	// Each hub was told of in order, nothing twice.
 	names := slices.Collect(maps.Keys(before))
-	eventually(t, "the watch has told all", func() bool { return len(w.told(names...)) >= 3*len(hubs) })
+	testkit.Eventually(t, "the watch has told all", func() bool { return len(w.told(names...)) >= 3*len(hubs) })
 	for _, name := range names {
 		if told := w.told(name); !slices.Equal(told, []string{"registered " + name, "registered " + name, "deregistered " + name}) {
 			t.Errorf("the watch has told %v", told)
@@ -238,7 +239,7 @@ func leasesAfterRestart(t *testing.T) {
 	p.stop(t)
 	restarted := time.Now()
 	c := connect(t, start(t, command(dir)).url)
-	eventually(t, "the lease has expired", func() bool { return c.get(t, "x")["is_active"] == false })
+	testkit.Eventually(t, "the lease has expired", func() bool { return c.get(t, "x")["is_active"] == false })
 	if took := time.Since(restarted); took < term {
 		t.Errorf("it expired %v after the restart", took)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/plexus-go/plexus/config"
+	"github.com/plexus-go/plexus/internal/testkit"
 )
 
 // framesPerCall are the subscription id, one item, and done.
@@ -43,9 +44,9 @@ type subject struct {
 // bare server's calls that the registry manages in the same time.
 func BenchmarkRegistry(b *testing.B) {
 	url := serveHere(b)
-	ws := dial(b, url)
+	c := connect(b, url)
 	for _, name := range numbered("bench", 1000) {
-		register(b, ws, benchEntry(name))
+		c.register(b, benchEntry(name))
 	}
 	subjects := []subject{
 		{"_info", always(`{"jsonrpc":"2.0","id":7,"method":"_info","params":null}`)},
@@ -182,7 +183,7 @@ func newClients(b *testing.B, url string, s subject, l load) clients {
 	b.Helper()
 	var all clients
 	for i := range l.connections {
-		all = append(all, &benchClient{ws: dial(b, url), requests: s.requests(i), window: l.inFlight})
+		all = append(all, &benchClient{ws: testkit.Dial(b, url).Conn, requests: s.requests(i), window: l.inFlight})
 		all[i].ws.SetReadDeadline(time.Time{})
 	}
 	return all

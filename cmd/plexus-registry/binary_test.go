@@ -24,9 +24,6 @@ import (
 
 var binary string
 
-// patience is how long a test waits for what must happen.
-const patience = 30 * time.Second
-
 // TestMain builds the command once; the tests of this package run it as a
 // user would. Where the tests look for data races, the command does too. For one
 // of them, this program is a hub that registers itself.
@@ -58,7 +55,7 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// raced tells whether the tests were built to find data races.
+// raced reports whether the tests were built to find data races.
 func raced() bool {
 	info, ok := debug.ReadBuildInfo()
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
@@ -142,7 +139,7 @@ func (p *process) wait(t testing.TB) error {
 	select {
 	case err := <-p.exited:
 		return err
-	case <-time.After(patience):
+	case <-time.After(testkit.Patience):
 		t.Fatalf("the registry did not exit\n%s", p.stderr)
 		return nil
 	}
@@ -179,7 +176,7 @@ func finish(t testing.TB, cmd *exec.Cmd) outcome {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	overdue := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	overdue := time.AfterFunc(testkit.Patience, func() { cmd.Process.Kill() })
 	err := cmd.Wait()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
@@ -188,16 +185,6 @@ func finish(t testing.TB, cmd *exec.Cmd) outcome {
 		t.Fatalf("%v did not end\n%s", cmd.Args[1:], stderr.String())
 	}
 	return outcome{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
-}
-
-// eventually waits until what holds.
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !holds(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain until %s", what)
-		}
-	}
 }
 
 // writeFile writes a file and makes its directory.
@@ -209,4 +196,16 @@ func writeFile(t testing.TB, path, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// logged counts the records whose message holds text.
+func (p *process) logged(t testing.TB, text string) int {
+	t.Helper()
+	count := 0
+	for _, record := range p.log(t) {
+		if message, _ := record["msg"].(string); strings.Contains(message, text) {
+			count++
+		}
+	}
+	return count
 }

@@ -3,118 +3,190 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
-	"time"
 
-	"github.com/gorilla/websocket"
+	"github.com/plexus-go/plexus/internal/testkit"
+	"github.com/plexus-go/plexus/transport/client"
 )
 
-func dial(t testing.TB, url string) *websocket.Conn {
+// object is a JSON object.
+type object = map[string]any
+
+// caller calls the methods of a registry. Several goroutines may use it.
+type caller struct{ *client.Client }
+
+func connect(t testing.TB, url string) caller {
 	t.Helper()
-	ws, _, err := websocket.DefaultDialer.Dial(url, nil)
+	c, err := client.Dial(testkit.Context(t), url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { ws.Close() })
-	ws.SetReadDeadline(time.Now().Add(patience))
-	return ws
+	t.Cleanup(func() { c.Close() })
+	return caller{c}
 }
 
-func receive(t testing.TB, ws *websocket.Conn) map[string]any {
-	t.Helper()
-	var frame any
-	if err := ws.ReadJSON(&frame); err != nil {
-		t.Fatal(err)
-	}
-	object, ok := frame.(map[string]any)
-	if !ok {
-		return map[string]any{"array": frame}
-	}
-	return object
-}
-
-// callFrame is a call through the call method of the hub.
-func callFrame(id any, method string, params any) map[string]any {
-	return map[string]any{
-		"jsonrpc": "2.0", "id": id, "method": "registry-hub.call",
-		"params": map[string]any{"method": method, "params": params},
-	}
-}
-
-// registerFrame is the call that registers a backend called name.
-func registerFrame(name string) map[string]any {
-	return callFrame(name, "registry.register", map[string]any{"name": name, "host": "127.0.0.1", "port": 4444})
-}
-
-// items sends a request and returns the items of its stream, up to the last.
-func items(t testing.TB, ws *websocket.Conn, request any) []map[string]any {
-	t.Helper()
-	if err := ws.WriteJSON(request); err != nil {
-		t.Fatal(err)
-	}
-	answer := receive(t, ws)
-	if answer["error"] != nil {
-		t.Fatalf("%v is answered %v", request, answer)
-	}
-	var items []map[string]any
-	for {
-		frame := receive(t, ws)
-		params, _ := frame["params"].(map[string]any)
-		if params["subscription"] != answer["result"] {
-			t.Fatalf("a frame of another stream: %v", frame)
-		}
-		item := params["result"].(map[string]any)
-		items = append(items, item)
-		if item["type"] == "done" || item["type"] == "error" {
-			return items
-		}
-	}
-}
-
-// info asks for the hub's name, as every client does first.
-func info(t testing.TB, ws *websocket.Conn) string {
-	t.Helper()
-	item := items(t, ws, map[string]any{"jsonrpc": "2.0", "id": 1, "method": "_info", "params": nil})[0]
-	name, _ := item["content"].(map[string]any)["backend"].(string)
-	return name
-}
-
-// call makes a call through the hub's call and returns the first item.
-func call(t testing.TB, ws *websocket.Conn, method string, params any) map[string]any {
-	t.Helper()
-	return items(t, ws, callFrame(1, method, params))[0]
-}
-
-// content is that of the data item which a call is answered with.
-func content(t testing.TB, ws *websocket.Conn, method string, params any) map[string]any {
-	t.Helper()
-	item := call(t, ws, method, params)
-	content, ok := item["content"].(map[string]any)
-	if !ok {
-		t.Fatalf("%s %v: %v", method, params, item)
+// call returns the content of the answer, or one that is an error.
+func (c caller) call(method string, params any) object {
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
+	defer cancel()
+	content, err := client.CallOne[object](ctx, c.Client, method, params)
+	if err != nil {
+		return object{"type": "error", "message": err.Error()}
 	}
 	return content
 }
 
-func register(t testing.TB, ws *websocket.Conn, params any) {
+// want makes a call whose answer must be of that type.
+func (c caller) want(t testing.TB, kind, method string, params any) object {
 	t.Helper()
-	if content := content(t, ws, "registry.register", params); content["type"] != "backend_registered" {
-		t.Fatalf("register %v: %v", params, content)
+	content := c.call(method, params)
+	if content["type"] != kind {
+		t.Fatalf("%s %v: %v, want %s", method, params, content, kind)
 	}
+	return content
 }
 
-// list returns every entry of the registry, by its name.
-func list(t testing.TB, url string) map[string]map[string]any {
+// register registers a backend and returns its entry.
+func (c caller) register(t testing.TB, params object) object {
 	t.Helper()
-	ws := dial(t, url)
-	defer ws.Close()
-	entries := map[string]map[string]any{}
-	for _, entry := range content(t, ws, "registry.list", map[string]any{"active_only": false})["backends"].([]any) {
-		entry := entry.(map[string]any)
+	return c.want(t, "backend_registered", "registry.register", params)["backend"].(object)
+}
+
+// get returns an entry, empty where there is none.
+func (c caller) get(t testing.TB, name string) object {
+	t.Helper()
+	entry, _ := c.want(t, "backend", "registry.get", object{"name": name})["backend"].(object)
+	return entry
+}
+
+// list returns the entries that fit, the newest first.
+func (c caller) list(t testing.TB, params object) []object {
+	t.Helper()
+	return entriesOf(c.want(t, "backends", "registry.list", params))
+}
+
+// all returns all entries by name, the inactive ones too.
+func (c caller) all(t testing.TB) map[string]object {
+	t.Helper()
+	entries := map[string]object{}
+	for _, entry := range c.list(t, object{"active_only": false}) {
 		entries[entry["name"].(string)] = entry
 	}
 	return entries
+}
+
+func entriesOf(content object) []object {
+	var entries []object
+	for _, entry := range content["backends"].([]any) {
+		entries = append(entries, entry.(object))
+	}
+	return entries
+}
+
+// watching holds the events of a registry.watch on a connection of its own.
+type watching struct {
+	mu     sync.Mutex
+	events []object
+	ended  bool
+}
+
+func watch(t testing.TB, url string, params object) *watching {
+	t.Helper()
+	w := &watching{}
+	c := connect(t, url)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for item, err := range c.Call(ctx, "registry.watch", params) {
+			var event object
+			if err == nil && item.Type == client.Data {
+				err = json.Unmarshal(item.Content, &event)
+			}
+			w.mu.Lock()
+			switch {
+			case err != nil && ctx.Err() == nil:
+				w.events = append(w.events, object{"type": "failure", "message": err.Error()})
+			case event != nil:
+				w.events = append(w.events, event)
+			}
+			w.mu.Unlock()
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.ended = true
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+	testkit.Eventually(t, "a watch begins", func() bool { return params["after"] != nil || len(w.all()) > 0 })
+	return w
+}
+
+func (w *watching) all() []object {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.events)
+}
+
+func (w *watching) over() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ended
+}
+
+// told returns the events about these names after the first list, each as
+// "registered a".
+func (w *watching) told(names ...string) []string {
+	var told []string
+	for _, event := range w.all() {
+		if name := nameOf(event); slices.Contains(names, name) {
+			told = append(told, strings.TrimPrefix(event["type"].(string), "backend_")+" "+name)
+		}
+	}
+	return told
+}
+
+// nameOf returns the name that an event is about, empty for a list.
+func nameOf(event object) string {
+	if entry, ok := event["backend"].(object); ok {
+		event = entry
+	}
+	name, _ := event["name"].(string)
+	return name
+}
+
+// list returns every entry of a registry, by its name.
+func list(t testing.TB, url string) map[string]object {
+	t.Helper()
+	c := connect(t, url)
+	defer c.Close()
+	return c.all(t)
+}
+
+// hubName asks for the name of the hub, as every client does first.
+func hubName(t testing.TB, url string) string {
+	t.Helper()
+	name, _ := testkit.Dial(t, url).Items("_info", "null")[0].Object()["backend"].(string)
+	return name
+}
+
+// callFrame is a call through the call method of the hub.
+func callFrame(id any, method string, params any) object {
+	return object{"jsonrpc": "2.0", "id": id, "method": "registry-hub.call", "params": object{"method": method, "params": params}}
+}
+
+// registerFrame is the call that registers a backend called name; its id is the
+// name too.
+func registerFrame(name string) object {
+	return callFrame(name, "registry.register", object{"name": name, "host": "127.0.0.1", "port": 4444})
 }
 
 // numbered are count names.
@@ -127,8 +199,7 @@ func numbered(prefix string, count int) []string {
 }
 
 // missing lists the names that entries lacks.
-func missing(entries map[string]map[string]any, names []string) []string {
-	var missing []string
+func missing(entries map[string]object, names []string) (missing []string) {
 	for _, name := range names {
 		if entries[name] == nil {
 			missing = append(missing, name)

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/google/jsonschema-go/jsonschema"
-	"github.com/gorilla/websocket"
 )
 
 // contract is what the schemas that a hub serves promise.
@@ -20,11 +19,11 @@ type contract struct {
 }
 
 // served reads the contract as a client that generates code from it would.
-func served(t testing.TB, ws *websocket.Conn) *contract {
+func served(t testing.TB, url string) *contract {
 	t.Helper()
-	c := &contract{params: map[string]*jsonschema.Resolved{}, returns: map[string]*jsonschema.Resolved{}}
+	hub, c := connect(t, url), &contract{params: map[string]*jsonschema.Resolved{}, returns: map[string]*jsonschema.Resolved{}}
 	for _, path := range []string{"registry-hub", "registry"} {
-		schema := content(t, ws, path+".schema", nil)
+		schema := hub.call(path+".schema", nil)
 		for _, method := range schema["methods"].([]any) {
 			method := method.(map[string]any)
 			name := path + "." + method["name"].(string)

@@ -7,13 +7,15 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/plexus-go/plexus/internal/testkit"
 )
 
 // autoRegister finds the hub that is there, the one that comes later, and
 // the one that has come under another name meanwhile.
 func autoRegister(t *testing.T) {
 	first, port := runHub(t, "first", 0), freePort(t)
-	p := probing(t, "--auto-register", first.url(), "--auto-register", fmt.Sprint("ws://127.0.0.1:", port),
+	p := probing(t, "--auto-register", first.URL, "--auto-register", fmt.Sprint("ws://127.0.0.1:", port),
 		"--auto-register", fmt.Sprint("ws://127.0.0.1:", silent(t)))
 	c := connect(t, p.url)
 	found := func(name string, port int) func() bool {
@@ -23,18 +25,18 @@ func autoRegister(t *testing.T) {
 				entry["host"] == "127.0.0.1" && entry["port"] == float64(port) && entry["protocol"] == "ws"
 		}
 	}
-	eventually(t, "first is found", found("first", first.port))
+	testkit.Eventually(t, "first is found", found("first", first.port))
 	if entries := c.all(t); len(entries) != 1 {
 		t.Errorf("there is %v", entries)
 	}
 	runHub(t, "later", port)
-	eventually(t, "later is found", found("later", port))
+	testkit.Eventually(t, "later is found", found("later", port))
 
 	// Its name is the hub's to choose.
-	first.stop()
+	first.Stop()
 	runHub(t, "renamed", first.port)
-	eventually(t, "renamed is found", found("renamed", first.port))
-	eventually(t, "first is inactive", func() bool { return c.get(t, "first")["is_active"] == false })
+	testkit.Eventually(t, "renamed is found", found("renamed", first.port))
+	testkit.Eventually(t, "first is inactive", func() bool { return c.get(t, "first")["is_active"] == false })
 	if entries := c.all(t); len(entries) != 3 {
 		t.Errorf("there is %v", entries)
 	}
@@ -43,7 +45,7 @@ func autoRegister(t *testing.T) {
 	c.want(t, "backend_registered", "registry.register", object{"name": "later", "host": "elsewhere", "port": 9})
 	first = runHub(t, "next", 0) // a round or two pass
 	c.want(t, "backend_registered", "registry.register", object{"name": "next", "host": "127.0.0.1", "port": first.port})
-	eventually(t, "a round has passed", func() bool { return c.get(t, "next")["health"] == "passing" })
+	testkit.Eventually(t, "a round has passed", func() bool { return c.get(t, "next")["health"] == "passing" })
 	if entry := c.get(t, "later"); entry["source"] != "manual" || entry["host"] != "elsewhere" {
 		t.Errorf("later: %v", entry)
 	}
@@ -53,11 +55,11 @@ func autoRegister(t *testing.T) {
 func autoRegisterOff(t *testing.T) {
 	h := runHub(t, "there", 0)
 	cmd := command(t.TempDir(), "--auto-register", "off", "--health-interval", "1s")
-	cmd.Env = append(cmd.Env, "REGISTRY_AUTO_REGISTER="+h.url())
+	cmd.Env = append(cmd.Env, "REGISTRY_AUTO_REGISTER="+h.URL)
 	c := connect(t, start(t, cmd).url)
 	other := runHub(t, "other", 0)
 	c.want(t, "backend_registered", "registry.register", object{"name": "other", "host": "127.0.0.1", "port": other.port})
-	eventually(t, "a round has passed", func() bool { return c.get(t, "other")["health"] == "passing" })
+	testkit.Eventually(t, "a round has passed", func() bool { return c.get(t, "other")["health"] == "passing" })
 	if entries := c.all(t); len(entries) != 1 {
 		t.Errorf("there is %v", entries)
 	}
@@ -151,7 +153,7 @@ func TestPrecedence(t *testing.T) {
 					cmd.Env = append(cmd.Env, fmt.Sprint("REGISTRY_BACKENDS=x=ws://127.0.0.1:", fromEnv))
 				}
 				if s.auto {
-					cmd.Env = append(cmd.Env, "REGISTRY_AUTO_REGISTER="+found.url())
+					cmd.Env = append(cmd.Env, "REGISTRY_AUTO_REGISTER="+found.URL)
 				}
 				p := start(t, cmd)
 				c := connect(t, p.url)
@@ -166,7 +168,7 @@ func TestPrecedence(t *testing.T) {
 					return fmt.Sprint(entry["source"], " ", entry["port"], " ", entry["is_active"])
 				}
 				if s.auto && s.want == is("auto", found.port, true) {
-					eventually(t, "x is found", func() bool { return got() == s.want })
+					testkit.Eventually(t, "x is found", func() bool { return got() == s.want })
 				} else if now := got(); now != s.want && s.want != "none or auto" {
 					t.Errorf("step %d: x is %s, want %s", i+1, now, s.want)
 				}
@@ -183,16 +185,16 @@ func nextTakesOver(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "plexus", "backends.toml")
 	writeFile(t, path, entryText("x", 1001)+entryText("y", 1002))
-	cmd := command(dir, "--auto-register", found.url())
+	cmd := command(dir, "--auto-register", found.URL)
 	p := start(t, cmd)
 	c, w := connect(t, p.url), watch(t, p.url, nil)
-	eventually(t, "the hub was found", func() bool { return namesOf(t, c, "auto") == "1" })
+	testkit.Eventually(t, "the hub was found", func() bool { return namesOf(t, c, "auto") == "1" })
 	if entry := c.get(t, "x"); entry["source"] != "file" {
 		t.Errorf("x: %v", entry)
 	}
 	writeFile(t, path, "# nothing\n")
-	eventually(t, "y is inactive", func() bool { return c.get(t, "y")["is_active"] == false })
-	eventually(t, "the watch has told both", func() bool { return len(w.told("x", "y")) == 2 })
+	testkit.Eventually(t, "y is inactive", func() bool { return c.get(t, "y")["is_active"] == false })
+	testkit.Eventually(t, "the watch has told both", func() bool { return len(w.told("x", "y")) == 2 })
 	if told := w.told("x"); !slices.Equal(told, []string{"updated x"}) {
 		t.Errorf("the watch has told %v", told)
 	}

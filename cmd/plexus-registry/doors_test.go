@@ -105,7 +105,7 @@ func (f *fortress) dial(t *testing.T, k knock) (ws *websocket.Conn, status int) 
 	if k.cert != nil {
 		config.Certificates = []tls.Certificate{*k.cert}
 	}
-	dialer := websocket.Dialer{TLSClientConfig: config, HandshakeTimeout: patience}
+	dialer := websocket.Dialer{TLSClientConfig: config, HandshakeTimeout: testkit.Patience}
 	ws, answer, err := dialer.Dial(f.url, k.header)
 	if err == nil {
 		t.Cleanup(func() { ws.Close() })
@@ -136,7 +136,7 @@ func tryCode(ws *websocket.Conn, method string, params object) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ws.SetReadDeadline(time.Now().Add(patience))
+	ws.SetReadDeadline(time.Now().Add(testkit.Patience))
 	for subscription := int64(0); ; {
 		var frame struct {
 			Result int64
@@ -244,7 +244,7 @@ func TestEveryDoorAndEveryKnock(t *testing.T) {
 			writeFile(t, f.path("tokens.toml"), text+file)
 			// The file is read again when it changes.
 			all := everybody["certificate all"].knock
-			eventually(t, "the certificates to be known", func() bool {
+			testkit.Eventually(t, "the certificates to be known", func() bool {
 				ws, status := f.dial(t, all)
 				if status != 0 {
 					return false
@@ -327,7 +327,7 @@ func TestTokenThatIsRemoved(t *testing.T) {
 	secret := newToken(t, f.path("tokens.toml"), "ci", "--scope=registry:write")
 	show := knock{header: http.Header{"Authorization": {"Bearer " + secret}}}
 	var ws *websocket.Conn
-	eventually(t, "the token to be known", func() bool {
+	testkit.Eventually(t, "the token to be known", func() bool {
 		var status int
 		ws, status = f.dial(t, show)
 		return status == 0
@@ -336,7 +336,7 @@ func TestTokenThatIsRemoved(t *testing.T) {
 		t.Fatal(got)
 	}
 	writeFile(t, f.path("tokens.toml"), before)
-	ws.SetReadDeadline(time.Now().Add(patience))
+	ws.SetReadDeadline(time.Now().Add(testkit.Patience))
 	for {
 		_, _, err := ws.ReadMessage()
 		if err == nil {
@@ -416,7 +416,7 @@ func TestMechanisms(t *testing.T) {
 	f := newFortress(t, "--anonymous=none")
 	secret := newToken(t, f.path("tokens.toml"), "ci", "--scope=registry:read")
 	var ws *websocket.Conn
-	eventually(t, "the token to be known", func() bool {
+	testkit.Eventually(t, "the token to be known", func() bool {
 		var status int
 		ws, status = f.dial(t, knock{header: http.Header{"Authorization": {"Bearer " + secret}}})
 		return status == 0

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/plexus-go/plexus/internal/testkit"
 )
 
 // TestNewUser starts with an empty home, registers, lists, stops, starts
@@ -30,11 +32,10 @@ func TestNewUser(t *testing.T) {
 	if entries := list(t, p.url); len(entries) != 0 {
 		t.Errorf("a new registry lists %v", entries)
 	}
-	ws := dial(t, p.url)
-	register(t, ws, map[string]any{"name": "mine", "host": "127.0.0.1", "port": 4444})
-	register(t, ws, map[string]any{"name": "other", "host": "example.com", "port": 443, "protocol": "wss",
-		"description": "Somewhere else", "metadata": map[string]any{"pid": 1}})
-	ws.Close()
+	c := connect(t, p.url)
+	c.register(t, object{"name": "mine", "host": "127.0.0.1", "port": 4444})
+	c.register(t, object{"name": "other", "host": "example.com", "port": 443, "protocol": "wss",
+		"description": "Somewhere else", "metadata": object{"pid": 1}})
 	before := list(t, p.url)
 	if len(before) != 2 {
 		t.Errorf("it lists %v", before)
@@ -74,7 +75,7 @@ func TestPlainHTTP(t *testing.T) {
 			}
 		}
 	}
-	info(t, dial(t, p.url+"/any/path?x=1"))
+	hubName(t, p.url+"/any/path?x=1")
 }
 
 // TestReferenceDatabase starts on a database that the reference registry has
@@ -112,13 +113,14 @@ func TestReferenceDatabase(t *testing.T) {
 	}
 	for _, opening := range []string{"first", "second"} {
 		p := start(t, command(dir))
-		ws := dial(t, p.url)
-		contract := served(t, ws)
-		item := call(t, ws, "registry.list", map[string]any{"active_only": false})
-		if err := contract.checkItem(item); err != nil {
+		const request = `{"jsonrpc":"2.0","id":1,"method":"registry_list","params":{"active_only":false}}`
+		conn := testkit.Dial(t, p.url)
+		conn.Send(request)
+		answer := []json.RawMessage{[]byte(conn.Text()), []byte(conn.Text()), []byte(conn.Text())}
+		if err := served(t, p.url).checkExchange(request, answer); err != nil {
 			t.Error(err)
 		}
-		ws.Close()
+		conn.Close()
 		got := list(t, p.url)
 		if len(got) != len(want) {
 			t.Errorf("%s opening: %d entries, want %d", opening, len(got), len(want))

@@ -6,8 +6,31 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+
+	"github.com/plexus-go/plexus/internal/testkit"
 )
+
+// Most of their time passes in waiting for rounds of health, for leases to
+// expire, for a client to be given up.
+func TestOfTime(t *testing.T) {
+	t.Parallel()
+	together(t, map[string]func(*testing.T){
+		"health": health, "leases": leases, "a stop with a stalled client": stopWithStalledClient,
+	})
+}
+
+// together runs subtests at once, as most of their time passes in waiting:
+// t.Parallel would run as many as there are processors.
+func together(t *testing.T, tests map[string]func(t *testing.T)) {
+	t.Helper()
+	var all sync.WaitGroup
+	defer all.Wait()
+	for name, test := range tests {
+		all.Go(func() { t.Run(name, test) })
+	}
+}
 
 // health watches over real hubs, and over what only looks like one.
 func health(t *testing.T) {
@@ -52,7 +75,7 @@ func healthOfEach(t *testing.T) {
 	w := watch(t, p.url, nil)
 
 	for _, name := range append([]string{"killed"}, numbered("well", 8)...) {
-		eventually(t, name+" is passing", func() bool { return c.get(t, name)["health"] == "passing" })
+		testkit.Eventually(t, name+" is passing", func() bool { return c.get(t, name)["health"] == "passing" })
 		entry := c.get(t, name)
 		if latency, _ := entry["health_latency_ms"].(float64); latency <= 0 || latency > 300 || entry["health_error"] != nil ||
 			entry["last_seen"] == nil || entry["is_active"] != true {
@@ -61,14 +84,14 @@ func healthOfEach(t *testing.T) {
 	}
 	// All at once, beside one that accepts and never answers; that which
 	// answers under another name is out first.
-	hubs["stopped"].stop()
+	hubs["stopped"].Stop()
 	if err := killed.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	hubs["renamed"].stop()
+	hubs["renamed"].Stop()
 	other := runHub(t, "other", hubs["renamed"].port)
 	for _, name := range []string{"renamed", "stopped", "killed", "silent"} {
-		eventually(t, name+" is inactive", func() bool { return c.get(t, name)["is_active"] == false })
+		testkit.Eventually(t, name+" is inactive", func() bool { return c.get(t, name)["is_active"] == false })
 		if entry := c.get(t, name); entry["health"] != "critical" || entry["health_error"] == nil {
 			t.Errorf("%s: %v", name, entry)
 		}
@@ -83,10 +106,10 @@ func healthOfEach(t *testing.T) {
 	// They return, each where it was.
 	runHub(t, "stopped", hubs["stopped"].port)
 	start(t, command(t.TempDir(), "--hub-namespace", "killed", "--port", fmt.Sprint(killedPort)))
-	other.stop()
+	other.Stop()
 	runHub(t, "renamed", hubs["renamed"].port)
 	for _, name := range []string{"stopped", "killed", "renamed"} {
-		eventually(t, name+" is active again", func() bool { return c.get(t, name)["is_active"] == true })
+		testkit.Eventually(t, name+" is active again", func() bool { return c.get(t, name)["is_active"] == true })
 		// It failed not long ago, and too often, to be called well at once.
 		if entry := c.get(t, name); entry["health"] == "critical" || entry["health_error"] != nil {
 			t.Errorf("%s: %v", name, entry)
@@ -94,7 +117,7 @@ func healthOfEach(t *testing.T) {
 	}
 
 	// What the watch was told: nothing of the others.
-	eventually(t, "the watch has told all", func() bool { return len(w.told("silent", "stopped", "killed", "renamed")) == 7 })
+	testkit.Eventually(t, "the watch has told all", func() bool { return len(w.told("silent", "stopped", "killed", "renamed")) == 7 })
 	told := w.told(append(numbered("well", 8), "stopped", "killed", "renamed")...)
 	if len(told) != 6 || told[0] != "deregistered renamed" {
 		t.Errorf("the watch has told %v", told)
@@ -133,12 +156,12 @@ func healthOfMost(t *testing.T) {
 			return count == float64(want)
 		}
 	}
-	eventually(t, "all are passing", passing(4))
+	testkit.Eventually(t, "all are passing", passing(4))
 	for _, name := range []string{"a", "b", "c"} {
-		hubs[name].stop()
+		hubs[name].Stop()
 	}
 	const why = "our own network"
-	eventually(t, "it is logged", func() bool { return p.logged(t, why) > 0 })
+	testkit.Eventually(t, "it is logged", func() bool { return p.logged(t, why) > 0 })
 	// The one that answers tells how many rounds have passed, one a second.
 	seen := func() float64 {
 		last, _ := c.get(t, "d")["last_seen"].(float64)
@@ -146,7 +169,7 @@ func healthOfMost(t *testing.T) {
 	}
 	before := seen()
 	// Three rounds at least, and that of the log: one more than an entry survives.
-	eventually(t, "four rounds have failed", func() bool { return seen() >= before+4 })
+	testkit.Eventually(t, "four rounds have failed", func() bool { return seen() >= before+4 })
 	if n := p.logged(t, why); n != 1 {
 		t.Errorf("it is logged %d times", n)
 	}
@@ -164,11 +187,11 @@ func healthOfMost(t *testing.T) {
 	// Two are fewer than three: now it is their fault. What failed while it was
 	// ours does not count against them.
 	runHub(t, "a", hubs["a"].port)
-	eventually(t, "a is passing", passing(2))
+	testkit.Eventually(t, "a is passing", passing(2))
 	if entry := c.get(t, "b"); entry["is_active"] != true {
 		t.Errorf("b, after its first failure: %v", entry)
 	}
-	eventually(t, "b and c are inactive", func() bool { return len(c.list(t, nil)) == 2 })
+	testkit.Eventually(t, "b and c are inactive", func() bool { return len(c.list(t, nil)) == 2 })
 	if a, d := c.get(t, "a"), c.get(t, "d"); a["is_active"] != true || d["is_active"] != true {
 		t.Errorf("a: %v, d: %v", a, d)
 	}

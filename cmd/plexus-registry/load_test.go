@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/plexus-go/plexus/internal/testkit"
 )
 
 // The tests of this file do to a registry what a client should not. Each logs
@@ -35,9 +36,9 @@ const mostMemory = 200 << 20
 // observe does work while another client calls get again and again.
 func (p *process) observe(t *testing.T, work func()) {
 	t.Helper()
-	other := dial(t, p.url)
+	connect(t, p.url).register(t, object{"name": "observed", "host": "h", "port": 1})
+	other := testkit.Dial(t, p.url)
 	other.SetReadDeadline(time.Time{})
-	register(t, other, map[string]any{"name": "observed", "host": "h", "port": 1})
 	idle := p.memory(t)
 	var stop atomic.Bool
 	var peak int
@@ -76,7 +77,7 @@ func (p *process) observe(t *testing.T, work func()) {
 var getRequest = []byte(`{"jsonrpc":"2.0","id":1,"method":"registry_get","params":["observed"]}`)
 
 // get calls get without looking at what it is answered.
-func (p *process) get(ws *websocket.Conn) error {
+func (p *process) get(ws *testkit.Conn) error {
 	if err := ws.WriteMessage(websocket.TextMessage, getRequest); err != nil {
 		return err
 	}
@@ -89,9 +90,9 @@ func (p *process) get(ws *websocket.Conn) error {
 }
 
 // raw is a connection that has been upgraded, and sends what it wants.
-func (p *process) raw(t *testing.T) *websocket.Conn {
+func (p *process) raw(t *testing.T) *testkit.Conn {
 	t.Helper()
-	ws := dial(t, p.url)
+	ws := testkit.Dial(t, p.url)
 	ws.SetReadDeadline(time.Now().Add(2 * time.Minute))
 	return ws
 }
@@ -117,7 +118,7 @@ func TestLoadOfHalfHandshakes(t *testing.T) {
 		for _, c := range open {
 			c.Close()
 		}
-		eventually(t, "the files are closed", func() bool { return p.openFiles(t) < 100 })
+		testkit.Eventually(t, "the files are closed", func() bool { return p.openFiles(t) < 100 })
 	})
 }
 
@@ -149,7 +150,7 @@ func TestLoadOfListsThatNobodyReads(t *testing.T) {
 	dir := t.TempDir()
 	p := start(t, command(dir))
 	const workers = 64
-	sockets := make([]*websocket.Conn, workers)
+	sockets := make([]*testkit.Conn, workers)
 	for i := range sockets {
 		sockets[i] = p.raw(t)
 	}
@@ -216,12 +217,8 @@ func TestLoadOfAHugeMessage(t *testing.T) {
 			if err := ws.WriteMessage(websocket.TextMessage, message); err != nil {
 				t.Fatal(err)
 			}
-			if failure, _ := receive(t, ws)["error"].(map[string]any); failure["code"] != -32007.0 {
-				t.Errorf("answered %v", failure)
-			}
-			if name := info(t, ws); name != "registry-hub" {
-				t.Errorf("the hub is then called %q", name)
-			}
+			ws.Rejected("null", -32007)
+			ws.Quiet()
 		}
 	})
 }

@@ -93,9 +93,7 @@ func TestStartFailures(t *testing.T) {
 		name: "database of a newer version",
 		setUp: func(t *testing.T, dir string) {
 			p := start(t, command(dir))
-			ws := dial(t, p.url)
-			register(t, ws, map[string]any{"name": "kept", "host": "h", "port": 1})
-			ws.Close()
+			connect(t, p.url).register(t, object{"name": "kept", "host": "h", "port": 1})
 			p.stop(t)
 			script("PRAGMA user_version = 99")(t, dir)
 		},
@@ -137,9 +135,7 @@ func TestDatabaseInUse(t *testing.T) {
 	dir := t.TempDir()
 	p := start(t, command(dir))
 	wantLine(t, finish(t, command(dir)), 1, filepath.Join(dir, "plexus", "registry.db"), "in use by another registry")
-	ws := dial(t, p.url)
-	register(t, ws, map[string]any{"name": "still", "host": "h", "port": 1})
-	ws.Close()
+	connect(t, p.url).register(t, object{"name": "still", "host": "h", "port": 1})
 	p.stop(t)
 	if list(t, start(t, command(dir)).url)["still"] == nil {
 		t.Error("the running registry has lost an entry")

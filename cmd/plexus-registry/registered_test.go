@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin/echo"
 	"github.com/plexus-go/plexus/transport"
 	"github.com/plexus-go/plexus/transport/registryclient"
@@ -64,7 +65,7 @@ func TestHubThatRegistersItself(t *testing.T) {
 	active := func(want bool, within time.Duration) {
 		t.Helper()
 		begun := time.Now()
-		eventually(t, fmt.Sprint("the hub's being active is ", want), func() bool {
+		testkit.Eventually(t, fmt.Sprint("the hub's being active is ", want), func() bool {
 			entries := connect(t, url).all(t)
 			if len(entries) > 1 {
 				t.Fatalf("entries: %v", entries)

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/plexus-go/plexus/internal/testkit"
 )
 
 // saving is a way in which a file comes to hold something else.
@@ -211,7 +213,7 @@ func (r *reloading) holds(t *testing.T, n int) bool {
 func (r *reloading) check(t *testing.T, n int) {
 	t.Helper()
 	last := fmt.Sprint("registered v", n)
-	eventually(t, "the watch has told of "+last, func() bool { return slices.Contains(r.watch.told(fmt.Sprint("v", n)), last) })
+	testkit.Eventually(t, "the watch has told of "+last, func() bool { return slices.Contains(r.watch.told(fmt.Sprint("v", n)), last) })
 	events := r.watch.all()
 	for _, event := range events[r.seen:] {
 		entry, _ := event["backend"].(object)
@@ -253,7 +255,7 @@ func reloadOfABadFile(t *testing.T) {
 		writeFile(t, path, test.text)
 		p.signal(t, syscall.SIGHUP) // whoever loads it first, it is said once
 		var shown string
-		eventually(t, fmt.Sprintf("status shows what is wrong with %q", test.text), func() bool {
+		testkit.Eventually(t, fmt.Sprintf("status shows what is wrong with %q", test.text), func() bool {
 			shown = fileStatus(t, c)["error"]
 			return strings.HasPrefix(shown, path+test.place) && strings.Contains(shown, test.want)
 		})
@@ -274,20 +276,20 @@ func reloadOfABadFile(t *testing.T) {
 
 	// It is mended, and what was wrong is forgotten.
 	writeFile(t, path, entryText("a", 1)+entryText("b", 7))
-	eventually(t, "the file is in force again", func() bool { return isActive(c.get(t, "b"), 7) })
+	testkit.Eventually(t, "the file is in force again", func() bool { return isActive(c.get(t, "b"), 7) })
 	if status := fileStatus(t, c); status["error"] != "" || status["names"] != "2" || status["place"] != path {
 		t.Errorf("the status is %v", status)
 	}
 	if logged := p.logged(t, "can't be loaded"); logged != len(tests) {
 		t.Errorf("%d are logged, want %d\n%s", logged, len(tests), p.stderr)
 	}
-	eventually(t, "the watch tells of the change", func() bool { return len(w.all()) > 1 })
+	testkit.Eventually(t, "the watch tells of the change", func() bool { return len(w.all()) > 1 })
 	if told := w.told("a", "b", "c"); !slices.Equal(told, []string{"updated b"}) {
 		t.Errorf("the watch has told %v", told)
 	}
 	// A file that says so lists nothing.
 	writeFile(t, path, "# none\n")
-	eventually(t, "both are inactive", func() bool { return len(c.list(t, nil)) == 0 })
+	testkit.Eventually(t, "both are inactive", func() bool { return len(c.list(t, nil)) == 0 })
 	if entries := c.all(t); len(entries) != 2 {
 		t.Errorf("there is %v", entries)
 	}
@@ -327,7 +329,7 @@ func reloadWhenAsked(t *testing.T) {
 			t.Fatalf("%s: deleted, there is %v", how, entry)
 		}
 		ask()
-		eventually(t, how+" brings it back", func() bool { return isActive(c.get(t, "deleted"), 2) })
+		testkit.Eventually(t, how+" brings it back", func() bool { return isActive(c.get(t, "deleted"), 2) })
 		if !isActive(c.get(t, "kept"), 1) {
 			t.Errorf("%s: %v", how, c.get(t, "kept"))
 		}
@@ -354,7 +356,7 @@ func TestReloadIsOneChange(t *testing.T) {
 		save(port)
 		saved := time.Now()
 		for ports := map[any]int{}; ports[float64(port)] != entries; {
-			if time.Since(saved) > patience {
+			if time.Since(saved) > testkit.Patience {
 				t.Fatalf("the file is not in force: %v", ports)
 			}
 			clear(ports)
@@ -366,4 +368,20 @@ func TestReloadIsOneChange(t *testing.T) {
 			}
 		}
 	}
+}
+
+// within waits until what holds, for so long after from, and tells how long it took.
+func within(t testing.TB, from time.Time, limit time.Duration, what string, holds func() bool) time.Duration {
+	t.Helper()
+	// Time in which nobody let this process run does not count.
+	const tick = 10 * time.Millisecond
+	var stalled time.Duration
+	for last := time.Now(); !holds(); last = time.Now() {
+		if time.Since(from) > limit+stalled {
+			t.Fatalf("%s (and %s) passed in vain until %s", limit, stalled, what)
+		}
+		time.Sleep(tick)
+		stalled += max(0, time.Since(last)-10*tick)
+	}
+	return time.Since(from)
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/plexus-go/plexus/config"
 	"github.com/plexus-go/plexus/internal/codec"
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage/sqlite"
 )
@@ -75,7 +76,7 @@ func BenchmarkListOfMany(b *testing.B) {
 		dir := b.TempDir()
 		writeFile(b, filepath.Join(dir, "plexus", "backends.toml"), manyEntries("h"))
 		p := start(b, command(dir))
-		ws := dial(b, p.url)
+		ws := testkit.Dial(b, p.url)
 		ws.SetReadDeadline(time.Now().Add(5 * time.Minute))
 		for _, c := range calls {
 			b.Run(c.name, func(b *testing.B) {
@@ -194,7 +195,7 @@ func BenchmarkProbes(b *testing.B) {
 		longest = max(longest, time.Since(begin))
 	}
 	spent := (p.processorTime(b) - before).Seconds() / float64(rounds)
-	status := content(b, dial(b, p.url), "registry.status", nil)
+	status := connect(b, p.url).want(b, "status", "registry.status", nil)
 	if passing := status["by_health"].(map[string]any)["passing"]; passing != float64(many) {
 		b.Errorf("the health is %v", status["by_health"])
 	}

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/plexus-go/plexus/internal/testkit"
 )
 
 // exists tells whether there is a file.
@@ -82,7 +84,7 @@ func TestHostOrder(t *testing.T) {
 		if !strings.HasPrefix(p.url, test.want) || strings.HasSuffix(p.url, ":0") {
 			t.Errorf("%s %v: it serves %s, want %s…", test.env, test.args, p.url, test.want)
 		}
-		info(t, dial(t, p.url))
+		hubName(t, p.url)
 	}
 }
 
@@ -153,28 +155,22 @@ func TestHubNamespaceOrder(t *testing.T) {
 	for _, test := range tests {
 		cmd := command(t.TempDir(), test.args...)
 		cmd.Env = append(cmd.Env, test.env)
-		ws := dial(t, start(t, cmd).url)
-		if got := info(t, ws); got != test.want {
+		url := start(t, cmd).url
+		if got := hubName(t, url); got != test.want {
 			t.Errorf("%s %v: _info says %q", test.env, test.args, got)
 		}
-		request := callFrame(1, "registry.get", map[string]any{"name": "x"})
-		request["method"] = test.want + ".call"
-		if item := items(t, ws, request)[0]; item["content_type"] != "registry.get" {
+		conn := testkit.Dial(t, url)
+		if item := conn.Call(test.want, "registry.get", `{"name":"x"}`)[0]; item.ContentType != "registry.get" {
 			t.Errorf("%s.call: %v", test.want, item)
 		}
-		item := items(t, ws, map[string]any{"jsonrpc": "2.0", "id": 2, "method": test.want + ".schema"})[0]
-		if content, _ := item["content"].(map[string]any); item["content_type"] != test.want+".schema" || content["namespace"] != test.want {
-			t.Errorf("%s.schema: %v of %v", test.want, item["content_type"], content["namespace"])
+		if item := conn.Items(test.want+".schema", "")[0]; item.ContentType != test.want+".schema" || item.Object()["namespace"] != test.want {
+			t.Errorf("%s.schema: %s of %v", test.want, item.ContentType, item.Object()["namespace"])
 		}
 		if test.want == "registry-hub" {
 			continue
 		}
-		if err := ws.WriteJSON(callFrame(3, "registry.list", nil)); err != nil {
-			t.Fatal(err)
-		}
-		if answer := receive(t, ws); answer["error"] == nil {
-			t.Errorf("a hub named %s serves registry-hub.call: %v", test.want, answer)
-		}
+		conn.Send(`{"jsonrpc":"2.0","id":3,"method":"registry-hub.call","params":{"method":"registry.list"}}`)
+		conn.Rejected("3", -32601) // it is not this hub's name
 	}
 }
 
@@ -252,7 +248,7 @@ func TestPermissions(t *testing.T) {
 	cmd := command(dir)
 	cmd.Path, cmd.Args = "/bin/sh", []string{"sh", "-c", `umask 0 && exec "$0"`, binary}
 	p := start(t, cmd)
-	register(t, dial(t, p.url), map[string]any{"name": "x", "host": "h", "port": 1})
+	connect(t, p.url).register(t, map[string]any{"name": "x", "host": "h", "port": 1})
 	found := 0
 	for path, about := range snapshot(t, filepath.Dir(dir)) {
 		want := "-rw------- "

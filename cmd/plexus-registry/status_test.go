@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/plexus-go/plexus/internal/testkit"
 )
 
 // TestStatus tells how the registry is.
@@ -18,7 +20,7 @@ func TestStatus(t *testing.T) {
 	path := filepath.Join(dir, "plexus", "backends.toml")
 	writeFile(t, path, entryText("file-1", 1)+entryText("file-2", 2))
 	h := runHub(t, "well", 0)
-	cmd := command(dir, "--health-interval", "1s", "--health-timeout", "300ms", "--auto-register", h.url())
+	cmd := command(dir, "--health-interval", "1s", "--health-timeout", "300ms", "--auto-register", h.URL)
 	cmd.Env = append(cmd.Env, "REGISTRY_BACKENDS=env-1=ws://127.0.0.1:3")
 	begin := time.Now()
 	p := start(t, cmd)
@@ -26,7 +28,7 @@ func TestStatus(t *testing.T) {
 	c.want(t, "backend_registered", "registry.register", object{"name": "manual-1", "host": "h", "port": 4})
 	c.want(t, "backend_deregistered", "registry.deregister", object{"name": "manual-1"})
 	var status object
-	eventually(t, "the hub is found and passing", func() bool {
+	testkit.Eventually(t, "the hub is found and passing", func() bool {
 		status = c.want(t, "status", "registry.status", nil)
 		return status["by_health"].(object)["passing"] == 1.0
 	})

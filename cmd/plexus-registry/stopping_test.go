@@ -17,17 +17,18 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/plexus-go/plexus/internal/testkit"
 )
 
-// TestStop ends the registry by each signal that asks for it, while clients
-// are connected and a write is under way.
-func TestStop(t *testing.T) {
+// TestAStopFinishesTheCallsThatWereRead ends the registry by each signal that
+// asks for it, while clients are connected and calls are under way.
+func TestAStopFinishesTheCallsThatWereRead(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			p := start(t, command(dir))
-			idle, writer := dial(t, p.url), dial(t, p.url)
+			idle, writer := testkit.Dial(t, p.url), testkit.Dial(t, p.url)
 			names := numbered("last", 20)
 			for _, name := range names {
 				if err := writer.WriteJSON(registerFrame(name)); err != nil {
@@ -35,30 +36,35 @@ func TestStop(t *testing.T) {
 				}
 			}
 			// The answer shows that all of these were read before the signal.
-			if err := writer.WriteJSON(map[string]any{"jsonrpc": "2.0", "id": "read", "method": "nope"}); err != nil {
-				t.Fatal(err)
-			}
+			writer.Send(`{"jsonrpc":"2.0","id":"read","method":"nope"}`)
 			answered, done := map[string]bool{}, 0
-			for read := false; !read; {
-				note(t, receive(t, writer), answered, &done, &read)
+			note := func(f testkit.Frame) {
+				switch item := f.Params.Result; {
+				case f.ID != nil && f.Result != nil:
+					answered[string(f.ID)] = true
+				case f.ID != nil && string(f.ID) != `"read"`, f.ID == nil && item.Type != "data" && item.Type != "done":
+					t.Errorf("a call that was read before the signal: %s", f.Text)
+				case item.Type == "done":
+					done++
+				}
 			}
-
+			for read := false; !read; {
+				f := writer.Next()
+				note(f)
+				read = string(f.ID) == `"read"`
+			}
 			begin := time.Now()
 			p.signal(t, signal)
-			for {
-				var frame map[string]any
-				err := writer.ReadJSON(&frame)
-				if err != nil {
-					wantGoingAway(t, err)
-					break
-				}
-				note(t, frame, answered, &done, nil)
+			frames, code := writer.Rest()
+			for _, text := range frames {
+				note(testkit.ParseFrame(t, []byte(text)))
 			}
 			if len(answered) != len(names) || done != len(names) {
 				t.Errorf("%d of %d calls were answered and %d done before the close", len(answered), len(names), done)
 			}
-			_, _, err := idle.ReadMessage()
-			wantGoingAway(t, err)
+			if other := idle.Closed(); code != websocket.CloseGoingAway || other != websocket.CloseGoingAway {
+				t.Errorf("closed with %d and %d, want 1001", code, other)
+			}
 			if err := p.wait(t); err != nil {
 				t.Errorf("exited with %v\n%s", err, p.stderr)
 			}
@@ -72,42 +78,16 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// note keeps account of a frame: an answer to a call that was named by its
-// id, the end of one, or the answer to the request "read".
-func note(t *testing.T, frame map[string]any, answered map[string]bool, done *int, read *bool) {
-	t.Helper()
-	switch id, _ := frame["id"].(string); {
-	case id == "read" && read != nil:
-		*read = true
-	case id != "":
-		if frame["result"] == nil {
-			t.Errorf("a call that was read before the signal is answered %v", frame)
-		}
-		answered[id] = true
-	case itemOf(frame)["type"] == "done":
-		*done++
-	case itemOf(frame)["type"] != "data":
-		t.Errorf("a call ended with %v", frame)
-	}
-}
-
-func wantGoingAway(t *testing.T, err error) {
-	t.Helper()
-	if !websocket.IsCloseError(err, websocket.CloseGoingAway) {
-		t.Errorf("the connection ended with %v, want close code 1001", err)
-	}
-}
-
-// TestStopDuringRegister sends the signal with registrations in the pipe that
-// nobody has seen read. Each is stored, or its client is told that it was not.
-func TestStopDuringRegister(t *testing.T) {
+// TestARegistrationDuringAStopIsStoredOrRejected sends the signal while
+// registrations are on their way.
+func TestARegistrationDuringAStopIsStoredOrRejected(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	p := start(t, command(dir))
 	names := numbered("late", 100)
-	sockets := make([]*websocket.Conn, len(names))
+	sockets := make([]*testkit.Conn, len(names))
 	for i := range sockets {
-		sockets[i] = dial(t, p.url)
+		sockets[i] = testkit.Dial(t, p.url)
 	}
 	for i, name := range names {
 		if err := sockets[i].WriteJSON(registerFrame(name)); err != nil {
@@ -144,7 +124,7 @@ func TestStopDuringRegister(t *testing.T) {
 }
 
 // startStalled starts a registry with a client that asks for much more than
-// it ever reads, which holds a stop up for seconds.
+// it ever reads, which delays a stop for seconds.
 func startStalled(t *testing.T) *process {
 	t.Helper()
 	dir := t.TempDir()
@@ -154,8 +134,8 @@ func startStalled(t *testing.T) *process {
 	}
 	writeFile(t, filepath.Join(dir, "plexus", "backends.toml"), file.String())
 	p := start(t, command(dir))
-	ws := dial(t, p.url)
-	if err := ws.NetConn().(*net.TCPConn).SetReadBuffer(4096); err != nil {
+	ws := testkit.Dial(t, p.url)
+	if err := ws.TCP().SetReadBuffer(4096); err != nil {
 		t.Fatal(err)
 	}
 	for range 8 {
@@ -163,25 +143,26 @@ func startStalled(t *testing.T) *process {
 			t.Fatal(err)
 		}
 	}
-	receive(t, ws) // so they are being answered
+	ws.Next() // so they are being answered
 	return p
 }
 
-// stopWithStalledClient stops in time though a client does not read, and tells
-// the others.
+// stopWithStalledClient stops in time though a client does not read, and closes
+// the other connections at once.
 func stopWithStalledClient(t *testing.T) {
 	p := startStalled(t)
-	other := dial(t, p.url)
-	info(t, other)
+	other := testkit.Dial(t, p.url)
+	other.Quiet()
 	begin := time.Now()
 	p.signal(t, syscall.SIGTERM)
-	_, _, err := other.ReadMessage()
-	wantGoingAway(t, err)
+	if code := other.Closed(); code != websocket.CloseGoingAway {
+		t.Errorf("another client is closed with %d", code)
+	}
 	if took := time.Since(begin); took > 3*time.Second {
 		t.Errorf("another client waited %v for the close", took)
 	}
-	// The status may be either: not all was finished. What was cut off is told
-	// in one line.
+	// The status may be either: not all was finished. One line says what was cut
+	// off.
 	if p.wait(t) != nil {
 		lines := strings.Split(strings.TrimSpace(p.stderr.String()), "\n")
 		for i, line := range lines {
@@ -196,14 +177,14 @@ func stopWithStalledClient(t *testing.T) {
 	}
 }
 
-// TestSecondSignal ends a registry at once that still waits for a client.
-func TestSecondSignal(t *testing.T) {
+// TestASecondSignalEndsTheStop ends a registry that still waits for a client.
+func TestASecondSignalEndsTheStop(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
 			p := startStalled(t)
 			p.signal(t, signal)
-			eventually(t, "it is stopping", func() bool {
+			testkit.Eventually(t, "it is stopping", func() bool {
 				conn, err := net.Dial("tcp", p.address())
 				if err == nil {
 					conn.Close()
@@ -223,9 +204,9 @@ func TestSecondSignal(t *testing.T) {
 	}
 }
 
-// TestKill ends the registry in the middle of many registrations. What was
-// acknowledged is there afterwards.
-func TestKill(t *testing.T) {
+// TestAKillLosesNothingThatWasAcknowledged kills the registry in the middle of
+// many registrations.
+func TestAKillLosesNothingThatWasAcknowledged(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	p := start(t, command(dir))
@@ -237,7 +218,7 @@ func TestKill(t *testing.T) {
 	enough := make(chan struct{})
 	var count atomic.Int32
 	for w := range 8 {
-		ws := dial(t, p.url)
+		ws := testkit.Dial(t, p.url)
 		group.Go(func() {
 			for i := 0; ; i++ {
 				name := fmt.Sprintf("worker-%d-%d", w, i)
@@ -266,7 +247,7 @@ func TestKill(t *testing.T) {
 	}
 	select {
 	case <-enough:
-	case <-time.After(patience):
+	case <-time.After(testkit.Patience):
 		t.Fatalf("only %d registrations\n%s", count.Load(), p.stderr)
 	}
 	p.signal(t, os.Kill)

@@ -31,8 +31,8 @@ func replay(t *testing.T, transcript testkit.Transcript) {
 		t.Fatal(err)
 	}
 	url := start(t, command(dir)).url
-	contract := served(t, dial(t, url))
-	ws, conn := dial(t, url), testkit.Dial(t, url)
+	contract := served(t, url)
+	c, conn := connect(t, url), testkit.Dial(t, url)
 	matcher := testkit.Matcher{Dir: filepath.Dir(transcript.Path)}
 	for _, step := range transcript.Steps {
 		matcher.Next()
@@ -48,7 +48,7 @@ func replay(t *testing.T, transcript testkit.Transcript) {
 				t.Fatal(err)
 			}
 		case step.Given != nil:
-			register(t, ws, step.Given)
+			c.want(t, "backend_registered", "registry.register", step.Given)
 		default:
 			if err := conn.WriteMessage(websocket.TextMessage, []byte(*step.Send)); err != nil {
 				t.Fatal(err)
@@ -74,7 +74,7 @@ func replay(t *testing.T, transcript testkit.Transcript) {
 // generated from the latter reads the former.
 func TestRecordingsKeepTheContract(t *testing.T) {
 	t.Parallel()
-	contract := served(t, dial(t, start(t, command(t.TempDir())).url))
+	contract := served(t, start(t, command(t.TempDir())).url)
 	for _, e := range testkit.Recordings(t) {
 		if err := contract.checkExchange(e.Sent, e.Frames); err != nil {
 			t.Errorf("%s: %s: %v", e.Recording, e.Sent, err)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/plexus-go/plexus/internal/testkit"
 )
 
 // BenchmarkWatch measures how long after its writer's answer a change has
@@ -29,7 +30,7 @@ func measureWatch(b *testing.B, watchers int) {
 	var reading sync.WaitGroup
 	defer reading.Wait()
 	for range watchers {
-		ws := dial(b, url)
+		ws := testkit.Dial(b, url)
 		defer ws.Close()
 		ws.SetReadDeadline(time.Now().Add(5 * time.Minute))
 		if err := ws.WriteMessage(websocket.TextMessage, []byte(`{"jsonrpc":"2.0","id":1,"method":"registry_watch"}`)); err != nil {
@@ -52,13 +53,11 @@ func measureWatch(b *testing.B, watchers int) {
 			}
 		})
 	}
-	writer := dial(b, url)
-	defer writer.Close()
-	writer.SetReadDeadline(time.Now().Add(5 * time.Minute))
+	writer := connect(b, url)
 	var late []time.Duration
 	for b.Loop() {
 		told.Store(0)
-		register(b, writer, benchEntry("watched"))
+		writer.register(b, benchEntry("watched"))
 		answered := time.Now()
 		late = append(late, max((<-all).Sub(answered), 0))
 	}

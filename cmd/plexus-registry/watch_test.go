@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/plexus-go/plexus/internal/testkit"
 )
 
 // TestWatch tells what is there, then what happens, in order.
@@ -40,7 +41,7 @@ func TestWatch(t *testing.T) {
 	c.want(t, "backend_deleted", "registry.delete", object{"name": "a"})
 	c.want(t, "backend_registered", "registry.register", entry("a", "left"))
 	want := []string{"updated a", "registered c", "registered b", "deregistered c", "deleted a", "registered a"}
-	eventually(t, "the last change is told", func() bool { return len(all.all()) > len(want) && len(onlyLeft.all()) > 5 && len(onlyB.all()) > 1 })
+	testkit.Eventually(t, "the last change is told", func() bool { return len(all.all()) > len(want) && len(onlyLeft.all()) > 5 && len(onlyB.all()) > 1 })
 	if told := all.told("a", "b", "c"); !slices.Equal(told, want) {
 		t.Errorf("told %v, want %v", told, want)
 	}
@@ -76,7 +77,7 @@ func TestWatch(t *testing.T) {
 	c.want(t, "backend_updated", "registry.update", object{"name": "b", "port": 3})
 	want = append(want, "updated b")
 	for i, w := range resumed {
-		eventually(t, "the last change is told", func() bool { return slices.Contains(w.told("b"), "updated b") })
+		testkit.Eventually(t, "the last change is told", func() bool { return slices.Contains(w.told("b"), "updated b") })
 		if told := w.told("a", "b", "c"); !slices.Equal(told, want[i:]) || len(w.all()) != len(want[i:]) {
 			t.Errorf("after %v: told %v, want %v", revisions[i], told, want[i:])
 		}
@@ -88,7 +89,7 @@ func TestWatch(t *testing.T) {
 	c = connect(t, p.url)
 	for _, after := range []float64{0, revisions[0], 1 << 40} {
 		w := watch(t, p.url, object{"after": after})
-		eventually(t, "the watch ends", w.over)
+		testkit.Eventually(t, "the watch ends", w.over)
 		if events := w.all(); len(events) != 1 || events[0]["type"] != "error" || !strings.Contains(fmt.Sprint(events[0]["message"]), "list again") {
 			t.Errorf("after %v: told %v", after, events)
 		}
@@ -96,7 +97,7 @@ func TestWatch(t *testing.T) {
 	last, _ := c.want(t, "status", "registry.status", nil)["revision"].(float64)
 	w := watch(t, p.url, object{"after": last})
 	c.want(t, "backend_updated", "registry.update", object{"name": "b", "port": 4})
-	eventually(t, "the change is told", func() bool { return len(w.all()) > 0 })
+	testkit.Eventually(t, "the change is told", func() bool { return len(w.all()) > 0 })
 	if told := w.told("a", "b", "c"); !slices.Equal(told, []string{"updated b"}) {
 		t.Errorf("after the last revision: told %v", told)
 	}
@@ -125,7 +126,7 @@ func TestWatchTogether(t *testing.T) {
 	}
 	writing.Wait()
 	for _, w := range watches {
-		eventually(t, "all changes are told", func() bool { return len(w.all()) > len(names)*changes })
+		testkit.Eventually(t, "all changes are told", func() bool { return len(w.all()) > len(names)*changes })
 		ports, revision := map[string]float64{}, -1.0
 		for i, event := range w.all() {
 			if now := event["revision"].(float64); now <= revision {
@@ -189,7 +190,7 @@ func TestWatchThatIsNeverRead(t *testing.T) {
 			}
 		}
 	})
-	eventually(t, "the connection is closed", func() bool {
+	testkit.Eventually(t, "the connection is closed", func() bool {
 		begin := time.Now()
 		reader.get(t, "x")
 		if took := time.Since(begin); took > heldUp {
@@ -212,7 +213,7 @@ func TestWatchThatIsNeverRead(t *testing.T) {
 	t.Logf("after %d writes: %v", writes, err)
 	// The other watch has all of it, or the newest of it.
 	last := float64(1 + writes%60_000)
-	eventually(t, "the other watch is told the last change", func() bool {
+	testkit.Eventually(t, "the other watch is told the last change", func() bool {
 		events := w.all()
 		if events[len(events)-1]["type"] == "backends" {
 			return entriesOf(events[len(events)-1])[0]["port"] == last

@@ -45,6 +45,7 @@ func DialWith(t testing.TB, d *websocket.Dialer, url string, header http.Header)
 		return nil, answer, err
 	}
 	t.Cleanup(func() { ws.Close() })
+	ws.SetReadDeadline(time.Now().Add(Patience))
 	return &Conn{Conn: ws, t: t}, answer, nil
 }
 

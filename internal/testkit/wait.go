@@ -21,13 +21,13 @@ func Context(t testing.TB) context.Context {
 	return ctx
 }
 
-// Eventually waits until the condition holds, and fails the test with all
-// stacks when it does not within Patience. what completes "waited for …".
+// Eventually waits until the condition holds. It fails the test, with all
+// stacks, when it does not within Patience; what says what was waited for.
 func Eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	for end := time.Now().Add(Patience); !condition(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("waited %v for %s\n%s", Patience, what, stacks())
+			t.Fatalf("not within %v: %s\n%s", Patience, what, stacks())
 		}
 	}
 }
