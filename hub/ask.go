@@ -13,8 +13,8 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 )
 
-// mostQuestions bounds how many questions of one call may wait at once.
-const mostQuestions = 16
+// maxQuestions bounds how many questions of one call may wait at once.
+const maxQuestions = 16
 
 // questions are those that wait for their answers, by their ids.
 type questions struct {
@@ -96,8 +96,8 @@ func (r *run) Ask(ctx context.Context, query plugin.Query) error {
 		return r.above.Ask(ctx, query)
 	}
 	defer r.asking.Add(-1)
-	if r.asking.Add(1) > mostQuestions {
-		return fmt.Errorf("%s asks more than %d questions at once", r.route.path, mostQuestions)
+	if r.asking.Add(1) > maxQuestions {
+		return fmt.Errorf("%s asks more than %d questions at once", r.route.path, maxQuestions)
 	}
 	one := &question{caller: plugin.CallerOf(r.Context), accept: query.Accept, answered: make(chan struct{})}
 	pending := &r.route.hub.questions
@@ -129,10 +129,8 @@ func (r *run) Ask(ctx context.Context, query plugin.Query) error {
 func (r *run) request(id string, query plugin.Query) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.item.RequestID, r.item.Question, r.item.Timeout = id, query.Data, query.Timeout
-	more := r.sendLocked(plugin.KindRequest, r.route.provenance)
-	r.item.RequestID, r.item.Question, r.item.Timeout = "", nil, 0
-	return more
+	r.item = plugin.Item{Kind: plugin.KindRequest, RequestID: id, Question: query.Data, Timeout: query.Timeout}
+	return r.send(r.route.provenance)
 }
 
 // Respond takes the answer to a question that a method has asked, from the
@@ -141,7 +139,7 @@ func (r *run) request(id string, query plugin.Query) bool {
 // CodeInvalidParams where there is no such question for them, and where the
 // answer does not fit the question, which then stays open.
 func (h *Hub) Respond(ctx context.Context, params []byte) error {
-	in, err := bindStruct[RespondParams](respondBinder, params)
+	in, err := bindStruct[respondParams]("RespondParams", respondBinder, params)
 	if err != nil {
 		return err
 	}

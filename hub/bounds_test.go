@@ -30,7 +30,7 @@ func TestFoundChildrenAreBounded(t *testing.T) {
 	if err := h.Register(plugin.Definition{Namespace: "a", Dynamic: child("").Define().Dynamic}); err != nil {
 		t.Fatal(err)
 	}
-	kept := &h.table.Load().mounts["a"].life.found
+	kept := &h.table.Load().mounts["a"].lifecycle.children
 	call := func(path string) {
 		for item := range h.Call(path, nil).Items(t.Context()) {
 			if item.Kind == plugin.KindError {
@@ -44,16 +44,16 @@ func TestFoundChildrenAreBounded(t *testing.T) {
 		t.Fatalf("%d are kept, want x and y", len(kept.mounts))
 	}
 	// Room for x and another y below it, and no more.
-	for n := len(kept.mounts); n < mostFound-1; n++ {
-		kept.keep(place{child: child(fmt.Sprint(n))}, &mount{})
+	for n := len(kept.mounts); n < maxCached-1; n++ {
+		kept.put(cacheKey{child: child(fmt.Sprint(n))}, &mount{})
 	}
 	call("a.x.z.hash")
-	if len(kept.mounts) != mostFound {
-		t.Errorf("%d are kept, want %d", len(kept.mounts), mostFound)
+	if len(kept.mounts) != maxCached {
+		t.Errorf("%d are kept, want %d", len(kept.mounts), maxCached)
 	}
 	call("a.x.w.hash")
 	if len(kept.mounts) != 1 {
-		t.Errorf("%d are kept, want those after the first %d", len(kept.mounts), mostFound)
+		t.Errorf("%d are kept, want those after the first %d", len(kept.mounts), maxCached)
 	}
 }
 
@@ -64,7 +64,7 @@ func TestALifeAndItsCalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := newLife(h, "a")
+	l := newLifecycle(h, "a")
 	defer l.cancel()
 	call := func() *run {
 		r := &run{}

@@ -13,9 +13,9 @@ import (
 
 // Bounds of what is found at run time.
 const (
-	mostPath   = 1024 // bytes of a path that leads to a dynamic child
-	mostLevels = 16   // of dynamic children one below the other
-	mostFound  = 4096 // children that are kept of a registered activation, at all levels together
+	maxPath   = 1024 // bytes of a path that leads to a dynamic child
+	maxLevels = 16   // of dynamic children one below the other
+	maxCached = 4096 // mounts of a registered activation, at all levels together
 )
 
 // find returns the route of what follows the path of m; nil if there is none.
@@ -26,7 +26,7 @@ func (m *mount) find(rest string) *Route {
 	// Down the fixed children, then to one that is found at run time.
 	for {
 		name, below, deeper := strings.Cut(rest, ".")
-		if !deeper || len(rest) > mostPath {
+		if !deeper || len(rest) > maxPath {
 			return nil
 		}
 		child := m.children[name]
@@ -38,18 +38,13 @@ func (m *mount) find(rest string) *Route {
 	if m.tree.Definition.Dynamic == nil {
 		return nil
 	}
-	return &Route{hub: m.hub, life: m.life, path: m.path + "." + rest, provenance: m.provenance, below: m, rest: rest}
+	return &Route{hub: m.hub, lifecycle: m.lifecycle, path: m.path + "." + rest, provenance: m.provenance, below: m, rest: rest}
 }
 
 // find finds the method of a dynamic child and binds the call to it.
 func (r *run) find() (err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = plugin.Panicked(r, cause)
-		}
-	}()
 	route, path := r.route, r.route.path
-	for range mostLevels {
+	for range maxLevels {
 		name, rest, _ := strings.Cut(route.rest, ".")
 		child, err := route.below.child(r, name)
 		if err != nil {
@@ -60,11 +55,11 @@ func (r *run) find() (err error) {
 		}
 		if route.below == nil {
 			r.route = route
-			r.call, err = route.Bind(r.call.raw, r.call.positional)
+			r.call, err = route.bind(r.call.raw, r.call.positional)
 			return err
 		}
 	}
-	return notFound("Method not found: %s: more than %d levels of children", shown(path), mostLevels)
+	return notFound("Method not found: %s: more than %d levels of children", shown(path), maxLevels)
 }
 
 // child returns the dynamic child of that name, mounted.
@@ -76,10 +71,10 @@ func (m *mount) child(ctx context.Context, name string) (*mount, error) {
 	if a == nil {
 		return nil, notFound("Activation not found: %s", shown(m.path+"."+name))
 	}
-	key := place{m, a}
+	key := cacheKey{m, a}
 	comparable := reflect.ValueOf(a).Comparable()
 	if comparable {
-		if known := m.life.found.get(key); known != nil {
+		if known := m.lifecycle.children.get(key); known != nil {
 			return known, nil
 		}
 	}
@@ -87,39 +82,38 @@ func (m *mount) child(ctx context.Context, name string) (*mount, error) {
 	if err != nil {
 		return nil, err
 	}
-	child := newMount(m.hub, m.life, tree, m.provenance)
+	child := newMount(m.hub, m.lifecycle, tree, m.provenance)
 	if comparable {
-		m.life.found.keep(key, child)
+		m.lifecycle.children.put(key, child)
 	}
 	return child, nil
 }
 
-// place is where a dynamic child was found, and what it is, which can be
-// compared.
-type place struct {
-	below *mount
-	child plugin.Activation
-}
-
-// found keeps the mounts of dynamic children, those of a whole tree: were there
+// childCache keeps the mounts of dynamic children, those of a whole tree: with
 // a bound at each parent, each level would multiply it. The zero value is
 // empty.
-type found struct {
+type childCache struct {
 	mu     sync.Mutex
-	mounts map[place]*mount
+	mounts map[cacheKey]*mount
 }
 
-func (f *found) get(at place) *mount {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.mounts[at]
+// cacheKey is a dynamic child, which can be compared, and its parent.
+type cacheKey struct {
+	parent *mount
+	child  plugin.Activation
 }
 
-func (f *found) keep(at place, child *mount) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.mounts == nil || len(f.mounts) >= mostFound {
-		f.mounts = map[place]*mount{} // those that are still asked for come back
+func (c *childCache) get(key cacheKey) *mount {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mounts[key]
+}
+
+func (c *childCache) put(key cacheKey, child *mount) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mounts == nil || len(c.mounts) >= maxCached {
+		c.mounts = map[cacheKey]*mount{} // those that are still used come back
 	}
-	f.mounts[at] = child
+	c.mounts[key] = child
 }

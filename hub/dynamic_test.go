@@ -135,7 +135,7 @@ func TestDynamicChildren(t *testing.T) {
 			t.Errorf("the log does not say %s: %s", want, log)
 		}
 	}
-	call, err := h.Find("fleet", "t1.position").Bind([]byte(`["x"]`), true)
+	call, err := h.Find("fleet", "t1.position").Bind([]byte(`["x"]`))
 	if got := allTold(items(t.Context(), call)); err != nil || got[0] != `data fleet.t1.position "t1 for x at fleet.t1.position"` {
 		t.Errorf("by position: %q, %v", got, err)
 	}

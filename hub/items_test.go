@@ -211,11 +211,6 @@ func TestPanicAfterTheEndIsLoggedOnly(t *testing.T) {
 			defer func() { panic("late") }()
 			yield(1, nil)
 		}},
-		{"because it goes on regardless, without end", func(yield func(any, error) bool) {
-			for {
-				yield(1, nil)
-			}
-		}},
 		{"after its error", func(yield func(any, error) bool) {
 			defer func() { panic("late") }()
 			yield(nil, errors.New("the last"))
@@ -257,7 +252,7 @@ func TestPanicInTheCheckOfParametersIsAnswered(t *testing.T) {
 	if got := allTold(items(t.Context(), h.Call("a.m", []byte(`"x"`)))); !slices.Equal(got, []string{"error -32000 a.m failed"}) {
 		t.Errorf("%q", got)
 	}
-	if _, err := h.Find("a", "m").Bind([]byte(`"x"`), true); err == nil || err.Error() != "a.m failed" {
+	if _, err := h.Find("a", "m").Bind([]byte(`"x"`)); err == nil || err.Error() != "a.m failed" {
 		t.Errorf("bound directly: %v", err)
 	}
 	if !strings.Contains(log.String(), "in Validate") || !strings.Contains(log.String(), "panickingParams") {
@@ -401,13 +396,5 @@ func TestMethodMayStreamFromAnotherSequence(t *testing.T) {
 	}})
 	if got := allTold(items(t.Context(), h.Call("s.m", nil))); !slices.Equal(got, []string{`data s.m "a"`, `data s.m "b"`, "done"}) {
 		t.Errorf("%q", got)
-	}
-}
-
-func TestRefuseIsACallOfOneItem(t *testing.T) {
-	h, _ := newHub(t, "H")
-	all := items(t.Context(), h.Refuse(&plugin.Error{Code: plugin.CodeForbidden, Message: "no"}))
-	if got := allTold(all); !slices.Equal(got, []string{"error -32003 no"}) || !slices.Equal(all[0].Metadata.Provenance, []string{"H"}) {
-		t.Errorf("%q from %q", got, all[0].Metadata.Provenance)
 	}
 }

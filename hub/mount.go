@@ -18,7 +18,7 @@ import (
 // method that it has or that the hub serves on its behalf.
 type mount struct {
 	hub        *Hub
-	life       *life
+	lifecycle  *lifecycle
 	tree       *plugin.Tree
 	path       string   // "solar.earth"
 	provenance []string // {"solar", "earth"}
@@ -86,11 +86,11 @@ func schemaRoute(methods []plugin.MethodSchema, whole func() raw, prefix string)
 
 // newMount makes the routes of an activation and its fixed children, below the
 // namespaces that lead to it.
-func newMount(h *Hub, life *life, tree *plugin.Tree, above []string) *mount {
+func newMount(h *Hub, life *lifecycle, tree *plugin.Tree, above []string) *mount {
 	d := tree.Definition
 	m := &mount{
 		hub:        h,
-		life:       life,
+		lifecycle:  life,
 		tree:       tree,
 		provenance: append(slices.Clip(above), d.Namespace),
 		schema: plugin.Schema{
@@ -138,7 +138,7 @@ func (m *mount) add(name, contentType string, method plugin.Method) {
 	m.routes[name] = &Route{
 		hub:         m.hub,
 		method:      method,
-		life:        m.life,
+		lifecycle:   m.lifecycle,
 		path:        m.path + "." + name,
 		provenance:  m.provenance,
 		contentType: m.path + "." + contentType,

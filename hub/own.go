@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
-	"reflect"
 
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -20,19 +19,19 @@ const (
 	hashesMethod    = "hashes"
 	hashDescription = "Get plexus configuration hash (from the recursive schema)\n\n This hash changes whenever any method or child plugin changes.\n It's computed from the method hashes rolled up through the schema tree."
 
-	// mostNested bounds how deep calls of call may be nested: each level
+	// maxNested bounds how deep calls of call may be nested: each level
 	// wraps every item of the ones below.
-	mostNested = 8
+	maxNested = 8
 )
 
-// CallParams are the parameters of a hub's call.
-type CallParams struct {
+// callParams are the parameters of a hub's call.
+type callParams struct {
 	Method string          `json:"method" description:"The method to call (format: namespace.method)"`
 	Params json.RawMessage `json:"params,omitzero" description:"Parameters to pass to the method (optional, defaults to {})"`
 }
 
-// RespondParams are the parameters of a hub's respond.
-type RespondParams struct {
+// respondParams are the parameters of a hub's respond.
+type respondParams struct {
 	RequestID    string          `json:"request_id" description:"The id of the request to answer"`
 	ResponseData json.RawMessage `json:"response_data,omitzero" description:"The answer"`
 }
@@ -40,8 +39,8 @@ type RespondParams struct {
 // callBinder and respondBinder decode the parameters of the two methods that
 // every hub answers itself.
 var (
-	callBinder    = binder[CallParams](callMethod)
-	respondBinder = binder[RespondParams]("respond")
+	callBinder    = binder[callParams](callMethod)
+	respondBinder = binder[respondParams]("respond")
 )
 
 // binder makes a method for the sake of its parameters.
@@ -49,20 +48,11 @@ func binder[In any](name string) plugin.Method {
 	return plugin.Unary(name, "", func(context.Context, In) (plugin.None, error) { return plugin.None{}, nil })
 }
 
-// BindCall prepares what the parameters of the hub's call name. It fails only
-// where they name nothing: whatever is wrong with the inner call is told in
-// its stream.
-func (h *Hub) BindCall(params []byte) (Call, error) {
-	in, err := bindStruct[CallParams](callBinder, params)
-	if err != nil {
-		return Call{}, err
-	}
-	return h.Call(in.Method, in.Params), nil
-}
-
-func bindStruct[In any](binder plugin.Method, params []byte) (*In, error) {
+// bindStruct decodes the parameters of such a method, whose type errors call by
+// that name.
+func bindStruct[In any](name string, binder plugin.Method, params []byte) (*In, error) {
 	if len(params) == 0 || string(params) == "null" {
-		return nil, plugin.InvalidParams("invalid type: null, expected struct " + reflect.TypeFor[In]().Name() + " at line 1 column 4")
+		return nil, plugin.InvalidParams("invalid type: null, expected struct " + name + " at line 1 column 4")
 	}
 	in, err := binder.Bind(params, true)
 	if err != nil {
@@ -156,10 +146,10 @@ func (h *Hub) ownRoutes(methods []plugin.Method, namespace string, provenance []
 
 // call is the hub's call, called through itself: its contents are the items
 // of the inner stream.
-func (h *Hub) call(ctx context.Context, in CallParams) iter.Seq2[any, error] {
+func (h *Hub) call(ctx context.Context, in callParams) iter.Seq2[any, error] {
 	return func(yield func(any, error) bool) {
 		parent, _ := ctx.Value(plugin.ScopeKey).(*run)
-		if parent != nil && parent.depth >= mostNested {
+		if parent != nil && parent.depth >= maxNested {
 			yield(nil, tooDeep())
 			return
 		}

@@ -32,7 +32,7 @@ func content(t *testing.T, call hub.Call) (item plugin.Item, text []byte) {
 
 func bound(t *testing.T, route *hub.Route, params string) hub.Call {
 	t.Helper()
-	call, err := route.Bind([]byte(params), true)
+	call, err := route.Bind([]byte(params))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,10 +96,10 @@ func TestHubSchemaIsAsRecorded(t *testing.T) {
 	for _, e := range exchanges {
 		var call hub.Call
 		if e.Request.Method == "registry-hub.schema" {
-			call = bound(t, h.Own("schema"), string(e.Request.Params))
+			call = bound(t, h.Find(h.Namespace(), "schema"), string(e.Request.Params))
 		} else {
 			var err error
-			if call, err = h.BindCall(e.Request.Params); err != nil {
+			if call, err = h.Find(h.Namespace(), "call").Bind(e.Request.Params); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -118,7 +118,7 @@ func TestHubSchemaIsAsRecorded(t *testing.T) {
 
 func TestHubSchemaTellsTheActivations(t *testing.T) {
 	h, _ := newHub(t, "H", activation("b", "m"), activation("a", "m"))
-	_, text := content(t, bound(t, h.Own("schema"), ""))
+	_, text := content(t, bound(t, h.Find(h.Namespace(), "schema"), ""))
 	var got plugin.Schema
 	if err := json.Unmarshal(text, &got); err != nil {
 		t.Fatal(err)
@@ -151,7 +151,7 @@ func TestHashesAgree(t *testing.T) {
 			map[string]any{"namespace": "b", "hash": s.Children[1].Hash},
 		},
 	}
-	for _, call := range []hub.Call{bound(t, h.Own("hashes"), "[]"), h.Call("H.hashes", nil)} {
+	for _, call := range []hub.Call{bound(t, h.Find(h.Namespace(), "hashes"), "[]"), h.Call("H.hashes", nil)} {
 		if _, text := content(t, call); !reflect.DeepEqual(parsed(t, text), want) {
 			t.Errorf("%s, want %v", text, want)
 		}
@@ -166,7 +166,7 @@ func TestHashesAgree(t *testing.T) {
 		}
 	}
 	empty, _ := newHub(t, "H")
-	if _, text := content(t, bound(t, empty.Own("hashes"), "")); len(parsed(t, text).(map[string]any)) != 3 {
+	if _, text := content(t, bound(t, empty.Find(empty.Namespace(), "hashes"), "")); len(parsed(t, text).(map[string]any)) != 3 {
 		t.Errorf("without activations: %s", text)
 	}
 }
@@ -183,12 +183,12 @@ func TestOwnMethodsFollowRegistrations(t *testing.T) {
 		if err := step(); err != nil {
 			t.Fatal(err)
 		}
-		_, hash := content(t, bound(t, h.Own("hash"), ""))
+		_, hash := content(t, bound(t, h.Find(h.Namespace(), "hash"), ""))
 		if string(hash) != fmt.Sprintf(`{"event":"hash","value":%q}`, h.Hash()) || seen[h.Hash()] {
 			t.Errorf("%s, the hub's hash is %s, seen before: %v", hash, h.Hash(), seen[h.Hash()])
 		}
 		seen[h.Hash()] = true
-		_, schema := content(t, bound(t, h.Own("schema"), ""))
+		_, schema := content(t, bound(t, h.Find(h.Namespace(), "schema"), ""))
 		if got := parsed(t, schema).(map[string]any)["hash"]; got != h.Hash() {
 			t.Errorf("the schema has the hash %v, the hub %s", got, h.Hash())
 		}
@@ -234,7 +234,7 @@ func TestBindCall(t *testing.T) {
 	for _, params := range []string{
 		`{"method":"a.m","params":{"name":"x"}}`, `["a.m",{"name":"x"}]`, `["a.m","x"]`, `{"params":"x","method":"a.m","extra":1}`,
 	} {
-		call, err := h.BindCall([]byte(params))
+		call, err := h.Find(h.Namespace(), "call").Bind([]byte(params))
 		if err != nil {
 			t.Errorf("%s: %v", params, err)
 			continue
@@ -244,7 +244,7 @@ func TestBindCall(t *testing.T) {
 		}
 	}
 	for _, params := range []string{`"H.hash"`, `["H.hash"]`, `{"method":"H.hash","params":null}`} {
-		call, err := h.BindCall([]byte(params))
+		call, err := h.Find(h.Namespace(), "call").Bind([]byte(params))
 		if err != nil {
 			t.Errorf("%s: %v", params, err)
 			continue
@@ -260,7 +260,7 @@ func TestBindCall(t *testing.T) {
 		`{"method":null}`:           "invalid type: null, expected a string at line 1 column 14",
 		`{"method":"a","method":1}`: "",
 	} {
-		_, err := h.BindCall([]byte(params))
+		_, err := h.Find(h.Namespace(), "call").Bind([]byte(params))
 		var bad *plugin.Error
 		if !errors.As(err, &bad) || bad.Code != plugin.CodeInvalidParams || want != "" && bad.Detail() != want {
 			t.Errorf("%s: %v, want %q", params, err, want)

@@ -78,7 +78,7 @@ func TestRoutingAsRecorded(t *testing.T) {
 	for _, name := range []string{"unknown-activation", "unknown-method", "method-without-dot", "call-hub-hash", "call-hub-schema", "call-registry-schema"} {
 		t.Run(name, func(t *testing.T) {
 			for _, e := range testkit.Recordings(t, name) {
-				call, err := h.BindCall(e.Request.Params)
+				call, err := h.Find(h.Namespace(), "call").Bind(e.Request.Params)
 				if err != nil {
 					t.Errorf("%s: %v", e.Sent, err)
 					continue
@@ -118,42 +118,28 @@ func recordedOutlines(t *testing.T, e testkit.Exchange) (all []string) {
 
 func TestFind(t *testing.T) {
 	h, _ := newHub(t, "H", activation("a", "m"))
-	for _, test := range []struct {
-		namespace, method string
-		found, declared   bool
-	}{
-		{"a", "m", true, true},
-		{"a", "schema", true, false},
-		{"a", "hash", true, false},
-		{"a", "m.schema", true, false},
-		{"a", "schema.schema", true, false},
-		{"a", "hash.schema", false, false},
-		{"a", "M", false, false},
-		{"a", "", false, false},
-		{"b", "m", false, false},
-		{"H", "hash", false, false},
+	for path, want := range map[string]bool{
+		"a.m": true, "a.schema": true, "a.hash": true, "a.m.schema": true, "a.schema.schema": true, "a.hash.schema": false,
+		"a.M": false, "a.": false, "b.m": false, ".m": false,
+		"H.schema": true, "H.hash": true, "H.hashes": true, "H.call": true, "H.respond": false, "H.": false, "H.a.m": false,
 	} {
-		if found, declared := h.Find(test.namespace, test.method) != nil, h.FindDeclared(test.namespace, test.method) != nil; found != test.found || declared != test.declared {
-			t.Errorf("%s.%s: found %v, declared %v", test.namespace, test.method, found, declared)
-		}
-	}
-	for method, own := range map[string]bool{"schema": true, "hash": true, "hashes": true, "call": false, "respond": false, "": false, "a.m": false} {
-		if (h.Own(method) != nil) != own {
-			t.Errorf("the hub's %q is its own: %v", method, !own)
+		namespace, method, _ := strings.Cut(path, ".")
+		if got := h.Find(namespace, method) != nil; got != want {
+			t.Errorf("%s: found %v, want %v", path, got, want)
 		}
 	}
 }
 
-func TestRouteBindsByPositionWhereItIsAsked(t *testing.T) {
+func TestRouteBindsByPosition(t *testing.T) {
 	h, _ := newHub(t, "H", activation("a", "m"))
-	call, err := h.Find("a", "m").Bind([]byte(`["x"]`), true)
+	call, err := h.Find("a", "m").Bind([]byte(`["x"]`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := allTold(items(t.Context(), call)); !slices.Equal(got, []string{`data a.m "for x"`, "done"}) {
 		t.Errorf("%q", got)
 	}
-	if _, err := h.Find("a", "m").Bind([]byte(`[]`), true); err == nil || err.(*plugin.Error).Detail() != "No more params" {
+	if _, err := h.Find("a", "m").Bind([]byte(`[]`)); err == nil || err.(*plugin.Error).Detail() != "No more params" {
 		t.Errorf("no parameters: %v", err)
 	}
 }

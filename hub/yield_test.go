@@ -4,6 +4,7 @@ package hub_test
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -109,29 +110,46 @@ func TestAYieldAfterTheEnd(t *testing.T) {
 	}
 }
 
-// TestAMethodThatNeverHeedsYield is ended by a panic, since nothing else would
-// end it; what it has left behind is not.
-func TestAMethodThatNeverHeedsYield(t *testing.T) {
-	left := make(chan bool)
+// TestAMethodThatIgnoresYield is ended: by itself it would go on for ever.
+func TestAMethodThatIgnoresYield(t *testing.T) {
 	h, log := newHub(t, "H", streaming(func(_ context.Context, yield func(any, error) bool) {
-		yield(0, nil)
-		go func() {
-			defer close(left)
-			for n := range 10_000 {
-				if yield(n, nil) {
-					t.Error("an item after the end was taken")
-				}
-			}
-		}()
-		<-left
 		for {
 			yield(1, nil)
 		}
 	}))
-	for range h.Call("s.m", nil).Items(t.Context()) {
-		break
-	}
-	if got := log.String(); strings.Count(got, "a method panicked") != 1 || !strings.Contains(got, "yield") {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for range h.Call("s.m", nil).Items(t.Context()) {
+			break
+		}
+	}()
+	<-ended
+	if got := log.String(); strings.Count(got, "yield has returned false") != 1 {
 		t.Errorf("logged %s", got)
+	}
+	if err := h.Unregister("s"); err != nil {
+		t.Errorf("the call is still counted: %v", err)
+	}
+}
+
+// TestAMethodThatEndsItsGoroutine ends its stream with an error, as one that
+// panics does.
+func TestAMethodThatEndsItsGoroutine(t *testing.T) {
+	h, log := newHub(t, "H", streaming(func(_ context.Context, yield func(any, error) bool) {
+		yield(1, nil)
+		runtime.Goexit()
+	}))
+	var got []string
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for item := range h.Call("s.m", nil).Items(t.Context()) {
+			got = append(got, told(kept(item)))
+		}
+	}()
+	<-ended
+	if !slices.Equal(got, []string{"data s.m 1", "error -32000 s.m failed"}) || !strings.Contains(log.String(), "Goexit") {
+		t.Errorf("%q, logged %s", got, log)
 	}
 }

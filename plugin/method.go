@@ -31,13 +31,13 @@ type Method struct {
 }
 
 // IsQuick tells whether [Quick] has marked the method.
-func (m Method) IsQuick() bool { return m.quick && !m.schema.Streaming }
+func (m Method) IsQuick() bool { return m.quick && !m.Streaming() }
 
 // Name returns the name of the method, without its namespace.
 func (m Method) Name() string { return m.schema.Name }
 
 // Streaming tells whether [Stream] made the method.
-func (m Method) Streaming() bool { return m.schema.Streaming }
+func (m Method) Streaming() bool { return m.schema != nil && m.schema.Streaming }
 
 // Schema returns what the method says of itself. It is shared: don't change
 // what it points to.
@@ -81,9 +81,9 @@ func Unary[In, Out any](name, description string, fn func(ctx context.Context, i
 
 // Stream makes a method that answers with any number of items. The sequence
 // that fn returns should end when its context does; when the caller goes away
-// or unsubscribes, its yield returns false as well. It may yield from several
-// goroutines, whose items are taken one after the other; after the end, yield
-// returns false. A method that never heeds that is ended by a panic.
+// or unsubscribes, its yield returns false as well. As of any [iter.Seq2], its
+// items come from the goroutine that ranges over it, one after the other, and
+// none after yield has returned false or the sequence has returned.
 func Stream[In, Out any](name, description string, fn func(ctx context.Context, in In) iter.Seq2[Out, error], options ...Option) Method {
 	return newMethod[In, Out](name, description, true, fn == nil, func(ctx context.Context, params any, yield func(any, error) bool) {
 		items := fn(ctx, *params.(*In))
@@ -91,7 +91,13 @@ func Stream[In, Out any](name, description string, fn func(ctx context.Context, 
 			yield(nil, fmt.Errorf("method %q has returned a nil sequence", name))
 			return
 		}
-		passAll(items, yield)
+		// Not a range, whose body would panic on a goroutine that yields late.
+		items(func(out Out, err error) bool {
+			if err != nil {
+				return yield(nil, err)
+			}
+			return yield(out, nil)
+		})
 	}, options)
 }
 

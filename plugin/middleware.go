@@ -7,9 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
-	"runtime/debug"
-	"strings"
 	"time"
 )
 
@@ -76,59 +73,6 @@ func Logging(level slog.Level) Middleware {
 		}
 		Logger(ctx).Log(ctx, at, "called", attributes...)
 	})
-}
-
-// Recovery makes an error of a panic in what it wraps, and logs it with its
-// stack: the caller learns only that the method failed. Hubs put it around
-// everything.
-func Recovery() Middleware {
-	return func(_ Method, next Handler) Handler {
-		return func(ctx context.Context, params any, yield func(any, error) bool) {
-			// A panic of who takes the items passes through here, too, and is
-			// not ours; nor can one who wants no more be told.
-			var state struct{ taking, over bool }
-			defer func() {
-				if state.taking {
-					return
-				}
-				if cause := recover(); cause != nil {
-					if err := Panicked(ctx, cause); !state.over {
-						yield(nil, err)
-					}
-				}
-			}()
-			next(ctx, params, func(content any, err error) bool {
-				state.taking = true
-				more := yield(content, err)
-				state.taking, state.over = false, !more
-				return more
-			})
-		}
-	}
-}
-
-// Panicked logs a panic, with the stack of the goroutine, and returns what a
-// caller may know of it.
-func Panicked(ctx context.Context, cause any) error {
-	Logger(ctx).Error("a method panicked", "panic", cause, "at", panickedAt(), "stack", string(debug.Stack()))
-	return &Error{Message: PathOf(ctx) + " failed"}
-}
-
-// panickedAt is the line that has panicked, which stands deep in a stack.
-func panickedAt() string {
-	var pcs [64]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
-	for panicking := false; ; {
-		frame, more := frames.Next()
-		ofRuntime := strings.HasPrefix(frame.Function, "runtime.")
-		if panicking && !ofRuntime {
-			return fmt.Sprintf("%s:%d", frame.File, frame.Line)
-		}
-		panicking = panicking || ofRuntime
-		if !more {
-			return "unknown"
-		}
-	}
 }
 
 // Access refuses callers that may not do what needs the scope: see [Require].

@@ -163,30 +163,6 @@ func TestLogging(t *testing.T) {
 	}
 }
 
-func TestRecovery(t *testing.T) {
-	s := &scope{path: "a.m"}
-	m := streamOf(func(_ context.Context, yield func(any, error) bool) { yield(1, nil); panic("so") }, plugin.Wrap(plugin.Recovery()))
-	if got := outcome(t, m, s.in(t.Context()), ""); !slices.Equal(got, []string{"1", "error a.m failed"}) {
-		t.Errorf("%q", got)
-	}
-	for _, want := range []string{"level=ERROR", "panic=so", "TestRecovery"} {
-		if !strings.Contains(s.log.String(), want) {
-			t.Errorf("logged %s, want %s", &s.log, want)
-		}
-	}
-	s.log.Reset()
-	got := func() (got any) {
-		defer func() { got = recover() }()
-		for range m.Handle(s.in(t.Context()), &plugin.None{}) {
-			panic("of the caller")
-		}
-		return nil
-	}()
-	if got != "of the caller" || s.log.Len() > 0 {
-		t.Errorf("a panic of who takes the items came out as %v, logged %s", got, &s.log)
-	}
-}
-
 func TestAccessAndScopes(t *testing.T) {
 	called := 0
 	fn := func(context.Context, nameParams) (int, error) { called++; return called, nil }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -44,7 +45,7 @@ func TestOptionsInTheSchema(t *testing.T) {
 		{"Returns", plugin.Returns[string](), map[string]string{"returns": `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"string","title":"string"}`}},
 		{"Quick", plugin.Quick(), nil},
 		{"Timeout", plugin.Timeout(time.Second), nil},
-		{"Wrap", plugin.Wrap(plugin.Recovery()), nil},
+		{"Wrap", plugin.Wrap(plugin.Logging(slog.LevelInfo)), nil},
 	} {
 		got := members(test.option)
 		if same := string(got["hash"]) == string(plain["hash"]); same != (test.want == nil) {

@@ -31,7 +31,7 @@ type Target struct {
 	Notify string
 
 	hub   *hub.Hub
-	route *hub.Route // nil for the hub's call
+	route *hub.Route // of a Subscribe
 }
 
 // Separators in the names of methods.
@@ -52,7 +52,7 @@ const (
 //	registry_unsubscribe_get     the same, for an activation's method
 func Resolve(h *hub.Hub, name string) Target {
 	t := start(h, name)
-	if t.Action != Unknown && !(t.route != nil && t.route.Sought()) {
+	if t.Action != Unknown && !(t.route != nil && t.route.Dynamic()) {
 		return t
 	}
 	// A dynamic child may have any method, so the ending decides.
@@ -63,23 +63,19 @@ func Resolve(h *hub.Hub, name string) Target {
 }
 
 func start(h *hub.Hub, name string) Target {
-	if name == InfoMethod {
-		return Target{Action: Subscribe, Notify: notifyResult, hub: h, route: h.Info()}
-	}
 	namespace, method, dotted := strings.Cut(name, ".")
-	if !dotted {
+	switch {
+	case name == InfoMethod:
+		return subscribe(h, notifyResult, h.Info())
+	case !dotted:
 		return direct(h, name)
-	}
-	if namespace != h.Namespace() {
+	case namespace != h.Namespace() || method == "call":
 		return subscribe(h, name, h.Find(namespace, method))
-	}
-	switch method {
-	case "call":
-		return Target{Action: Subscribe, Notify: name, hub: h}
-	case "respond":
+	case method == "respond":
 		return Target{Action: Respond, hub: h}
+	default:
+		return subscribe(h, notifyResult, h.Find(namespace, method))
 	}
-	return subscribe(h, notifyResult, h.Own(method))
 }
 
 func subscribe(h *hub.Hub, notify string, route *hub.Route) Target {
@@ -96,27 +92,30 @@ func direct(h *hub.Hub, name string) Target {
 		if name[i] != '_' {
 			continue
 		}
-		if route := h.FindDeclared(name[:i], name[i+1:]); route != nil {
+		if route := declared(h, name[:i], name[i+1:]); route != nil {
 			return subscribe(h, name, route)
 		}
-		if rest, ok := strings.CutPrefix(name[i:], unsubInfix+"_"); ok && h.FindDeclared(name[:i], rest) != nil {
+		if rest, ok := strings.CutPrefix(name[i:], unsubInfix+"_"); ok && declared(h, name[:i], rest) != nil {
 			return Target{Action: Unsubscribe}
 		}
 	}
 	return Target{}
 }
 
+// declared finds what a direct name may stand for: not what the hub serves
+// itself, nor what it serves on the activation's behalf, nor a child's method.
+func declared(h *hub.Hub, namespace, method string) *hub.Route {
+	if method == "schema" || method == "hash" || strings.Contains(method, ".") || namespace == h.Namespace() {
+		return nil
+	}
+	return h.Find(namespace, method)
+}
+
 // Bind prepares the call that a Subscribe stands for. Through the hub's call,
 // whatever is wrong with the inner call is an item of its stream; everything
 // else is an error.
 func (t Target) Bind(params []byte) (hub.Call, *jsonrpc2.Error) {
-	var call hub.Call
-	var err error
-	if t.route != nil {
-		call, err = t.route.Bind(params, true)
-	} else {
-		call, err = t.hub.BindCall(params)
-	}
+	call, err := t.route.Bind(params)
 	if err != nil {
 		return hub.Call{}, errorOf(err)
 	}

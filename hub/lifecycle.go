@@ -14,13 +14,13 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 )
 
-// life is an activation from its start to its end, with its children, and the
-// calls that run in between.
-type life struct {
-	ctx     context.Context // of Start
-	cancel  context.CancelFunc
-	started []*plugin.Tree // in the order in which they were
-	found   found          // children that were found at run time
+// lifecycle is an activation with its children from their start to their end,
+// and the calls that run in between.
+type lifecycle struct {
+	scope    *run // the context of Start
+	cancel   context.CancelFunc
+	started  []*plugin.Tree // in the order in which they were
+	children childCache     // dynamic children
 
 	count   atomic.Int64  // calls that run; minus ending, once no more may begin
 	drained chan struct{} // closed when the last has ended after that
@@ -33,53 +33,37 @@ type life struct {
 
 const ending = 1 << 62
 
-func newLife(h *Hub, namespace string) *life {
+func newLifecycle(h *Hub, namespace string) *lifecycle {
 	ctx, cancel := context.WithCancel(plugin.WithCaller(context.Background(), plugin.Local()))
 	// Like a call, but of nobody: nothing takes its items.
-	scope := &run{Context: ctx, route: &Route{hub: h, path: namespace}, over: true}
-	return &life{ctx: scope, cancel: cancel, drained: make(chan struct{}), running: map[*run]struct{}{}}
+	scope := &run{Context: ctx, route: &Route{hub: h, path: namespace}}
+	return &lifecycle{scope: scope, cancel: cancel, drained: make(chan struct{}), running: map[*run]struct{}{}}
 }
 
-// start starts an activation and then its children. If one fails, those that
-// were started are closed again.
-func (l *life) start(t *plugin.Tree) error {
-	if err := l.startAll(t); err != nil {
-		return errors.Join(err, l.close())
-	}
-	return nil
-}
-
-func (l *life) startAll(t *plugin.Tree) error {
+// start starts an activation and then its children. It stops at the first
+// that fails.
+func (l *lifecycle) start(t *plugin.Tree) error {
 	if s, ok := t.Activation.(plugin.Starter); ok {
-		if err := l.startOne(s); err != nil {
+		if err := l.scope.guard(func() error { return s.Start(l.scope) }); err != nil {
 			return fmt.Errorf("start %s: %w", t.Definition.Namespace, err)
 		}
 	}
 	l.started = append(l.started, t)
 	for _, child := range t.Children {
-		if err := l.startAll(child); err != nil {
+		if err := l.start(child); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *life) startOne(s plugin.Starter) (err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("%w: %v", plugin.Panicked(l.ctx, cause), cause)
-		}
-	}()
-	return s.Start(l.ctx)
-}
-
 // close ends what was started, the last first.
-func (l *life) close() error {
+func (l *lifecycle) close() error {
 	l.cancel()
 	var failures []error
 	for i := len(l.started) - 1; i >= 0; i-- {
 		if c, ok := l.started[i].Activation.(io.Closer); ok {
-			if err := l.closeOne(c); err != nil {
+			if err := l.scope.guard(c.Close); err != nil {
 				failures = append(failures, fmt.Errorf("close %s: %w", l.started[i].Definition.Namespace, err))
 			}
 		}
@@ -87,17 +71,8 @@ func (l *life) close() error {
 	return errors.Join(failures...)
 }
 
-func (l *life) closeOne(c io.Closer) (err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("%w: %v", plugin.Panicked(l.ctx, cause), cause)
-		}
-	}()
-	return c.Close()
-}
-
 // enter lets a call begin, unless the activation is being removed.
-func (l *life) enter(r *run) bool {
+func (l *lifecycle) enter(r *run) bool {
 	if l.count.Add(1) <= 0 {
 		l.countDown()
 		return false
@@ -113,7 +88,7 @@ func (l *life) enter(r *run) bool {
 	return true
 }
 
-func (l *life) leave(r *run) {
+func (l *lifecycle) leave(r *run) {
 	if r.cancel != nil {
 		l.mu.Lock()
 		delete(l.running, r)
@@ -122,7 +97,7 @@ func (l *life) leave(r *run) {
 	l.countDown()
 }
 
-func (l *life) countDown() {
+func (l *lifecycle) countDown() {
 	if l.count.Add(-1) == -ending {
 		l.drain.Do(func() { close(l.drained) })
 	}
@@ -130,7 +105,7 @@ func (l *life) countDown() {
 
 // end waits until every call has ended, cancels those that run longer than the
 // limit, and closes the activation.
-func (l *life) end(namespace string, limit time.Duration) error {
+func (l *lifecycle) end(namespace string, limit time.Duration) error {
 	l.count.Add(1 - ending) // one more, which is taken back where it may be the last
 	l.countDown()
 	if !l.wait(limit) {
@@ -148,7 +123,7 @@ func (l *life) end(namespace string, limit time.Duration) error {
 	return errors.Join(stuck, l.close())
 }
 
-func (l *life) wait(limit time.Duration) bool {
+func (l *lifecycle) wait(limit time.Duration) bool {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
