@@ -27,7 +27,8 @@ type call struct {
 	quick        bool  // it is run, and answered, by the reader
 	ctx          context.Context
 	cancel       context.CancelCauseFunc
-	muted        bool // nothing more of it is queued; by the lock of the send queue
+	muted        bool         // nothing more of it is queued; by the lock of the send queue
+	item         *plugin.Item // that is being queued; nil for none
 }
 
 // calls are the calls of one connection that are in flight.
@@ -174,15 +175,14 @@ func (c *session) unsubscribe(subscription int64) bool {
 // already.
 func (c *session) run(call *call, announce bool) {
 	defer c.calls.end(call)
-	var queued *plugin.Item // while it is being queued
 	defer func() {
 		// The hub answers for what a method does, but not for content that
 		// ends the goroutine when it is written.
 		if cause := recover(); cause != nil {
 			c.log.Error("a stream panicked", "subscription", call.subscription, "panic", cause, "stack", string(debug.Stack()))
 		}
-		if queued != nil {
-			c.fail(call, queued, errNotJSON)
+		if call.item != nil {
+			c.fail(call, call.item, errNotJSON)
 		}
 	}()
 	if announce {
@@ -193,9 +193,9 @@ func (c *session) run(call *call, announce bool) {
 		if item.Kind == plugin.KindDone || item.Kind == plugin.KindError && !item.Recoverable {
 			c.calls.forget(call.subscription)
 		}
-		queued = item
+		call.item = item
 		err := c.queue.item(call, item)
-		queued = nil
+		call.item = nil
 		if err != nil {
 			c.fail(call, item, err)
 			return

@@ -186,12 +186,14 @@ func (q *sendQueue) item(c *call, item *plugin.Item) error {
 	if q.memory.exhausted() {
 		maxBytes = freeBytes
 	}
-	err := q.encode(q.filling.buf, c, item, maxBytes)
-	var large *codec.SizeError
-	if errors.As(err, &large) {
-		err = q.largeItem(c, item, large.Size)
+	if err := q.encode(q.filling.buf, c, item, maxBytes); err != nil {
+		var large *codec.SizeError
+		if errors.As(err, &large) {
+			return q.largeItem(c, item, large.Size)
+		}
+		return err
 	}
-	return err
+	return nil
 }
 
 // largeItem queues an item that is not encoded before its bytes are granted.

@@ -44,6 +44,7 @@ type reader struct {
 	stop   <-chan struct{} // closed when nothing is worth a wait
 	pings  chan string     // the last ping that was not answered yet
 
+	body     payload      // of the message that is being read
 	size     int          // bytes of the message that was read last
 	messages atomic.Int64 // how many were read
 
@@ -92,7 +93,8 @@ func (r *reader) next() (wire.Message, error) {
 	if err != nil {
 		return wire.Message{}, err
 	}
-	text, err := socket.ReadMessage(&payload{r, body, 0, true}, r.limits.MaxMessageBytes)
+	r.body = payload{r, body, 0, true}
+	text, err := socket.ReadMessage(&r.body, r.limits.MaxMessageBytes)
 	var refused *wire.Request
 	switch err {
 	case nil:
@@ -108,7 +110,8 @@ func (r *reader) next() (wire.Message, error) {
 	if refused != nil {
 		text = nil
 		r.release(0)
-		if _, err := io.Copy(io.Discard, &payload{r, body, 0, false}); err != nil {
+		r.body.kept = false
+		if _, err := io.Copy(io.Discard, &r.body); err != nil {
 			return wire.Message{}, err
 		}
 	}
