@@ -11,9 +11,10 @@ import (
 	"github.com/plexus-go/plexus/internal/testkit"
 )
 
-// autoRegister finds the hub that is there, the one that comes later, and
-// the one that has come under another name meanwhile.
-func autoRegister(t *testing.T) {
+// TestDiscoveryFindsHubs finds the hub that is there, the one that comes later,
+// and the one that has another name since.
+func TestDiscoveryFindsHubs(t *testing.T) {
+	t.Parallel()
 	first, port := runHub(t, "first", 0), freePort(t)
 	p := probing(t, "--auto-register", first.URL, "--auto-register", fmt.Sprint("ws://127.0.0.1:", port),
 		"--auto-register", fmt.Sprint("ws://127.0.0.1:", silent(t)))
@@ -51,8 +52,9 @@ func autoRegister(t *testing.T) {
 	}
 }
 
-// autoRegisterOff asks nobody.
-func autoRegisterOff(t *testing.T) {
+// TestDiscoveryCanBeTurnedOff asks nobody, whatever the environment says.
+func TestDiscoveryCanBeTurnedOff(t *testing.T) {
+	t.Parallel()
 	h := runHub(t, "there", 0)
 	cmd := command(t.TempDir(), "--auto-register", "off", "--health-interval", "1s")
 	cmd.Env = append(cmd.Env, "REGISTRY_AUTO_REGISTER="+h.URL)
@@ -138,9 +140,9 @@ func TestPrecedence(t *testing.T) {
 			{file: true, want: is("file", fromFile, true)},
 		},
 	}
-	subtests := map[string]func(*testing.T){"without a restart": nextTakesOver}
 	for name, steps := range tests {
-		subtests[name] = func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			dir := t.TempDir()
 			for i, s := range steps {
 				text := "# nothing\n"
@@ -174,13 +176,13 @@ func TestPrecedence(t *testing.T) {
 				}
 				p.stop(t)
 			}
-		}
+		})
 	}
-	together(t, subtests)
 }
 
-// nextTakesOver has the file drop a name that a hub answers to.
-func nextTakesOver(t *testing.T) {
+// TestAHubTakesOverANameThatTheFileDrops does so without a restart.
+func TestAHubTakesOverANameThatTheFileDrops(t *testing.T) {
+	t.Parallel()
 	found := runHub(t, "x", 0)
 	dir := t.TempDir()
 	path := filepath.Join(dir, "plexus", "backends.toml")

@@ -6,42 +6,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/plexus-go/plexus/internal/testkit"
 )
-
-// Most of their time passes in waiting for rounds of health, for leases to
-// expire, for a client to be given up.
-func TestOfTime(t *testing.T) {
-	t.Parallel()
-	together(t, map[string]func(*testing.T){
-		"health": health, "leases": leases, "a stop with a stalled client": stopWithStalledClient,
-	})
-}
-
-// together runs subtests at once, as most of their time passes in waiting:
-// t.Parallel would run as many as there are processors.
-func together(t *testing.T, tests map[string]func(t *testing.T)) {
-	t.Helper()
-	var all sync.WaitGroup
-	defer all.Wait()
-	for name, test := range tests {
-		all.Go(func() { t.Run(name, test) })
-	}
-}
-
-// health watches over real hubs, and over what only looks like one.
-func health(t *testing.T) {
-	together(t, map[string]func(*testing.T){
-		"each on its own": healthOfEach,
-		"most at once":    healthOfMost,
-		"turned off":      healthOfNone,
-		"found by asking": autoRegister,
-		"nobody is asked": autoRegisterOff,
-	})
-}
 
 // probing is a registry that asks every second.
 func probing(t *testing.T, args ...string) *process {
@@ -49,9 +17,10 @@ func probing(t *testing.T, args ...string) *process {
 	return start(t, command(t.TempDir(), append([]string{"--health-interval", "1s", "--health-timeout", "300ms"}, args...)...))
 }
 
-// healthOfEach has hubs end in every way, few enough of them at once that it is
-// their fault and not ours.
-func healthOfEach(t *testing.T) {
+// TestHealthOfEachHub has hubs end in every way, few enough of them at once that
+// it is their fault and not ours.
+func TestHealthOfEachHub(t *testing.T) {
+	t.Parallel()
 	p := probing(t)
 	c := connect(t, p.url)
 	hubs := map[string]liveHub{}
@@ -132,15 +101,16 @@ func healthOfEach(t *testing.T) {
 	}
 }
 
-// within300 tells whether a probe took about as long as it may.
+// within300 reports whether a probe took about as long as it may.
 func within300(entry object) bool {
 	latency, _ := entry["health_latency_ms"].(float64)
 	return latency >= 250 && latency < 3000
 }
 
-// healthOfMost has most hubs end at once: that is taken for our own fault, until
-// enough of them are back.
-func healthOfMost(t *testing.T) {
+// TestHealthWhenMostHubsFailAtOnce takes that for our own fault, until enough
+// hubs are back.
+func TestHealthWhenMostHubsFailAtOnce(t *testing.T) {
+	t.Parallel()
 	p := probing(t)
 	c := connect(t, p.url)
 	hubs := map[string]liveHub{}
@@ -197,8 +167,9 @@ func healthOfMost(t *testing.T) {
 	}
 }
 
-// healthOfNone shows entries as unknown where nobody asks.
-func healthOfNone(t *testing.T) {
+// TestHealthIsUnknownWithoutProbes turns them off.
+func TestHealthIsUnknownWithoutProbes(t *testing.T) {
+	t.Parallel()
 	c := connect(t, start(t, command(t.TempDir())).url)
 	h := runHub(t, "well", 0)
 	entry := c.want(t, "backend_registered", "registry.register", object{"name": "well", "host": "127.0.0.1", "port": h.port})["backend"].(object)

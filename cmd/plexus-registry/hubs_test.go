@@ -70,4 +70,3 @@ func freePort(t testing.TB) int {
 func entryText(name string, port int) string {
 	return fmt.Sprintf("[[backend]]\nname = %q\nhost = \"127.0.0.1\"\nport = %d\n", name, port)
 }
-

@@ -22,7 +22,7 @@ import (
 type saving struct {
 	at      string // where the file is, below a folder of its own
 	prepare string // a script that makes what is there at the start, with the text as $1; empty for nothing
-	// save makes the file hold the parts, one after the other. It tells whether
+	// save makes the file hold the parts, one after the other. It reports whether
 	// all parts but the first may have been missing for a while.
 	save func(t *testing.T, folder string, n int, parts []string) (torn bool)
 	anew bool // each save is done while another registry runs, which has found nothing
@@ -134,14 +134,12 @@ func TestReload(t *testing.T) {
 		}
 		limit = time.Second
 	}
-	tests := map[string]func(*testing.T){
-		"a bad file": reloadOfABadFile,
-		"when asked": reloadWhenAsked,
-	}
 	for name, saving := range savings {
-		tests[name] = func(t *testing.T) { saving.repeat(t, times, limit) }
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			saving.repeat(t, times, limit)
+		})
 	}
-	together(t, tests)
 }
 
 func (s saving) repeat(t *testing.T, times int, limit time.Duration) {
@@ -192,7 +190,7 @@ func startReloading(t *testing.T, s saving) *reloading {
 	return r
 }
 
-// holds tells whether save n is what list and get tell. Meanwhile nothing that
+// holds reports whether list and get return what save n wrote. Meanwhile nothing that
 // was always in the file is missing.
 func (r *reloading) holds(t *testing.T, n int) bool {
 	entries := r.ask.all(t)
@@ -234,9 +232,10 @@ func isActive(entry object, port int) bool {
 	return entry != nil && entry["is_active"] == true && entry["port"] == float64(port) && entry["source"] == "file"
 }
 
-// reloadOfABadFile keeps everything as it is when the file can't be read,
-// says so once, and shows it.
-func reloadOfABadFile(t *testing.T) {
+// TestABadFileChangesNothing keeps everything as it is when the file can't be
+// read, says so once, and shows it.
+func TestABadFileChangesNothing(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "plexus", "backends.toml")
 	good := entryText("a", 1) + entryText("b", 2)
@@ -274,7 +273,7 @@ func reloadOfABadFile(t *testing.T) {
 		}
 	}
 
-	// It is mended, and what was wrong is forgotten.
+	// It is fixed, and what was wrong is forgotten.
 	writeFile(t, path, entryText("a", 1)+entryText("b", 7))
 	testkit.Eventually(t, "the file is in force again", func() bool { return isActive(c.get(t, "b"), 7) })
 	if status := fileStatus(t, c); status["error"] != "" || status["names"] != "2" || status["place"] != path {
@@ -309,9 +308,10 @@ func fileStatus(t testing.TB, c caller) map[string]string {
 	return status
 }
 
-// reloadWhenAsked loads an unchanged file by each way of asking: what was
-// deleted comes back, by nothing else.
-func reloadWhenAsked(t *testing.T) {
+// TestAReloadBringsBackWhatWasDeleted loads an unchanged file by each way of
+// asking.
+func TestAReloadBringsBackWhatWasDeleted(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "plexus", "backends.toml"), entryText("kept", 1)+entryText("deleted", 2))
 	p := start(t, command(dir))

@@ -147,9 +147,10 @@ func startStalled(t *testing.T) *process {
 	return p
 }
 
-// stopWithStalledClient stops in time though a client does not read, and closes
-// the other connections at once.
-func stopWithStalledClient(t *testing.T) {
+// TestAStopIsInTimeThoughAClientDoesNotRead closes the other connections at
+// once.
+func TestAStopIsInTimeThoughAClientDoesNotRead(t *testing.T) {
+	t.Parallel()
 	p := startStalled(t)
 	other := testkit.Dial(t, p.url)
 	other.Quiet()
