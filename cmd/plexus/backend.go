@@ -6,54 +6,64 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 
 	"github.com/plexus-go/plexus/plugin/registry"
-	"github.com/plexus-go/plexus/transport/registryclient"
 )
 
-// backend is an entry of a registry, of which as much is read as makes sense.
-type backend struct {
-	registryclient.Backend
-	HealthError string `json:"health_error"`
-	Flapping    bool   `json:"flapping"`
-	text        json.RawMessage
-}
+// backend is an entry of a registry, read as far as it makes sense.
+type backend struct{ *object }
 
 // readBackend reads an entry; nil where there is none.
-func readBackend(text json.RawMessage) *backend {
-	b := &backend{text: text}
-	// What is of another type is absent.
-	_ = json.Unmarshal(text, b)
-	if b.Name == "" {
+func readBackend(value any) *backend {
+	o, _ := value.(*object)
+	if o.text("name") == "" {
 		return nil
 	}
-	if b.Protocol != "wss" {
-		b.Protocol = "ws"
+	return &backend{o}
+}
+
+func (b *backend) name() string { return b.text("name") }
+
+func (b *backend) port() string {
+	port, _ := b.get("port").(json.Number)
+	if port == "" {
+		return "0"
 	}
-	return b
+	return port.String()
+}
+
+// url is the address to dial.
+func (b *backend) url() string {
+	protocol := "ws"
+	if b.text("protocol") == "wss" {
+		protocol = "wss"
+	}
+	return protocol + "://" + net.JoinHostPort(b.text("host"), b.port())
 }
 
 // status words how the backend is, in a few words.
 func (b *backend) status() string {
+	health := b.text("health")
 	switch {
-	case !b.Active:
+	case !b.is("is_active"):
 		return "inactive"
-	case b.Health == "":
+	case health == "":
 		return "active" // older registries know no more
-	case b.Flapping:
-		return b.Health + ", flapping"
+	case b.is("flapping"):
+		return health + ", flapping"
 	}
-	return b.Health
+	return health
 }
 
-// mostPages bounds how many pages of a list are asked for.
-const mostPages = 1000
+// maxPages bounds how many pages of a list are asked for.
+const maxPages = 1000
 
 // backends lists the backends of a registry, the inactive ones included.
 func (h *hubs) backends(ctx context.Context, from *hub) (all []*backend, err error) {
 	const list = registry.Namespace + ".list"
 	params := map[string]any{"active_only": false}
-	for range mostPages {
+	for range maxPages {
 		content, err := h.one(ctx, from, list, params)
 		if err != nil {
 			return nil, err
@@ -61,13 +71,13 @@ func (h *hubs) backends(ctx context.Context, from *hub) (all []*backend, err err
 		if message := problem(content); message != "" {
 			return nil, fmt.Errorf("%s: %s", list, message)
 		}
-		told := members(content)
-		for _, text := range elements(told["backends"]) {
-			if b := readBackend(text); b != nil {
+		page := parseObject(content)
+		for _, value := range page.list("backends") {
+			if b := readBackend(value); b != nil {
 				all = append(all, b)
 			}
 		}
-		next := textOf(told["next"])
+		next := page.text("next")
 		if next == "" || next == params["after"] {
 			break
 		}

@@ -3,181 +3,103 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"maps"
-	"net/http"
-	"slices"
-	"strings"
-	"text/tabwriter"
 	"time"
 
-	"github.com/alecthomas/kong"
-
-	"github.com/plexus-go/plexus/internal/load"
+	"github.com/spf13/cobra"
 )
 
-// benchFlags is the command line of bench; the tags are kong's.
-type benchFlags struct {
-	URL string `arg:"" name:"url" help:"The hub: a ws:// or wss:// URL."`
-
-	Op          load.Operation `default:"mixed" placeholder:"operation" help:"What to do: get (one backend), list (a page of up to 100), ping, register (a backend that exists, again), info, or mixed (80 % get, 10 % list, 5 % ping, 5 % register)."`
-	Connections int            `default:"16" placeholder:"n" help:"How many connections to open (${default})."`
-	InFlight    int            `default:"8" placeholder:"n" help:"How many operations each connection has under way at most (${default})."`
-	Duration    time.Duration  `default:"10s" placeholder:"time" help:"How long to measure (${default}); twice that with --baseline."`
-	Warmup      time.Duration  `default:"1s" placeholder:"time" help:"How long to load before that, without counting (${default})."`
-	Backends    int            `default:"1000" placeholder:"n" help:"How many backends to register for it (${default}); they are named bench-…, and deleted afterwards."`
-	Rate        float64        `default:"0" placeholder:"n" help:"How many operations to send a second, over all connections. Latency then counts from when an operation was to be sent, even if it could not be. Without it, as many as come through."`
-	Baseline    bool           `help:"Measure a bare WebSocket server in turns with the hub, which answers the same requests with frames of the same sizes, and compare."`
-	Token       string         `placeholder:"token" help:"Credentials, sent as \"Authorization: Bearer token\". Variable: PLEXUS_TOKEN."`
-	Header      []string       `sep:"none" placeholder:"name:value" help:"A header for every connection. May be repeated."`
-	Cookie      []string       `sep:"none" placeholder:"name=value" help:"A cookie for every connection. May be repeated."`
-	CA          string         `name:"ca" placeholder:"file" help:"Authorities, as PEM, that are trusted beside those of the system."`
-	Cert        string         `placeholder:"file" help:"Certificate, as PEM, that says who we are."`
-	Key         string         `placeholder:"file" help:"Its private key."`
-	JSON        bool           `name:"json" help:"Print JSON; times are in nanoseconds."`
+// benchOptions are what the flags of bench say.
+type benchOptions struct {
+	operation             operation
+	connections, inFlight int
+	duration, warmup      time.Duration
+	backends              int
+	rate                  float64
 }
 
-const benchDescription = `Measure how many operations a hub with a registry carries, and how long they take, from the request to the end of its stream.
+// bench is the command that measures what a hub with a registry carries.
+func (c *command) bench() *cobra.Command {
+	var o benchOptions
+	cmd := &cobra.Command{
+		Use: "bench URL [flags]", Short: "Measure how many operations a registry carries",
+		Long: "Registers backends of its own, keeps calls in flight over several connections, prints operations a second and latencies, from the request to the end of its stream, and deletes the backends again.\n\n" +
+			"The status is 0 if it was measured, though operations failed: they are counted. It is 1 if nothing could be measured, if it was interrupted, or if the backends could not be deleted; 2 for wrong usage.",
+		RunE: c.run(func(ctx context.Context, args []string) error {
+			if len(args) != 1 {
+				return usagef("bench takes one address").withHint("plexus bench ws://HOST:PORT")
+			}
+			return c.runBench(ctx, args[0], o)
+		}),
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVar((*string)(&o.operation), "op", "mixed", "`OPERATION`: get (one backend), list (a page of up to 100), ping, register (a backend that exists, again), info, or mixed (80 % get, 10 % list, 5 % ping, 5 % register)")
+	f.IntVar(&o.connections, "connections", 16, "Open `N` connections")
+	f.IntVar(&o.inFlight, "in-flight", 8, "Keep at most `N` operations in flight on each connection")
+	f.DurationVar(&o.duration, "duration", 10*time.Second, "Measure for `TIME`")
+	f.DurationVar(&o.warmup, "warmup", time.Second, "Load for `TIME` before that, without counting")
+	f.IntVar(&o.backends, "backends", 1000, "Register `N` backends, named bench-…, and delete them afterwards")
+	f.Float64Var(&o.rate, "rate", 0, "Send `N` operations a second, over all connections. Latency then counts from when an operation was to be sent, even if it could not be. 0: as many as possible")
+	return cmd
+}
 
-The status is 0 if it was measured, though operations failed: they are counted. It is 1 if nothing could be measured, if it was interrupted, or if the backends could not be deleted; 2 if the command line is wrong.`
+// check reports what is wrong with the options.
+func (o *benchOptions) check() error {
+	for _, limit := range []struct {
+		flag  string
+		value any
+		ok    bool
+		must  string
+	}{
+		{"op", o.operation, o.operation.shares() != nil, "get, list, ping, register, info or mixed"},
+		{"connections", o.connections, o.connections >= 1 && o.connections <= 10_000, "1–10000"},
+		{"in-flight", o.inFlight, o.inFlight >= 1 && o.inFlight <= 1000, "1–1000"},
+		{"duration", o.duration, o.duration > 0 && o.duration <= 24*time.Hour, "above 0, up to 24h"},
+		{"warmup", o.warmup, o.warmup >= 0 && o.warmup <= 24*time.Hour, "0 to 24h"},
+		{"backends", o.backends, o.backends >= 1 && o.backends <= 1_000_000, "1–1000000"},
+		{"rate", o.rate, o.rate >= 0 && o.rate <= 1e7, "0–10000000"},
+	} {
+		if !limit.ok {
+			return usagef("invalid value for --%s: %v (must be %s)", limit.flag, limit.value, limit.must)
+		}
+	}
+	return nil
+}
 
-// bench loads a hub and prints what came of it. It returns the exit status: 0,
-// 1 for a failure, 2 for a command line that makes no sense. As whom to connect
-// may stand before its own flags, too: that is in before.
-func bench(ctx context.Context, args []string, before options, getenv func(string) string, stdout, stderr io.Writer) int {
-	var flags benchFlags
-	helped := false
-	parser, err := kong.New(&flags,
-		kong.Name("plexus bench"), kong.Description(benchDescription),
-		kong.Writers(stdout, stderr), kong.Exit(func(int) { helped = true }))
+// runBench loads a hub and prints the report.
+func (c *command) runBench(ctx context.Context, address string, o benchOptions) error {
+	c.forced.off.Store(true) // it deletes what it made, in its own time
+	u, err := parseAddress(address)
 	if err == nil {
-		_, err = parser.Parse(args)
-	}
-	if helped {
-		return 0
-	}
-	options := load.Options{
-		URL: flags.URL, Operation: flags.Op, Connections: flags.Connections, InFlight: flags.InFlight,
-		Duration: flags.Duration, Warmup: flags.Warmup, Backends: flags.Backends, Rate: flags.Rate, Baseline: flags.Baseline,
-	}
-	if err == nil {
-		before.certificates = certificates{cmp.Or(flags.CA, before.ca), cmp.Or(flags.Cert, before.cert), cmp.Or(flags.Key, before.key)}
-		options.TLS, err = before.config(true)
-	}
-	if err == nil {
-		options.Header, err = flags.credentials(before, getenv)
-	}
-	if err == nil {
-		err = options.Check()
+		err = o.check()
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "plexus bench: %v (try --help)\n", err)
-		return 2
+		return err
 	}
-
-	report, err := load.Run(ctx, options)
-	status := 0
-	if err != nil {
-		// One line, though several things may have failed.
-		fmt.Fprintf(stderr, "plexus bench: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
-		status = 1
-	}
+	u.RawQuery, u.Fragment, u.User = "", "", nil // they may hold secrets
+	report, failure := measure(ctx, c.hubs, address, &o)
 	if report == nil {
-		return 1
+		return failure
 	}
-	if report.Interrupted || report.Measured.Operations == 0 {
-		status = 1
-	}
-	if flags.JSON {
-		encoder := json.NewEncoder(stdout)
-		encoder.SetIndent("", "  ")
-		err = encoder.Encode(report)
+	report.URL = u.String()
+	if c.options.mode == modeJSON {
+		var text []byte
+		if text, err = json.MarshalIndent(report, "", "  "); err == nil {
+			err = c.printer.write(append(text, '\n'))
+		}
 	} else {
-		_, err = io.WriteString(stdout, benchText(report))
+		err = c.printer.text(report.text())
 	}
-	if err != nil {
-		fmt.Fprintf(stderr, "plexus bench: writing the report: %v\n", err)
-		return 1
-	}
-	return status
-}
-
-// credentials are the headers that say who we are.
-func (f *benchFlags) credentials(o options, getenv func(string) string) (http.Header, error) {
-	o.header = o.header.Clone()
-	o.token = cmp.Or(f.Token, o.token)
-	for _, header := range f.Header {
-		if err := setHeader(&o, header); err != nil {
-			return nil, err
-		}
-	}
-	for _, cookie := range f.Cookie {
-		if err := setCookie(&o, cookie); err != nil {
-			return nil, err
-		}
-	}
-	return o.credentials(getenv), nil
-}
-
-// benchText is the report for people.
-func benchText(r *load.Report) string {
-	var text strings.Builder
-	way := "as many as come through"
-	if r.Rate > 0 {
-		way = fmt.Sprintf("%g/s, latency from the intended time of sending", r.Rate)
-	}
-	fmt.Fprintf(&text, "%s (%s): %s, %d connections × %d in flight, %d backends, %s\n",
-		r.URL, r.Hub, r.Operation, r.Connections, r.InFlight, r.Backends, way)
-	if r.Interrupted {
-		text.WriteString("interrupted: only a part of the time was measured\n")
-	}
-	text.WriteByte('\n')
-	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "\tops/s\tp50\tp99\tp99.9\tworst\toperations\tfailed\t")
-	row := func(name string, perSecond float64, l load.Latency, n, failed string) {
-		fmt.Fprintf(table, "%s\t%.0f\t%s\t%s\t%s\t%s\t%s\t%s\t\n", name, perSecond,
-			benchTime(l.P50), benchTime(l.P99), benchTime(l.P999), benchTime(l.Worst), n, failed)
-	}
-	rows := func(name string, result *load.Result) {
-		row(name, result.PerSecond, result.Latency, fmt.Sprint(result.Operations), fmt.Sprint(result.Failed))
-		for _, part := range result.ByOperation {
-			row(string(part.Operation), float64(part.Latency.Count)/max(result.Seconds, 1e-9), part.Latency, fmt.Sprint(part.Latency.Count), "")
-		}
-	}
-	rows("hub", r.Measured)
-	if r.Baseline != nil {
-		rows("baseline", r.Baseline)
-	}
-	table.Flush()
-	if r.Ratio != nil {
-		fmt.Fprintf(&text, "\nhub/baseline: %.2f × ops/s (median of the turns), %.2f × p50, %.2f × p99\n", r.Ratio.PerSecond, r.Ratio.P50, r.Ratio.P99)
-	}
-	benchErrors(&text, "hub", r.Measured)
-	if r.Baseline != nil {
-		benchErrors(&text, "baseline", r.Baseline)
-	}
-	return text.String()
-}
-
-func benchErrors(text *strings.Builder, name string, result *load.Result) {
-	for _, kind := range slices.Sorted(maps.Keys(result.Errors)) {
-		fmt.Fprintf(text, "%s: %d × %s\n", name, result.Errors[kind], kind)
-	}
-}
-
-// benchTime writes nanoseconds with three digits or so.
-func benchTime(ns int64) string {
-	d := time.Duration(ns)
 	switch {
-	case d >= 10*time.Second:
-		return d.Round(100 * time.Millisecond).String()
-	case d >= time.Millisecond:
-		return d.Round(10 * time.Microsecond).String()
-	default:
-		return d.Round(time.Microsecond / 10).String()
+	case err != nil:
+		return fmt.Errorf("writing the report: %w", err)
+	case failure != nil:
+		return failure
+	case report.Interrupted || report.Measured.Operations == 0:
+		return errReported
 	}
+	return nil
 }

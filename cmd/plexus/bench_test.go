@@ -14,14 +14,10 @@ import (
 	"time"
 
 	hosting "github.com/plexus-go/plexus/hub"
-	"github.com/plexus-go/plexus/internal/load"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage/sqlite"
 	"github.com/plexus-go/plexus/transport"
 )
-
-// nothing is an environment.
-func nothing(string) string { return "" }
 
 // benchHub runs a hub with a registry until the test ends.
 func benchHub(t *testing.T, options ...transport.Option) (url string, reg *registry.Registry) {
@@ -49,11 +45,18 @@ func benchHub(t *testing.T, options ...transport.Option) (url string, reg *regis
 }
 
 // benched runs the command on a small load, with more arguments.
-func benched(ctx context.Context, url string, more ...string) (status int, stdout, stderr string) {
+func benched(ctx context.Context, url string, more ...string) (code int, stdout, stderr string) {
+	return benchCommand(ctx, append([]string{url, "--connections", "2", "--in-flight", "2", "--duration", "200ms", "--warmup", "10ms", "--backends", "10"}, more...)...)
+}
+
+// benchCommand runs the command.
+func benchCommand(ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	var out, problems bytes.Buffer
-	args := append([]string{url, "--connections", "2", "--in-flight", "2", "--duration", "200ms", "--warmup", "10ms", "--backends", "10"}, more...)
-	status = bench(ctx, args, options{}, nothing, &out, &problems)
-	return status, out.String(), problems.String()
+	c := testCommand()
+	c.printer.out, c.printer.err = &out, &problems
+	err := c.do(ctx, append([]string{"bench"}, args...))
+	c.hubs.close()
+	return status(ctx, err, &problems), out.String(), problems.String()
 }
 
 func TestBenchPrints(t *testing.T) {
@@ -62,9 +65,9 @@ func TestBenchPrints(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"as many as come through": {[]string{"--op", "get"}, []string{"(test-hub): get, 2 connections × 2 in flight, 10 backends, as many as come through", "ops/s", "p99.9", "worst", "failed", "  hub  "}},
-		"at a rate":               {[]string{"--op", "ping", "--rate", "300"}, []string{"300/s, latency from the intended time"}},
-		"mixed, with a baseline":  {[]string{"--baseline"}, []string{"       get  ", "  register  ", "  baseline  ", "\nhub/baseline: ", "× p99"}},
+		"as many as possible": {[]string{"--op", "get"}, []string{"(test-hub): get, 2 connections × 2 in flight, 10 backends, as many as possible", "ops/s", "p99.9", "worst", "failed", "  hub  "}},
+		"at a rate":           {[]string{"--op", "ping", "--rate", "300"}, []string{"300/s, latency from the intended time"}},
+		"mixed":               {nil, []string{"       get  ", "  register  ", "× 2 in flight"}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -94,13 +97,7 @@ const benchJSON = `{
   "backends": N,
   "rate": N,
   "interrupted": false,
-  "measured": RESULT,
-  "baseline": RESULT,
-  "ratio": {
-    "per_second": N,
-    "p50": N,
-    "p99": N
-  }
+  "measured": RESULT
 }
 `
 
@@ -145,11 +142,11 @@ const benchJSONLatency = `{
 
 func TestBenchJSON(t *testing.T) {
 	url, _ := benchHub(t)
-	status, stdout, stderr := benched(t.Context(), url, "--json", "--baseline")
+	status, stdout, stderr := benched(t.Context(), url, "--json")
 	if status != 0 || stderr != "" {
 		t.Errorf("status %d, %s", status, stderr)
 	}
-	var report load.Report
+	var report benchReport
 	if err := json.Unmarshal([]byte(stdout), &report); err != nil {
 		t.Fatal(err)
 	}
@@ -168,53 +165,54 @@ func TestBenchJSON(t *testing.T) {
 
 func TestBenchMisused(t *testing.T) {
 	const url = "ws://127.0.0.1:1"
-	cases := map[string]struct {
+	for name, c := range map[string]struct {
 		args []string
 		want string
 	}{
-		"no URL":                {nil, "<url>"},
-		"two URLs":              {[]string{url, url}, "unexpected argument"},
-		"other scheme":          {[]string{"http://127.0.0.1"}, "does not begin with ws://"},
-		"unknown flag":          {[]string{url, "--speed"}, "--speed"},
-		"unknown operation":     {[]string{url, "--op", "delete"}, `operation "delete" is not one of [get list ping register info mixed]`},
-		"no number":             {[]string{url, "--connections", "many"}, "--connections"},
-		"no connections":        {[]string{url, "--connections", "0"}, "0 connections: not from 1 to"},
-		"nothing in flight":     {[]string{url, "--in-flight", "0"}, "in flight: not from 1 to"},
-		"no backends":           {[]string{url, "--backends", "0"}, "0 backends: not from 1 to"},
-		"no duration":           {[]string{url, "--duration", "0s"}, "duration 0s: not above 0"},
-		"duration no time":      {[]string{url, "--duration", "10"}, "--duration"},
-		"a header that is none": {[]string{url, "--header", "x"}, "--header has to be NAME:VALUE"},
-		"a cookie that is none": {[]string{url, "--cookie", "x"}, "--cookie has to be NAME=VALUE"},
-		"rate below zero":       {[]string{url, "--rate=-5"}, "rate -5: not from 0 to"},
-	}
-	for name, c := range cases {
+		"no URL":                {nil, "one address"},
+		"two URLs":              {[]string{url, url}, "one address"},
+		"other scheme":          {[]string{"http://127.0.0.1"}, "is not ws://HOST:PORT"},
+		"unknown flag":          {[]string{url, "--speed"}, "unknown flag --speed"},
+		"unknown operation":     {[]string{url, "--op", "delete"}, "invalid value for --op: delete (must be get, list, ping, register, info or mixed)"},
+		"no number":             {[]string{url, "--connections", "many"}, `invalid value for --connections: "many"`},
+		"no connections":        {[]string{url, "--connections", "0"}, "invalid value for --connections: 0 (must be 1–10000)"},
+		"nothing in flight":     {[]string{url, "--in-flight", "0"}, "--in-flight: 0 (must be"},
+		"no backends":           {[]string{url, "--backends", "0"}, "--backends: 0 (must be"},
+		"no duration":           {[]string{url, "--duration", "0s"}, "--duration: 0s (must be above 0"},
+		"duration no time":      {[]string{url, "--duration", "10"}, `--duration: "10"`},
+		"a warm-up below zero":  {[]string{url, "--warmup", "-1s"}, "--warmup: -1s (must be"},
+		"a header that is none": {[]string{url, "--header", "x"}, "--header must be NAME:VALUE"},
+		"a cookie that is none": {[]string{url, "--cookie", "x"}, "--cookie must be NAME=VALUE"},
+		"rate below zero":       {[]string{url, "--rate=-5"}, "--rate: -5 (must be 0–10000000)"},
+		"rate no number":        {[]string{url, "--rate=NaN"}, "--rate: NaN (must be"},
+	} {
 		t.Run(name, func(t *testing.T) {
-			var stdout, stderr bytes.Buffer
-			if status := bench(t.Context(), c.args, options{}, nothing, &stdout, &stderr); status != 2 || stdout.Len() > 0 {
-				t.Errorf("status %d, printed %q", status, stdout.String())
+			status, stdout, stderr := benchCommand(t.Context(), c.args...)
+			if status != 2 || stdout != "" {
+				t.Errorf("status %d, printed %q", status, stdout)
 			}
-			if !strings.HasPrefix(stderr.String(), "plexus bench: ") || !strings.Contains(stderr.String(), c.want) || strings.Count(stderr.String(), "\n") != 1 {
-				t.Errorf("it says %q", stderr.String())
+			if first, _, _ := strings.Cut(stderr, "\n"); !strings.HasPrefix(first, "plexus: ") || !strings.Contains(first, c.want) {
+				t.Errorf("it says %q", stderr)
 			}
 		})
 	}
 }
 
 func TestBenchHelps(t *testing.T) {
-	var stdout, stderr bytes.Buffer
-	if status := bench(t.Context(), []string{"--help"}, options{}, nothing, &stdout, &stderr); status != 0 || stderr.Len() > 0 {
-		t.Errorf("status %d, %s", status, stderr.String())
+	status, stdout, stderr := benchCommand(t.Context(), "--help")
+	if status != 0 || stderr != "" {
+		t.Errorf("status %d, %s", status, stderr)
 	}
-	for _, want := range []string{"--op=", "--in-flight=", "--rate=", "--baseline", "--json", "80 % get"} {
-		if !strings.Contains(stdout.String(), want) {
-			t.Errorf("no %q in\n%s", want, stdout.String())
+	for _, want := range []string{"--op OPERATION", "--in-flight N", "--rate N", "80 % get", "Default: 16."} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %q in\n%s", want, stdout)
 		}
 	}
 }
 
 func TestBenchFails(t *testing.T) {
 	status, stdout, stderr := benched(t.Context(), "ws://127.0.0.1:1")
-	if status != 1 || stdout != "" || !strings.Contains(stderr, "refused") || strings.Count(stderr, "\n") != 1 {
+	if status != 1 || stdout != "" || !strings.Contains(stderr, "nothing listens") || strings.Count(stderr, "\n") != 1 {
 		t.Errorf("without a hub: status %d, %q, %q", status, stdout, stderr)
 	}
 }

@@ -8,66 +8,119 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
 	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/transport/client"
 )
 
+// target finds what the words of a path lead to.
+func (c *command) target(ctx context.Context, words []string) (*target, error) {
+	at, err := c.hubs.named(ctx, words[0])
+	if err != nil {
+		return nil, err
+	}
+	return c.hubs.find(ctx, at, words[1:])
+}
+
+// add makes cobra commands of a path, and of what is below it, in place of
+// those of plexus. It returns the last one, and the parameters that its flags
+// set.
+func (c *command) add(root *cobra.Command, t *target) (*cobra.Command, *parameters) {
+	root.ResetCommands()
+	below := func(parent *cobra.Command, name, about, group string) *cobra.Command {
+		cmd := &cobra.Command{Use: name, Short: about, GroupID: group, Run: func(*cobra.Command, []string) {}}
+		parent.AddCommand(cmd)
+		return cmd
+	}
+	cmd := below(root, t.name, "", "")
+	for _, word := range t.words {
+		cmd = below(cmd, word, "", "")
+	}
+	p := newParameters(t, c.stdin, c.options)
+	if t.isCall() {
+		p.defineAll(cmd)
+	} else {
+		for i, child := range t.schema.shownChildren() {
+			if i == 0 {
+				cmd.AddGroup(&cobra.Group{ID: "child", Title: "Children:"})
+			}
+			below(cmd, child.name, child.description, "child")
+		}
+		for i, m := range t.schema.shownMethods() {
+			if i == 0 {
+				cmd.AddGroup(&cobra.Group{ID: "method", Title: "Methods:"})
+			}
+			below(cmd, m.name, m.text("description"), "method")
+		}
+	}
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		var unknown *pflag.NotExistError
+		switch {
+		case !errors.As(err, &unknown):
+			return flagError(cmd, err)
+		case unknown.GetSpecifiedShortnames() != "":
+			return p.unknown("-" + unknown.GetSpecifiedName())
+		}
+		return p.unknown("--" + unknown.GetSpecifiedName())
+	})
+	return cmd, p
+}
+
 // follow follows a path and does what its end, and the flags behind it, ask
 // for.
-func (c *command) follow(ctx context.Context, a *arguments) error {
-	at, err := c.hubs.named(ctx, a.words[0])
+func (c *command) follow(ctx context.Context, root *cobra.Command, l line) error {
+	before, cancel := c.deadline(ctx)
+	defer cancel()
+	t, err := c.target(before, l.words)
 	if err != nil {
 		return err
 	}
-	s, err := c.hubs.find(ctx, at, a.words[1:])
-	if err != nil {
+	cmd, p := c.add(root, t)
+	if err := p.read(cmd, l.rest); err != nil {
 		return err
 	}
-	p := newParameters(s.method, s.command(), c.stdin, &a.options)
-	p.level = !s.isCall()
-	if err := p.read(a.rest); err != nil {
-		return err
-	}
-	ctx, cancel := c.deadline(ctx) // --timeout may stand behind the path
+	ctx, cancel = c.deadline(ctx) // --timeout may stand behind the path
 	defer cancel()
 	switch {
-	case s.untold >= 0 && (a.help || a.schema):
-		return s.wrongWord()
-	case a.schema:
-		return c.printer.schema(s)
-	case a.help || !s.isCall():
-		return c.showSpot(s)
+	case t.unknown >= 0 && (c.options.help || c.options.schema):
+		return t.notThere()
+	case c.options.schema:
+		return c.printer.schema(t)
+	case c.options.help || !t.isCall():
+		return c.printer.text(t.help(cmd))
 	}
-	if s.method != nil && s.method.deprecation != "" {
-		c.printer.note("%s: %s", s.path(), s.method.deprecation)
+	if t.method != nil && t.method.deprecation() != "" {
+		c.printer.note("%s: %s", t.path(), t.method.deprecation())
 	}
 	params, err := p.finish(ctx)
 	if err != nil {
 		return err
 	}
-	if a.dryRun {
-		return c.dryRun(s, params)
+	if c.options.dryRun {
+		return c.dryRun(t, params)
 	}
-	err = c.call(ctx, s, params, c.printer.item)
-	if s.untold >= 0 && notFound(err) {
-		return s.wrongWord()
+	err = c.call(ctx, t, params, c.printer.item)
+	if t.unknown >= 0 && notFound(err) {
+		return t.notThere()
 	}
 	return err
 }
 
 // dryRun prints the request of a call.
-func (c *command) dryRun(s *spot, params any) (err error) {
+func (c *command) dryRun(t *target, params any) (err error) {
 	var text []byte
 	if params != nil {
 		if text, err = encode(params); err != nil {
 			return err
 		}
 	}
-	return c.printer.line(wire.AppendCall(nil, 1, s.Hub(), s.path(), text))
+	return c.printer.line(wire.AppendCall(nil, 1, t.name, t.path(), text))
 }
 
 // call calls a method and shows the items as they come.
-func (c *command) call(ctx context.Context, s *spot, params any, show func(*client.Item) error) error {
+func (c *command) call(ctx context.Context, t *target, params any, show func(*client.Item) error) error {
 	if params != nil {
 		text, err := encode(params)
 		if err != nil {
@@ -75,10 +128,10 @@ func (c *command) call(ctx context.Context, s *spot, params any, show func(*clie
 		}
 		params = json.RawMessage(text)
 	}
-	defer c.asker.surplus()
+	defer c.prompter.surplus()
 	var failure error
 	began := false
-	for item, err := range s.Call(ctx, s.path(), params) {
+	for item, err := range t.Call(ctx, t.path(), params) {
 		var stream *client.StreamError
 		switch {
 		case errors.As(err, &stream) && stream.Recoverable:
@@ -88,7 +141,7 @@ func (c *command) call(ctx context.Context, s *spot, params any, show func(*clie
 		case err != nil:
 			c.printer.progress.clear()
 			if began && errors.Is(err, client.ErrTimeout) {
-				return fmt.Errorf("%s did not end in time: it was ended after --timeout %v", s.path(), c.options.timeout)
+				return fmt.Errorf("%s timed out: it was ended after --timeout %v", t.path(), c.options.timeout)
 			}
 			return err
 		}
@@ -100,7 +153,7 @@ func (c *command) call(ctx context.Context, s *spot, params any, show func(*clie
 			continue
 		}
 		if message := problem(item.Content); message != "" {
-			c.printer.failure(fmt.Errorf("%s: %s", s.path(), message))
+			c.printer.failure(fmt.Errorf("%s: %s", t.path(), message))
 			failure = errReported
 		}
 	}

@@ -5,168 +5,102 @@ package main
 import (
 	"cmp"
 	"context"
-	"slices"
+	"fmt"
+	"io"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 )
 
-// completionTime is how long somebody who has pressed the tabulator may be
+// maxCompletionTime is how long somebody who has pressed the tab key may be
 // kept waiting.
-const completionTime = 800 * time.Millisecond
+const maxCompletionTime = 800 * time.Millisecond
 
-// candidate is what a word may be completed to.
-type candidate struct{ word, about string }
-
-// complete prints what the last of words, which may be empty, can be completed
-// to: a line each, the word and, behind a tabulator, what it is. What goes
-// wrong is no more than nothing to complete.
-func (c *command) complete(ctx context.Context, words []string) error {
-	if len(words) > 0 && words[0] == "--" {
-		words = words[1:]
-	}
-	if len(words) == 0 {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.options.timeout, completionTime))
+// complete answers a completion script of cobra, which asks what the last of
+// words, which may be empty, can be completed to. Behind a path, cobra is given
+// the commands that the hub has. What goes wrong is no more than nothing to
+// complete.
+func (c *command) complete(ctx context.Context, root *cobra.Command, request string, words []string) error {
+	before, last := words[:len(words)-1], words[len(words)-1]
+	root.SetErr(io.Discard)
+	l, err := c.split(root, before)
+	c.options.help = false // of "help", which is completed like no command
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.options.timeout, maxCompletionTime))
 	defer cancel()
-	var text strings.Builder
-	last := words[len(words)-1]
-	for _, found := range c.candidates(ctx, words[:len(words)-1], last) {
-		if !strings.HasPrefix(found.word, last) || strings.ContainsAny(found.word, "\n\t ") {
-			continue
+	switch {
+	case err != nil: // the value of a flag before the path is to be completed
+		l = line{words: before}
+	case l.path:
+		t, err := c.target(ctx, l.words)
+		if err != nil || t.unknown >= 0 {
+			return c.printer.text(fmt.Sprintf(":%d\n", cobra.ShellCompDirectiveNoFileComp))
 		}
-		text.WriteString(found.word)
-		if about := firstLine(found.about); about != "" {
-			text.WriteString("\t" + about)
-		}
-		text.WriteString("\n")
+		c.add(root, t)
+	case len(l.words) == 1 && (l.words[0] == "call" || l.words[0] == "help"):
+		l.words = nil
 	}
-	return c.printer.text(text.String())
+	root.SetArgs(append(append(append([]string{request}, l.words...), l.rest...), last))
+	return root.ExecuteContext(ctx)
 }
 
-// candidates are the words that may follow those before.
-func (c *command) candidates(ctx context.Context, before []string, last string) (all []candidate) {
-	known := flags()
-	// The value of a flag of ours is for the user to know.
-	if n := len(before); n > 0 {
-		if f, _, given := findFlag(known, before[n-1]); f != nil && f.early && f.value != "" && !given {
-			return nil
-		}
+// completeHubs completes the name of a hub.
+func (c *command) completeHubs(cmd *cobra.Command, args []string, last string) (all []cobra.Completion, _ cobra.ShellCompDirective) {
+	const directive = cobra.ShellCompDirectiveNoFileComp
+	if len(args) > 0 {
+		return nil, directive
 	}
-	a, err := split(before)
+	first, err := c.hubs.registry(cmd.Context())
 	if err != nil {
-		return nil
+		return nil, directive
 	}
-	*c.options = a.options
-	if len(a.words) == 0 && len(a.rest) == 0 {
-		if isFlag(last) {
-			return ourFlags(known, false)
-		}
-		if !a.literal {
-			for _, own := range ownCommands() {
-				all = append(all, candidate{own.name, own.summary})
-			}
-		}
-		return append(all, c.backendCandidates(ctx)...)
-	}
-	if !a.literal && len(a.words) > 0 {
-		switch a.words[0] {
-		case "call", "help":
-			if a.words = a.words[1:]; len(a.words) == 0 {
-				return c.backendCandidates(ctx)
-			}
-		case "ping", "watch":
-			return c.backendCandidates(ctx)
-		case "completion":
-			return []candidate{{"bash", ""}, {"zsh", ""}, {"fish", ""}}
-		case "doctor", "bench", "version":
-			return nil
+	add := func(name, about string) {
+		if strings.HasPrefix(name, last) {
+			all = append(all, cobra.CompletionWithDesc(oneLine(name), firstLine(about)))
 		}
 	}
-	if len(a.words) == 0 {
-		return ourFlags(known, false)
-	}
-	return c.pathCandidates(ctx, &a, last)
-}
-
-func (c *command) backendCandidates(ctx context.Context) (all []candidate) {
-	first, err := c.hubs.registry(ctx)
+	add(first.name, "The hub at "+first.url)
+	backends, err := c.hubs.backends(cmd.Context(), first)
 	if err != nil {
-		return nil
-	}
-	all = append(all, candidate{first.Hub(), "The hub at " + first.url})
-	backends, err := c.hubs.backends(ctx, first)
-	if err != nil {
-		return all
+		return all, directive
 	}
 	for _, b := range backends {
-		if b.Name != first.Hub() {
-			all = append(all, candidate{b.Name, b.Description})
+		if b.name() != first.name {
+			add(b.name(), b.text("description"))
 		}
 	}
-	return all
+	return all, directive
 }
 
-// pathCandidates are those for the path, and for the flags behind it.
-func (c *command) pathCandidates(ctx context.Context, a *arguments, last string) (all []candidate) {
-	at, err := c.hubs.named(ctx, a.words[0])
-	if err != nil {
-		return nil
-	}
-	s, err := c.hubs.find(ctx, at, a.words[1:])
-	if err != nil || s.untold >= 0 {
-		return nil
-	}
-	if s.method == nil && !isFlag(last) && len(a.rest) == 0 {
-		for _, child := range s.level.below() {
-			all = append(all, candidate{child.name, child.description})
-		}
-		for _, m := range s.level.calls() {
-			all = append(all, candidate{m.name, m.description})
-		}
-		return all
-	}
-	var parameters []property
-	if s.method != nil {
-		parameters = flagsOf(shape{s.method.params, s.method.params})
-	}
-	// A flag whose value is to be completed stands right before, or is the
-	// beginning of the word.
-	if flag, _, ok := strings.Cut(last, "="); ok {
-		return valueCandidates(parameters, flag, flag+"=")
-	}
-	if n := len(a.rest); n > 0 && !isFlag(last) {
-		return valueCandidates(parameters, a.rest[n-1], "")
-	}
-	for _, p := range parameters {
-		if !slices.Contains(a.rest, "--"+p.name) || p.accepts().array {
-			all = append(all, candidate{"--" + p.name, p.summary()})
+// completion prints the script for a shell.
+func completion(cmd *cobra.Command, args []string) error {
+	if len(args) == 1 {
+		switch root := cmd.Root(); args[0] {
+		case "bash":
+			if _, err := fmt.Fprint(root.OutOrStdout(), bashWords); err != nil {
+				return err
+			}
+			return root.GenBashCompletionV2(root.OutOrStdout(), true)
+		case "zsh":
+			return root.GenZshCompletion(root.OutOrStdout())
+		case "fish":
+			return root.GenFishCompletion(root.OutOrStdout(), true)
+		case "powershell":
+			return root.GenPowerShellCompletionWithDesc(root.OutOrStdout())
 		}
 	}
-	return append(all, ourFlags(flags(), true)...)
+	return usagef("completion needs the name of a shell").withHint("plexus " + cmd.Use)
 }
 
-// valueCandidates are the values that a parameter may have.
-func valueCandidates(parameters []property, flag, prefix string) (all []candidate) {
-	i := slices.IndexFunc(parameters, func(p property) bool { return "--"+p.name == flag })
-	if i < 0 {
-		return nil
+// bashWords stands in for the package bash-completion, which cobra's script
+// takes the words of the line from, where that is not installed.
+const bashWords = `if ! declare -F _get_comp_words_by_ref >/dev/null; then
+	_get_comp_words_by_ref() {
+		local line="${COMP_LINE:0:COMP_POINT}"
+		read -ra words <<<"$line"
+		[[ $line == *[[:space:]] ]] && words+=("")
+		cword=$((${#words[@]} - 1))
+		cur="${words[cword]}" prev="${words[cword - 1]}"
 	}
-	a := parameters[i].accepts()
-	for _, value := range a.values {
-		all = append(all, candidate{prefix + valueText(value), ""})
-	}
-	if a.boolean && !a.anything {
-		all = append(all, candidate{prefix + "true", ""}, candidate{prefix + "false", ""})
-	}
-	return all
-}
-
-func ourFlags(known []flag, behind bool) (all []candidate) {
-	for _, f := range known {
-		if !behind || !f.early {
-			all = append(all, candidate{"--" + f.name, f.help})
-		}
-	}
-	return all
-}
+fi
+`

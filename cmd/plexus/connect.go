@@ -3,12 +3,14 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -19,12 +21,12 @@ import (
 )
 
 const (
-	// patience is how long a hub may take to let us in, and to answer what
-	// has to be known before a call.
-	patience = 5 * time.Second
-	// linger is how long the end of a stream is waited for once its only
+	// stepTimeout is how long a hub may take to accept a connection, and to
+	// answer what must be known before a call.
+	stepTimeout = 5 * time.Second
+	// doneTimeout is how long the end of a stream is waited for once its only
 	// item is there: some hubs forget it.
-	linger = 250 * time.Millisecond
+	doneTimeout = 250 * time.Millisecond
 )
 
 // What is put aside for a reader that is slower than the hub, a pager, say.
@@ -33,12 +35,13 @@ const (
 	queueBytes = 64 << 20
 )
 
-// mostMessage bounds a message: a registry of many backends lists them in one.
-const mostMessage = 64 << 20
+// maxMessageBytes bounds a message: a registry of many backends lists them in one.
+const maxMessageBytes = 64 << 20
 
 // hub is a connection to one.
 type hub struct {
 	*client.Client
+	name string
 	url  string
 	took time.Duration // to connect, and to learn its name
 }
@@ -49,7 +52,11 @@ type hubs struct {
 	getenv  func(string) string
 	answers func(context.Context, client.Question) (client.Answer, error)
 	note    func(format string, args ...any) // tells what --verbose is for
-	open    []*client.Client
+	// commands are the names of the commands of plexus, to propose.
+	commands []string
+
+	mu   sync.Mutex
+	open []*client.Client
 }
 
 // close closes all connections at once: each of them says goodbye.
@@ -64,7 +71,7 @@ func (h *hubs) close() {
 // bounded is how long a step before the call may take.
 func (h *hubs) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	// A time that the user gave holds for everything, and is longer on purpose.
-	return context.WithTimeout(ctx, cmp.Or(h.options.timeout, patience))
+	return context.WithTimeout(ctx, cmp.Or(h.options.timeout, stepTimeout))
 }
 
 // settings are the options of a connection.
@@ -76,8 +83,8 @@ func (h *hubs) settings(credentials bool) ([]client.Option, error) {
 	list := []client.Option{
 		client.WithTLS(config),
 		client.WithoutReconnect(),
-		client.WithDialTimeout(cmp.Or(h.options.timeout, patience)),
-		client.WithMessageLimit(mostMessage),
+		client.WithDialTimeout(cmp.Or(h.options.timeout, stepTimeout)),
+		client.WithMessageLimit(maxMessageBytes),
 		client.WithQueue(queueItems, queueBytes, time.Hour),
 		client.WithAnswers(h.answers),
 	}
@@ -102,11 +109,13 @@ func (h *hubs) dial(ctx context.Context, url string, credentials bool) (*hub, er
 	if err != nil {
 		return nil, err
 	}
+	h.mu.Lock()
 	h.open = append(h.open, c)
+	h.mu.Unlock()
 	if h.options.verbose {
 		h.note("%s answers at %s", c.Hub(), url)
 	}
-	return &hub{c, url, time.Since(began)}, nil
+	return &hub{c, c.Hub(), url, time.Since(began)}, nil
 }
 
 // registry connects to the hub that knows the others, or that is alone.
@@ -144,7 +153,7 @@ func (h *hubs) named(ctx context.Context, name string) (*hub, error) {
 	if err != nil {
 		return nil, err
 	}
-	if first.Hub() == name {
+	if first.name == name {
 		return first, nil
 	}
 	entry, err := h.lookUp(ctx, first, name)
@@ -153,15 +162,15 @@ func (h *hubs) named(ctx context.Context, name string) (*hub, error) {
 	}
 	// Whoever may write to the registry can put an address of their own there, to
 	// gather what is sent to it: it gets no credentials unless that is said.
-	found, err := h.dial(ctx, entry.URL(), h.options.passOn || entry.URL() == first.url)
+	found, err := h.dial(ctx, entry.url(), h.options.passOn || entry.url() == first.url)
 	switch {
-	case err != nil && !entry.Active:
-		return nil, fmt.Errorf("%s is inactive, says %s: %w", name, first.Hub(), err)
+	case err != nil && !entry.is("is_active"):
+		return nil, fmt.Errorf("%s is inactive, says %s: %w", name, first.name, err)
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", name, err)
-	case found.Hub() != name:
-		return nil, fmt.Errorf("at %s, where %s has %s, answers %s; to call it there: plexus -H %s -P %d %s",
-			entry.URL(), first.Hub(), name, found.Hub(), entry.Host, entry.Port, found.Hub())
+	case found.name != name:
+		return nil, fmt.Errorf("at %s, where %s has %s, answers %s; to call it there: plexus -H %s -P %s %s",
+			entry.url(), first.name, name, found.name, entry.text("host"), entry.port(), found.name)
 	}
 	return found, nil
 }
@@ -172,28 +181,24 @@ func (h *hubs) lookUp(ctx context.Context, first *hub, name string) (*backend, e
 	content, err := h.one(ctx, first, get, map[string]string{"name": name})
 	switch {
 	case notFound(err):
-		return nil, usagef("%s, at %s, is no hub named %s, and has no registry that could know one", first.Hub(), first.url, name).
-			withHint(didYouMean(name, []string{first.Hub()}))
+		return nil, usagef("%s, at %s, is no hub named %s, and has no registry that could know one", first.name, first.url, name).
+			withHint(didYouMean(name, []string{first.name}))
 	case err != nil:
 		return nil, err
 	}
-	told := members(content)
 	if message := problem(content); message != "" {
 		return nil, fmt.Errorf("%s: %s", get, message)
 	}
-	if b := readBackend(told["backend"]); b != nil {
+	if b := readBackend(parseObject(content).get("backend")); b != nil {
 		return b, nil
 	}
-	names := []string{first.Hub()}
-	for _, own := range ownCommands() {
-		names = append(names, own.name)
-	}
+	names := append(slices.Clone(h.commands), first.name)
 	if all, err := h.backends(ctx, first); err == nil {
 		for _, b := range all {
-			names = append(names, b.Name)
+			names = append(names, b.name())
 		}
 	}
-	return nil, usagef("%s, at %s, knows no backend %s", first.Hub(), first.url, quoted(name)).
+	return nil, usagef("%s, at %s, knows no backend %s", first.name, first.url, quoted(name)).
 		withHint(didYouMean(name, names), "plexus alone lists all of them.")
 }
 
@@ -208,7 +213,7 @@ func (h *hubs) one(ctx context.Context, c *hub, method string, params any) (json
 		switch {
 		case err == nil && item.Type == client.Data && found == nil:
 			found = item.Content
-			defer time.AfterFunc(linger, cancel).Stop()
+			defer time.AfterFunc(doneTimeout, cancel).Stop()
 		case err == nil, errors.As(err, &stream) && stream.Recoverable, found != nil:
 		default:
 			return nil, err
@@ -220,7 +225,7 @@ func (h *hubs) one(ctx context.Context, c *hub, method string, params any) (json
 	return found, nil
 }
 
-// notFound tells that a hub has no such activation, or no such method.
+// notFound reports whether a hub has no such activation, or no such method.
 func notFound(err error) bool {
 	var coded interface{ ErrorCode() int }
 	return errors.As(err, &coded) && coded.ErrorCode() == plugin.CodeMethodNotFound
@@ -229,9 +234,13 @@ func notFound(err error) bool {
 // problem is the message of a content that says that something went wrong, as
 // the registry's do; empty for any other.
 func problem(content json.RawMessage) string {
-	told := members(content)
-	if textOf(told["type"]) != "error" {
+	// Most contents are no error, and are not parsed for it.
+	if !bytes.Contains(content, []byte(`"error"`)) {
 		return ""
 	}
-	return textOf(told["message"])
+	told := parseObject(content)
+	if told.text("type") != "error" {
+		return ""
+	}
+	return told.text("message")
 }

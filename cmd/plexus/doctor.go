@@ -34,9 +34,9 @@ func (c *command) doctor(ctx context.Context, words []string) error {
 	if len(words) != 1 {
 		return usagef("doctor takes one address").withHint("plexus doctor ws://HOST:PORT")
 	}
-	u, err := url.Parse(words[0])
-	if err != nil || u.Scheme != "ws" && u.Scheme != "wss" || u.Hostname() == "" {
-		return usagef("%s is not ws://HOST:PORT or wss://HOST:PORT", quoted(words[0])).withHint(addressMeant(words[0])...)
+	u, err := parseAddress(words[0])
+	if err != nil {
+		return err
 	}
 	examined, cancel := c.hubs.bounded(ctx)
 	defer cancel()
@@ -47,9 +47,9 @@ func (c *command) doctor(ctx context.Context, words []string) error {
 	}
 	findings := steps.findings(u)
 	if err == nil {
-		findings = append(findings, finding{step: "_info", took: steps.since(), detail: found.Hub()})
-		var root *level
-		took, failure := timed(func() (err error) { root, err = c.hubs.levelAt(ctx, found, nil); return err })
+		findings = append(findings, finding{step: "_info", took: steps.since(), detail: found.name})
+		var root *schema
+		took, failure := timed(func() (err error) { root, err = c.hubs.schemaAt(ctx, found, nil); return err })
 		if failure == nil {
 			findings = append(findings, finding{step: "schema", took: took, detail: fmt.Sprintf("methods: %d, children: %d", len(root.methods), len(root.children))})
 		} else {
@@ -67,6 +67,15 @@ func (c *command) doctor(ctx context.Context, words []string) error {
 	}
 	c.printer.failure(fmt.Errorf("%s: %s", words[0], advice(err, u, len(c.options.credentials(c.hubs.getenv)) > 0)))
 	return errReported
+}
+
+// parseAddress reads the address of a hub.
+func parseAddress(word string) (*url.URL, error) {
+	u, err := url.Parse(word)
+	if err != nil || u.Scheme != "ws" && u.Scheme != "wss" || u.Hostname() == "" {
+		return nil, usagef("%s is not ws://HOST:PORT or wss://HOST:PORT", quoted(word)).withHint(addressMeant(word)...)
+	}
+	return u, nil
 }
 
 // addressMeant says which address could be meant by what is none.
@@ -94,16 +103,8 @@ func addressMeant(word string) []string {
 func (c *command) printFindings(findings []finding) error {
 	for _, f := range findings {
 		if c.printer.mode() != modePretty {
-			o := newObject()
-			o.set("step", f.step)
-			o.set("ok", !f.failed)
-			o.set("ms", float64(f.took.Microseconds())/1000)
-			o.set("detail", f.detail)
-			text, err := o.MarshalJSON()
+			err := c.printer.json(newObject("step", f.step, "ok", !f.failed, "ms", float64(f.took.Microseconds())/1000, "detail", f.detail))
 			if err != nil {
-				return err
-			}
-			if err := c.printer.line(text); err != nil {
 				return err
 			}
 			continue

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
 
 	plexushub "github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/plugin"
@@ -37,6 +38,7 @@ const timeLimit = 20 * time.Second
 // TestMain makes this binary the command as well: what the tests run under
 // the name plexus is main.
 func TestMain(m *testing.M) {
+	cobra.EnableCommandSorting = false // as main does
 	testscript.Main(m, map[string]func(){"plexus": main})
 }
 
@@ -174,17 +176,4 @@ func plexus(t testing.TB, registryURL string, args ...string) result {
 		t.Fatal(err)
 	}
 	return result{cmp.Or(cmd.ProcessState.ExitCode(), 0), stdout.String(), stderr.String()}
-}
-
-// testHub is a connection to a hub that says its name, for what needs one.
-func testHub(t *testing.T) *hub {
-	t.Helper()
-	f := muteHub()
-	h := &hubs{options: &options{}, getenv: nothing}
-	found, err := h.dial(t.Context(), f.url(), true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { h.close(); f.stop() })
-	return found
 }

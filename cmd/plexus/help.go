@@ -5,48 +5,52 @@ package main
 import (
 	"strings"
 	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
-// helpWidth is the most characters in a line of a help, the width of an old
+// helpWidth is the most characters in a line of help, the width of an old
 // terminal; the text is the same in all of them.
 const helpWidth = 80
 
-const helpBegin = `plexus calls Plexus hubs, which say themselves what they offer.
+const helpBegin = `plexus calls Plexus hubs, which describe themselves what they offer.
 
 Usage:
   plexus                           list the backends of the registry
   plexus HUB                       show what a hub offers
   plexus HUB PATH METHOD [flags]   call a method
-  plexus COMMAND [flags]           one of the commands below
+  plexus COMMAND [flags]           run one of the commands below
 
 The path leads from the hub through its children to a method, at any depth.
 Where it ends early, plexus shows what is there.
-
-Commands:
 `
 
 const helpMiddle = `
 A backend that is named like a command is reached as plexus call NAME, or as
 plexus -- NAME.
 
-Parameters of a method are flags behind its name:
-  --name VALUE, --name=VALUE   a parameter; "-" does for "_"
+Parameters of a method are flags after its name:
+  --name VALUE, --name=VALUE   a parameter; "-" stands for "_"
   --flag                       a boolean one that is true
   --a.b VALUE                  a property b of the parameter a
   --tag x --tag y              a list; --tag '["x","y"]' is the same
   --name @FILE, --name @-      the value from a file, or from standard input;
-                               a value that begins with @ itself: @@
+                               @@ for a value that begins with @ itself
   --name null                  null, where it is allowed
+`
 
-Flags:
+const helpConnection = `
+These flags must stand before the path:
+`
+
+const helpCommon = `
+These flags may stand before the path or after it. After it, a parameter of the
+method that has the same name is meant. Behind "--" all flags are parameters:
 `
 
 const helpEnd = `
-Those down to --pass-on, and --version, stand before the path. All others may
-stand before it or behind it; behind it a parameter of the method that has the
-same name is meant. Behind "--" all flags are parameters.
-
-On a terminal results are printed for readers, elsewhere as lines of JSON.
+On a terminal results are printed for people, elsewhere as lines of JSON.
 Results go to standard output, errors and all else to standard error. The exit
 status is 0, 1 for an error of the hub or of its method, 2 for wrong usage, and
 130 after Ctrl-C, which ends the stream at the hub.
@@ -60,180 +64,155 @@ Examples:
       Print each item as a line of JSON.
 `
 
-// ownCommand is a command of ours.
-type ownCommand struct {
-	name, usage, summary, help string
-}
-
-// ownCommands are the words that are no backends where they come first.
-func ownCommands() []ownCommand {
-	return []ownCommand{
-		{"watch", "watch [NAME]", "Print what happens in the registry, a line for each event",
-			"First come the backends as they are, or the one of that name, then every change, until Ctrl-C. In a pipe, each line is the event as JSON."},
-		{"ping", "ping NAME", "Tell how fast a hub answers",
-			"Finds the hub by its name, connects, and asks for _info once more. The first time is that of the connection with all that belongs to it, the second one that of a question alone."},
-		{"doctor", "doctor URL", "Find out why a hub can't be reached",
-			"Goes step by step: the host's name, TCP, TLS, the upgrade to WebSocket, _info and the schema. Each step is told with its time; for the one that fails it is said what can be done."},
-		{"bench", "bench URL [flags]", "Measure how many operations a registry carries",
-			"Registers backends of its own, loads the registry, tells operations a second and latencies, and deletes them again. plexus bench --help tells its flags."},
-		{"completion", "completion bash|zsh|fish", "Print a script that completes commands in a shell",
-			"The names of backends, children, methods and parameters are completed from what the hubs say. To have it in every shell: in ~/.bashrc, source <(plexus completion bash); in ~/.zshrc, source <(plexus completion zsh); in ~/.config/fish/config.fish, plexus completion fish | source."},
-		{"call", "call NAME [PATH] [flags]", "The backend of that name, though it may be named like a command", "The same as plexus -- NAME."},
-		{"help", "help [COMMAND | NAME PATH]", "Show this help, or that of a command, a hub, a method", "The same as --help behind it."},
-		{"version", "version", "Print the version", "Prints the version of the module that this was built from."},
-	}
-}
-
-// bareUsage is the help of plexus itself.
-func bareUsage() string {
+// helpOf is the help of plexus, or of one of its commands.
+func helpOf(cmd *cobra.Command) string {
 	var b strings.Builder
+	if cmd.HasParent() {
+		writeWrapped(&b, "", cmd.Short+".")
+		b.WriteString("\n")
+		writeWrapped(&b, "", "Usage: "+cmd.UseLine())
+		b.WriteString("\n")
+		writeParagraphs(&b, "", cmd.Long)
+		title := "\nFlags:\n"
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if root := cmd.Root(); root.Flags().Lookup(f.Name) == nil && root.PersistentFlags().Lookup(f.Name) == nil {
+				b.WriteString(title)
+				title = ""
+				writeFlag(&b, f)
+			}
+		})
+		b.WriteString("\nplexus --help lists the flags that all commands have.\n")
+		return b.String()
+	}
 	b.WriteString(helpBegin)
-	for _, own := range ownCommands() {
-		writeBeside(&b, "  "+pad(own.name, 12), own.summary)
-	}
-	b.WriteString(helpMiddle)
-	for _, f := range flags() {
-		writeFlag(&b, f)
-	}
+	writeCommands(&b, cmd)
+	b.WriteString(helpMiddle + helpConnection)
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if cmd.PersistentFlags().Lookup(f.Name) == nil {
+			writeFlag(&b, f)
+		}
+	})
+	b.WriteString(helpCommon)
+	cmd.PersistentFlags().VisitAll(func(f *pflag.Flag) { writeFlag(&b, f) })
 	b.WriteString(helpEnd)
 	return b.String()
 }
 
-func writeFlag(b *strings.Builder, f flag) {
-	short := "    "
-	if f.short != "" {
-		short = "-" + f.short + ", "
-	}
-	b.WriteString("  " + short + "--" + f.name)
-	if f.value != "" {
-		b.WriteString(" " + f.value)
-	}
-	b.WriteString("\n")
-	writeWrapped(b, "          ", f.help+".")
-}
-
-// commandUsage is the help of one of our commands.
-func commandUsage(own ownCommand) string {
+// help shows what a path leads to.
+func (t *target) help(cmd *cobra.Command) string {
 	var b strings.Builder
-	writeWrapped(&b, "", own.summary+".")
-	b.WriteString("\nUsage: plexus " + own.usage + "\n\n")
-	writeWrapped(&b, "", own.help)
-	b.WriteString("\nplexus --help lists the flags.\n")
-	return b.String()
-}
-
-// showSpot shows what is where a path ends.
-func (c *command) showSpot(s *spot) error {
-	if s.method != nil {
-		return c.printer.text(methodUsage(s))
-	}
-	return c.printer.text(levelUsage(s))
-}
-
-// levelUsage shows a hub, or an activation: its children and its methods.
-func levelUsage(s *spot) string {
-	var b strings.Builder
-	title := strings.TrimPrefix(s.command(), "plexus ")
-	if s.level.version != "" {
-		title += " " + s.level.version
-	}
-	writeWrapped(&b, "", title)
-	writeParagraphs(&b, "", s.level.description)
-	var next []string
-	if children := s.level.below(); len(children) > 0 {
-		b.WriteString("\nChildren:\n")
-		width := nameWidth(len(children), func(i int) string { return children[i].name })
-		for _, child := range children {
-			writeBeside(&b, "  "+pad(oneLine(child.name), width), firstLine(child.description))
-		}
-		next = append(next, "CHILD")
-	}
-	if methods := s.level.calls(); len(methods) > 0 {
-		b.WriteString("\nMethods:\n")
-		width := nameWidth(len(methods), func(i int) string { return methods[i].name })
-		for _, m := range methods {
-			writeBeside(&b, "  "+pad(oneLine(m.name), width), firstLine(m.description))
-		}
-		next = append(next, "METHOD")
-	}
-	if next == nil {
-		b.WriteString("\nThere are no children and no methods.\n")
+	if t.method != nil {
+		t.methodHelp(&b, cmd)
 		return b.String()
 	}
+	writeWrapped(&b, "", t.title()+" "+t.schema.text("version"))
+	writeParagraphs(&b, "", t.schema.description())
+	writeCommands(&b, cmd)
+	var next []string
+	for _, group := range cmd.Groups() {
+		next = append(next, strings.ToUpper(group.ID))
+	}
 	b.WriteString("\n")
-	writeWrapped(&b, "", s.command()+" "+strings.Join(next, "|")+" --help shows more.")
+	if next == nil {
+		b.WriteString("There are no children and no methods.\n")
+	} else {
+		writeWrapped(&b, "", t.command()+" "+strings.Join(next, "|")+" --help shows more.")
+	}
 	return b.String()
 }
 
-// nameWidth is how wide a column of names is; a few long ones don't count.
-func nameWidth(n int, name func(int) string) (width int) {
-	for i := range n {
-		if w := utf8.RuneCountInString(oneLine(name(i))); w <= 24 {
-			width = max(width, w)
+// methodHelp shows the parameters of a method, and what it answers with.
+func (t *target) methodHelp(b *strings.Builder, cmd *cobra.Command) {
+	m, usage := t.method, t.command()
+	var flags strings.Builder
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if p, ok := f.Value.(*parameter); ok {
+			if writeFlag(&flags, f); p.required && len(p.keys) == 1 {
+				usage += " --" + oneLine(f.Name) + " …"
+			}
 		}
-	}
-	return width + 2
-}
-
-// methodUsage shows a method: its parameters, and what it answers with.
-func methodUsage(s *spot) string {
-	var b strings.Builder
-	m := s.method
-	all := flagsOf(shape{m.params, m.params})
-	usage := s.command()
-	for _, p := range all {
-		if p.required && !strings.Contains(p.name, ".") {
-			usage += " --" + oneLine(p.name) + " …"
-		}
-	}
-	if len(all) > 0 || !m.paramless {
+	})
+	if flags.Len() > 0 || !m.takesNothing() {
 		usage += " [flags]"
 	}
-	writeWrapped(&b, "", strings.TrimPrefix(s.command(), "plexus "))
-	writeParagraphs(&b, "", m.description)
-	if m.deprecation != "" {
+	writeWrapped(b, "", t.title())
+	writeParagraphs(b, "", m.text("description"))
+	if m.deprecation() != "" {
 		b.WriteString("\n")
-		writeWrapped(&b, "", "Deprecated: "+oneLine(m.deprecation))
+		writeWrapped(b, "", "Deprecated: "+oneLine(m.deprecation()))
 	}
 	b.WriteString("\n")
-	writeWrapped(&b, "", "Usage: "+usage)
+	writeWrapped(b, "", "Usage: "+usage)
 	switch {
-	case len(all) > 0:
-		b.WriteString("\nParameters:\n")
-	case m.paramless:
+	case flags.Len() > 0:
+		b.WriteString("\nParameters:\n" + flags.String())
+	case m.takesNothing():
 		b.WriteString("\nThere are no parameters.\n")
 	default:
-		b.WriteString("\nIt is not said which parameters there are: any are taken.\n")
+		b.WriteString("\nThe schema does not list the parameters: any are taken.\n")
 	}
-	for _, p := range all {
-		head := "  --" + oneLine(p.name)
-		if a := p.accepts(); !a.flag() {
+	var also []string
+	if m.is("streaming") {
+		also = append(also, "It streams: items come as they arise.")
+	}
+	if m.is("bidirectional") {
+		also = append(also, "It may ask questions: see --yes and --answer.")
+	}
+	if title := m.object.object("returns").text("title"); title != "" {
+		also = append(also, "It answers with "+oneLine(title)+", which --schema shows.")
+	}
+	if also != nil {
+		b.WriteString("\n")
+		writeWrapped(b, "", strings.Join(also, " "))
+	}
+}
+
+// writeCommands writes the commands below one, by groups.
+func writeCommands(b *strings.Builder, cmd *cobra.Command) {
+	for _, group := range cmd.Groups() {
+		b.WriteString("\n" + group.Title + "\n")
+		width := 0 // of a column of names; a few long ones don't count
+		for _, below := range cmd.Commands() {
+			if w := utf8.RuneCountInString(oneLine(below.Name())); w <= 24 && below.GroupID == group.ID {
+				width = max(width, w)
+			}
+		}
+		for _, below := range cmd.Commands() {
+			if below.GroupID == group.ID {
+				writeBeside(b, "  "+pad(oneLine(below.Name()), width+2), firstLine(below.Short))
+			}
+		}
+	}
+}
+
+// writeFlag writes a flag, and what it is for below.
+func writeFlag(b *strings.Builder, f *pflag.Flag) {
+	const indent = "          "
+	if p, ok := f.Value.(*parameter); ok {
+		head := "  --" + oneLine(f.Name)
+		if !p.accepts().isSwitch() {
 			head += " " + oneLine(p.describe())
 		}
 		if p.required {
 			head += " (required)"
 		}
-		writeWrapped(&b, "  ", head)
-		writeParagraphs(&b, "          ", p.summary())
-		if fallback := p.fallback(); fallback != "" {
-			writeWrapped(&b, "          ", "Default: "+oneLine(fallback))
+		writeWrapped(b, "  ", head)
+		writeParagraphs(b, indent, f.Usage)
+		if f.DefValue != "" {
+			writeWrapped(b, indent, "Default: "+oneLine(f.DefValue))
 		}
+		return
 	}
-	var also []string
-	if m.streaming {
-		also = append(also, "It streams: items come as they arise.")
+	short := "    "
+	if f.Shorthand != "" {
+		short = "-" + f.Shorthand + ", "
 	}
-	if m.bidirectional {
-		also = append(also, "It may ask questions: see --yes and --answer.")
+	value, usage := pflag.UnquoteUsage(f)
+	b.WriteString(strings.TrimRight("  "+short+"--"+f.Name+" "+value, " ") + "\n")
+	writeWrapped(b, indent, usage+".")
+	if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "[]" && f.DefValue != "0" {
+		writeWrapped(b, indent, "Default: "+f.DefValue+".")
 	}
-	if m.returns != nil && m.returns.Title != "" {
-		also = append(also, "It answers with "+oneLine(m.returns.Title)+", which --schema shows.")
-	}
-	if also != nil {
-		b.WriteString("\n")
-		writeWrapped(&b, "", strings.Join(also, " "))
-	}
-	return b.String()
 }
 
 // firstLine is the first paragraph of a description.

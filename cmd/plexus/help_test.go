@@ -3,7 +3,6 @@
 package main
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -25,11 +24,12 @@ func checkWidth(t *testing.T, what, text string) {
 
 // TestHelpWidth reads every help text that there is.
 func TestHelpWidth(t *testing.T) {
-	checkWidth(t, "plexus", bareUsage())
-	for _, own := range ownCommands() {
-		checkWidth(t, own.name, commandUsage(own))
-		if r := plexus(t, "ws://127.0.0.1:1", "help", own.name); r.status != 0 || r.stdout != commandUsage(own) {
-			t.Errorf("plexus help %s: %+v", own.name, r)
+	root := testCommand().root()
+	checkWidth(t, "plexus", helpOf(root))
+	for _, cmd := range root.Commands() {
+		checkWidth(t, cmd.Name(), helpOf(cmd))
+		if r := plexus(t, "ws://127.0.0.1:1", "help", cmd.Name()); r.status != 0 || r.stdout != helpOf(cmd) {
+			t.Errorf("plexus help %s: %+v", cmd.Name(), r)
 		}
 	}
 	main, stop, err := serveHub("main-hub", true, nil)
@@ -54,11 +54,11 @@ func TestHelpWidth(t *testing.T) {
 			seen++
 			checkWidth(t, strings.Join(path, " "), r.stdout)
 			told := plexus(t, url, append(path, "--schema")...)
-			l, err := readLevel(json.RawMessage(told.stdout))
+			below, err := readSchema([]byte(told.stdout))
 			if err != nil {
 				return // a method
 			}
-			for _, name := range l.names() {
+			for _, name := range below.names() {
 				walk(append(slices.Clip(path), name))
 			}
 		}
@@ -72,7 +72,7 @@ func TestHelpWidth(t *testing.T) {
 // TestChildrenOnce: a method that stands for a child is shown where the children
 // are, and nowhere else.
 func TestChildrenOnce(t *testing.T) {
-	l, err := readLevel(json.RawMessage(`{"namespace":"earth",
+	read, err := readSchema([]byte(`{"namespace":"earth",
 		"children":[{"namespace":"luna","description":"The moon"},{"namespace":"iss","description":""}],
 		"methods":[
 			{"name":"luna","description":"Go there","role":{"kind":"static_child"}},
@@ -85,7 +85,7 @@ func TestChildrenOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, got, _ := strings.Cut(levelUsage(&spot{hub: testHub(t), words: []string{"earth"}, level: l, untold: -1}), "\n\n")
+	_, got, _ := strings.Cut(helpOfTarget(&target{hub: &hub{name: "mute"}, words: []string{"earth"}, schema: read, unknown: -1}), "\n\n")
 	const want = `Children:
   luna    The moon
   iss     A station
@@ -104,10 +104,16 @@ plexus mute earth CHILD|METHOD --help shows more.
 	}
 }
 
+func helpOfTarget(at *target) string {
+	c := testCommand()
+	cmd, _ := c.add(c.root(), at)
+	return at.help(cmd)
+}
+
 // TestHelpOfOthers: whatever a hub says of itself, its help is readable.
 func TestHelpOfOthers(t *testing.T) {
 	long := strings.Repeat("long", 50)
-	l, err := readLevel(json.RawMessage(`{"namespace":"n","description":"One paragraph\r\nof two lines\n\n\u001b[2Jtwo","version":"` + long + `",
+	read, err := readSchema([]byte(`{"namespace":"n","description":"One paragraph\r\nof two lines\n\n\u001b[2Jtwo","version":"` + long + `",
 		"children":[{"namespace":"` + long + `","description":"d"},{"namespace":"c","description":""}],
 		"methods":[{"name":"m","description":"` + long + ` ` + long + `","streaming":true,"bidirectional":true,
 			"deprecation":{"since":"1","removed_in":"2","message":"use n"},
@@ -117,11 +123,11 @@ func TestHelpOfOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &spot{hub: testHub(t), level: l, untold: -1}
-	text := levelUsage(s)
-	checkWidth(t, "level", text)
-	s.words, s.method = []string{"m"}, l.method("m")
-	text += methodUsage(s)
+	at := &target{hub: &hub{name: "mute"}, schema: read, unknown: -1}
+	text := printable(helpOfTarget(at))
+	checkWidth(t, "activation", text)
+	at.words, at.method = []string{"m"}, read.method("m")
+	text += printable(helpOfTarget(at))
 	checkWidth(t, "method", text)
 	for _, want := range []string{"One paragraph of two lines\n\n", `\u001b[2Jtwo`, "Deprecated: use n", "It streams", "It may ask", "Default:"} {
 		if !strings.Contains(text, want) {

@@ -42,9 +42,9 @@ func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
 // grace is how long a command may take to end in order.
 const grace = time.Second
 
-// lastResort ends the process where the command does not end by itself: a
+// forcedExit ends the process where the command does not end by itself: a
 // write to a pipe that nobody reads can't be broken off.
-type lastResort struct {
+type forcedExit struct {
 	stderr io.Writer
 	off    atomic.Bool // the command ends in its own time
 }
@@ -52,7 +52,7 @@ type lastResort struct {
 // after ends the process when grace is over since ctx was done, with the
 // status of what cause makes of ctx; where that is nil, it does nothing. stop
 // takes it back.
-func (l *lastResort) after(ctx context.Context, cause func() error) (stop func()) {
+func (f *forcedExit) after(ctx context.Context, cause func() error) (stop func()) {
 	stopped, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -62,14 +62,14 @@ func (l *lastResort) after(ctx context.Context, cause func() error) (stop func()
 			return
 		}
 		err := cause()
-		if err == nil || l.off.Load() {
+		if err == nil || f.off.Load() {
 			return
 		}
 		timer := time.NewTimer(grace)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
-			l.exit(ctx, err)
+			f.exit(ctx, err)
 		case <-stopped:
 		}
 	}()
@@ -80,9 +80,9 @@ func (l *lastResort) after(ctx context.Context, cause func() error) (stop func()
 }
 
 // exit tells err and exits. Standard error may be blocked as well.
-func (l *lastResort) exit(ctx context.Context, err error) {
+func (f *forcedExit) exit(ctx context.Context, err error) {
 	told := make(chan int, 1)
-	go func() { told <- status(ctx, err, l.stderr) }()
+	go func() { told <- status(ctx, err, f.stderr) }()
 	timer := time.NewTimer(grace / 4)
 	defer timer.Stop()
 	select {

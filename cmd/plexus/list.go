@@ -3,8 +3,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"math"
 	"slices"
 	"strings"
@@ -13,13 +13,20 @@ import (
 )
 
 // list lists the backends of the registry.
-func (c *command) list(ctx context.Context) error {
+func (c *command) list(ctx context.Context, _ []string) error {
 	first, err := c.hubs.registry(ctx)
 	if err != nil {
 		return err
 	}
-	if c.printer.mode() == modeRaw {
-		return c.call(ctx, &spot{hub: first, words: []string{registry.Namespace, "list"}, untold: -1}, map[string]bool{"active_only": false}, c.printer.item)
+	switch {
+	case c.options.schema:
+		t, err := c.hubs.find(ctx, first, nil)
+		if err != nil {
+			return err
+		}
+		return c.printer.schema(t)
+	case c.printer.mode() == modeRaw:
+		return c.call(ctx, &target{hub: first, words: []string{registry.Namespace, "list"}, unknown: -1}, map[string]bool{"active_only": false}, c.printer.item)
 	}
 	all, err := c.hubs.backends(ctx, first)
 	switch {
@@ -29,10 +36,10 @@ func (c *command) list(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	slices.SortFunc(all, func(a, b *backend) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(all, func(a, b *backend) int { return strings.Compare(a.name(), b.name()) })
 	if c.printer.mode() != modePretty {
 		for _, b := range all {
-			if err := c.printer.line(b.text); err != nil {
+			if err := c.printer.json(b.object); err != nil {
 				return err
 			}
 		}
@@ -42,36 +49,29 @@ func (c *command) list(ctx context.Context) error {
 	if len(all) > 0 {
 		text = backendTable(all)
 	}
-	return c.printer.text(text + "\nRegistry: " + first.Hub() + " at " + first.url + "; plexus NAME shows what a hub offers.\n")
+	return c.printer.text(text + "\nRegistry: " + first.name + " at " + first.url + "; plexus NAME shows what a hub offers.\n")
 }
 
 // alone lists a hub that has no registry.
 func (c *command) alone(first *hub) error {
-	c.printer.note("%s, at %s, has no registry: it is the only hub that can be reached through it", first.Hub(), first.url)
+	c.printer.note("%s, at %s, has no registry: it is the only hub that can be reached through it", first.name, first.url)
 	if c.printer.mode() != modePretty {
-		text, err := json.Marshal(map[string]string{"name": first.Hub(), "url": first.url})
-		if err != nil {
-			return err
-		}
-		return c.printer.line(text)
+		return c.printer.json(newObject("name", first.name, "url", first.url))
 	}
-	return c.printer.text(table("", []string{"NAME", "ADDRESS"}, [][]string{{first.Hub(), first.url}}, math.MaxInt))
+	return c.printer.text(table("", []string{"NAME", "ADDRESS"}, [][]string{{first.name, first.url}}, math.MaxInt))
 }
 
-// mostDescription bounds what is shown of a description, in characters.
-const mostDescription = 60
+// maxAbout bounds what is shown of a description, in characters.
+const maxAbout = 60
 
 func backendTable(all []*backend) string {
 	var rows [][]string
 	for _, b := range all {
-		about := oneLine(b.Description)
-		if b.HealthError != "" {
-			about = oneLine(b.HealthError)
+		about := oneLine(cmp.Or(b.text("health_error"), b.text("description")))
+		if runes := []rune(about); len(runes) > maxAbout {
+			about = string(runes[:maxAbout-1]) + "…"
 		}
-		if runes := []rune(about); len(runes) > mostDescription {
-			about = string(runes[:mostDescription-1]) + "…"
-		}
-		rows = append(rows, []string{oneLine(b.Name), oneLine(b.URL()), b.status(), oneLine(b.Version), about})
+		rows = append(rows, []string{oneLine(b.name()), oneLine(b.url()), oneLine(b.status()), oneLine(b.text("version")), about})
 	}
 	return table("", []string{"NAME", "ADDRESS", "STATUS", "VERSION", "ABOUT"}, rows, math.MaxInt)
 }

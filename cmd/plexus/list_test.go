@@ -42,7 +42,7 @@ func TestBackendTable(t *testing.T) {
 		`{"name":null}`,
 		`[]`,
 	} {
-		if b := readBackend(json.RawMessage(text)); b != nil {
+		if b := readBackend(parseObject([]byte(text))); b != nil {
 			all = append(all, b)
 		}
 	}
@@ -80,7 +80,7 @@ func TestEventLines(t *testing.T) {
 		{`{"type":"unheard\u001b"}`, "unheard\\u001b\n"},
 		{`7`, "\n"},
 	} {
-		if got := eventLines(json.RawMessage(test.event)); got != test.want {
+		if got := eventLines([]byte(test.event)); got != test.want {
 			t.Errorf("%s: got %q, want %q", test.event, got, test.want)
 		}
 	}

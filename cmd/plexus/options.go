@@ -4,26 +4,28 @@ package main
 
 import (
 	"cmp"
-	"fmt"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/spf13/pflag"
 )
 
-// options are the flags that every command knows.
+// options are what the flags of plexus itself say.
 type options struct {
 	host     string
 	port     int // 0 for none given
 	registry string
 
 	token  string
-	passOn bool        // credentials are for hubs that the registry names, too
+	passOn bool        // credentials are also for hubs that the registry names
 	header http.Header // of --header and --cookie
 	certificates
-	params *string // what -p was given
+	params *string // of --params; nil for none
 
 	mode    mode
 	schema  bool
@@ -36,75 +38,76 @@ type options struct {
 	version bool
 }
 
-// flag is one of them.
-type flag struct {
-	name  string
-	short string // one letter, or empty
-	value string // what help calls its value; empty for a flag without one
-	help  string
-	// early flags say where to connect, so they are needed before it is
-	// known what the words of a path mean: they stand before it.
-	early bool
-	set   func(o *options, value string) error
+// connectionFlags say where to connect, and as whom. They are needed before
+// the words of a path can be understood, so they stand before the path.
+func (o *options) connectionFlags() *pflag.FlagSet {
+	f := newFlagSet()
+	f.StringVarP(&o.host, "host", "H", "", "`HOST` of the registry, or of a hub that has none. Default: 127.0.0.1")
+	f.FuncP("port", "P", "`PORT` of the registry. Default: 4445, or 4444 if nothing listens at 4445", o.setPort)
+	f.StringVar(&o.registry, "registry", "", "`URL` of the registry, ws://HOST:PORT or wss://HOST:PORT, instead of --host and --port. Variable: PLEXUS_REGISTRY_URL")
+	f.StringVar(&o.token, "token", "", "Credentials: \"Authorization: Bearer `TOKEN`\" is sent to the first hub, the registry. Some hubs read --cookie access_token=TOKEN instead. Variable: PLEXUS_TOKEN")
+	f.Func("header", "Header `NAME:VALUE` for the first hub. May be repeated", o.setHeader)
+	f.Func("cookie", "Cookie `NAME=VALUE` for the first hub. May be repeated", o.setCookie)
+	f.StringVar(&o.ca, "ca", "", "`FILE` with PEM certificates of authorities to trust for wss://, in addition to those of the system")
+	f.StringVar(&o.cert, "cert", "", "`FILE` with a PEM client certificate, for a hub that requires one")
+	f.StringVar(&o.key, "key", "", "`FILE` with the private key of --cert")
+	f.BoolFunc("pass-on", "Send the credentials also to hubs that the registry names. Anybody who can write to the registry can then collect them", on(&o.passOn))
+	return f
 }
 
-// flags are all of them, in the order of the help.
-func flags() []flag {
-	on := func(field func(*options) *bool) func(*options, string) error {
-		return func(o *options, _ string) error { *field(o) = true; return nil }
-	}
-	prints := func(m mode) func(*options, string) error {
-		return func(o *options, _ string) error { o.mode = m; return nil }
-	}
-	return []flag{
-		{"host", "H", "HOST", "Host of the registry, or of a hub that has none. Default: 127.0.0.1", true,
-			func(o *options, v string) error { o.host = v; return nil }},
-		{"port", "P", "PORT", "Its port. Default: 4445, and where nothing listens there, 4444", true, setPort},
-		{"registry", "", "URL", "Both in one, ws://HOST:PORT or wss://HOST:PORT. Variable: PLEXUS_REGISTRY_URL", true,
-			func(o *options, v string) error { o.registry = v; return nil }},
-		{"token", "", "TOKEN", "Credentials, sent as \"Authorization: Bearer TOKEN\" to the hub that is asked first: the registry. Some hubs want them as --cookie access_token=TOKEN instead. Variable: PLEXUS_TOKEN", true,
-			func(o *options, v string) error { o.token = v; return nil }},
-		{"header", "", "NAME:VALUE", "A header for it. May be repeated", true, setHeader},
-		{"cookie", "", "NAME=VALUE", "A cookie for it. May be repeated", true, setCookie},
-		{"ca", "", "FILE", "Authorities, as PEM, that are trusted beside those of the system to say who a hub at wss:// is", true,
-			func(o *options, v string) error { o.ca = v; return nil }},
-		{"cert", "", "FILE", "Certificate, as PEM, that says who we are, to a hub that asks for one", true,
-			func(o *options, v string) error { o.cert = v; return nil }},
-		{"key", "", "FILE", "Its private key", true,
-			func(o *options, v string) error { o.key = v; return nil }},
-		{"pass-on", "", "", "Send credentials to the hub that the registry names as well. Whoever can write to the registry can gather them so", true,
-			on(func(o *options) *bool { return &o.passOn })},
-
-		{"params", "p", "JSON", "All parameters at once, a JSON object; flags are set on top of it", false,
-			func(o *options, v string) error { o.params = &v; return nil }},
-		{"json", "", "", "Print the content of every item as one line of JSON, as is done where the output is no terminal", false, prints(modeJSON)},
-		{"raw", "", "", "Print every item as it came, with its metadata, as one line of JSON", false, prints(modeRaw)},
-		{"pretty", "", "", "Print for readers, as is done on a terminal", false, prints(modePretty)},
-		{"schema", "", "", "Print the schema of what the path leads to, and call nothing", false, on(func(o *options) *bool { return &o.schema })},
-		{"dry-run", "", "", "Print the request that would be sent, and send nothing", false, on(func(o *options) *bool { return &o.dryRun })},
-		{"timeout", "", "TIME", "End after this time, such as 500ms, 10s or 2m. Without it a call lasts as long as the hub wants, and all that comes before it 5s each at most", false, setTimeout},
-		{"yes", "", "", "Answer the questions of methods with yes, or with their default", false, on(func(o *options) *bool { return &o.yes })},
-		{"answer", "", "VALUE", "Answer the next question with VALUE. May be repeated, in the order of the questions", false,
-			func(o *options, v string) error { o.answers = append(o.answers, v); return nil }},
-		{"verbose", "v", "", "Tell on standard error what else happens", false, on(func(o *options) *bool { return &o.verbose })},
-		{"help", "h", "", "Show what is at the end of the path", false, on(func(o *options) *bool { return &o.help })},
-		{"version", "", "", "Print the version", true, on(func(o *options) *bool { return &o.version })},
-	}
+// commonFlags may stand before the path or after it.
+func (o *options) commonFlags() *pflag.FlagSet {
+	f := newFlagSet()
+	f.FuncP("params", "p", "All parameters at once, as a `JSON` object. Flags of parameters override it", func(v string) error { o.params = &v; return nil })
+	f.BoolFunc("json", "Print the content of every item as one line of JSON. The default if the output is not a terminal", o.prints(modeJSON))
+	f.BoolFunc("raw", "Print every item as it was received, with its metadata, as one line of JSON", o.prints(modeRaw))
+	f.BoolFunc("pretty", "Print for people. The default on a terminal", o.prints(modePretty))
+	f.BoolFunc("schema", "Print the schema of the hub, activation or method, and call nothing", on(&o.schema))
+	f.BoolFunc("dry-run", "Print the request, and do not send it", on(&o.dryRun))
+	f.Func("timeout", "End after `TIME`, such as 500ms, 10s or 2m. Without it a call may take any time, and each step before it 5s", o.setTimeout)
+	f.BoolFunc("yes", "Answer questions of methods with yes, or with their default", on(&o.yes))
+	f.StringArrayVar(&o.answers, "answer", nil, "Answer the next question with `VALUE`. May be repeated, in the order of the questions")
+	f.BoolFuncP("verbose", "v", "Report more on standard error", on(&o.verbose))
+	f.BoolVarP(&o.help, "help", "h", false, "Show help")
+	return f
 }
 
-func setPort(o *options, v string) error {
+func newFlagSet() *pflag.FlagSet {
+	f := pflag.NewFlagSet("plexus", pflag.ContinueOnError)
+	f.SortFlags = false
+	return f
+}
+
+// on is the flag that sets field.
+func on(field *bool) func(string) error {
+	return func(v string) error { *field = true; return noValue(v) }
+}
+
+func (o *options) prints(m mode) func(string) error {
+	return func(v string) error { o.mode = m; return noValue(v) }
+}
+
+// noValue refuses what pflag does not set for a flag alone.
+func noValue(v string) error {
+	if v != "true" {
+		return errors.New("takes no value")
+	}
+	return nil
+}
+
+func (o *options) setPort(v string) error {
 	port, err := strconv.ParseUint(v, 10, 16)
 	if err != nil || port == 0 {
-		return usagef("--port %q is not 1 to 65535", v)
+		return errors.New("must be 1–65535")
 	}
 	o.port = int(port)
 	return nil
 }
 
-func setHeader(o *options, v string) error {
+func (o *options) setHeader(v string) error {
 	name, value, ok := strings.Cut(v, ":")
 	if name = strings.TrimSpace(name); !ok || name == "" || strings.ContainsAny(name, " \t\r\n") || strings.ContainsAny(value, "\r\n") {
-		return usagef("--header has to be NAME:VALUE")
+		return usagef("--header must be NAME:VALUE") // the value may be a secret
 	}
 	if o.header == nil {
 		o.header = http.Header{}
@@ -113,11 +116,11 @@ func setHeader(o *options, v string) error {
 	return nil
 }
 
-func setCookie(o *options, v string) error {
+func (o *options) setCookie(v string) error {
 	name, value, ok := strings.Cut(v, "=")
 	cookie := &http.Cookie{Name: name, Value: value}
 	if !ok || cookie.Valid() != nil {
-		return usagef("--cookie has to be NAME=VALUE")
+		return usagef("--cookie must be NAME=VALUE") // the value may be a secret
 	}
 	if o.header == nil {
 		o.header = http.Header{}
@@ -126,9 +129,18 @@ func setCookie(o *options, v string) error {
 	return nil
 }
 
-// credentials are the headers that say who we are. The token goes in one place:
-// hubs refuse requests with secrets in two. So that of the environment does not
-// go beside credentials of --header, --cookie or --cert.
+func (o *options) setTimeout(v string) error {
+	d, err := time.ParseDuration(v)
+	if err != nil || d <= 0 {
+		return errors.New("must be a time such as 500ms, 10s or 2m")
+	}
+	o.timeout = d
+	return nil
+}
+
+// credentials are the headers that authenticate us. The token goes in one
+// place: hubs refuse requests with secrets in two. So that of the environment
+// is not sent beside credentials of --header, --cookie or --cert.
 func (o *options) credentials(getenv func(string) string) http.Header {
 	header := o.header.Clone()
 	if header == nil {
@@ -145,17 +157,8 @@ func (o *options) credentials(getenv func(string) string) http.Header {
 	return header
 }
 
-func setTimeout(o *options, v string) error {
-	d, err := time.ParseDuration(v)
-	if err != nil || d <= 0 {
-		return usagef("--timeout %q is no time such as 500ms, 10s or 2m", v)
-	}
-	o.timeout = d
-	return nil
-}
-
 // The ports that are tried where none is given: that of the registry, and
-// that of a hub that may have one in it.
+// that of a hub that may have a registry in it.
 const (
 	registryPort = 4445
 	hubPort      = 4444
@@ -164,7 +167,7 @@ const (
 // addresses are where to look for the registry, in this order.
 func (o *options) addresses(getenv func(string) string) ([]string, error) {
 	if o.registry != "" && (o.host != "" || o.port != 0) {
-		return nil, usagef("--registry says the same as --host and --port: give one of them")
+		return nil, usagef("--registry cannot be combined with --host or --port")
 	}
 	given := o.registry
 	if given == "" && o.host == "" && o.port == 0 {
@@ -179,15 +182,11 @@ func (o *options) addresses(getenv func(string) string) ([]string, error) {
 	}
 	host := cmp.Or(strings.Trim(o.host, "[]"), "127.0.0.1")
 	if strings.ContainsAny(host, "/ ?#@") {
-		return nil, usagef("--host %q is no host; an address is given with --registry", o.host)
+		return nil, usagef("invalid value for --host: %q (must be a host name or an IP address; --registry takes a URL)", o.host)
 	}
-	at := func(port int) string { return hubURL("ws", host, port) }
+	at := func(port int) string { return "ws://" + net.JoinHostPort(host, strconv.Itoa(port)) }
 	if o.port != 0 {
 		return []string{at(o.port)}, nil
 	}
 	return []string{at(registryPort), at(hubPort)}, nil
-}
-
-func hubURL(protocol, host string, port int) string {
-	return fmt.Sprintf("%s://%s", protocol, net.JoinHostPort(host, strconv.Itoa(port)))
 }

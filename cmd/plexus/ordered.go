@@ -18,7 +18,14 @@ type object struct {
 
 var _ json.Marshaler = (*object)(nil)
 
-func newObject() *object { return &object{values: map[string]any{}} }
+// newObject makes an object of names, each followed by its value.
+func newObject(members ...any) *object {
+	o := &object{values: map[string]any{}}
+	for i := 0; i+1 < len(members); i += 2 {
+		o.set(members[i].(string), members[i+1])
+	}
+	return o
+}
 
 // set gives a member its value, at its old place or as the last one.
 func (o *object) set(name string, value any) {
@@ -27,6 +34,36 @@ func (o *object) set(name string, value any) {
 	}
 	o.values[name] = value
 }
+
+// get is a member; nil for none. It and those below may be asked of nil, which
+// has no members.
+func (o *object) get(name string) any {
+	if o == nil {
+		return nil
+	}
+	return o.values[name]
+}
+
+// text is a member that is a text; empty for none, as for another type.
+func (o *object) text(name string) string {
+	text, _ := o.get(name).(string)
+	return text
+}
+
+// list is a member that is a list.
+func (o *object) list(name string) []any {
+	list, _ := o.get(name).([]any)
+	return list
+}
+
+// object is a member that is an object.
+func (o *object) object(name string) *object {
+	inner, _ := o.get(name).(*object)
+	return inner
+}
+
+// is reports whether a member is true.
+func (o *object) is(name string) bool { return o.get(name) == true }
 
 // MarshalJSON writes the members in their order.
 func (o *object) MarshalJSON() ([]byte, error) {
@@ -80,6 +117,16 @@ func write(buf *bytes.Buffer, value any) error {
 	}
 	buf.Truncate(buf.Len() - 1) // a newline
 	return nil
+}
+
+// parseObject reads an object; nil for what is none.
+func parseObject(text []byte) *object {
+	value, err := parse(text)
+	if err != nil {
+		return nil
+	}
+	o, _ := value.(*object)
+	return o
 }
 
 // parse reads one JSON value. What comes out is nil, a bool, a json.Number, a

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// ping tells how fast a hub answers.
+// ping measures how fast a hub answers.
 func (c *command) ping(ctx context.Context, words []string) error {
 	if len(words) != 1 {
 		return usagef("ping takes one name").withHint("plexus ping NAME")
@@ -25,22 +25,14 @@ func (c *command) ping(ctx context.Context, words []string) error {
 		return err
 	}
 	if c.printer.mode() != modePretty {
-		o := newObject()
-		o.set("name", found.Hub())
-		o.set("url", found.url)
-		o.set("connect_ms", json.Number(milliseconds(found.took)))
-		o.set("info_ms", json.Number(milliseconds(answered)))
-		text, err := o.MarshalJSON()
-		if err != nil {
-			return err
-		}
-		return c.printer.line(text)
+		return c.printer.json(newObject("name", found.name, "url", found.url,
+			"connect_ms", json.Number(milliseconds(found.took)), "info_ms", json.Number(milliseconds(answered))))
 	}
-	return c.printer.text(found.Hub() + " at " + found.url + ": connected in " + milliseconds(found.took) +
+	return c.printer.text(found.name + " at " + found.url + ": connected in " + milliseconds(found.took) +
 		" ms, answered in " + milliseconds(answered) + " ms\n")
 }
 
-// timed runs f and tells how long it took.
+// timed runs f and returns how long it took.
 func timed(f func() error) (time.Duration, error) {
 	began := time.Now()
 	err := f()

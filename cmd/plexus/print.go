@@ -16,7 +16,7 @@ type mode int
 
 const (
 	modeAuto   mode = iota // modePretty on a terminal, and modeJSON elsewhere
-	modePretty             // for readers
+	modePretty             // for people
 	modeJSON               // a line of JSON for each content
 	modeRaw                // a line of JSON for each item
 )
@@ -57,7 +57,7 @@ func (p *printer) item(i *client.Item) error {
 		}
 		return nil
 	case problem(i.Content) != "":
-		return nil // an error, which is told as such
+		return nil // an error, which is reported as such
 	}
 	return p.value(i.Content)
 }
@@ -82,6 +82,15 @@ func (p *printer) value(content json.RawMessage) error {
 	return p.write(text)
 }
 
+// json prints an object as one line of JSON.
+func (p *printer) json(o *object) error {
+	text, err := encode(o)
+	if err != nil {
+		return err
+	}
+	return p.line(text)
+}
+
 // line prints JSON as one line.
 func (p *printer) line(text json.RawMessage) error {
 	var buf bytes.Buffer
@@ -95,14 +104,18 @@ func (p *printer) line(text json.RawMessage) error {
 	return p.write(buf.Bytes())
 }
 
-// schema prints the schema of a spot: for readers it is indented JSON, unless
+// schema prints the schema of a target: for people it is indented JSON, unless
 // it is nested too deep for that.
-func (p *printer) schema(s *spot) error {
-	text := s.level.text
-	if s.method != nil {
-		text = s.method.text
+func (p *printer) schema(t *target) error {
+	o := t.schema.object
+	if t.method != nil {
+		o = t.method.object
 	}
-	if p.mode() != modePretty || depth(text) > mostDeep {
+	text, err := encode(o)
+	if err != nil {
+		return err
+	}
+	if p.mode() != modePretty || depth(text) > maxDepth {
 		return p.line(text)
 	}
 	var buf bytes.Buffer
@@ -119,16 +132,19 @@ func (p *printer) write(text []byte) error {
 	return err
 }
 
-// text prints text for readers, a help say.
+// text prints text for people, a help say.
 func (p *printer) text(text string) error { return p.write([]byte(printable(text))) }
 
-// note tells something that is no error.
+// Write is text for cobra.
+func (p *printer) Write(text []byte) (int, error) { return len(text), p.text(string(text)) }
+
+// note reports something that is not an error.
 func (p *printer) note(format string, args ...any) {
 	p.progress.clear()
 	fmt.Fprintln(p.err, "plexus: "+printable(fmt.Sprintf(format, args...)))
 }
 
-// failure tells an error after which things go on.
+// failure reports an error after which things go on.
 func (p *printer) failure(err error) {
 	p.progress.clear()
 	tell(p.err, err)

@@ -33,8 +33,8 @@ func TestReadable(t *testing.T) {
 		{"marks that can't be seen", `{"a\u200b":"x\u2028y\u2029z\u200e\u200f\u061c\u2066\ufeff\u00ad\udb40\udc41"}`,
 			`a\u200b: x\u2028y\u2029z\u200e\u200f\u061c\u2066\ufeff\u00ad\udb40\udc41` + "\n"},
 		{"what is no Unicode", "{\"a\":\"\x9b2J\"}", "a: \ufffd2J\n"},
-		{"too deep", strings.Repeat(`{"a":`, mostDeep+3) + `[1,{"b":"<"}]` + strings.Repeat(`}`, mostDeep+3),
-			deepLines(mostDeep) + strings.Repeat("  ", mostDeep) + `a: {"a":{"a":[1,{"b":"<"}]}}` + "\n"},
+		{"too deep", strings.Repeat(`{"a":`, maxDepth+3) + `[1,{"b":"<"}]` + strings.Repeat(`}`, maxDepth+3),
+			deepLines(maxDepth) + strings.Repeat("  ", maxDepth) + `a: {"a":{"a":[1,{"b":"<"}]}}` + "\n"},
 	} {
 		value, err := parse([]byte(test.json))
 		if err != nil {
@@ -67,13 +67,13 @@ func TestDeep(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		const laidOut = 20 * mostDeep * mostDeep
+		const laidOut = 20 * maxDepth * maxDepth
 		if got := readable(value); len(got) > len(text)+laidOut {
 			t.Errorf("%s: %d bytes make %d", test.open, len(text), len(got))
 		}
 		var out bytes.Buffer
 		p := &printer{out: &out, options: &options{mode: modePretty}}
-		if err := p.schema(&spot{level: &level{text: json.RawMessage(text)}}); err != nil || out.Len() > len(text)+1 {
+		if err := p.schema(&target{schema: &schema{object: newObject("a", value)}}); err != nil || out.Len() > len(`{"a":}`)+len(text)+1 {
 			t.Errorf("%s: the schema of %d bytes makes %d, %v", test.open, len(text), out.Len(), err)
 		}
 	}
@@ -176,7 +176,7 @@ func TestHarmlessJSON(t *testing.T) {
 	}
 	var out bytes.Buffer
 	p := &printer{out: &out, options: &options{mode: modePretty}}
-	if err := p.schema(&spot{level: &level{text: json.RawMessage(came)}}); err != nil || out.String() != "{\n  \"a\": \"\\u009b2J\\u202e\"\n}\n" {
+	if err := p.schema(&target{schema: &schema{object: parseObject([]byte(came))}}); err != nil || out.String() != "{\n  \"a\": \"\\u009b2J\\u202e\"\n}\n" {
 		t.Errorf("the schema is %q, %v", out.String(), err)
 	}
 }

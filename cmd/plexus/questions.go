@@ -20,9 +20,9 @@ import (
 	"github.com/plexus-go/plexus/transport/client"
 )
 
-// asker answers the questions of methods: with what --answer and --yes say,
+// prompter answers the questions of methods: with what --answer and --yes say,
 // else with what somebody types, else not at all.
-type asker struct {
+type prompter struct {
 	options *options
 	printer *printer
 	stdin   *os.File
@@ -34,42 +34,42 @@ type asker struct {
 }
 
 // answer answers a question.
-func (a *asker) answer(ctx context.Context, q client.Question) (client.Answer, error) {
+func (p *prompter) answer(ctx context.Context, q client.Question) (client.Answer, error) {
 	switch {
-	case a.asked < len(a.options.answers):
-		text := a.options.answers[a.asked]
-		a.asked++
+	case p.asked < len(p.options.answers):
+		text := p.options.answers[p.asked]
+		p.asked++
 		answer, err := answerOf(q, text)
 		if err != nil {
 			return client.Cancelled(), fmt.Errorf("--answer %s: %w", quoted(text), err)
 		}
 		return answer, nil
-	case a.options.yes:
+	case p.options.yes:
 		if answer, ok := yesTo(q); ok {
 			return answer, nil
 		}
-		a.printer.note("%s asks: %s; that can't be answered with yes, so it was cancelled: use --answer", q.Method, inOneLine(q))
+		p.printer.note("%s asks: %s; that can't be answered with yes, so it was cancelled: use --answer", q.Method, inOneLine(q))
 		return client.Cancelled(), nil
-	case !a.open():
-		a.printer.note("%s asks: %s; nobody is there to answer, so it was cancelled: use --yes or --answer", q.Method, inOneLine(q))
+	case !p.open():
+		p.printer.note("%s asks: %s; nobody is there to answer, so it was cancelled: use --yes or --answer", q.Method, inOneLine(q))
 		return client.Cancelled(), nil
 	}
-	return a.ask(ctx, q)
+	return p.ask(ctx, q)
 }
 
 // surplus tells of the answers that were given and not asked for.
-func (a *asker) surplus() {
-	if left := a.options.answers[a.asked:]; len(left) > 0 {
-		a.printer.note("no question was asked for %d of the answers given with --answer, from %s on", len(left), quoted(left[0]))
+func (p *prompter) surplus() {
+	if left := p.options.answers[p.asked:]; len(left) > 0 {
+		p.printer.note("no question was asked for %d of the answers given with --answer, from %s on", len(left), quoted(left[0]))
 	}
 }
 
 // open finds the terminal to ask at.
-func (a *asker) open() bool {
-	if a.terminal != nil {
+func (p *prompter) open() bool {
+	if p.terminal != nil {
 		return true
 	}
-	if !isatty.IsTerminal(a.stdin.Fd()) {
+	if !isatty.IsTerminal(p.stdin.Fd()) {
 		return false
 	}
 	// Both outputs may lead elsewhere.
@@ -80,38 +80,38 @@ func (a *asker) open() bool {
 		}
 		terminal = os.Stderr
 	}
-	a.terminal, a.lines = terminal, make(chan string)
+	p.terminal, p.lines = terminal, make(chan string)
 	// Nothing ends a read from a terminal for certain, so this goroutine ends
 	// with the process. It is the only one that reads from there.
 	go func() {
-		defer close(a.lines)
-		var from io.Reader = a.stdin
+		defer close(p.lines)
+		var from io.Reader = p.stdin
 		if terminal != os.Stderr {
 			from = terminal
 		}
 		for lines := bufio.NewScanner(from); lines.Scan(); {
-			a.lines <- lines.Text()
+			p.lines <- lines.Text()
 		}
 	}()
 	return true
 }
 
 // ask asks until the answer makes sense.
-func (a *asker) ask(ctx context.Context, q client.Question) (client.Answer, error) {
-	a.printer.progress.clear()
-	fmt.Fprint(a.terminal, printable(shownQuestion(q)))
+func (p *prompter) ask(ctx context.Context, q client.Question) (client.Answer, error) {
+	p.printer.progress.clear()
+	fmt.Fprint(p.terminal, printable(shownQuestion(q)))
 	for {
-		fmt.Fprint(a.terminal, printable(invitation(q)))
+		fmt.Fprint(p.terminal, printable(invitation(q)))
 		select {
 		case <-ctx.Done():
-			fmt.Fprintln(a.terminal)
-			if a.expired(ctx, q) {
-				a.printer.note("%s asked: %s; nobody answered in time, within %v, so it was cancelled", q.Method, inOneLine(q), q.Timeout)
+			fmt.Fprintln(p.terminal)
+			if p.expired(ctx, q) {
+				p.printer.note("%s asked: %s; nobody answered in time, within %v, so it was cancelled", q.Method, inOneLine(q), q.Timeout)
 			}
 			return client.Cancelled(), ctx.Err()
-		case line, more := <-a.lines:
+		case line, more := <-p.lines:
 			if !more {
-				fmt.Fprintln(a.terminal)
+				fmt.Fprintln(p.terminal)
 				return client.Cancelled(), nil
 			}
 			if strings.TrimSpace(line) == "" {
@@ -123,17 +123,17 @@ func (a *asker) ask(ctx context.Context, q client.Question) (client.Answer, erro
 			if err == nil {
 				return answer, nil
 			}
-			fmt.Fprintf(a.terminal, "%s\n", printable(err.Error()))
+			fmt.Fprintf(p.terminal, "%s\n", printable(err.Error()))
 		}
 	}
 }
 
 // expired tells that the time of a question is over, and not that of the
 // command.
-func (a *asker) expired(ctx context.Context, q client.Question) bool {
+func (p *prompter) expired(ctx context.Context, q client.Question) bool {
 	end, bounded := ctx.Deadline()
 	return bounded && q.Timeout > 0 && errors.Is(ctx.Err(), context.DeadlineExceeded) &&
-		(a.options.timeout == 0 || end.Before(a.began.Add(a.options.timeout)))
+		(p.options.timeout == 0 || end.Before(p.began.Add(p.options.timeout)))
 }
 
 func inOneLine(q client.Question) string { return strings.Join(strings.Fields(shownQuestion(q)), " ") }
@@ -184,7 +184,8 @@ func invitation(q client.Question) string {
 
 // rawText is a JSON value as a person writes it.
 func rawText(value json.RawMessage) string {
-	if text := textOf(value); text != "" {
+	var text string
+	if json.Unmarshal(value, &text) == nil && text != "" {
 		return text
 	}
 	return string(value)

@@ -84,7 +84,7 @@ func TestLateAnswer(t *testing.T) {
 			defer terminal.Close()
 			var told bytes.Buffer
 			o := &options{timeout: test.timeout}
-			a := &asker{options: o, printer: &printer{err: &told, options: o}, began: time.Now(), terminal: terminal, lines: make(chan string)}
+			a := &prompter{options: o, printer: &printer{err: &told, options: o}, began: time.Now(), terminal: terminal, lines: make(chan string)}
 			ctx := t.Context()
 			for _, limit := range []time.Duration{test.timeout, test.limit} {
 				if limit > 0 {
@@ -143,7 +143,7 @@ func TestOrderOfAnswers(t *testing.T) {
 		{options{}, []string{`cancelled`, `cancelled`, `cancelled`}, "m asks: Sure?; nobody is there"},
 	} {
 		var out, told bytes.Buffer
-		a := &asker{options: &test.options, stdin: nobody, printer: &printer{out: &out, err: &told, options: &test.options}}
+		a := &prompter{options: &test.options, stdin: nobody, printer: &printer{out: &out, err: &told, options: &test.options}}
 		for i, q := range []client.Question{sure, named, coloured} {
 			answer, err := a.answer(t.Context(), q)
 			text, _ := json.Marshal(answer)

@@ -8,14 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// mostDeep bounds how deep values are laid out: what is nested deeper is JSON in
+// maxDepth bounds how deep values are laid out: what is nested deeper is JSON in
 // one line, as the indentation alone would grow with the square of the depth.
-const mostDeep = 64
+const maxDepth = 64
 
-// tooDeep tells that there is no room for anything below.
-func tooDeep(indent string) bool { return len(indent) >= 2*mostDeep }
+// tooDeep reports whether there is no room for anything below.
+func tooDeep(indent string) bool { return len(indent) >= 2*maxDepth }
 
-// readable writes a value for readers: the members of an object line by line,
+// readable writes a value for people: the members of an object line by line,
 // lists of objects as tables.
 func readable(value any) []byte {
 	var buf bytes.Buffer
@@ -80,7 +80,7 @@ func writeMember(buf *bytes.Buffer, indent string, value any) {
 // writeElements writes a list.
 func writeElements(buf *bytes.Buffer, indent string, list []any) {
 	if head, rows := tableOf(list); rows != nil {
-		if text := table(indent, head, rows, mostWidth); text != "" {
+		if text := table(indent, head, rows, maxWidth); text != "" {
 			buf.WriteString(text)
 			return
 		}
@@ -123,9 +123,9 @@ func oneLine(text string) string {
 }
 
 const (
-	mostColumns = 10
-	// mostWidth is how wide a table may be; what is wider is a list.
-	mostWidth = 120
+	maxColumns = 10
+	// maxWidth is how wide a table may be; what is wider is a list.
+	maxWidth = 120
 )
 
 // tableOf makes a table of a list of objects whose members are short; nil
@@ -154,7 +154,7 @@ func tableOf(list []any) (head []string, rows [][]string) {
 				head = append(head, strings.ToUpper(oneLine(name)))
 			}
 		}
-		if len(head) == 0 || len(head) > mostColumns {
+		if len(head) == 0 || len(head) > maxColumns {
 			return nil, nil
 		}
 	}

@@ -9,20 +9,26 @@ import (
 	"io"
 	"math/big"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/google/jsonschema-go/jsonschema"
+	"time"
 )
 
-// mostFile bounds what a file may add to a call: hubs take no longer message.
-const mostFile = 10 << 20
+// maxFileBytes bounds what a file may add to a call: hubs take no longer
+// message.
+const maxFileBytes = 10 << 20
 
-// value makes of text what a parameter of that shape is: JSON is read as the
-// shape says, so that "1" may be a number or a text.
-func (s shape) value(name, text string) (any, error) {
-	a := s.accepts()
-	if a.null && text == "null" {
+// invalid is the error of a value that a parameter does not take.
+func invalid(name, value, must string) *usageError {
+	return usagef("invalid value for %s: %s (must be %s)", name, quoted(value), must)
+}
+
+// value makes of text what the node accepts: JSON is read as the schema says,
+// so that "1" may be a number or a text.
+func (n node) value(name, text string) (any, error) {
+	a := n.accepts()
+	if a.has(nullKind) && text == "null" {
 		return nil, nil
 	}
 	if a.values != nil {
@@ -31,87 +37,83 @@ func (s shape) value(name, text string) (any, error) {
 				return value, nil
 			}
 		}
-		return nil, a.notAmong(name, text)
+		return nil, a.noneOf(name, text)
 	}
 	parsed, err := parse([]byte(text))
-	isJSON := err == nil
 	if a.anything {
-		if isJSON {
+		if err == nil {
 			return parsed, nil
 		}
 		return text, nil
 	}
 	switch parsed.(type) {
 	case bool, json.Number:
-		if err := s.check(name, parsed); err == nil || !a.text {
+		if err := n.check(name, parsed); err == nil || !a.has(textKind) {
 			return parsed, err
 		}
 	case []any, *object:
-		if a.array || a.object {
-			return parsed, s.check(name, parsed)
+		if a.has(listKind | objectKind) {
+			return parsed, n.check(name, parsed)
 		}
 	}
-	if a.text {
-		return text, s.check(name, text)
+	if a.has(textKind) {
+		return text, n.check(name, text)
 	}
-	return nil, usagef("%s is %s, not %s", name, a.wanted(), quoted(text))
+	return nil, invalid(name, text, a.wanted())
 }
 
-func (a accepted) notAmong(name, text string) *usageError {
-	var values []string
-	for _, value := range a.values {
-		values = append(values, valueText(value))
-	}
-	return usagef("%s is %s, not %s", name, orList(values), quoted(text)).withHint(didYouMean(text, values))
+func (a accepted) noneOf(name, text string) *usageError {
+	values := valueTexts(a.values)
+	return invalid(name, text, orList(values)).withHint(didYouMean(text, values))
 }
 
 // quoted is text for a message, shortened.
 func quoted(text string) string {
-	const most = 60
-	if runes := []rune(text); len(runes) > most {
-		text = string(runes[:most]) + "…"
+	const maxRunes = 60
+	if runes := []rune(text); len(runes) > maxRunes {
+		text = string(runes[:maxRunes]) + "…"
 	}
 	return `"` + text + `"`
 }
 
-// check tells whether a value, as parse returns it, has the shape. What a hub
+// check reports what is wrong with a value, as parse returns it. What a hub
 // would be likely to take, such as properties that are not listed, passes.
-func (s shape) check(name string, value any) error { return s.checkWithin(name, value, 64) }
+func (n node) check(name string, value any) error { return n.checkWithin(name, value, 64) }
 
-func (s shape) checkWithin(name string, value any, depth int) error {
-	a := s.accepts()
+func (n node) checkWithin(name string, value any, depth int) error {
+	a := n.accepts()
 	if a.anything || depth == 0 {
 		return nil
 	}
 	if a.values != nil {
-		if value == nil && a.null || slices.ContainsFunc(a.values, func(v any) bool { return valueText(v) == valueText(value) }) {
+		if value == nil && a.has(nullKind) || slices.ContainsFunc(a.values, func(v any) bool { return valueText(v) == valueText(value) }) {
 			return nil
 		}
-		return a.notAmong(name, valueText(value))
+		return a.noneOf(name, valueText(value))
 	}
 	ok := false
 	switch v := value.(type) {
 	case nil:
-		ok = a.null
+		ok = a.has(nullKind)
 	case bool:
-		ok = a.boolean
+		ok = a.has(booleanKind)
 	case json.Number:
-		return s.checkNumber(name, v, a)
+		return n.checkNumber(name, v, a)
 	case string:
-		if ok = a.text; ok {
-			return checkFormat(name, v, s.format())
+		if ok = a.has(textKind); ok {
+			return checkFormat(name, v, n.format())
 		}
 	case []any:
-		if ok = a.array; ok {
+		if ok = a.has(listKind); ok {
 			for i, element := range v {
-				if err := s.item().checkWithin(fmt.Sprintf("%s[%d]", name, i), element, depth-1); err != nil {
+				if err := n.item().checkWithin(fmt.Sprintf("%s[%d]", name, i), element, depth-1); err != nil {
 					return err
 				}
 			}
 		}
 	case *object:
-		if ok = a.object; ok {
-			for _, p := range s.properties() {
+		if ok = a.has(objectKind); ok {
+			for _, p := range n.properties() {
 				inner, given := v.values[p.name]
 				if !given && p.required {
 					return usagef("%s has no %s", name, p.name)
@@ -125,45 +127,91 @@ func (s shape) checkWithin(name string, value any, depth int) error {
 		}
 	}
 	if !ok {
-		return usagef("%s is %s, not %s", name, a.wanted(), quoted(valueText(value)))
+		return invalid(name, valueText(value), a.wanted())
 	}
 	return nil
 }
 
-// mostDigits bounds the numbers that are compared with their bounds: an
+// maxDigits bounds the numbers that are compared with their bounds: an
 // exponent may make one larger than the memory.
-const mostDigits = 400
+const maxDigits = 400
 
-func (s shape) checkNumber(name string, n json.Number, a accepted) error {
-	wrong := func(rule string) error { return usagef("%s is %s, not %s", name, rule, quoted(n.String())) }
-	if !a.integer && !a.number {
+func (n node) checkNumber(name string, value json.Number, a accepted) error {
+	wrong := func(must string) error { return invalid(name, value.String(), must) }
+	if !a.has(integerKind | numberKind) {
 		return wrong(a.wanted())
 	}
-	f, err := n.Float64()
-	if err != nil || len(n) > mostDigits {
+	f, err := value.Float64()
+	if err != nil || len(value) > maxDigits {
 		return wrong("a number that is not as large")
 	}
 	exact := new(big.Rat).SetFloat64(f)
-	if whole, ok := new(big.Int).SetString(n.String(), 10); ok {
+	if whole, ok := new(big.Int).SetString(value.String(), 10); ok {
 		exact.SetInt(whole)
-	} else if !a.number {
+	} else if !a.has(numberKind) {
 		return wrong(a.wanted())
 	}
-	bounded := s.open(func(s *jsonschema.Schema) bool { return s.Minimum != nil || s.Maximum != nil })
-	if bounded.at == nil {
-		return nil
+	low, high := n.bounds()
+	if low != nil && exact.Cmp(new(big.Rat).SetFloat64(*low)) < 0 {
+		return wrong(fmt.Sprintf("%s from %s", a.wanted(), decimal(*low)))
 	}
-	if least := bounded.at.Minimum; least != nil && exact.Cmp(new(big.Rat).SetFloat64(*least)) < 0 {
-		return wrong(fmt.Sprintf("%s from %s", a.wanted(), number(*least)))
-	}
-	if most := bounded.at.Maximum; most != nil && exact.Cmp(new(big.Rat).SetFloat64(*most)) > 0 {
-		return wrong(fmt.Sprintf("%s up to %s", a.wanted(), number(*most)))
+	if high != nil && exact.Cmp(new(big.Rat).SetFloat64(*high)) > 0 {
+		return wrong(fmt.Sprintf("%s up to %s", a.wanted(), decimal(*high)))
 	}
 	return nil
 }
 
+// format is that of a text, as far as it is known here: "duration" or
+// "date-time"; empty for any other.
+func (n node) format() string {
+	n = n.resolved()
+	format := n.at.text("format")
+	if alternatives := n.alternatives(); len(alternatives) > 0 {
+		texts := 0
+		for _, alternative := range alternatives {
+			if other := alternative.resolved(); other.at != nil && other.accepts().has(textKind) {
+				texts++
+				format = other.at.text("format")
+			}
+		}
+		if texts != 1 {
+			return ""
+		}
+	}
+	if format == "duration" || format == "date-time" {
+		return format
+	}
+	return ""
+}
+
+// formatName is what help calls a text of a format.
+func formatName(format string) string {
+	if format == "duration" {
+		return "DURATION (90s, PT1M30S)"
+	}
+	return strings.ToUpper(format)
+}
+
+// isoDuration is about what ISO 8601 allows: hubs differ in what they take.
+const isoDuration = `^[+-]?P(?:\d+(?:[.,]\d+)?[YMWD])*(?:T(?:\d+(?:[.,]\d+)?[HMS])+)?$`
+
+// checkFormat reports what is wrong with a text of a format. A date and time is
+// for the hub to check.
+func checkFormat(name, text, format string) error {
+	if format != "duration" {
+		return nil
+	}
+	if _, err := time.ParseDuration(text); err == nil {
+		return nil
+	}
+	if iso, err := regexp.MatchString(isoDuration, text); err == nil && iso && strings.ContainsAny(text, "0123456789") {
+		return nil
+	}
+	return invalid(name, text, "a duration such as 90s or PT1M30S")
+}
+
 // content resolves a value that is in a file: @FILE, or @- for standard
-// input. Two of them are one that is meant.
+// input. "@@" stands for "@" itself.
 func content(ctx context.Context, value string, stdin io.Reader) (string, error) {
 	name, ok := strings.CutPrefix(value, "@")
 	if !ok || strings.HasPrefix(name, "@") {
@@ -182,7 +230,7 @@ func content(ctx context.Context, value string, stdin io.Reader) (string, error)
 	case <-read:
 		return text, err
 	case <-ctx.Done():
-		return "", fmt.Errorf("%s did not come to its end in time", value)
+		return "", fmt.Errorf("reading %s timed out", value)
 	}
 }
 
@@ -196,12 +244,12 @@ func contentOf(name string, stdin io.Reader) (string, error) {
 		defer file.Close()
 		from = file
 	}
-	text, err := io.ReadAll(io.LimitReader(from, mostFile+1))
+	text, err := io.ReadAll(io.LimitReader(from, maxFileBytes+1))
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("reading @%s: %w", name, err)
-	case len(text) > mostFile:
-		return "", usagef("@%s is longer than %d bytes", name, mostFile)
+	case len(text) > maxFileBytes:
+		return "", usagef("@%s is longer than %d bytes", name, maxFileBytes)
 	}
 	return string(text), nil
 }

@@ -14,13 +14,13 @@ import (
 // watch prints what happens in the registry, until it is interrupted.
 func (c *command) watch(ctx context.Context, words []string) error {
 	if len(words) > 1 {
-		return usagef("watch takes one name at most").withHint("plexus watch [NAME]")
+		return usagef("watch takes at most one name").withHint("plexus watch [NAME]")
 	}
 	first, err := c.hubs.registry(ctx)
 	if err != nil {
 		return err
 	}
-	s := &spot{hub: first, words: []string{registry.Namespace, "watch"}, untold: -1}
+	t := &target{hub: first, words: []string{registry.Namespace, "watch"}, unknown: -1}
 	var params any
 	if len(words) == 1 {
 		params = map[string]string{"name": words[0]}
@@ -34,33 +34,33 @@ func (c *command) watch(ctx context.Context, words []string) error {
 			return c.printer.text(eventLines(item.Content))
 		}
 	}
-	return c.call(ctx, s, params, show)
+	return c.call(ctx, t, params, show)
 }
 
 // eventLines words an event of the registry, a line for each backend.
-func eventLines(content json.RawMessage) string {
-	told := members(content)
+func eventLines(content []byte) string {
+	event := parseObject(content)
 	revision := ""
-	if told["revision"] != nil {
-		revision = "  revision " + string(told["revision"])
+	if number, ok := event.get("revision").(json.Number); ok {
+		revision = "  revision " + number.String()
 	}
-	kind := strings.TrimPrefix(textOf(told["type"]), "backend_")
+	kind := strings.TrimPrefix(event.text("type"), "backend_")
 	line := func(kind string, b *backend) string {
-		return pad(oneLine(kind), 14) + pad(oneLine(b.Name), 20) + " " + oneLine(b.URL()) + " " + b.status() + revision + "\n"
+		return pad(oneLine(kind), 14) + pad(oneLine(b.name()), 20) + " " + oneLine(b.url()) + " " + oneLine(b.status()) + revision + "\n"
 	}
-	if all := elements(told["backends"]); all != nil {
+	if event.get("backends") != nil {
 		var text strings.Builder
-		for _, entry := range all {
+		for _, entry := range event.list("backends") {
 			if b := readBackend(entry); b != nil {
 				text.WriteString(line("there is", b))
 			}
 		}
 		return text.String()
 	}
-	if b := readBackend(told["backend"]); b != nil {
+	if b := readBackend(event.get("backend")); b != nil {
 		return line(kind, b)
 	}
-	return strings.TrimRight(pad(oneLine(kind), 14)+pad(oneLine(textOf(told["name"])), 20)+revision, " ") + "\n"
+	return strings.TrimRight(pad(oneLine(kind), 14)+pad(oneLine(event.text("name")), 20)+revision, " ") + "\n"
 }
 
 // pad fills text up with spaces.

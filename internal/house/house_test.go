@@ -37,7 +37,6 @@ var mayImport = map[string][]string{
 	"storage/sqlite":           {"storage"},
 	"storage/storagetest":      {"storage"},
 	"config":                   {"internal/filewatch", "internal/tomlfile", "storage"},
-	"internal/load":            {"transport/client", "internal/wire"},
 
 	"internal/testkit/testhub": {"hub", "internal/testkit", "plugin", "plugin/registry", "storage/sqlite", "transport"},
 }

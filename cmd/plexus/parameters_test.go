@@ -3,8 +3,6 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -43,7 +41,7 @@ func TestParameters(t *testing.T) {
 		{"--tags [x", `{"tags":["[x"]}`},
 		{"--grid [1,2] --grid [3]", `{"grid":[[1,2],[3]]}`},
 		{"--grid null", `{"grid":null}`},
-		{"--grid x", "--grid is list, not"},
+		{"--grid x", `invalid value for --grid: "x" (must be list)`},
 		{"--a.b.c 1", "--a.b.c"}, // a.b is a parameter that takes no parts
 		{"--a.b x", `{"a.b":"x"}`},
 		{`--a {"b":{"c":1}}`, `{"a":{"b":{"c":1}}}`},
@@ -51,16 +49,16 @@ func TestParameters(t *testing.T) {
 		{`--meta {"x":1} --meta.y 2`, `{"meta":{"x":1,"y":2}}`},
 		{"--meta.x 1 --meta.x.y 2", "sets a part of what is set as a whole"},
 		{"--counts.x 7", `{"counts":{"x":7}}`},
-		{"--counts.x seven", "--counts.x is integer"},
+		{"--counts.x seven", `invalid value for --counts.x: "seven" (must be integer)`},
 		{"--name.x 1", "has no parameter --name.x"},
 		{"--other 1", "has no parameter --other"},
 		{"--", ""},
 		{"-- --name x", `{"name":"x"}`},
 		{"-- --raw", "has no parameter --raw"},
 		{"--timeout 7 --raw", `{"timeout":7}`},
-		{"--timeout 7s", "--timeout is integer"},
+		{"--timeout 7s", `invalid value for --timeout: "7s" (must be integer)`},
 		{`-p {"name":"x"}`, `{"name":"x"}`},
-		{`-p {"name":1}`, "--name is text"},
+		{`-p {"name":1}`, `invalid value for --name: "1" (must be text)`},
 		{`-p {"unheard":1} --name x`, `{"unheard":1,"name":"x"}`},
 		{`-p {"meta":{"a":1,"b":2}} --meta.b 3`, `{"meta":{"a":1,"b":3}}`},
 		{`-p []`, "parameters must be an object"},
@@ -69,12 +67,12 @@ func TestParameters(t *testing.T) {
 		{`-p 7`, "parameters must be an object"},
 		{`-p null`, ""},
 		{`-p`, "--params needs a value"},
-		{"--host x", "--host has to stand before the path"},
+		{"--host x", "--host must stand before the path"},
 		{"-x", "has no parameter -x"},
 		{"--raw=1", "--raw takes no value"},
 	} {
-		m := &method{name: "m", params: readShape(json.RawMessage(paramsSchema))}
-		if got := gather(m, test.args); !matches(got, test.want) {
+		m := &method{newObject("params", parseObject([]byte(paramsSchema))), "m"}
+		if got := gather(t, m, test.args); !matches(got, test.want) {
 			t.Errorf("%s: got %s, want %s", test.args, got, test.want)
 		}
 	}
@@ -82,7 +80,7 @@ func TestParameters(t *testing.T) {
 
 // TestLongFile: what no hub would take is not read to its end.
 func TestLongFile(t *testing.T) {
-	for n, want := range map[int]bool{mostFile: true, mostFile + 1: false} {
+	for n, want := range map[int]bool{maxFileBytes: true, maxFileBytes + 1: false} {
 		in := strings.NewReader(strings.Repeat("x", n))
 		text, err := content(t.Context(), "@-", in)
 		if (err == nil) != want || want && len(text) != n {
@@ -103,19 +101,24 @@ func TestUntoldParameters(t *testing.T) {
 		{"--json", ""},
 		{"-- --json", `{"json":true}`},
 	} {
-		if got := gather(nil, test.args); !matches(got, test.want) {
+		if got := gather(t, nil, test.args); !matches(got, test.want) {
 			t.Errorf("%s: got %s, want %s", test.args, got, test.want)
 		}
 	}
 }
 
 // gather reads parameters and returns them as JSON, or else the error.
-func gather(m *method, args string) string {
-	p := newParameters(m, "plexus h m", strings.NewReader(""), &options{})
-	if err := p.read(strings.Fields(args)); err != nil {
+func gather(t *testing.T, m *method, args string) string {
+	c := testCommand()
+	at := &target{hub: &hub{name: "h"}, words: []string{"m"}, method: m, unknown: -1}
+	if m == nil {
+		at.unknown = 0
+	}
+	cmd, p := c.add(c.root(), at)
+	if err := p.read(cmd, strings.Fields(args)); err != nil {
 		return err.Error()
 	}
-	params, err := p.finish(context.Background())
+	params, err := p.finish(t.Context())
 	if err != nil {
 		return err.Error()
 	}

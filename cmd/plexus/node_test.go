@@ -3,25 +3,24 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 )
 
-// shapeOf reads a JSON Schema.
-func shapeOf(t *testing.T, text string) shape {
+// nodeOf reads a JSON Schema.
+func nodeOf(t testing.TB, text string) node {
 	t.Helper()
-	s := readShape(json.RawMessage(text))
-	if s == nil {
-		t.Fatalf("%s is no schema", text)
+	value, err := parse([]byte(text))
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
 	}
-	return shape{s, s}
+	return schemaNode(value)
 }
 
-// shapes are schemas as hubs write them, what help says of them, and texts
+// nodes are schemas as hubs write them, what help says of them, and texts
 // with the values that they are, or none.
-var shapes = []struct {
+var nodes = []struct {
 	name, schema, describe string
 	values                 map[string]string
 }{
@@ -61,9 +60,9 @@ var shapes = []struct {
 	{"alternatives without end", `{"anyOf":[{"$ref":"#"},{"type":"null"}]}`, "JSON", map[string]string{"x": `"x"`}},
 }
 
-func TestShapes(t *testing.T) {
-	for _, test := range shapes {
-		s := shapeOf(t, test.schema)
+func TestValuesOfSchemas(t *testing.T) {
+	for _, test := range nodes {
+		s := nodeOf(t, test.schema)
 		if got := s.describe(); got != test.describe {
 			t.Errorf("%s: help says %q, want %q", test.name, got, test.describe)
 		}
@@ -82,7 +81,7 @@ func TestShapes(t *testing.T) {
 }
 
 func TestOrderOfProperties(t *testing.T) {
-	s := shapeOf(t, `{"properties":{"z":{"type":"object","properties":{"y":{},"b":{}},"required":["b"]},"m":{},"a":{},
+	s := nodeOf(t, `{"properties":{"z":{"type":"object","properties":{"y":{},"b":{}},"required":["b"]},"m":{},"a":{},
 		"o":{"anyOf":[{"properties":{"f":{},"e":{},"d":{},"c":{}}},{"type":"null"}]}},"required":["a"]}`)
 	var names []string
 	for _, p := range flagsOf(s) {
@@ -94,8 +93,8 @@ func TestOrderOfProperties(t *testing.T) {
 }
 
 func TestDepthOfFlags(t *testing.T) {
-	s := shapeOf(t, `{"properties":{"a":{"$ref":"#"}}}`)
-	if got := len(flagsOf(s)); got != mostNested {
+	s := nodeOf(t, `{"properties":{"a":{"$ref":"#"}}}`)
+	if got := len(flagsOf(s)); got != maxNested {
 		t.Errorf("got %d flags", got)
 	}
 }
@@ -105,26 +104,27 @@ func TestNumberOfFlags(t *testing.T) {
 	for i := range 500 {
 		fmt.Fprintf(&properties, `"p%d":{"$ref":"#"},`, i)
 	}
-	s := shapeOf(t, `{"properties":{`+properties.String()+`"z":{}}}`)
-	if got := len(flagsOf(s)); got != mostFlags {
+	s := nodeOf(t, `{"properties":{`+properties.String()+`"z":{}}}`)
+	if got := len(flagsOf(s)); got != maxFlags {
 		t.Errorf("got %d flags", got)
 	}
 }
 
 func FuzzValue(f *testing.F) {
-	for _, test := range shapes {
+	for _, test := range nodes {
 		for text := range test.values {
 			f.Add(test.schema, text)
 		}
 	}
 	f.Fuzz(func(t *testing.T, schema, text string) {
-		s := readShape(json.RawMessage(schema))
-		if s == nil {
+		whole, err := parse([]byte(schema))
+		if err != nil {
 			return
 		}
-		flagsOf(shape{s, s})
-		shape{s, s}.describe()
-		value, err := shape{s, s}.value("--x", text)
+		n := schemaNode(whole)
+		flagsOf(n)
+		n.describe()
+		value, err := n.value("--x", text)
 		if err != nil {
 			return
 		}
@@ -137,7 +137,7 @@ func FuzzValue(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%s: %v", encoded, err)
 		}
-		if err := (shape{s, s}).check("--x", again); err != nil {
+		if err := n.check("--x", again); err != nil {
 			t.Errorf("%q became %s, which is refused: %v", text, encoded, err)
 		}
 	})

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/plexus-go/plexus/transport/client"
+)
+
+// benchmark keeps operations in flight. There are two ways to load:
+//
+//   - As fast as possible: each worker begins an operation when its last one
+//     has ended.
+//   - At a rate: each operation has a time at which it is to be sent, whatever
+//     became of those before it, and its latency counts from that time. So a
+//     hub that stalls is charged with all operations that the stall held up,
+//     and not only with those that it had already taken.
+type benchmark struct {
+	*benchOptions
+	shares  []share
+	hub     *client.Client // prepares; it is not measured
+	prefix  string         // of the names of the backends
+	clients []*client.Client
+	tally   *tally
+	began   time.Time
+}
+
+func (b *benchmark) now() time.Duration { return time.Since(b.began) }
+
+// interruptTimeout is how long operations may take to end when the run is
+// interrupted.
+const interruptTimeout = 2 * time.Second
+
+// load puts the hub under load for so long, waits until all that was begun has
+// ended, and returns how long that took.
+func (b *benchmark) load(ctx context.Context, length time.Duration) (took time.Duration) {
+	begin := b.now()
+	calls, cancel := context.WithTimeout(context.WithoutCancel(ctx), length+callTimeout)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(interruptTimeout):
+			cancel()
+		case <-calls.Done():
+		}
+	})()
+	due := make(chan time.Duration)
+	var workers sync.WaitGroup
+	for _, c := range b.clients {
+		for range b.inFlight {
+			workers.Go(func() {
+				if b.rate > 0 {
+					for origin := range due {
+						b.do(calls, c, origin)
+					}
+					return
+				}
+				for ctx.Err() == nil && b.now() < begin+length && b.do(calls, c, b.now()) {
+				}
+			})
+		}
+	}
+	if b.rate > 0 {
+		b.pace(ctx, begin, length, due)
+	}
+	close(due)
+	workers.Wait()
+	return b.now() - begin
+}
+
+// timerSlack is what an operation may be late because the machine woke the
+// sender late, without being charged for it: the timers of an idle process are
+// that coarse, and the hub has no part in it.
+const timerSlack = 2 * time.Millisecond
+
+// maxCatchUp is how long after its end a load may go on sending what it is
+// behind with, if it was as long itself.
+const maxCatchUp = time.Second
+
+// pace hands the operations to the workers at their times. One whose time has
+// come while all workers are busy is sent late, and counts from its time
+// nevertheless.
+func (b *benchmark) pace(ctx context.Context, begin, length time.Duration, due chan<- time.Duration) {
+	last := begin + length + min(length, maxCatchUp) + timerSlack
+	timer, expired := time.NewTimer(0), time.NewTimer(last-b.now())
+	defer timer.Stop()
+	defer expired.Stop()
+	var woke time.Duration
+	for n := 0; ; n++ {
+		at := begin + time.Duration(float64(n)/b.rate*float64(time.Second))
+		if at >= begin+length || ctx.Err() != nil {
+			return
+		}
+		if wait := at - b.now(); wait > 0 {
+			timer.Reset(wait)
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+				return
+			}
+			woke = b.now()
+		}
+		if b.now() < last {
+			select {
+			case due <- max(at, min(woke, at+timerSlack)):
+				continue
+			case <-expired.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+		b.tally.unsent(b.pick(), last-at)
+	}
+}
+
+// do makes an operation whose latency counts from origin. It reports whether
+// the connection is still there.
+func (b *benchmark) do(ctx context.Context, c *client.Client, origin time.Duration) bool {
+	kind := b.pick()
+	if err := b.operate(ctx, c, kind); err != nil {
+		b.tally.failure(errorKind(err))
+		return !errors.Is(err, client.ErrLost)
+	}
+	b.tally.success(kind, b.now()-origin)
+	return true
+}
+
+// pick chooses one of the shares, by its index.
+func (b *benchmark) pick() int {
+	left := rand.IntN(100) // #nosec G404 -- it is no secret
+	for i, s := range b.shares {
+		if left -= s.percent; left < 0 {
+			return i
+		}
+	}
+	return 0
+}
+
+// pageLimit is how many backends a page of a list has at most.
+const pageLimit = 100
+
+// kindError is a failure that the hub reports in a content that says so.
+type kindError string
+
+func (e kindError) Error() string { return string(e) }
+
+// operate makes one operation, from its request to the end of its stream.
+func (b *benchmark) operate(ctx context.Context, c *client.Client, kind int) error {
+	i := rand.IntN(b.backends) // #nosec G404 -- it is no secret
+	var params any
+	switch op := b.shares[kind].operation; op {
+	case "info":
+		_, err := c.Info(ctx)
+		return err
+	case "list":
+		params = map[string]int{"limit": pageLimit}
+	case "register":
+		params = b.registration(i)
+	default:
+		params = map[string]string{"name": b.name(i)}
+	}
+	var failure error
+	data := false
+	for item, err := range c.Call(ctx, "registry."+string(b.shares[kind].operation), params) {
+		var stream *client.StreamError
+		switch {
+		case errors.As(err, &stream) && stream.Recoverable:
+			failure = err
+		case err != nil:
+			return err
+		case item.Type == client.Data:
+			data = true
+			if why := contentFailure(item.Content); why != "" {
+				failure = kindError(why)
+			}
+		}
+	}
+	if failure == nil && !data {
+		failure = client.ErrNoData
+	}
+	return failure
+}
+
+// contentFailure is the kind of error that a content reports; empty for none.
+func contentFailure(content []byte) string {
+	const maxFailure = 1 << 10 // those that are longer are none
+	switch {
+	case len(content) > maxFailure:
+	case bytes.Contains(content, []byte(`"type":"error"`)):
+		return "registry error"
+	case bytes.Contains(content, []byte(`"backend":null`)), bytes.Contains(content, []byte(`"success":false`)):
+		return "no such backend"
+	}
+	return ""
+}
+
+// errorKind is what a failed operation is counted under.
+func errorKind(err error) string {
+	var kind kindError
+	var refused *client.RPCError
+	var stream *client.StreamError
+	switch {
+	case errors.As(err, &kind):
+		return string(kind)
+	case errors.As(err, &refused):
+		return fmt.Sprintf("refused %d", refused.Code)
+	case errors.As(err, &stream) && stream.ErrorCode() != 0:
+		return fmt.Sprintf("stream error %d", stream.ErrorCode())
+	case errors.As(err, &stream):
+		return "stream error"
+	case errors.Is(err, client.ErrNoData):
+		return "no data"
+	case errors.Is(err, client.ErrTimeout), errors.Is(err, context.Canceled):
+		return "timed out"
+	case errors.Is(err, client.ErrProtocol):
+		return "unreadable frame"
+	}
+	return "connection lost"
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/plexus-go/plexus/transport/client"
+)
+
+// target is what a path leads to.
+type target struct {
+	*hub
+	words  []string // the path behind the hub's name
+	schema *schema  // of the activation where the path ends, or the last one on it
+	// method is what the path ends with; nil for an activation.
+	method *method
+	// unknown is the index of the first word that no schema lists, or -1:
+	// children may be found at run time only, so a call must show whether
+	// there is one.
+	unknown int
+}
+
+// path is the name of the method, or of the activation, for the hub.
+func (t *target) path() string {
+	if len(t.words) == 1 && t.isCall() {
+		return t.name + "." + t.words[0] // one of the hub's own
+	}
+	return strings.Join(t.words, ".")
+}
+
+// command is how the target is reached from the command line.
+func (t *target) command() string {
+	return strings.Join(append([]string{"plexus", t.name}, t.words...), " ")
+}
+
+// title is the command without the program's name.
+func (t *target) title() string { return strings.TrimPrefix(t.command(), "plexus ") }
+
+// isCall reports whether the path ends with a method, as far as the schemas
+// say.
+func (t *target) isCall() bool { return t.method != nil || t.unknown >= 0 }
+
+// find follows a path. It asks no more than it must: the schema of the
+// activation that a method is in is mostly the only one.
+func (h *hubs) find(ctx context.Context, at *hub, words []string) (*target, error) {
+	t := &target{hub: at, words: words, unknown: -1}
+	if len(words) == 0 {
+		var err error
+		t.schema, err = h.schemaAt(ctx, at, nil)
+		return t, err
+	}
+	before, last := words[:len(words)-1], words[len(words)-1]
+	parent, err := h.schemaAt(ctx, at, before)
+	switch {
+	case unanswered(err):
+		return nil, err
+	case err != nil:
+		return t, h.lastKnown(ctx, t)
+	}
+	m := parent.method(last)
+	if m != nil && !m.isChild() {
+		t.schema, t.method = parent, m
+		return t, nil
+	}
+	t.schema, err = h.schemaAt(ctx, at, words)
+	switch {
+	case unanswered(err):
+		return nil, err
+	case err != nil && m != nil:
+		t.schema, t.method = parent, m
+	case err != nil:
+		t.schema, t.words = parent, before
+		return nil, t.noSuch(last)
+	}
+	return t, nil
+}
+
+// lastKnown finds the last activation of a path that has a schema. It refuses a
+// path that goes on behind a method.
+func (h *hubs) lastKnown(ctx context.Context, t *target) error {
+	for t.unknown = range t.words {
+		next, err := h.schemaAt(ctx, t.hub, t.words[:t.unknown])
+		if unanswered(err) {
+			return err
+		}
+		if err != nil {
+			t.unknown = max(0, t.unknown-1)
+			break
+		}
+		t.schema = next
+	}
+	if t.schema == nil {
+		return nil
+	}
+	name := t.words[t.unknown]
+	if m := t.schema.method(name); m == nil || m.isChild() || t.unknown+1 == len(t.words) {
+		return nil
+	}
+	at := &target{hub: t.hub, words: t.words[:t.unknown+1]}
+	return usagef("%s follows %s, which is a method", quoted(t.words[t.unknown+1]), name).
+		withHint("Its parameters are flags: see " + at.command() + " --help.")
+}
+
+// schemaAt asks for the schema of the hub, or of the activation at a path.
+func (h *hubs) schemaAt(ctx context.Context, at *hub, path []string) (*schema, error) {
+	name := at.name
+	if len(path) > 0 {
+		name = strings.Join(path, ".")
+	}
+	content, err := h.one(ctx, at, name+".schema", nil)
+	if err != nil && len(path) == 0 && !unanswered(err) {
+		// Not every hub serves itself through its own call.
+		ctx, cancel := h.bounded(ctx)
+		defer cancel()
+		own, direct := at.Schema(ctx, "")
+		if direct != nil {
+			return nil, direct
+		}
+		content, err = json.Marshal(own)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return readSchema(content)
+}
+
+// unanswered reports whether the hub did not even say no.
+func unanswered(err error) bool {
+	var call *client.CallError
+	return errors.As(err, &call)
+}
+
+// noSuch is the error of a path to what an activation does not have.
+func (t *target) noSuch(word string) error {
+	names := []string{}
+	if t.schema != nil {
+		names = t.schema.names()
+	}
+	near := didYouMean(word, names)
+	if near == "" && len(names) > 0 && len(names) <= 20 {
+		near = "There is " + strings.Join(names, ", ") + "."
+	}
+	return usagef("%s has no %s", t.title(), quoted(word)).withHint(near, "See "+t.command()+" --help.")
+}
+
+// notThere is the error of a path whose unknown word the hub does not know
+// either.
+func (t *target) notThere() error {
+	at := &target{hub: t.hub, words: t.words[:t.unknown], schema: t.schema}
+	return at.noSuch(t.words[t.unknown])
+}
