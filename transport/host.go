@@ -13,24 +13,23 @@ import (
 // WithAllowedHosts names the hosts that the server answers to, without ports:
 // "hub.example", "192.0.2.7".
 //
-// The Host of a request says whom the client believes to call. A page whose
-// name its owner has made to lead to this machine (DNS rebinding) calls with
-// its own name, which is none of ours. So a server that listens on loopback
-// answers to localhost, names under it, loopback addresses and these hosts;
-// requests that a trusted proxy passes on, to these only. One that listens
-// elsewhere can't know its names, and answers to all where none are given:
-// rebinding is of no use there either, since no page gets in for having the
-// name that it calls; its origin must be among [WithAllowedOrigins].
+// The Host of a request is the name that the client has called. It protects from
+// DNS rebinding: a web page makes its own name lead to this machine, and calls
+// with that name. So a server that listens on loopback answers to localhost, names
+// under it, loopback addresses and these hosts; requests that a trusted proxy
+// passes on, only to these. A server that listens elsewhere can't know its names:
+// without this option it answers to all. Rebinding does not help there either,
+// since the page's origin must be among [WithAllowedOrigins].
 func WithAllowedHosts(hosts ...string) Option {
 	return func(s *Server) {
 		s.access.hosts = nil // also where there are none
 		for _, text := range hosts {
 			name, port, err := parseHost(text)
 			if err == nil && port != "" {
-				err = errors.New("ports are not told apart, so none may be given")
+				err = errors.New("no port may be given: all are the same")
 			}
 			if err != nil {
-				s.refuse(fmt.Errorf("allowed host %q: %w", text, err))
+				s.fail(fmt.Errorf("allowed host %q: %w", text, err))
 				continue
 			}
 			if s.access.hosts == nil {
@@ -41,7 +40,7 @@ func WithAllowedHosts(hosts ...string) Option {
 	}
 }
 
-// allowsHost tells whether the server answers to the Host of a request. proxied
+// allowsHost reports whether the server answers to the Host of a request. proxied
 // says that a trusted proxy has passed it on.
 func (a *accessControl) allowsHost(host string, proxied bool) bool {
 	name, _, err := parseHost(host)
@@ -57,8 +56,8 @@ func (a *accessControl) allowsHost(host string, proxied bool) bool {
 	}
 }
 
-// parseHost takes a host with or without a port apart. A name is in lower case
-// and without a dot at the end, an address as it is commonly written.
+// parseHost splits a host with or without a port. A name is returned in lower case
+// and without a dot at the end, an address in its usual form.
 func parseHost(text string) (name, port string, err error) {
 	name = text
 	bracketed := strings.HasPrefix(text, "[")
@@ -73,19 +72,19 @@ func parseHost(text string) (name, port string, err error) {
 		return ip.Unmap().String(), port, nil
 	}
 	name = strings.TrimSuffix(strings.ToLower(name), ".")
-	if bracketed || strings.Contains("."+name+".", "..") || strings.ContainsFunc(name, foreignToNames) {
+	if bracketed || strings.Contains("."+name+".", "..") || strings.ContainsFunc(name, notInNames) {
 		return "", "", errors.New("neither a name nor an address")
 	}
 	return name, port, nil
 }
 
-// foreignToNames tells what stands in no host name. International names are
-// sent in ASCII.
-func foreignToNames(r rune) bool {
+// notInNames reports whether no host name has the character. International names
+// are sent in ASCII.
+func notInNames(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.' && r != '_'
 }
 
-// loopbackName tells whether a host, as parseHost returns it, is this machine.
+// loopbackName reports whether a host, as parseHost returns it, is this machine.
 func loopbackName(name string) bool {
 	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
 		return true

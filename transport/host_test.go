@@ -15,8 +15,8 @@ func newAccess(t testing.TB, local bool, options ...Option) *accessControl {
 	for _, option := range options {
 		option(s)
 	}
-	if s.wrong != nil {
-		t.Fatal(s.wrong)
+	if s.optionErrors != nil {
+		t.Fatal(s.optionErrors)
 	}
 	s.access.local = local
 	return &s.access
@@ -98,8 +98,8 @@ func TestAllowedHostsAreChecked(t *testing.T) {
 	for _, host := range []string{"", "*", "*.example", "hub.example:4444", "https://hub.example", "hub.example/", "a b", "[::1"} {
 		s := &Server{}
 		WithAllowedHosts("fine.example", host)(s)
-		if s.wrong == nil || !strings.Contains(s.wrong.Error(), "allowed host") {
-			t.Errorf("%q: got %v, want an error", host, s.wrong)
+		if s.optionErrors == nil || !strings.Contains(s.optionErrors.Error(), "allowed host") {
+			t.Errorf("%q: got %v, want an error", host, s.optionErrors)
 		}
 	}
 }

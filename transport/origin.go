@@ -14,18 +14,18 @@ import (
 // "https://app.example:8443", each with its port unless that is the scheme's.
 //
 // A browser sends the origin of the page with each WebSocket that it opens, and
-// the page can't change it. Clients that are no pages send none and are let
-// in. On a server that listens on loopback, so are pages that come from this
-// machine, by http or https from any port, unless a proxy has passed them on.
-// Any other page must be listed here, lest what a user happens to open reaches
-// hubs that only that user can reach.
+// the page can't change it. Clients that are no pages send none, and are allowed.
+// So are, on a server that listens on loopback, pages that come from this machine,
+// by http or https from any port, unless a proxy has passed their requests on. Any
+// other page must be listed here: otherwise every page that a user opens could
+// reach the hubs of that user's machine.
 func WithAllowedOrigins(origins ...string) Option {
 	return func(s *Server) {
 		s.access.origins = map[string]bool{}
 		for _, text := range origins {
 			o, err := parseOrigin(text)
 			if err != nil {
-				s.refuse(fmt.Errorf("allowed origin %q: %w", text, err))
+				s.fail(fmt.Errorf("allowed origin %q: %w", text, err))
 				continue
 			}
 			s.access.origins[o.String()] = true
@@ -33,7 +33,7 @@ func WithAllowedOrigins(origins ...string) Option {
 	}
 }
 
-// allowsOrigin tells whether a page of that origin may connect. proxied says
+// allowsOrigin reports whether a page of that origin may connect. proxied says
 // that a trusted proxy has passed its request on.
 func (a *accessControl) allowsOrigin(text string, proxied bool) bool {
 	o, err := parseOrigin(text)

@@ -82,8 +82,8 @@ func TestAllowedOriginsAreChecked(t *testing.T) {
 	for _, origin := range []string{"", "*", "null", "app.example", "https://", "https://app.example/", "https://*.example", "https://a@b"} {
 		s := &Server{}
 		WithAllowedOrigins("https://fine.example", origin)(s)
-		if s.wrong == nil || !strings.Contains(s.wrong.Error(), "allowed origin") {
-			t.Errorf("%q: got %v, want an error", origin, s.wrong)
+		if s.optionErrors == nil || !strings.Contains(s.optionErrors.Error(), "allowed origin") {
+			t.Errorf("%q: got %v, want an error", origin, s.optionErrors)
 		}
 	}
 }

@@ -9,47 +9,42 @@ import (
 	"strings"
 )
 
-// WithTrustedProxies names the proxies that are believed when they say in
-// X-Forwarded-For whose request they pass on; nobody else is, and no other
-// header. They must append the address of their peer to it, or replace it, and
-// keep the Host of the request: see [WithAllowedHosts], which a server that
-// listens on loopback needs then.
+// WithTrustedProxies names the proxies whose X-Forwarded-For is trusted: it says
+// whose request they pass on. That of other peers, and other headers, are ignored.
+// The proxies must append the address of their peer to it, or replace it, and keep
+// the Host of the request: a server that listens on loopback then needs
+// [WithAllowedHosts].
 func WithTrustedProxies(proxies ...netip.Prefix) Option {
 	return func(s *Server) {
 		for _, p := range proxies {
 			if !p.IsValid() {
-				s.refuse(fmt.Errorf("trusted proxy %v: not a range of addresses", p))
+				s.fail(fmt.Errorf("trusted proxy %v: not a range of addresses", p))
 			}
 		}
 		s.access.proxies = proxies
 	}
 }
 
-// maxHops is how many addresses of X-Forwarded-For are looked at.
+// maxHops is how many addresses of X-Forwarded-For are read.
 const maxHops = 32
 
 // forwardedFor returns the client of a request that comes from peer with these
 // values of the header X-Forwarded-For: the last address in them that is not
-// a trusted proxy's, or else the first. What comes before something that is no
-// address is not looked at, and none of it where peer is not trusted.
+// a trusted proxy's, or else the first. What is before something that is no
+// address is ignored, and everything if peer is not trusted.
 func forwardedFor(peer netip.Addr, values []string, trusted []netip.Prefix) netip.Addr {
-	client := peer.Unmap()
-	hops := 0
-	for _, value := range slices.Backward(values) {
-		for more := true; more; hops++ {
-			if hops == maxHops || !within(client, trusted) {
-				return client
-			}
-			last := strings.LastIndexByte(value, ',')
-			hop, ok := parseHop(value[last+1:])
-			if !ok {
-				return client
-			}
-			client = hop
-			if more = last >= 0; more {
-				value = value[:last]
-			}
+	client, rest := peer.Unmap(), strings.Join(values, ",")
+	for range maxHops {
+		last := strings.LastIndexByte(rest, ',')
+		hop, ok := parseHop(rest[last+1:])
+		if !ok || !within(client, trusted) {
+			break
 		}
+		client = hop
+		if last < 0 {
+			break
+		}
+		rest = rest[:last]
 	}
 	return client
 }
@@ -82,8 +77,8 @@ func within(address netip.Addr, ranges []netip.Prefix) bool {
 	})
 }
 
-// addressOf parses "address:port"; what is no such thing, a path of a Unix
-// socket, has no address.
+// addressOf parses "address:port". The result is not valid for anything else,
+// such as the path of a Unix socket.
 func addressOf(remote string) netip.Addr {
 	pair, err := netip.ParseAddrPort(remote)
 	if err != nil {
@@ -92,8 +87,8 @@ func addressOf(remote string) netip.Addr {
 	return pair.Addr().Unmap().WithZone("")
 }
 
-// networkOf is what counts as one address: a network of IPv6 has more addresses
-// than anybody could count.
+// networkOf returns what counts as one address: of IPv6, a network, since it has
+// more addresses than can be counted.
 func networkOf(address netip.Addr) netip.Addr {
 	if !address.Is6() {
 		return address

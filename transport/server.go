@@ -23,14 +23,13 @@ type Server struct {
 	stop         time.Duration
 	registration *registration // nil for none
 	tls          *tls.Config
-	wrong        error // what options have
+	optionErrors error
 
 	access accessControl
 	ws     *websocket.Server
 }
 
-// Option sets what New leaves at its default. What is wrong in one is an error
-// of Serve.
+// Option sets what New leaves at its default. A wrong value is an error of Serve.
 type Option func(*Server)
 
 // WithLogger sets where the server logs; the default is slog.Default.
@@ -40,7 +39,7 @@ func WithLogger(log *slog.Logger) Option { return func(s *Server) { s.log = log 
 func WithLimits(limits Limits) Option { return func(s *Server) { s.access.limits = limits } }
 
 // WithTLS serves wss instead of ws. [NewTLSConfig] makes a configuration from
-// files; any other must not offer HTTP/2, which has no WebSockets here.
+// files; any other must not offer HTTP/2, over which WebSockets are not served.
 func WithTLS(config *tls.Config) Option { return func(s *Server) { s.tls = config } }
 
 // WithStopTimeout sets how long a graceful stop may take before what is left
@@ -58,17 +57,17 @@ func New(h *hub.Hub, options ...Option) *Server {
 	return s
 }
 
-// refuse keeps what is wrong in an option, until Serve.
-func (s *Server) refuse(err error) { s.wrong = errors.Join(s.wrong, err) }
+// fail keeps the error of an option for Serve.
+func (s *Server) fail(err error) { s.optionErrors = errors.Join(s.optionErrors, err) }
 
-// prepare makes the HTTP server for a listener, and what it shall serve.
+// prepare makes the HTTP server, and the listener that it is to serve.
 func (s *Server) prepare(l net.Listener) (*http.Server, net.Listener, error) {
 	s.access.local = isLocal(l.Addr())
 	if s.access.local && s.access.proxies != nil && s.access.hosts == nil {
-		s.refuse(errors.New("a server that listens on loopback behind a trusted proxy needs allowed hosts"))
+		s.fail(errors.New("a server that listens on loopback behind a trusted proxy needs allowed hosts"))
 	}
-	if s.wrong != nil {
-		return nil, nil, s.wrong
+	if s.optionErrors != nil {
+		return nil, nil, s.optionErrors
 	}
 	limits := s.access.limits
 	var http1 http.Protocols
@@ -77,8 +76,7 @@ func (s *Server) prepare(l net.Listener) (*http.Server, net.Listener, error) {
 		Handler:     &s.access,
 		ConnContext: withConn,
 		Protocols:   &http1,
-		// Until the upgrade, which lifts them. The first is for the TLS
-		// handshake too.
+		// They apply until the upgrade. The first is for the TLS handshake too.
 		ReadHeaderTimeout: limits.HeaderTimeout,
 		ReadTimeout:       limits.HandshakeTimeout,
 		WriteTimeout:      limits.HandshakeTimeout,
@@ -93,19 +91,19 @@ func (s *Server) prepare(l net.Listener) (*http.Server, net.Listener, error) {
 }
 
 // Serve serves the listener until ctx is done, and then stops gracefully:
-// streams end, calls finish, sockets close with code 1001. It returns nil
-// after a complete stop, an error that says what was cut off after one that
-// took too long, and the listener's error if that fails, or at once what is
-// wrong in an option. The listener is closed in any case, and no connection is
-// left. Serve may be called once.
+// streams end, calls finish, WebSockets close with code 1001. It returns nil
+// after a complete stop, an error if that took too long and connections were cut
+// off, the listener's error if that fails, and at once the error of an option. In
+// any case the listener is closed, and no connection is left. Serve may be called
+// once.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	server, behind, err := s.prepare(l)
+	server, limited, err := s.prepare(l)
 	if err != nil {
 		l.Close()
 		return fmt.Errorf("serving %s: %w", l.Addr(), err)
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(behind) }() // ends with Close
+	go func() { failed <- server.Serve(limited) }() // ends with Close
 	deregister := s.register(ctx, l.Addr())
 	var failure error
 	select {
@@ -114,9 +112,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		failed <- err
 	case <-ctx.Done():
 	}
-	deregister() // while those who look it up can still connect
-	// First the listener, and what has not been upgraded: there is nothing
-	// to finish in it, and a client that only connects would hold us up.
+	deregister() // while clients that look it up can still connect
+	// First the listener and the pending connections, which have no calls to
+	// finish: a client that only connects would delay the stop.
 	server.Close()
 	<-failed
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.stop)
@@ -129,8 +127,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 }
 
 // ListenAndServe serves h at a TCP address, "127.0.0.1:4444", until ctx is
-// done, and closes the hub then, and with it what it hosts. The logger that an
-// option sets is told the address, whose port may be 0 for any that is free.
+// done, and then closes the hub, and with it what it hosts. Port 0 is any free
+// one; the address is logged.
 func ListenAndServe(ctx context.Context, address string, h *hub.Hub, options ...Option) error {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
@@ -141,6 +139,6 @@ func ListenAndServe(ctx context.Context, address string, h *hub.Hub, options ...
 	if s.tls != nil {
 		scheme = "wss://"
 	}
-	s.log.Info("serving", "hub", h.Namespace(), "url", scheme+l.Addr().String())
+	s.log.Info("serving", "hub", h.Namespace(), "url", scheme+LocalAddress(l.Addr()).String())
 	return errors.Join(s.Serve(ctx, l), h.Close())
 }
