@@ -16,20 +16,20 @@ import (
 	"github.com/plexus-go/plexus/internal/filewatch"
 )
 
-// AddToken appends an entry to the file of tokens at path, which is made where
-// there is none. What is in the file stays as it is, comments included. The file
-// is replaced in one step: whoever reads it, or is killed meanwhile, finds it
-// without the entry or with it. Afterwards only its owner, who is who called,
-// can read it. Two programs may add at once: they take turns by a lock on the
-// file path.lock, which stays.
+// AddToken appends an entry to the token file at path, and creates the file if
+// there is none. The rest of the file stays as it is, comments included. The file
+// is replaced in one step: a reader, or a program that is killed, finds it without
+// the entry or with it. The new file is the calling user's, who alone can read it.
+// Several programs may add at once: they lock the file path.lock, which is not
+// removed.
 //
-// The error says what is wrong with the entry or with the file, which is then
-// as it was; a name that is taken is such an error.
+// The error says what is wrong with the entry, a name that is taken for example,
+// or with the file. Then the file is as it was before.
 func AddToken(path string, entry Entry) error {
 	if _, wrong := entry.check(); wrong != nil {
 		return fmt.Errorf("adding a token to %s: %w", path, wrong)
 	}
-	target, err := filepath.EvalSymlinks(path) // a link is to stay one
+	target, err := filepath.EvalSymlinks(path) // a link stays one
 	if errors.Is(err, fs.ErrNotExist) {
 		target, err = path, nil
 	}
@@ -40,7 +40,7 @@ func AddToken(path string, entry Entry) error {
 	if err := lock.Lock(); err != nil {
 		return fmt.Errorf("adding a token to %s: locking it: %w", path, err)
 	}
-	defer func() { _ = lock.Close() }() // the kernel would do it
+	defer func() { _ = lock.Close() }() // the kernel would do it too
 
 	file := filewatch.Read(target, maxFileBytes)
 	if file.Err != nil && !errors.Is(file.Err, fs.ErrNotExist) {
@@ -85,7 +85,7 @@ func appended(text []byte, entry Entry) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// replace makes the file hold the text, at once and for good.
+// replace writes the file in one step, and durably.
 func replace(path string, text []byte) (err error) {
 	folder := filepath.Dir(path)
 	// For its owner only, as CreateTemp makes it.

@@ -19,8 +19,8 @@ import (
 // server's TLS has verified. The name is the first URI among the certificate's
 // alternative names (a SPIFFE identity, for one), else the first DNS name, else
 // the common name of its subject; Means is "certificate". The scopes are those
-// of the table [[certificate]] with exactly that name. Without one the caller
-// has a name, and no scopes.
+// of the table [[certificate]] with exactly that name. Without such a table the
+// caller has a name, but no scopes.
 //
 // For a request that carries a secret as well, only the secret counts: join this
 // with [Any], beside [Tokens.Authenticate].
@@ -33,7 +33,7 @@ func (t *Tokens) AuthenticateCertificate(r *http.Request) (plugin.Caller, error)
 	case r.TLS == nil || len(r.TLS.PeerCertificates) == 0:
 		return plugin.Caller{}, transport.ErrNoCredentials
 	case len(r.TLS.VerifiedChains) == 0 || len(r.TLS.VerifiedChains[0]) == 0:
-		return plugin.Caller{}, errUnverified
+		return plugin.Caller{}, errors.New("the certificate was not verified")
 	}
 	leaf := r.TLS.VerifiedChains[0][0]
 	name, err := identity(leaf)
@@ -47,8 +47,6 @@ func (t *Tokens) AuthenticateCertificate(r *http.Request) (plugin.Caller, error)
 	defer t.mu.RUnlock()
 	return plugin.Caller{Name: name, Means: "certificate", Scopes: slices.Clone(t.entries.certificates[name])}, nil
 }
-
-var errUnverified = errors.New("the certificate was not verified")
 
 // identity returns the name of a certificate's holder.
 func identity(leaf *x509.Certificate) (string, error) {
@@ -64,10 +62,10 @@ func identity(leaf *x509.Certificate) (string, error) {
 	if err := checkName(name); err != nil {
 		return "", fmt.Errorf("the certificate's name %.64q %w", name, err)
 	}
-	// An authority may be less careful with these, so that they must not pass
-	// for a URI.
+	// An authority may check these less carefully, so they must not look like a
+	// URI.
 	if len(leaf.URIs) == 0 && strings.Contains(name, "://") {
-		return "", fmt.Errorf("the certificate's name %.64q looks like a URI, and is none", name)
+		return "", fmt.Errorf("the certificate's name %.64q looks like a URI, and is not one", name)
 	}
 	return name, nil
 }

@@ -13,10 +13,8 @@ import (
 )
 
 const (
-	// maxSecretBytes bounds a secret, wherever it comes from.
 	maxSecretBytes = 4 << 10
-	// maxProtocols bounds how many subprotocols are looked at.
-	maxProtocols = 16
+	maxProtocols   = 16 // that a request offers
 
 	apiKeyHeader   = "X-Plexus-Api-Key" // #nosec G101 -- a name, as net/http writes it
 	cookieName     = "access_token"
@@ -25,11 +23,11 @@ const (
 )
 
 // secretOf returns the one secret that a request carries: 1 to 4096 visible
-// ASCII characters. The error is [transport.ErrNoCredentials] where it carries none, and
-// errNotForUs for another scheme than Bearer. Errors quote nothing of
-// what was sent.
+// ASCII characters. The error is transport.ErrNoCredentials if there is none, and
+// errNotForUs for another scheme than Bearer. Errors quote nothing of what was
+// sent.
 func secretOf(header http.Header) (string, error) {
-	var found []string // "" for what is there, but can't be a secret
+	var found []string // with "" for what can't be a secret
 	var wrong error
 	for _, source := range []struct {
 		name string
@@ -71,7 +69,7 @@ func checkSecrets(secrets []string) error {
 		case len(secret) > maxSecretBytes:
 			return fmt.Errorf("the secret is longer than %d bytes", maxSecretBytes)
 		case strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }):
-			return errors.New("the secret has characters that no secret has")
+			return errors.New("the secret has characters other than visible ASCII")
 		}
 	}
 	return nil
@@ -79,7 +77,7 @@ func checkSecrets(secrets []string) error {
 
 func bearers(header http.Header) (secrets []string, err error) {
 	if len(header["Authorization"]) > 1 {
-		return nil, errors.New("is there more than once")
+		return nil, errors.New("is sent more than once")
 	}
 	for _, value := range header["Authorization"] {
 		scheme, secret, _ := strings.Cut(value, " ")
@@ -91,8 +89,8 @@ func bearers(header http.Header) (secrets []string, err error) {
 	return secrets, nil
 }
 
-// cookies reads the header itself, since net/http passes over what it finds
-// malformed. An empty cookie is none: that is how pages sign out.
+// cookies parses the header itself, since net/http ignores malformed cookies. An
+// empty cookie is none: that is how pages sign out.
 func cookies(header http.Header) (secrets []string, err error) {
 	for _, line := range header["Cookie"] {
 		for pair := range strings.SplitSeq(line, ";") {
@@ -123,7 +121,7 @@ func protocols(header http.Header) (secrets []string, err error) {
 		}
 		encoded, ok := strings.CutPrefix(protocol, protocolPrefix)
 		if !ok {
-			return nil, errors.New(protocolPrefix + " is written in lower case")
+			return nil, errors.New(protocolPrefix + " must be in lower case")
 		}
 		secret, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
 		if err != nil {
@@ -132,7 +130,8 @@ func protocols(header http.Header) (secrets []string, err error) {
 		secrets = append(secrets, string(secret))
 	}
 	if len(secrets) > 0 && !plain {
-		// The answer could only be the secret, or none, which browsers refuse.
+		// The server could only answer with the secret, or with none, which
+		// browsers refuse.
 		return nil, errors.New(subprotocol + " is not offered beside the secret")
 	}
 	return secrets, nil

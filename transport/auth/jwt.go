@@ -20,24 +20,23 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 )
 
-// JWTConfig says which tokens [NewJWT] lets in.
+// JWTConfig says which tokens are accepted.
 type JWTConfig struct {
 	// JWKS is where the issuer's public keys are: the path of a file, or a URL,
 	// https://… or http://… on this machine. Redirects are not followed.
 	JWKS string
-	// Issuer is what iss must be. Where it is empty, whoever holds one of the
-	// keys may be the issuer.
+	// Issuer is what iss must be. Empty: any, as the keys are the issuer's.
 	Issuer string
-	// Audience is what aud must contain; it may not be empty, as tokens for
-	// another service would be as good as ours.
+	// Audience is what aud must contain. It may not be empty: tokens for other
+	// services would be accepted.
 	Audience string
-	// Algorithms are those that signatures may have; nil is RS256, ES256 and
-	// EdDSA. There may be RS…, PS…, ES… with 256, 384, 512, and EdDSA.
+	// Algorithms are those of accepted signatures; nil is RS256, ES256 and
+	// EdDSA. Possible are RS…, PS… and ES… with 256, 384, 512, and EdDSA.
 	Algorithms []string
-	// ScopePrefix is how a scope must begin to count, "registry:" for example.
-	// Where it is empty, all count, a star among them.
+	// ScopePrefix is how a scope must begin, "registry:" for example; others are
+	// ignored. Empty: none are ignored, not even a star.
 	ScopePrefix string
-	// Log is told about the keys; nil is none.
+	// Log is for what happens to the keys; nil is none.
 	Log *slog.Logger
 }
 
@@ -46,7 +45,7 @@ type JWTConfig struct {
 // those of the claims scope, scopes and scp, each a string with spaces between
 // them or a list. A token must expire.
 //
-// There is room for one JWT in Any: a second would never be asked.
+// [Any] can join only one JWT: it refuses the tokens of any other issuer.
 type JWT struct {
 	config     JWTConfig
 	algorithms []jose.SignatureAlgorithm
@@ -54,9 +53,9 @@ type JWT struct {
 	now        func() time.Time
 }
 
-// NewJWT checks the configuration, and reads the keys where they are in a file.
-// Those at a URL come with [JWT.Run], or with the first token, so that an issuer
-// that is away is no reason not to start.
+// NewJWT checks the configuration, and reads the keys if they are in a file.
+// Those at a URL are fetched by [JWT.Run], or with the first token, so that a
+// program starts without its issuer.
 func NewJWT(config JWTConfig) (*JWT, error) {
 	j := &JWT{config: config, now: time.Now}
 	if config.Audience == "" {
@@ -68,7 +67,7 @@ func NewJWT(config JWTConfig) (*JWT, error) {
 	for _, name := range config.Algorithms {
 		algorithm := jose.SignatureAlgorithm(name)
 		if !isRSA(algorithm) && curveOf(algorithm) == "" && algorithm != jose.EdDSA {
-			return nil, fmt.Errorf("JWT: the algorithm %.64q is not one for public keys that is supported", name)
+			return nil, fmt.Errorf("JWT: the algorithm %.64q is not supported, or not for public keys", name)
 		}
 		j.algorithms = append(j.algorithms, algorithm)
 	}
@@ -88,16 +87,15 @@ func NewJWT(config JWTConfig) (*JWT, error) {
 	return j, nil
 }
 
-// Run keeps the keys fresh until ctx is done: it reads a file when it changes,
-// and fetches a URL every 15 minutes. Keys that can't be had again stay in
-// force, those of a URL for a day.
+// Run keeps the keys current until ctx is done: it reads a file when it changes,
+// and fetches a URL every 15 minutes. If that fails the former keys stay in use,
+// those of a URL for a day.
 func (j *JWT) Run(ctx context.Context) { j.keys.run(ctx) }
 
-// Authenticate returns the caller whom the request's token names. A secret that
-// is no JWT is for another authenticator to judge.
+// Authenticate returns the caller that the request's token names.
 //
-// A token with a key that is not known makes it fetch the keys, at most every 30
-// seconds, for at most 5.
+// A token with an unknown key makes it fetch the keys from their URL, once in 30
+// seconds, and for up to 5.
 func (j *JWT) Authenticate(r *http.Request) (plugin.Caller, error) {
 	secret, err := secretOf(r.Header)
 	if err != nil {
@@ -116,7 +114,7 @@ func (j *JWT) Authenticate(r *http.Request) (plugin.Caller, error) {
 	return plugin.Caller{Name: said.Subject, Means: "jwt", Scopes: j.scopes(said)}, nil
 }
 
-// claims are those that count.
+// claims are those that are used.
 type claims struct {
 	jwt.Claims
 	Scope  scopeList `json:"scope"`
@@ -142,7 +140,7 @@ func (s *scopeList) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// verify checks the signature, and returns what it is about.
+// verify checks the signature, and returns the claims.
 func (j *JWT) verify(ctx context.Context, text string) (said claims, err error) {
 	if strings.Count(text, ".") == 4 {
 		return claims{}, errors.New("it is encrypted, not signed")
@@ -151,15 +149,14 @@ func (j *JWT) verify(ctx context.Context, text string) (said claims, err error) 
 	if err != nil {
 		return claims{}, err
 	}
-	// The compact form has exactly one header. Extensions that are critical
-	// have no meaning here, and a key that the token brings along is not
-	// looked at.
+	// The compact form has exactly one header. Critical extensions are not
+	// supported, and a key in the token is ignored.
 	header := token.Headers[0]
 	if _, ok := header.ExtraHeaders["crit"]; ok {
 		return claims{}, errors.New("it has critical extensions")
 	}
 	if kind, ok := header.ExtraHeaders[jose.HeaderType]; ok {
-		// Not everything that an issuer signs is meant to let somebody in.
+		// An issuer also signs tokens that are not for authentication.
 		if name, _ := kind.(string); !slices.Contains([]string{"jwt", "at+jwt"}, strings.TrimPrefix(strings.ToLower(name), "application/")) {
 			return claims{}, fmt.Errorf("its type is %.64q", kind)
 		}
@@ -200,8 +197,8 @@ func (j *JWT) accept(said claims) error {
 	return nil
 }
 
-// scopes returns those that count. Issuers have many others, which need not
-// look like ours.
+// scopes returns the valid scopes with the prefix. Issuers have many others, of
+// other forms.
 func (j *JWT) scopes(said claims) (scopes []string) {
 	for _, scope := range slices.Concat(said.Scope, said.Scopes, said.SCP) {
 		if strings.HasPrefix(scope, j.config.ScopePrefix) && checkScope(scope) == nil && !slices.Contains(scopes, scope) {

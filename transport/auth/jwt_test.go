@@ -297,7 +297,7 @@ func TestKeyFileIsReloaded(t *testing.T) {
 		t.Error("not the keys that are in the file")
 	}
 	must(t, os.WriteFile(path, []byte("{"), 0o600))
-	until(t, "a word about a broken file", func() bool { return strings.Contains(log.String(), "stay in force") })
+	until(t, "a word about a broken file", func() bool { return strings.Contains(log.String(), "stay in use") })
 	if !lets(before) {
 		t.Error("a broken file takes keys away")
 	}

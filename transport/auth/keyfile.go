@@ -30,10 +30,10 @@ func (f *keyFile) load(file filewatch.File) error {
 	err := file.Err
 	if err == nil {
 		var set keySet
-		var passed int
-		if set, passed, err = parseKeys(file.Data); err == nil {
+		var ignored int
+		if set, ignored, err = parseKeys(file.Data); err == nil {
 			f.set.Store(&set)
-			f.log.Info("signing keys were read", "file", f.path, "keys", len(set), "passed over", passed)
+			f.log.Info("signing keys were read", "file", f.path, "keys", len(set), "ignored", ignored)
 			return nil
 		}
 	}
@@ -43,7 +43,7 @@ func (f *keyFile) load(file filewatch.File) error {
 func (f *keyFile) run(ctx context.Context) {
 	for files := range f.file.Changes(ctx) {
 		if err := f.load(files[0]); err != nil {
-			f.log.Error("the signing keys from before stay in force", "error", err)
+			f.log.Error("the former signing keys stay in use", "error", err)
 		}
 	}
 }

@@ -24,7 +24,7 @@ const (
 type keySource interface {
 	// find returns the key with an id that an algorithm may be used with.
 	find(ctx context.Context, id string, algorithm jose.SignatureAlgorithm) (any, error)
-	// run keeps the keys fresh until ctx is done.
+	// run keeps the keys current until ctx is done.
 	run(ctx context.Context)
 }
 
@@ -33,10 +33,10 @@ var errUnknownKey = errors.New("no such key")
 // keySet is the keys of an issuer that a signature can be checked with.
 type keySet []jose.JSONWebKey
 
-// parseKeys reads a JWKS, {"keys": […]}. As RFC 7517 says, it passes over keys
-// that it can't use; where none is left, that is an error. A key that ought to be
-// secret is an error too: whoever can read this file could sign.
-func parseKeys(data []byte) (set keySet, passed int, err error) {
+// parseKeys reads a JWKS, {"keys": […]}. As RFC 7517 says, it ignores keys that it
+// can't use; if none is left, that is an error. A secret key is an error too:
+// whoever can read this file could sign.
+func parseKeys(data []byte) (set keySet, ignored int, err error) {
 	var document struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
@@ -56,7 +56,7 @@ func parseKeys(data []byte) (set keySet, passed int, err error) {
 			return nil, 0, fmt.Errorf("key %d is secret: only public keys belong here", i+1)
 		}
 		if json.Unmarshal(raw, &key) != nil || !usable(key) {
-			passed++
+			ignored++
 			continue
 		}
 		set = append(set, key)
@@ -64,7 +64,7 @@ func parseKeys(data []byte) (set keySet, passed int, err error) {
 	if len(set) == 0 {
 		return nil, 0, fmt.Errorf("none of its %d keys can be used", len(document.Keys))
 	}
-	return set, passed, nil
+	return set, ignored, nil
 }
 
 func usable(key jose.JSONWebKey) bool {
@@ -74,15 +74,15 @@ func usable(key jose.JSONWebKey) bool {
 	return key.Valid() && key.IsPublic() && (key.Use == "" || key.Use == "sig")
 }
 
-// find returns the one key that has the id and fits the algorithm. Without an id
-// there must be only one that fits.
+// find returns the one key that has the id and fits the algorithm; without an id,
+// the only one that fits.
 func (s keySet) find(id string, algorithm jose.SignatureAlgorithm) (found any, err error) {
 	for _, key := range s {
 		if (id != "" && key.KeyID != id) || !fits(key, algorithm) {
 			continue
 		}
 		if found != nil {
-			return nil, fmt.Errorf("several keys may be meant by id %.64q and algorithm %s", id, algorithm)
+			return nil, fmt.Errorf("several keys have the id %.64q and fit the algorithm %s", id, algorithm)
 		}
 		found = key.Key
 	}
@@ -92,7 +92,7 @@ func (s keySet) find(id string, algorithm jose.SignatureAlgorithm) (found any, e
 	return found, nil
 }
 
-// fits tells whether a key is one for the algorithm, so that none is used in
+// fits reports whether a key is for the algorithm, so that it is not used in
 // another way than its owner meant.
 func fits(key jose.JSONWebKey, algorithm jose.SignatureAlgorithm) bool {
 	if key.Algorithm != "" && key.Algorithm != string(algorithm) {

@@ -18,27 +18,26 @@ import (
 )
 
 const (
-	// refresh is how often keys are fetched though nobody misses one.
+	// refresh is the time between fetches in the background, and retry the time
+	// after one that failed.
 	refresh = 15 * time.Minute
-	// retry is the same while the last fetch failed.
-	retry = time.Minute
-	// refetch is the least time between two fetches. Anybody can ask for keys
-	// that don't exist; the issuer must not notice.
+	retry   = time.Minute
+	// refetch is the minimum between two fetches for unknown keys: anybody can
+	// send tokens with keys that don't exist, and the issuer must not suffer.
 	refetch = 30 * time.Second
-	// fetchTime bounds a fetch, and so how long a request may wait for one.
-	fetchTime = 5 * time.Second
-	// stale is how long keys are used that can't be fetched again. An issuer
-	// that withdraws one must be heard some day, whoever stands between.
+	// fetchTimeout bounds a fetch, and so how long a request may wait for one.
+	fetchTimeout = 5 * time.Second
+	// stale is how long keys are used that can't be fetched again: an issuer may
+	// have withdrawn one of them.
 	stale = 24 * time.Hour
 )
 
-// keyURL is a JWKS that is fetched. It has keys once run has begun, or somebody
-// has asked for one.
+// keyURL is a JWKS that is fetched, by run and when a key is unknown.
 type keyURL struct {
-	url    string
-	client *http.Client
-	log    *slog.Logger
-	turn   chan struct{} // holds one while a fetch is on its way
+	url      string
+	client   *http.Client
+	log      *slog.Logger
+	fetching chan struct{} // of capacity 1: a lock that honours a context
 
 	mu      sync.Mutex
 	set     keySet
@@ -63,15 +62,15 @@ func newKeyURL(address string, log *slog.Logger) (*keyURL, error) {
 			Transport: &http.Transport{
 				Proxy:                  http.ProxyFromEnvironment,
 				ForceAttemptHTTP2:      true,
-				DisableKeepAlives:      true, // nothing for a quarter of an hour
+				DisableKeepAlives:      true, // the next request is minutes away
 				MaxResponseHeaderBytes: 64 << 10,
 			},
-			Timeout: fetchTime,
-			// It could lead anywhere, to http for one.
+			Timeout: fetchTimeout,
+			// It could lead anywhere, to http for example.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("redirects are not followed") },
 		},
-		log:  log,
-		turn: make(chan struct{}, 1),
+		log:      log,
+		fetching: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -80,20 +79,19 @@ func loopback(host string) bool {
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
-// find fetches the keys if it doesn't know one, unless that was tried not long
-// ago.
+// find fetches the keys if it doesn't know the one, but not within 30 seconds.
 func (k *keyURL) find(ctx context.Context, id string, algorithm jose.SignatureAlgorithm) (any, error) {
 	key, err := k.known(id, algorithm)
 	if !errors.Is(err, errUnknownKey) {
 		return key, err
 	}
-	// Who waits here has a fetch to wait for, each of which is bounded.
+	// Every fetch that this waits for is bounded.
 	select {
-	case k.turn <- struct{}{}:
+	case k.fetching <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	defer func() { <-k.turn }()
+	defer func() { <-k.fetching }()
 	if key, err := k.known(id, algorithm); !errors.Is(err, errUnknownKey) {
 		return key, err // another request has fetched it
 	}
@@ -103,7 +101,7 @@ func (k *keyURL) find(ctx context.Context, id string, algorithm jose.SignatureAl
 	if soon {
 		return nil, err
 	}
-	// For all, even if the one who asks has gone.
+	// The fetch is for all requests, so it goes on if this one is cancelled.
 	k.fetch(context.WithoutCancel(ctx))
 	return k.known(id, algorithm)
 }
@@ -130,12 +128,12 @@ func (k *keyURL) run(ctx context.Context) {
 		case <-timer.C:
 		}
 		select {
-		case k.turn <- struct{}{}:
+		case k.fetching <- struct{}{}:
 		case <-ctx.Done():
 			return
 		}
 		good := k.fetch(ctx)
-		<-k.turn
+		<-k.fetching
 		if good {
 			timer.Reset(refresh)
 		} else {
@@ -144,9 +142,9 @@ func (k *keyURL) run(ctx context.Context) {
 	}
 }
 
-// fetch gets the keys. Whoever calls it holds the turn.
+// fetch gets the keys. The caller holds the lock.
 func (k *keyURL) fetch(ctx context.Context) bool {
-	set, passed, err := k.get(ctx)
+	set, ignored, err := k.get(ctx)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.tried = time.Now()
@@ -157,12 +155,12 @@ func (k *keyURL) fetch(ctx context.Context) bool {
 		return false
 	}
 	k.set, k.fetched = set, k.tried
-	k.log.Debug("signing keys were fetched", "url", k.url, "keys", len(set), "passed over", passed)
+	k.log.Debug("signing keys were fetched", "url", k.url, "keys", len(set), "ignored", ignored)
 	return true
 }
 
-func (k *keyURL) get(ctx context.Context) (set keySet, passed int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+func (k *keyURL) get(ctx context.Context) (set keySet, ignored int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, k.url, nil)
 	if err != nil {

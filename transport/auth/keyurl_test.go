@@ -141,7 +141,7 @@ func TestKnownKeysWaitForNoFetch(t *testing.T) {
 			t.Errorf("it took %v", time.Since(begin))
 		}
 		<-done
-		if took := time.Duration(slow.Load()); took != fetchTime {
+		if took := time.Duration(slow.Load()); took != fetchTimeout {
 			t.Errorf("the fetch took %v", took)
 		}
 		lacks(t, k, "rsa", false)

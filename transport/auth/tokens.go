@@ -18,7 +18,7 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 )
 
-// Tokens authenticates callers by secrets that a TOML file lists:
+// Tokens authenticates callers by the tokens that a TOML file lists:
 //
 //	[[token]]
 //	name = "ci"
@@ -27,12 +27,11 @@ import (
 //	expires = 2030-01-31T12:00:00Z       # optional
 //	description = "the build server"     # optional
 //
-//	[[certificate]]                      # see Tokens.Certificates
+//	[[certificate]]                      # see AuthenticateCertificate
 //	name = "spiffe://example.org/web"
 //	scopes = ["registry:read"]
 //
-// Make it with [OpenTokens]; [Tokens.Run] keeps it true to the file. Means is
-// "token".
+// Make it with [OpenTokens]; [Tokens.Run] follows the file.
 type Tokens struct {
 	path string
 	log  *slog.Logger
@@ -44,8 +43,8 @@ type Tokens struct {
 	changed chan struct{} // closed at the next change
 }
 
-// OpenTokens reads the file of tokens at path: a regular file of up to 1 MiB. A
-// nil log is none. The error names the file, and the line where there is one.
+// OpenTokens reads the token file at path: a regular file of up to 1 MiB. A nil
+// log is none. The error names the file, and the line if it is about one.
 func OpenTokens(path string, log *slog.Logger) (*Tokens, error) {
 	log = cmp.Or(log, slog.New(slog.DiscardHandler))
 	t := &Tokens{path: path, log: log, now: time.Now, file: filewatch.New(maxFileBytes, path), changed: make(chan struct{})}
@@ -61,7 +60,7 @@ func OpenTokens(path string, log *slog.Logger) (*Tokens, error) {
 func (t *Tokens) Run(ctx context.Context) {
 	for files := range t.file.Changes(ctx) {
 		if err := t.load(files[0]); err != nil {
-			t.log.Error("the tokens from before stay in force", "error", err)
+			t.log.Error("the former tokens stay in use", "error", err)
 			continue
 		}
 		t.mu.RLock()
@@ -70,7 +69,7 @@ func (t *Tokens) Run(ctx context.Context) {
 	}
 }
 
-// load puts in force what a file holds.
+// load makes the content of the file the current one.
 func (t *Tokens) load(file filewatch.File) error {
 	if file.Err != nil {
 		return fmt.Errorf("%s: %w", t.path, file.Err)
@@ -81,7 +80,7 @@ func (t *Tokens) load(file filewatch.File) error {
 	}
 	// On Windows these bits mean nothing.
 	if mode := file.Info.Mode().Perm(); mode&^0o600 != 0 && runtime.GOOS != "windows" {
-		t.log.Warn("others than its owner may use the file of tokens: chmod 600", "file", t.path, "mode", mode.String())
+		t.log.Warn("others than its owner may read or write the token file: chmod 600", "file", t.path, "mode", mode.String())
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -91,17 +90,17 @@ func (t *Tokens) load(file filewatch.File) error {
 	return nil
 }
 
-// Changed returns a channel that is closed when the file has been read again.
-// Then it is time to ask Authenticate about the connections that live: a token
-// may be gone, or may do other things. Ask for the next channel before that.
+// Changed returns a channel that is closed when the file has been read again, and
+// it is time to authenticate open connections again: a token may be removed, or
+// allow other things. Get the next channel before doing that.
 func (t *Tokens) Changed() <-chan struct{} {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return t.changed
 }
 
-// Authenticate returns the caller whose token the request carries. A JWT is for
-// another authenticator to judge.
+// Authenticate returns the caller whose token the request carries. Its Means is
+// "token".
 func (t *Tokens) Authenticate(r *http.Request) (plugin.Caller, error) {
 	secret, err := secretOf(r.Header)
 	if err != nil {
@@ -124,11 +123,10 @@ func (t *Tokens) Authenticate(r *http.Request) (plugin.Caller, error) {
 	return plugin.Caller{Name: entry.Name, Means: "token", Scopes: slices.Clone(entry.Scopes)}, nil
 }
 
-// find looks a token up. How long the map takes depends on digests alone, which
-// nobody can choose: to come near to one that is stored, one would have to find
-// tokens whose SHA-256 begins as it does, and would learn nothing of the token.
-// That the digest is the one which was found is compared in constant time even
-// so, so that it need not be argued about how a map compares.
+// find looks a token up by its digest. The time that the map takes depends only on
+// digests, and an attacker would have to find tokens whose SHA-256 begins like a
+// stored one, and would still learn nothing about the token. The digests are
+// compared in constant time all the same.
 func (t *Tokens) find(presented digest) (Entry, bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()

@@ -143,14 +143,14 @@ func reload(t *testing.T, text string) *reloading {
 // logged that it isn't.
 func (r *reloading) save(text string, good bool) {
 	r.t.Helper()
-	changed, before := r.Changed(), strings.Count(r.log.String(), "stay in force")
+	changed, before := r.Changed(), strings.Count(r.log.String(), "stay in use")
 	must(r.t, replace(r.path, []byte(text)))
 	until(r.t, "the file to be read", func() bool {
 		select {
 		case <-changed:
 			return true
 		default:
-			return strings.Count(r.log.String(), "stay in force") > before
+			return strings.Count(r.log.String(), "stay in use") > before
 		}
 	})
 	select {
