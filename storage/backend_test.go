@@ -43,9 +43,9 @@ func TestValidateAccepts(t *testing.T) {
 		"the highest port":        func(b *storage.Backend) { b.Port = 65535 },
 		"wss":                     func(b *storage.Backend) { b.Protocol = "wss" },
 		"empty texts":             func(b *storage.Backend) { b.Description, b.Namespace, b.Version = text(""), text(""), text("") },
-		"the longest description": func(b *storage.Backend) { b.Description = text(strings.Repeat("x", storage.MaxDescriptionBytes)) },
+		"the longest description": func(b *storage.Backend) { b.Description = text(strings.Repeat("x", 4096)) },
 		"the longest namespace":   func(b *storage.Backend) { b.Namespace = text(strings.Repeat("x", storage.MaxNamespaceBytes)) },
-		"the longest version":     func(b *storage.Backend) { b.Version = text(strings.Repeat("x", storage.MaxVersionBytes)) },
+		"the longest version":     func(b *storage.Backend) { b.Version = text(strings.Repeat("x", 255)) },
 		"no metadata":             func(b *storage.Backend) { b.Metadata = nil },
 		"empty metadata":          func(b *storage.Backend) { b.Metadata = json.RawMessage("{}") },
 		"metadata":                func(b *storage.Backend) { b.Metadata = json.RawMessage("{\"a\": [1, null]\n}") },
@@ -55,7 +55,7 @@ func TestValidateAccepts(t *testing.T) {
 		"metadata with a number in a string": func(b *storage.Backend) {
 			b.Metadata = json.RawMessage(`{"a":"\"1e999"}`)
 		},
-		"the longest metadata": func(b *storage.Backend) { b.Metadata = object(storage.MaxMetadataBytes) },
+		"the longest metadata": func(b *storage.Backend) { b.Metadata = object(16<<10) },
 		"source auto":          func(b *storage.Backend) { b.Source = storage.SourceAuto },
 		"source file":          func(b *storage.Backend) { b.Source = storage.SourceFile },
 		"source env":           func(b *storage.Backend) { b.Source = storage.SourceEnv },
@@ -301,7 +301,7 @@ func checkAccepted(t *testing.T, b storage.Backend) {
 		t.Errorf("address %s", fmt.Sprint(b.Protocol, b.Port))
 	}
 	var object map[string]json.RawMessage
-	if err := json.Unmarshal(b.Metadata, &object); err != nil || object == nil || len(b.Metadata) > storage.MaxMetadataBytes {
+	if err := json.Unmarshal(b.Metadata, &object); err != nil || object == nil || len(b.Metadata) > 16<<10 {
 		t.Errorf("metadata %q: %v", b.Metadata, err)
 	}
 	// Validating changes nothing, and answers the same again.

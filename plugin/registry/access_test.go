@@ -246,7 +246,7 @@ type during struct {
 	deletion func()
 }
 
-func (s during) Apply(ctx context.Context, writes ...storage.Write) ([]storage.Change, error) {
+func (s during) Apply(ctx context.Context, writes ...storage.Write) (storage.Change, error) {
 	if writes[0].Delete {
 		s.deletion()
 	}

@@ -4,7 +4,6 @@ package registry
 
 import (
 	"encoding/json"
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -189,7 +188,7 @@ func (b *BackendInfo) appendJSON(dst []byte) ([]byte, error) {
 
 // newInfo makes what clients see of b in the condition c, nil before it was
 // probed.
-func newInfo(b storage.Backend, c *condition) (*BackendInfo, error) {
+func newInfo(b storage.Backend, c *condition) *BackendInfo {
 	info := &BackendInfo{
 		ID:           b.ID,
 		Name:         b.Name,
@@ -217,13 +216,10 @@ func newInfo(b storage.Backend, c *condition) (*BackendInfo, error) {
 	if seen != 0 {
 		info.LastSeen = &seen
 	}
-	var err error
-	// A database that another program wrote may hold text that is not UTF-8;
-	// one such entry must not hide the others.
-	if info.encoded, err = jsonv2.Marshal(info, jsontext.AllowInvalidUTF8(true)); err != nil {
-		return nil, fmt.Errorf("backend %q can't be shown: %w", b.Name, err)
-	}
-	return info, nil
+	// A database that another program wrote may hold text that is not UTF-8.
+	// Nothing else can fail.
+	info.encoded, _ = jsonv2.Marshal(info, jsontext.AllowInvalidUTF8(true))
+	return info
 }
 
 // shownPort is 0 for what is no port at all, rather than somebody else's.

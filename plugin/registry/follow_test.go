@@ -9,11 +9,12 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/plexus-go/plexus/storage"
-	"github.com/plexus-go/plexus/storage/sqlite"
 )
 
 // theirs is an entry that somebody else stores.
@@ -26,14 +27,14 @@ func theirs(name string) storage.Backend {
 
 func put(t *testing.T, store storage.Store, b storage.Backend) {
 	t.Helper()
-	if _, err := storage.Put(context.Background(), store, b, storage.Condition{}); err != nil {
+	if _, err := store.Apply(context.Background(), storage.Write{Backend: b}); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func remove(t *testing.T, store storage.Store, name string) {
 	t.Helper()
-	if _, err := storage.Delete(context.Background(), store, name, storage.Condition{}); err != nil {
+	if _, err := store.Apply(context.Background(), storage.Write{Backend: storage.Backend{Name: name}, Delete: true}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -68,6 +69,24 @@ func TestChangesOfOthersAreFollowed(t *testing.T) {
 	})
 }
 
+// overflow fills the history of a store with the puts of so many entries, so
+// that everything before is forgotten.
+func overflow(t *testing.T, store storage.Store) {
+	t.Helper()
+	for range 2 {
+		writes := make([]storage.Write, overflowing)
+		for i := range writes {
+			writes[i].Backend = theirs(fmt.Sprint("n", i))
+			writes[i].Backend.Metadata = json.RawMessage(metadataOfLength(16 << 10))
+		}
+		if _, err := store.Apply(t.Context(), writes...); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+const overflowing = 1500
+
 // compacted says so, once.
 func compacted(yield func(storage.Change, error) bool) {
 	yield(storage.Change{}, fmt.Errorf("watching: %w", storage.ErrCompacted))
@@ -76,12 +95,10 @@ func compacted(yield func(storage.Change, error) bool) {
 func TestCompactedChangesAreListed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		inner, err := sqlite.Open(t.Context(), ":memory:", sqlite.WithHistory(1))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = inner.Close() })
-		// The registry watches only when many changes are gone by.
+		inner := memory(t)
+		put(t, inner, theirs("kept"))
+		put(t, inner, theirs("gone"))
+		// The registry watches only when more has happened than the store keeps.
 		release := make(chan struct{})
 		store := &meddledStore{Store: inner}
 		store.watch = func(ctx context.Context, after int64) iter.Seq2[storage.Change, error] {
@@ -89,14 +106,12 @@ func TestCompactedChangesAreListed(t *testing.T) {
 			return inner.Watch(ctx, after)
 		}
 		h := over(t, store)
-		h.registerNames("kept", "gone")
 		remove(t, inner, "gone")
-		for i := range 10 {
-			put(t, inner, theirs(fmt.Sprint("n", i)))
-		}
+		overflow(t, inner)
+		same(t, "how many are followed", len(h.names("")), 2)
 		close(release)
 		synctest.Wait()
-		same(t, "how many", len(h.names("")), 11)
+		same(t, "how many", len(h.names("")), 1+overflowing)
 		if b := h.lookup("gone"); b != nil {
 			t.Errorf("got %v", b)
 		}
@@ -110,8 +125,8 @@ func TestCompactedChangesAreListed(t *testing.T) {
 }
 
 // While the registry lists anew, calls go on. What they have written is not in
-// the list, and must be seen all the same.
-func TestWritesDuringAListStayVisible(t *testing.T) {
+// the list, and must be visible when they are answered all the same.
+func TestWritesDuringAListBecomeVisible(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		inner := memory(t)
@@ -126,28 +141,38 @@ func TestWritesDuringAListStayVisible(t *testing.T) {
 			return backends, revision, err
 		}
 		watching := 0
-		begin := make(chan struct{})
 		store.watch = func(ctx context.Context, after int64) iter.Seq2[storage.Change, error] {
 			if watching++; watching == 1 {
-				<-begin
 				return compacted
 			}
-			return silent(ctx, after)
+			return inner.Watch(ctx, after)
+		}
+		for _, name := range []string{"changed", "deleted", "again"} {
+			put(t, inner, theirs(name))
 		}
 		h := over(t, store)
-		h.registerNames("changed", "deleted", "again")
-		close(begin)
 		<-listed
-		h.registerNames("new")
-		h.do("update", `{"name": "changed", "port": 9}`)
+		go func() {
+			time.Sleep(time.Second)
+			close(answer)
+		}()
+		var writers sync.WaitGroup
+		writers.Go(func() {
+			h.registerNames("new")
+			same(t, "new", h.get("new").Host, "h")
+		})
+		writers.Go(func() {
+			h.do("update", `{"name": "changed", "port": 9}`)
+			same(t, "changed", h.get("changed").Port, 9)
+		})
 		h.do("delete", `{"name": "deleted"}`)
+		same(t, "deleted", h.lookup("deleted"), (*entry)(nil))
 		h.do("delete", `{"name": "again"}`)
 		h.registerNames("again")
-		before := h.all()
-		close(answer)
-		synctest.Wait()
-		same(t, "after the list", h.all(), before)
-		same(t, "how often it was listed", listing, 2)
+		same(t, "again", h.get("again").Host, "h")
+		writers.Wait()
+		same(t, "what is stored", h.stored(), h.all())
+		same(t, "how often it was listed", listing, 3) // the last time by the registry that shows what is stored
 	})
 }
 

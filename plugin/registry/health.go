@@ -194,7 +194,7 @@ func (r *Registry) watchHealth(ctx context.Context) {
 
 // round probes every entry once and applies what was found as one change.
 func (r *Registry) round(ctx context.Context) {
-	entries := r.view.all()
+	entries, _ := r.view.all()
 	outcomes := make([]probed, len(entries))
 	r.probeAll(ctx, len(entries), func(ctx context.Context, i int) {
 		outcomes[i] = r.probe(ctx, entries[i])
@@ -264,23 +264,21 @@ func (r *Registry) judge(ctx context.Context, outcomes []probed) {
 		}
 	}
 	now := time.Now().Unix()
-	conditions := make(map[string]*condition, len(outcomes))
+	conditions := make([]*condition, len(outcomes))
 	var verdicts []storage.Write
-	for _, p := range outcomes {
+	for i, p := range outcomes {
 		after := p.entry.condition.next(p.address, p.err, p.latency, now)
 		if p.err != nil && (ours || local(p.err)) {
 			after = p.entry.condition.excused(p.address, p.err)
 		}
-		conditions[p.entry.backend.Name] = after
+		conditions[i] = after
 		if w, ok := verdict(p.entry.backend, after, now); ok {
 			verdicts = append(verdicts, w)
 			r.log.Info("health changes a backend", "backend", w.Backend.Name, "address", p.address,
 				"active", w.Backend.Active, "why", after.reason)
 		}
 	}
-	if err := r.view.examine(outcomes, conditions); err != nil {
-		r.log.Error("the health of backends can't be shown", "error", err)
-	}
+	r.view.setConditions(outcomes, conditions)
 	if err := r.pass(ctx, verdicts); err != nil && ctx.Err() == nil {
 		r.log.Error("what health found could not be stored", "error", err)
 	}
@@ -292,7 +290,7 @@ func (r *Registry) pass(ctx context.Context, verdicts []storage.Write) error {
 	if len(verdicts) == 0 {
 		return nil
 	}
-	err := r.applyWhole(ctx, verdicts)
+	_, _, err := r.apply(ctx, verdicts)
 	switch {
 	case !errors.Is(err, storage.ErrConflict):
 		return err
@@ -321,7 +319,7 @@ func massFailure(outcomes []probed) (ours bool, failed, active int) {
 // verdict tells what to write for an entry in its new condition. What was
 // deactivated for another reason than its health stays so, though it answers.
 func verdict(b storage.Backend, c *condition, now int64) (storage.Write, bool) {
-	w := storage.Write{Backend: b, If: storage.IfRevision(b.Revision)}
+	w := storage.Write{Backend: b, IfUnchanged: true}
 	w.Backend.UpdatedAt = now
 	switch {
 	case b.Active && c.status == StatusCritical:

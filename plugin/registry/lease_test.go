@@ -187,9 +187,9 @@ type refusing struct {
 	full atomic.Bool
 }
 
-func (s *refusing) Apply(ctx context.Context, writes ...storage.Write) ([]storage.Change, error) {
+func (s *refusing) Apply(ctx context.Context, writes ...storage.Write) (storage.Change, error) {
 	if s.full.Load() {
-		return nil, errors.New("the disk is full")
+		return storage.Change{}, errors.New("the disk is full")
 	}
 	return s.Store.Apply(ctx, writes...)
 }

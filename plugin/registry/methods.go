@@ -4,10 +4,12 @@ package registry
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -52,11 +54,7 @@ func (r *Registry) Register(ctx context.Context, in RegisterParams) (Event, erro
 		r.restoreLease(in.Name)
 		return Event{}, failed(in.Name, err)
 	}
-	info, err := newInfo(c.Backend, r.view.conditionOf(c.Backend))
-	if err != nil {
-		return Event{}, err
-	}
-	return Event{Registered: &BackendEvent{Backend: *info, LeaseID: c.Backend.LeaseID}}, nil
+	return Event{Registered: &BackendEvent{Backend: *r.view.infoOf(c.After), LeaseID: c.After.LeaseID}}, nil
 }
 
 // sameRegistration tells whether registering b over old changed nothing but
@@ -98,11 +96,7 @@ func (r *Registry) Update(ctx context.Context, in UpdateParams) (Event, error) {
 	if err != nil {
 		return failure(in.Name, nil, err)
 	}
-	info, err := newInfo(c.Backend, r.view.conditionOf(c.Backend))
-	if err != nil {
-		return Event{}, err
-	}
-	return Event{Updated: &BackendEvent{Backend: *info}}, nil
+	return Event{Updated: &BackendEvent{Backend: *r.view.infoOf(c.After)}}, nil
 }
 
 // Delete erases an entry. One that a source still lists returns when that is
@@ -199,17 +193,18 @@ func (r *Registry) Reload(ctx context.Context, _ plugin.None) (Event, error) {
 	return Event{Reloaded: &ReloadedEvent{Count: uint(count)}}, nil
 }
 
-// write stores what make makes of the present entry, nil where there is none.
-// It finishes though the caller leaves, and tries again when somebody else
-// changed the entry in between; the registry's own writes of one name wait for
-// one another. An error of make is returned as it is.
-func (r *Registry) write(ctx context.Context, name string, make func(old *storage.Backend, now int64) (storage.Write, error)) (storage.Change, error) {
+// write stores what make makes of the present entry, nil where there is none,
+// and returns what it changed, which every read shows from then on. It finishes
+// though the caller leaves, and tries again when somebody else changed the entry
+// in between; the registry's own writes of one name wait for one another. An
+// error of make is returned as it is.
+func (r *Registry) write(ctx context.Context, name string, make func(old *storage.Backend, now int64) (storage.Write, error)) (storage.EntryChange, error) {
 	defer r.writing.lock(name).Unlock()
 	return r.writeLocked(ctx, name, make)
 }
 
 // writeLocked is write for who holds the lock of the name.
-func (r *Registry) writeLocked(ctx context.Context, name string, make func(old *storage.Backend, now int64) (storage.Write, error)) (storage.Change, error) {
+func (r *Registry) writeLocked(ctx context.Context, name string, make func(old *storage.Backend, now int64) (storage.Write, error)) (storage.EntryChange, error) {
 	ctx = context.WithoutCancel(ctx)
 	var old *storage.Backend
 	if e := r.view.get(name); e != nil {
@@ -222,25 +217,42 @@ func (r *Registry) writeLocked(ctx context.Context, name string, make func(old *
 	for tries := 1; ; tries++ {
 		w, err := make(old, time.Now().Unix())
 		if err != nil {
-			return storage.Change{}, err
+			return storage.EntryChange{}, err
 		}
-		w.If = unchanged(old)
-		changes, err := r.store.Apply(ctx, w)
+		w.IfUnchanged, w.Backend.Revision = true, 0
+		if old != nil {
+			w.Backend.Revision = old.Revision
+		}
+		change, err := r.store.Apply(ctx, w)
 		if err == nil {
-			return changes[0], r.view.apply(changes...)
+			return change.Entries[0], r.view.wait(ctx, change.Revision)
 		}
-		if errors.Is(err, storage.ErrConflict) && tries < mostTries {
+		if errors.Is(err, storage.ErrConflict) && tries < maxTries {
 			old, err = r.stored(ctx, name)
 		}
 		if err != nil {
-			return storage.Change{}, err
+			return storage.EntryChange{}, err
 		}
 	}
 }
 
-// mostTries bounds how often a write is tried that others keep getting in the
-// way of: each time one of them has got through.
-const mostTries = 1000
+// maxTries bounds how often a write is tried that others keep getting in the way
+// of: each time one of them has succeeded.
+const maxTries = 1000
+
+// apply stores writes as one change, or as several where the store takes fewer
+// at once. It returns how many were stored, and the revision of the last change,
+// 0 for none.
+func (r *Registry) apply(ctx context.Context, writes []storage.Write) (stored int, revision int64, err error) {
+	for some := range slices.Chunk(writes, cmp.Or(r.store.MaxWrites(), max(len(writes), 1))) {
+		change, err := r.store.Apply(ctx, some...)
+		if err != nil {
+			return stored, revision, err
+		}
+		stored, revision = stored+len(some), change.Revision
+	}
+	return stored, revision, nil
+}
 
 // nameLocks holds up the writes of one name, and of few others.
 type nameLocks struct {
@@ -252,14 +264,6 @@ func (l *nameLocks) lock(name string) *sync.Mutex {
 	lock := &l.locks[maphash.String(l.seed, name)%uint64(len(l.locks))]
 	lock.Lock()
 	return lock
-}
-
-// unchanged holds as long as an entry is as it was, nil for absent.
-func unchanged(old *storage.Backend) storage.Condition {
-	if old == nil {
-		return storage.IfAbsent()
-	}
-	return storage.IfRevision(old.Revision)
 }
 
 // stored reads an entry from the store itself, which knows of a change before
@@ -309,18 +313,16 @@ func failed(name string, err error) error {
 // only.
 func (r *Registry) storeSeen(ctx context.Context) error {
 	var writes []storage.Write
-	for _, e := range r.view.all() {
+	entries, _ := r.view.all()
+	for _, e := range entries {
 		if e.condition == nil || e.condition.seen <= e.backend.LastSeen {
 			continue
 		}
 		b := e.backend
 		b.LastSeen = e.condition.seen
-		writes = append(writes, storage.Write{Backend: b, If: storage.IfRevision(b.Revision), Cause: causeUpdated})
+		writes = append(writes, storage.Write{Backend: b, IfUnchanged: true, Cause: causeUpdated})
 	}
-	if len(writes) == 0 {
-		return nil
-	}
-	if _, err := r.store.Apply(ctx, writes...); err != nil && !errors.Is(err, storage.ErrConflict) {
+	if _, _, err := r.apply(ctx, writes); err != nil && !errors.Is(err, storage.ErrConflict) {
 		return fmt.Errorf("storing when backends were last seen: %w", err)
 	}
 	return nil

@@ -5,8 +5,6 @@ package registry
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"hash/maphash"
 	"log/slog"
 	"net/netip"
@@ -135,26 +133,29 @@ func New(ctx context.Context, store storage.Store, options ...Option) (*Registry
 		d.found = make([]string, len(d.addresses))
 		r.feeds.add(d.feed)
 	}
-	revision, err := r.list(ctx)
-	if err != nil {
+	if err := r.list(ctx); err != nil {
 		return nil, err
 	}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	r.stop = stop
+	r.running.Go(func() { r.follow(running) })
 	if _, err := r.reload(ctx); err != nil {
+		stop()
+		r.running.Wait()
 		return nil, err
 	}
-	for _, e := range r.view.all() {
+	entries, _ := r.view.all()
+	for _, e := range entries {
 		if e.backend.Active {
 			r.leases.renew(e.backend) // one full term after a restart
 		}
 	}
-	r.start(context.WithoutCancel(ctx), revision)
+	r.start(running)
 	return r, nil
 }
 
-// start runs what keeps the registry true, until Close.
-func (r *Registry) start(ctx context.Context, revision int64) {
-	ctx, r.stop = context.WithCancel(ctx)
-	r.running.Go(func() { r.follow(ctx, revision) })
+// start runs what changes entries by itself, until Close.
+func (r *Registry) start(ctx context.Context) {
 	r.running.Go(func() { r.watchLeases(ctx) })
 	for _, f := range r.feeds.all {
 		if f.from != nil {
@@ -173,61 +174,6 @@ func (r *Registry) Close() error {
 	r.stop()
 	r.running.Wait()
 	return r.storeSeen(context.Background())
-}
-
-// list fills the view from the store.
-func (r *Registry) list(ctx context.Context) (revision int64, err error) {
-	backends, revision, err := r.store.List(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("reading the registry: %w", err)
-	}
-	if err := r.view.reset(backends, revision); err != nil {
-		return 0, fmt.Errorf("reading the registry: %w", err)
-	}
-	return revision, nil
-}
-
-// follow keeps the view current until ctx is done or the store is closed.
-func (r *Registry) follow(ctx context.Context, revision int64) {
-	for ctx.Err() == nil {
-		err := r.followOnce(ctx, &revision)
-		if errors.Is(err, storage.ErrCompacted) {
-			var listed int64
-			if listed, err = r.list(ctx); err == nil {
-				revision = listed
-			}
-		}
-		switch {
-		case err == nil || ctx.Err() != nil:
-		case errors.Is(err, storage.ErrClosed):
-			r.log.Error("the registry no longer follows its store", "error", err)
-			return
-		default:
-			r.log.Error("the registry can't follow its store, and will try again", "error", err)
-			select {
-			case <-ctx.Done():
-			case <-time.After(followPause):
-			}
-		}
-	}
-}
-
-// followPause is how long a store that failed is left alone.
-const followPause = time.Second
-
-// followOnce follows the store until it says no more; revision is then that of the
-// last change.
-func (r *Registry) followOnce(ctx context.Context, revision *int64) error {
-	for change, err := range r.store.Watch(ctx, *revision) {
-		if err == nil {
-			err = r.view.follow(change)
-		}
-		if err != nil {
-			return err
-		}
-		*revision = change.Revision
-	}
-	return nil
 }
 
 // newID makes the id of a new entry: ids grow with time, which orders what

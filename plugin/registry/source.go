@@ -147,45 +147,41 @@ func (r *Registry) followSource(ctx context.Context, f *feed) {
 	}
 }
 
-// reconcile brings the entries that sources own into line with their lists,
-// as one change. It returns how many entries were added or changed, other
-// than by being dropped. The caller holds feeds.mu.
+// reconcile brings the entries that sources own into line with their lists, as
+// one change of the store if that takes so many writes at once. It returns how
+// many entries were added or changed, other than by being dropped. The caller
+// holds feeds.mu.
 func (r *Registry) reconcile(ctx context.Context) (count int, err error) {
-	stored := r.view.backends()
+	entries, _ := r.view.all()
+	backends := make([]storage.Backend, len(entries))
+	for i, e := range entries {
+		backends[i] = e.backend
+	}
 	for tries := 1; ; tries++ {
-		var writes []storage.Write
-		writes, count = r.feeds.plan(stored, time.Now().Unix())
-		if len(writes) == 0 {
-			return 0, nil
+		writes, news := r.feeds.plan(backends, time.Now().Unix())
+		stored, revision, err := r.apply(ctx, writes)
+		count += min(stored, news)
+		if err == nil {
+			err = r.view.wait(ctx, revision)
 		}
-		if err = r.applyWhole(ctx, writes); err == nil {
-			return count, nil
-		}
-		// Somebody wrote one of these names meanwhile: compare again, with the
-		// store itself, which knows of it before the view does.
-		if errors.Is(err, storage.ErrConflict) && tries < mostTries {
-			stored, _, err = r.store.List(ctx)
+		// On a conflict somebody wrote one of these names meanwhile: compare
+		// again, with the store itself, which knows of it before the view does.
+		if errors.Is(err, storage.ErrConflict) && tries < maxTries {
+			if backends, _, err = r.store.List(ctx); err == nil {
+				continue
+			}
 		}
 		if err != nil {
 			return 0, fmt.Errorf("applying what the sources list: %w", err)
 		}
+		return count, nil
 	}
 }
 
-// applyWhole stores writes as one change, of which readers see all or nothing.
-func (r *Registry) applyWhole(ctx context.Context, writes []storage.Write) error {
-	r.view.following.Lock()
-	defer r.view.following.Unlock()
-	changes, err := r.store.Apply(ctx, writes...)
-	if err != nil {
-		return err
-	}
-	return r.view.apply(changes...)
-}
-
-// plan compares what is stored with what is listed: what to write, and how
-// many of the writes add or change an entry.
-func (fs *feeds) plan(stored []storage.Backend, now int64) (writes []storage.Write, count int) {
+// plan compares what is stored with what is listed, and returns what to write.
+// The first of the writes, as many as news, add or change an entry.
+func (fs *feeds) plan(stored []storage.Backend, now int64) (writes []storage.Write, news int) {
+	var others []storage.Write
 	byName := make(map[string]*storage.Backend, len(stored))
 	for i := range stored {
 		byName[stored[i].Name] = &stored[i]
@@ -205,11 +201,11 @@ func (fs *feeds) plan(stored []storage.Backend, now int64) (writes []storage.Wri
 			}
 			planned[name] = true
 			w, changes := fs.planListed(f, byName[name], b, ids[i], now)
-			if w.Backend.Name != "" {
+			switch {
+			case changes:
 				writes = append(writes, w)
-			}
-			if changes {
-				count++
+			case w.Backend.Name != "":
+				others = append(others, w)
 			}
 		}
 	}
@@ -221,10 +217,10 @@ func (fs *feeds) plan(stored []storage.Backend, now int64) (writes []storage.Wri
 			continue // nobody has said that it is gone
 		}
 		w := deactivated(old, storage.ReasonDropped, now)
-		w.If = unchanged(&old)
-		writes = append(writes, w)
+		w.IfUnchanged = true
+		others = append(others, w)
 	}
-	return writes, count
+	return append(writes, others...), len(writes)
 }
 
 // planListed tells what to write for a backend that f, the highest source that
@@ -232,14 +228,14 @@ func (fs *feeds) plan(stored []storage.Backend, now int64) (writes []storage.Wri
 // what clients see. old is what is stored, nil for nothing.
 func (fs *feeds) planListed(f *feed, old *storage.Backend, b storage.Backend, id string, now int64) (w storage.Write, changes bool) {
 	if old == nil {
-		b.ID, b.Source, b.Active = id, f.source, true
+		b.ID, b.Revision, b.Source, b.Active = id, 0, f.source, true
 		b.RegisteredAt, b.CreatedAt, b.UpdatedAt = now, now, now
-		return storage.Write{Backend: b, If: storage.IfAbsent(), Cause: causeRegistered}, true
+		return storage.Write{Backend: b, IfUnchanged: true, Cause: causeRegistered}, true
 	}
 	if old.Runtime || fs.mayOwn(*old, f) {
 		return storage.Write{}, false
 	}
-	w = storage.Write{Backend: *old, If: unchanged(old), Cause: causeUpdated}
+	w = storage.Write{Backend: *old, IfUnchanged: true, Cause: causeUpdated}
 	w.Backend.Source, w.Backend.Adopted = f.source, false
 	returns := !old.Active && old.Reason == storage.ReasonDropped
 	if old.Source == f.source && sameListing(*old, b) && !returns {

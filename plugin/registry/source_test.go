@@ -324,26 +324,65 @@ func TestReloadBesideRegistrations(t *testing.T) {
 	}
 }
 
-// A name that is deleted beneath a reload, when the store's word of that is
-// late, is added again.
+// A name that somebody else deletes during a reload is added again.
 func TestReloadMeetsTheChangesOfOthers(t *testing.T) {
 	t.Parallel()
-	store := &meddledStore{Store: memory(t), watch: silent}
+	store := &meddledStore{Store: memory(t)}
 	source, option := withFile(listed("a"), listed("b"))
 	h := over(t, store, option)
 	source.list(withPort(9, listed("a")), withPort(9, listed("b")))
 	var once sync.Once
-	store.apply = func(ctx context.Context, writes []storage.Write) ([]storage.Change, error) {
+	store.apply = func(ctx context.Context, writes []storage.Write) (storage.Change, error) {
 		once.Do(func() {
-			if _, err := storage.Delete(ctx, store.Store, "a", storage.Condition{}); err != nil {
-				t.Error(err)
-			}
+			remove(t, store.Store, "a")
 		})
 		return store.Store.Apply(ctx, writes...)
 	}
 	h.reload(2)
 	same(t, "a", h.get("a").Port, 9)
 	same(t, "b", h.get("b").Port, 9)
+	same(t, "what is stored", h.stored(), h.all())
+}
+
+// limited is a store that makes few writes in one Apply.
+type limited struct{ *meddledStore }
+
+func (limited) MaxWrites() int { return 3 }
+
+// A store that takes few writes at once gets a long list in several changes.
+func TestLoadsAreSplitForAStoreThatTakesFewWrites(t *testing.T) {
+	t.Parallel()
+	var backends []storage.Backend
+	for i := range 10 {
+		backends = append(backends, listed(fmt.Sprint("n", i)))
+	}
+	source, option := withFile(backends...)
+	store := limited{&meddledStore{Store: memory(t)}}
+	h := over(t, store, option)
+	same(t, "listed", len(h.names("")), 10)
+
+	// In the middle of the next load somebody deletes a name.
+	applied := 0
+	store.apply = func(ctx context.Context, writes []storage.Write) (storage.Change, error) {
+		if len(writes) > 3 {
+			t.Errorf("%d writes at once", len(writes))
+		}
+		if applied++; applied == 2 {
+			remove(t, store.Store, "n4")
+		}
+		return store.Store.Apply(ctx, writes...)
+	}
+	for i := range backends {
+		backends[i].Port = 9
+	}
+	source.list(backends...)
+	h.reload(10)
+	for _, name := range h.names("") {
+		same(t, name, h.get(name).Port, 9)
+	}
+	source.list(backends[:2]...)
+	h.reload(0)
+	same(t, "active", len(h.names("")), 2)
 	same(t, "what is stored", h.stored(), h.all())
 }
 

@@ -45,10 +45,7 @@ type sized interface {
 
 // Status tells how the registry is.
 func (r *Registry) Status(ctx context.Context, _ plugin.None) (Event, error) {
-	entries, revision, ahead := r.view.snapshot()
-	for _, at := range ahead {
-		revision = max(revision, at)
-	}
+	entries, revision := r.view.all()
 	s := &StatusEvent{
 		Version:       r.version,
 		Revision:      revision,

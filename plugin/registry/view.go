@@ -4,28 +4,30 @@ package registry
 
 import (
 	"cmp"
+	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/plexus-go/plexus/storage"
 )
 
-// view is the copy of the store that reads are answered from. Its entries are
+// view is the copy of the store that reads are answered from. The store's watch
+// alone says what is in it; health adds what its probes have found. Entries are
 // never changed, only replaced.
 type view struct {
-	mu     sync.RWMutex
-	byName map[string]*entry
-	oldest []*entry // in the order of creation
-	// watched is the revision up to which the store's Watch was followed.
-	// Writers bring their own changes in earlier; gone remembers, until Watch
-	// has passed it, what was deleted so, and at which revision.
-	watched int64
-	gone    map[string]int64
+	updating sync.Mutex // held by who replaces entries, while it makes new ones
 
-	// following is held while a change is brought in that Watch yields, and by
-	// who brings in several as one, so that Watch does not come in between.
-	following sync.Mutex
+	mu       sync.RWMutex
+	byName   map[string]*entry
+	oldest   []*entry // in the order of creation
+	revision int64    // of the last change that is in the view
+	// awaited are closed when the view has reached their revision.
+	awaited map[int64]chan struct{}
+	ended   chan struct{} // closed when nothing changes the view any more
 }
 
 type entry struct {
@@ -34,52 +36,17 @@ type entry struct {
 	info      *BackendInfo
 }
 
-// newEntry makes an entry of b, which c was found of.
-func newEntry(b storage.Backend, c *condition) (*entry, error) {
-	info, err := newInfo(b, c)
-	if err != nil {
-		return nil, err
-	}
-	return &entry{backend: b, condition: c, info: info}, nil
+func newEntry(b storage.Backend, c *condition) *entry {
+	return &entry{backend: b, condition: c, info: newInfo(b, c)}
 }
 
 func newView() *view {
-	return &view{byName: map[string]*entry{}, gone: map[string]int64{}}
+	return &view{byName: map[string]*entry{}, awaited: map[int64]chan struct{}{}, ended: make(chan struct{})}
 }
 
-// reset fills the view with everything that the store holds at revision, and
-// keeps what writers have brought in since.
-func (v *view) reset(backends []storage.Backend, revision int64) error {
-	byName := make(map[string]*entry, len(backends))
-	for _, b := range backends {
-		e, err := newEntry(b, v.conditionOf(b))
-		if err != nil {
-			return err
-		}
-		byName[b.Name] = e
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for name, e := range v.byName {
-		if e.backend.Revision > revision {
-			byName[name] = e
-		}
-	}
-	for name, deleted := range v.gone {
-		if deleted <= revision {
-			delete(v.gone, name)
-		} else if e := byName[name]; e != nil && e.backend.Revision < deleted {
-			delete(byName, name)
-		}
-	}
-	v.byName, v.watched = byName, revision
-	v.oldest = slices.SortedFunc(maps.Values(byName), byCreation)
-	return nil
-}
-
-// byCreation orders entries by age. Ids are of version 7, which grow with
-// time: they order what was created within one second. Entries of other
-// programs may have none.
+// byCreation orders entries by age. Ids are of version 7, which grow with time:
+// they order what was created within one second. Entries of other programs may
+// have none.
 func byCreation(a, b *entry) int {
 	return cmp.Or(
 		cmp.Compare(a.backend.CreatedAt, b.backend.CreatedAt),
@@ -88,74 +55,101 @@ func byCreation(a, b *entry) int {
 	)
 }
 
-// apply brings changes in that are news, at once. Changes of one name may come
-// in any order; the newest revision stays.
-func (v *view) apply(changes ...storage.Change) error {
-	entries := make([]*entry, len(changes)) // nil for what was deleted
-	for i, c := range changes {
-		if c.Deleted {
-			continue
+// reset fills the view with everything that the store holds at revision.
+func (v *view) reset(backends []storage.Backend, revision int64) {
+	v.updating.Lock()
+	defer v.updating.Unlock()
+	byName := make(map[string]*entry, len(backends))
+	for _, b := range backends {
+		byName[b.Name] = newEntry(b, v.conditionOf(&b))
+	}
+	oldest := slices.SortedFunc(maps.Values(byName), byCreation)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.byName, v.oldest, v.revision = byName, oldest, revision
+	for awaited := range v.awaited {
+		if awaited <= revision {
+			v.wake(awaited)
 		}
-		var err error
-		if entries[i], err = newEntry(c.Backend, v.conditionOf(c.Backend)); err != nil {
-			return err
+	}
+}
+
+// apply makes the next change of the store visible, as a whole.
+func (v *view) apply(change storage.Change) {
+	v.updating.Lock()
+	defer v.updating.Unlock()
+	entries := make([]*entry, len(change.Entries)) // nil for what was deleted
+	for i, e := range change.Entries {
+		if e.After != nil {
+			entries[i] = newEntry(*e.After, v.conditionOf(e.After))
 		}
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for i, c := range changes {
-		v.put(c, entries[i])
+	for i, e := range change.Entries {
+		v.put(e.Name(), entries[i])
 	}
-	return nil
+	v.revision = change.Revision
+	v.wake(change.Revision)
 }
 
-// follow is apply for changes that Watch yields, in order.
-func (v *view) follow(c storage.Change) error {
-	v.following.Lock()
-	defer v.following.Unlock()
-	v.mu.RLock()
-	old := v.byName[c.Backend.Name]
-	known := old != nil && old.backend.Revision >= c.Revision || v.gone[c.Backend.Name] >= c.Revision
-	v.mu.RUnlock()
-	if !known {
-		if err := v.apply(c); err != nil {
-			return err
-		}
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.watched = c.Revision
-	if c.Deleted && v.gone[c.Backend.Name] <= c.Revision {
-		delete(v.gone, c.Backend.Name)
-	}
-	return nil
-}
-
-func (v *view) put(c storage.Change, e *entry) {
-	name := c.Backend.Name
-	old := v.byName[name]
-	if c.Revision <= v.watched || v.gone[name] >= c.Revision || old != nil && old.backend.Revision >= c.Revision {
-		return
-	}
-	if old != nil {
-		// An entry that was deleted and made again has another place.
+// put replaces the entry of that name; nil removes it.
+func (v *view) put(name string, e *entry) {
+	if old := v.byName[name]; old != nil {
+		i, _ := slices.BinarySearchFunc(v.oldest, old, byCreation)
 		if e != nil && byCreation(old, e) == 0 {
-			i, _ := slices.BinarySearchFunc(v.oldest, old, byCreation)
 			v.oldest[i], v.byName[name] = e, e
 			return
 		}
-		if i, found := slices.BinarySearchFunc(v.oldest, old, byCreation); found {
-			v.oldest = slices.Delete(v.oldest, i, i+1)
-		}
+		v.oldest = slices.Delete(v.oldest, i, i+1)
 		delete(v.byName, name)
 	}
-	if e == nil {
-		v.gone[name] = c.Revision
-		return
+	if e != nil {
+		i, _ := slices.BinarySearchFunc(v.oldest, e, byCreation)
+		v.oldest = slices.Insert(v.oldest, i, e)
+		v.byName[name] = e
 	}
-	i, _ := slices.BinarySearchFunc(v.oldest, e, byCreation)
-	v.oldest = slices.Insert(v.oldest, i, e)
-	v.byName[name] = e
+}
+
+// wake ends the waits for a revision.
+func (v *view) wake(revision int64) {
+	if reached := v.awaited[revision]; reached != nil {
+		close(reached)
+		delete(v.awaited, revision)
+	}
+}
+
+// errEnded is the error of a wait for what the view will not show.
+var errEnded = errors.New("the registry no longer follows its store")
+
+// wait returns when the view has reached a revision of the store. It fails when
+// ctx is done, or when the view is not updated any more.
+func (v *view) wait(ctx context.Context, revision int64) error {
+	v.mu.RLock()
+	current := v.revision
+	v.mu.RUnlock()
+	if current >= revision {
+		return nil
+	}
+	v.mu.Lock()
+	if v.revision >= revision {
+		v.mu.Unlock()
+		return nil
+	}
+	reached := v.awaited[revision]
+	if reached == nil {
+		reached = make(chan struct{})
+		v.awaited[revision] = reached
+	}
+	v.mu.Unlock()
+	select {
+	case <-reached:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-v.ended:
+		return errEnded
+	}
 }
 
 // get returns the entry of that name, nil if there is none.
@@ -165,15 +159,24 @@ func (v *view) get(name string) *entry {
 	return v.byName[name]
 }
 
+// infoOf returns what clients see of a backend as it was stored, which is mostly
+// encoded already.
+func (v *view) infoOf(b *storage.Backend) *BackendInfo {
+	if e := v.get(b.Name); e != nil && e.backend.Revision == b.Revision {
+		return e.info
+	}
+	return newInfo(*b, nil)
+}
+
 // conditionOf returns what probes have found of b, nil for nothing.
-func (v *view) conditionOf(b storage.Backend) *condition {
-	if e := v.get(b.Name); e != nil && e.condition != nil && e.condition.address == addressOf(b) {
+func (v *view) conditionOf(b *storage.Backend) *condition {
+	if e := v.get(b.Name); e != nil && e.condition != nil && e.condition.address == addressOf(*b) {
 		return e.condition
 	}
 	return nil
 }
 
-// read hands every entry, the oldest first, to fn, which must be quick and keep
+// read calls fn with every entry, the oldest first. It must be quick, and keep
 // nothing of the slice.
 func (v *view) read(fn func(oldest []*entry)) {
 	v.mu.RLock()
@@ -181,57 +184,77 @@ func (v *view) read(fn func(oldest []*entry)) {
 	fn(v.oldest)
 }
 
-// all returns every entry, the oldest first.
-func (v *view) all() []*entry {
+// all returns every entry, the oldest first, and the revision of the view.
+func (v *view) all() (oldest []*entry, revision int64) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return slices.Clone(v.oldest)
+	return slices.Clone(v.oldest), v.revision
 }
 
-// backends returns what is stored of every entry, the oldest first.
-func (v *view) backends() []storage.Backend {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	backends := make([]storage.Backend, len(v.oldest))
-	for i, e := range v.oldest {
-		backends[i] = e.backend
-	}
-	return backends
-}
-
-// snapshot returns every entry, and the revision to watch from. ahead are the
-// revisions of names that were changed after that already: changes up to them
-// are in the snapshot.
-func (v *view) snapshot() (entries []*entry, revision int64, ahead map[string]int64) {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	ahead = maps.Clone(v.gone)
-	for _, e := range v.oldest {
-		if e.backend.Revision > v.watched {
-			ahead[e.backend.Name] = e.backend.Revision
-		}
-	}
-	return slices.Clone(v.oldest), v.watched, ahead
-}
-
-// examine attaches what probes have found to the entries that were probed, if
-// they are still the same.
-func (v *view) examine(outcomes []probed, conditions map[string]*condition) error {
+// setConditions adds what probes have found to those of the entries that are
+// still the same.
+func (v *view) setConditions(outcomes []probed, conditions []*condition) {
+	v.updating.Lock()
+	defer v.updating.Unlock()
 	fresh := make([]*entry, len(outcomes))
 	for i, p := range outcomes {
-		var err error
-		if fresh[i], err = newEntry(p.entry.backend, conditions[p.entry.backend.Name]); err != nil {
-			return err
+		if v.get(p.entry.backend.Name) == p.entry {
+			fresh[i] = newEntry(p.entry.backend, conditions[i])
 		}
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for i, p := range outcomes {
-		if v.byName[p.entry.backend.Name] != p.entry {
-			continue
+	for _, e := range fresh {
+		if e != nil {
+			v.put(e.backend.Name, e)
 		}
-		at, _ := slices.BinarySearchFunc(v.oldest, p.entry, byCreation)
-		v.oldest[at], v.byName[p.entry.backend.Name] = fresh[i], fresh[i]
+	}
+}
+
+// list fills the view from the store.
+func (r *Registry) list(ctx context.Context) error {
+	backends, revision, err := r.store.List(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the registry: %w", err)
+	}
+	r.view.reset(backends, revision)
+	return nil
+}
+
+// storeRetry is the pause after a failure of the store.
+const storeRetry = time.Second
+
+// follow keeps the view current until ctx is done or the store is closed.
+func (r *Registry) follow(ctx context.Context) {
+	defer close(r.view.ended)
+	for ctx.Err() == nil {
+		err := r.followOnce(ctx)
+		if errors.Is(err, storage.ErrCompacted) {
+			err = r.list(ctx)
+		}
+		switch {
+		case err == nil || ctx.Err() != nil:
+		case errors.Is(err, storage.ErrClosed):
+			r.log.Error("the registry no longer follows its store", "error", err)
+			return
+		default:
+			r.log.Error("the registry can't follow its store, and will try again", "error", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(storeRetry):
+			}
+		}
+	}
+}
+
+// followOnce applies the changes of the store until its watch ends.
+func (r *Registry) followOnce(ctx context.Context) error {
+	_, revision := r.view.all()
+	for change, err := range r.store.Watch(ctx, revision) {
+		if err != nil {
+			return err
+		}
+		r.view.apply(change)
 	}
 	return nil
 }

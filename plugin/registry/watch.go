@@ -13,120 +13,127 @@ import (
 	"github.com/plexus-go/plexus/storage"
 )
 
-// What writes are for: the types of the events that watchers are told.
+// The causes of writes: the types of the events that watches yield.
 const (
 	causeRegistered   = "backend_registered"
 	causeUpdated      = "backend_updated"
 	causeDeregistered = "backend_deregistered"
 )
 
-// Watch tells what happens to entries: first all that there are, unless the
-// watch resumes after a revision, then every change in order. A watcher that
-// is too slow for the history that the store keeps is told all that there are
-// once more, in place of the changes that it has missed.
+// Watch yields what happens to entries: first a list of all, unless the watch
+// resumes after a revision, then every change in order. A caller that is too
+// slow for the history of the store gets a new list in place of the changes that
+// it has missed.
 func (r *Registry) Watch(ctx context.Context, in WatchParams) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		w := watcher{registry: r, params: in}
-		var ahead map[string]int64
+		w := watcher{registry: r, params: in, yield: yield}
 		if in.After != nil {
 			w.after = *in.After
-		} else {
-			var all Event
-			if all, ahead = w.all(); !yield(all, nil) {
-				return
-			}
+		} else if !w.list() {
+			return
 		}
 		for ctx.Err() == nil {
-			err := w.changes(ctx, ahead, yield)
+			err := w.follow(ctx)
 			switch {
 			case err == nil:
 				return
 			case !errors.Is(err, storage.ErrCompacted):
 				yield(Event{}, &plugin.Error{Message: "the registry can't be watched any more", Err: err})
 				return
-			case in.After != nil && !w.begun:
+			case in.After != nil && w.after == *in.After:
 				yield(Event{Error: &ErrorEvent{Message: fmt.Sprintf(
 					"Revision %d can't be resumed from, the changes after it are not kept: list again", w.after)}}, nil)
 				return
 			}
-			var all Event
-			if all, ahead = w.all(); !yield(all, nil) {
+			if !w.list() {
 				return
 			}
 		}
 	}
 }
 
-// watcher is one watch.
+// watcher is one call of watch.
 type watcher struct {
 	registry *Registry
 	params   WatchParams
-	after    int64 // the last revision that was dealt with
-	begun    bool  // a change was read
+	after    int64 // everything up to this revision was yielded
+	yield    func(Event, error) bool
 }
 
-func (w *watcher) wants(b storage.Backend) bool {
+// wants reports whether the filters let an entry through.
+func (w *watcher) wants(b *storage.Backend) bool {
 	return (w.params.Name == nil || *w.params.Name == b.Name) &&
 		(w.params.Namespace == nil || sameText(w.params.Namespace, b.Namespace))
 }
 
-// all lists the entries as they are and goes on from there.
-func (w *watcher) all() (Event, map[string]int64) {
-	entries, revision, ahead := w.registry.view.snapshot()
+// list yields the entries as they are. It reports whether to go on.
+func (w *watcher) list() bool {
+	entries, revision := w.registry.view.all()
 	w.after = revision
 	infos := []*BackendInfo{}
 	for _, e := range slices.Backward(entries) {
-		if w.wants(e.backend) {
+		if w.wants(&e.backend) {
 			infos = append(infos, e.info)
 		}
 	}
-	return Event{Backends: &BackendsEvent{Backends: infos, Revision: &revision}}, ahead
+	return w.yield(Event{Backends: &BackendsEvent{Backends: infos, Revision: &revision}}, nil)
 }
 
-// changes tells changes until the watch ends (nil) or fails. Those up to the
-// revisions in ahead have been told already.
-func (w *watcher) changes(ctx context.Context, ahead map[string]int64, yield func(Event, error) bool) error {
-	for c, err := range w.registry.store.Watch(ctx, w.after) {
+// follow yields changes until the caller leaves (nil) or the store's watch fails.
+//
+// A change of several names is several events. Only the last one carries the
+// revision of the change, those before it the revision before: a caller that was
+// cut off between them resumes after the last revision that it has seen, and gets
+// the change once more, as a whole.
+func (w *watcher) follow(ctx context.Context) error {
+	for change, err := range w.registry.store.Watch(ctx, w.after) {
 		if err != nil {
 			return err
 		}
-		w.begun, w.after = true, c.Revision
-		if c.Revision <= ahead[c.Backend.Name] || !w.wants(c.Backend) {
-			continue
+		// What is yielded can be read from then on. An error says that the view
+		// ends, or the caller leaves: then it does not matter.
+		_ = w.registry.view.wait(ctx, change.Revision)
+		last := -1
+		for i, e := range change.Entries {
+			if w.wants(latest(e)) {
+				last = i
+			}
 		}
-		event, err := w.event(c)
-		if err != nil {
-			return err
+		for i, e := range change.Entries[:last+1] {
+			if i == last {
+				w.after = change.Revision
+			} else if !w.wants(latest(e)) {
+				continue
+			}
+			if !w.yield(w.event(e, w.after), nil) {
+				return nil
+			}
 		}
-		if !yield(event, nil) {
-			return nil
-		}
+		w.after = change.Revision
 	}
 	return nil
 }
 
-// event words a change. What the view has encoded already is not encoded
-// again for each watcher.
-func (w *watcher) event(c storage.Change) (Event, error) {
-	name := &NameEvent{Name: c.Backend.Name, Revision: c.Revision}
+// latest is an entry as it is, or as it was before it was deleted.
+func latest(e storage.EntryChange) *storage.Backend {
+	if e.After == nil {
+		return e.Before
+	}
+	return e.After
+}
+
+// event is the event of what happened to one entry.
+func (w *watcher) event(e storage.EntryChange, revision int64) Event {
+	name := &NameEvent{Name: e.Name(), Revision: revision}
 	switch {
-	case c.Deleted:
-		return Event{Deleted: name}, nil
-	case c.Cause == causeDeregistered || c.Cause == "" && !c.Backend.Active:
-		return Event{Deregistered: name}, nil
+	case e.After == nil:
+		return Event{Deleted: name}
+	case e.Cause == causeDeregistered || e.Cause == "" && !e.After.Active:
+		return Event{Deregistered: name}
 	}
-	var info *BackendInfo
-	if e := w.registry.view.get(c.Backend.Name); e != nil && e.backend.Revision == c.Revision {
-		info = e.info
-	} else {
-		var err error
-		if info, err = newInfo(c.Backend, nil); err != nil {
-			return Event{}, err
-		}
+	changed := &BackendEvent{Backend: *w.registry.view.infoOf(e.After), Revision: revision}
+	if e.Cause == causeRegistered {
+		return Event{Registered: changed}
 	}
-	changed := &BackendEvent{Backend: *info, Revision: c.Revision}
-	if c.Cause == causeRegistered {
-		return Event{Registered: changed}, nil
-	}
-	return Event{Updated: changed}, nil
+	return Event{Updated: changed}
 }

@@ -4,6 +4,7 @@ package registry_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"slices"
@@ -12,9 +13,9 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage"
-	"github.com/plexus-go/plexus/storage/sqlite"
 )
 
 // told words an event as "type name".
@@ -126,6 +127,66 @@ func TestWatchResumes(t *testing.T) {
 	})
 }
 
+// watched reads the next n events of watch, as a client gets them: each as
+// "type name", and the revision that it carries.
+func (h *harness) watched(params string, n int) (events []string, revisions []int64) {
+	h.t.Helper()
+	ctx, cancel := context.WithCancel(h.t.Context())
+	defer cancel()
+	for item := range h.hub().Call("registry.watch", []byte(params)).Items(ctx) {
+		content, err := plugin.AppendJSON(nil, item.Content)
+		if err != nil || item.Kind != plugin.KindData {
+			h.t.Fatalf("watch %s: %v %s", params, err, item.Message)
+		}
+		var position struct{ Revision int64 }
+		if err := json.Unmarshal(content, &position); err != nil {
+			h.t.Fatal(err)
+		}
+		e := decode(h.t, content)
+		name := e.Name
+		if e.Backend != nil {
+			name = e.Backend.Name
+		}
+		events, revisions = append(events, e.Type+" "+name), append(revisions, position.Revision)
+		if len(events) == n {
+			break
+		}
+	}
+	return events, revisions
+}
+
+// A watch that is cut off in the middle of a change of several names goes on
+// after the last revision that its caller has seen, and misses nothing.
+func TestWatchResumesWithinAChange(t *testing.T) {
+	source, option := withFile(listed("a"), listed("b"), listed("c"))
+	h := open(t, option)
+	_, listedAt := h.watched("{}", 1)
+	start := object("after", listedAt[0])
+	h.registerNames("before")
+	source.list(withPort(1, listed("a")), listed("b"), withPort(1, listed("d")), withPort(1, listed("e")))
+	h.reload(3) // and c is dropped
+	h.registerNames("later")
+
+	all, revisions := h.watched(start, 6)
+	reloaded := []string{"backend_deregistered c", "backend_registered d", "backend_registered e", "backend_updated a"}
+	same(t, "the reload", slices.Sorted(slices.Values(all[1:5])), reloaded)
+	same(t, "around it", []string{all[0], all[5]}, []string{"backend_registered before", "backend_registered later"})
+	for cut := 1; cut < len(all); cut++ {
+		seen := slices.Clone(all[:cut])
+		position := slices.Index(revisions, revisions[cut-1]) + 1 // of what comes after the revision
+		again, _ := h.watched(object("after", revisions[cut-1]), len(all)-position)
+		same(t, fmt.Sprintf("cut off after %d", cut), again, all[position:])
+		for _, event := range all {
+			if !slices.Contains(append(seen, again...), event) {
+				t.Errorf("cut off after %d: %q is lost", cut, event)
+			}
+		}
+	}
+	// By filters only one of them is told of, and it carries the revision.
+	_, filtered := h.watched(object("after", listedAt[0], "name", "d"), 1)
+	same(t, "filtered", filtered[0], revisions[4])
+}
+
 func TestWatchOfALostRevision(t *testing.T) {
 	leased(t, func(t *testing.T, p *patient, store storage.Store) {
 		p.register("a")
@@ -171,26 +232,21 @@ func TestWatchFilters(t *testing.T) {
 // TestSlowWatcherGetsTheLatestState falls behind the history of the store.
 func TestSlowWatcherGetsTheLatestState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store, err := sqlite.Open(t.Context(), ":memory:", sqlite.WithHistory(4))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer store.Close()
+		store := memory(t)
 		p := unprobed(t, store)
 		next, stop := iter.Pull2(p.reg.Watch(t.Context(), registry.WatchParams{}))
 		defer stop()
 		next()
-		for i := range 10 {
-			p.register(fmt.Sprintf("n%d", i))
-		}
+		overflow(t, store)
+		p.register("last")
 		synctest.Wait()
 		e, err, _ := next()
-		if got := told(t, e, err); got != "backends n9 n8 n7 n6 n5 n4 n3 n2 n1 n0" {
+		if got := strings.Fields(told(t, e, err)); len(got) != 2+overflowing || got[0] != "backends" || got[1] != "last" {
 			t.Errorf("told %q", got)
 		}
-		p.register("n10")
+		p.register("later")
 		e, err, _ = next()
-		if got := told(t, e, err); got != "registered n10" {
+		if got := told(t, e, err); got != "registered later" {
 			t.Errorf("then told %q", got)
 		}
 	})

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage"
@@ -20,13 +21,13 @@ import (
 // a method as it is.
 type meddledStore struct {
 	storage.Store
-	apply func(ctx context.Context, writes []storage.Write) ([]storage.Change, error)
+	apply func(ctx context.Context, writes []storage.Write) (storage.Change, error)
 	get   func(ctx context.Context, name string) (storage.Backend, error)
 	list  func(ctx context.Context) ([]storage.Backend, int64, error)
 	watch func(ctx context.Context, after int64) iter.Seq2[storage.Change, error]
 }
 
-func (s *meddledStore) Apply(ctx context.Context, writes ...storage.Write) ([]storage.Change, error) {
+func (s *meddledStore) Apply(ctx context.Context, writes ...storage.Write) (storage.Change, error) {
 	if s.apply != nil {
 		return s.apply(ctx, writes)
 	}
@@ -52,11 +53,6 @@ func (s *meddledStore) Watch(ctx context.Context, after int64) iter.Seq2[storage
 		return s.watch(ctx, after)
 	}
 	return s.Store.Watch(ctx, after)
-}
-
-// silent watches nothing until it ends.
-func silent(ctx context.Context, _ int64) iter.Seq2[storage.Change, error] {
-	return func(func(storage.Change, error) bool) { <-ctx.Done() }
 }
 
 func TestWritesFinishThoughTheCallerHasGone(t *testing.T) {
@@ -88,7 +84,7 @@ func TestWritesFinishThoughTheCallerHasGone(t *testing.T) {
 			if when == "before" {
 				cancel()
 			}
-			store.apply = func(ctx context.Context, writes []storage.Write) ([]storage.Change, error) {
+			store.apply = func(ctx context.Context, writes []storage.Write) (storage.Change, error) {
 				cancel()
 				return store.Store.Apply(ctx, writes...)
 			}
@@ -101,11 +97,22 @@ func TestWritesFinishThoughTheCallerHasGone(t *testing.T) {
 	}
 }
 
-// Every reader sees a write that was answered before, though the store's own
-// word of it may never come.
+// Every reader sees a write that was answered before, though the store's watch
+// is late.
 func TestWritesAreVisibleToTheNextRead(t *testing.T) {
 	t.Parallel()
-	h := over(t, &meddledStore{Store: memory(t), watch: silent})
+	inner := memory(t)
+	late := func(ctx context.Context, after int64) iter.Seq2[storage.Change, error] {
+		return func(yield func(storage.Change, error) bool) {
+			for change, err := range inner.Watch(ctx, after) {
+				time.Sleep(time.Millisecond)
+				if !yield(change, err) {
+					return
+				}
+			}
+		}
+	}
+	h := over(t, &meddledStore{Store: inner, watch: late})
 	for i := range 20 {
 		name := fmt.Sprint("n", i)
 		h.registerNames(name)
@@ -163,7 +170,7 @@ func TestConcurrentRegistrationsOfOneName(t *testing.T) {
 	t.Parallel()
 	store := &meddledStore{Store: memory(t)}
 	var tries atomic.Int64
-	store.apply = func(ctx context.Context, writes []storage.Write) ([]storage.Change, error) {
+	store.apply = func(ctx context.Context, writes []storage.Write) (storage.Change, error) {
 		tries.Add(1)
 		return store.Store.Apply(ctx, writes...)
 	}
@@ -218,9 +225,9 @@ func TestConflictsAreTriedAgain(t *testing.T) {
 	h := over(t, store)
 	h.registerNames("a")
 	conflicts := 0
-	store.apply = func(ctx context.Context, writes []storage.Write) ([]storage.Change, error) {
+	store.apply = func(ctx context.Context, writes []storage.Write) (storage.Change, error) {
 		if conflicts++; conflicts%4 != 0 {
-			return nil, fmt.Errorf("storing: %w", storage.ErrConflict)
+			return storage.Change{}, fmt.Errorf("storing: %w", storage.ErrConflict)
 		}
 		return store.Store.Apply(ctx, writes...)
 	}
@@ -235,11 +242,10 @@ func TestConflictsAreTriedAgain(t *testing.T) {
 	same(t, "listed", h.names(`{"active_only": false}`), []string{"b", "a"})
 }
 
-// Somebody else changes the entry between our look at it and our write, and
-// the store's word of that is late.
+// Somebody else changes the entry after we have read it and before our write.
 func TestWritesMeetTheChangesOfOthers(t *testing.T) {
 	t.Parallel()
-	store := &meddledStore{Store: memory(t), watch: silent}
+	store := &meddledStore{Store: memory(t)}
 	h := over(t, store)
 	const put, deleted = false, true
 	for i, test := range []struct {
@@ -285,7 +291,7 @@ func TestWritesMeetTheChangesOfOthers(t *testing.T) {
 			h.registerNames(name)
 		}
 		var once sync.Once
-		store.apply = func(ctx context.Context, writes []storage.Write) ([]storage.Change, error) {
+		store.apply = func(ctx context.Context, writes []storage.Write) (storage.Change, error) {
 			once.Do(func() {
 				b := theirs(name)
 				b.Description = ptr("d")
@@ -319,12 +325,16 @@ func TestStoreFailuresAreToldSafely(t *testing.T) {
 	h.registerNames("a")
 	before := h.all()
 	source.list(listed("listed"))
-	fail := func(context.Context, []storage.Write) ([]storage.Change, error) { return nil, secret }
-	conflictFirst := func(context.Context, []storage.Write) ([]storage.Change, error) { return nil, storage.ErrConflict }
-	for name, apply := range map[string]func(context.Context, []storage.Write) ([]storage.Change, error){
-		"a write fails":                      fail,
-		"the read after a conflict fails":    conflictFirst,
-		"the context of the store has ended": func(context.Context, []storage.Write) ([]storage.Change, error) { return nil, context.Canceled },
+	fail := func(context.Context, []storage.Write) (storage.Change, error) { return storage.Change{}, secret }
+	conflictFirst := func(context.Context, []storage.Write) (storage.Change, error) {
+		return storage.Change{}, storage.ErrConflict
+	}
+	for name, apply := range map[string]func(context.Context, []storage.Write) (storage.Change, error){
+		"a write fails":                   fail,
+		"the read after a conflict fails": conflictFirst,
+		"the context of the store has ended": func(context.Context, []storage.Write) (storage.Change, error) {
+			return storage.Change{}, context.Canceled
+		},
 	} {
 		store.apply = apply
 		store.get = func(context.Context, string) (storage.Backend, error) { return storage.Backend{}, secret }

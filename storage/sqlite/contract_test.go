@@ -3,6 +3,8 @@
 package sqlite_test
 
 import (
+	"context"
+	"errors"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -34,6 +36,31 @@ func TestContractOfFile(t *testing.T) {
 			}
 			path, _ := paths.Load(s)
 			return open(t, path.(string))
+		},
+	})
+}
+
+// limited makes few writes in one Apply, as stores on several machines do.
+type limited struct{ storage.Store }
+
+func (limited) MaxWrites() int { return 8 }
+
+func (s limited) Apply(ctx context.Context, writes ...storage.Write) (storage.Change, error) {
+	if len(writes) > s.MaxWrites() {
+		return storage.Change{}, errors.New("too many writes")
+	}
+	return s.Store.Apply(ctx, writes...)
+}
+
+// The suite accepts a store that limits the writes of one Apply.
+func TestContractOfALimitedStore(t *testing.T) {
+	storagetest.Run(t, storagetest.Harness{
+		Open: func(t *testing.T) storage.Store {
+			s, err := sqlite.Open(t.Context(), ":memory:")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return limited{s}
 		},
 	})
 }

@@ -13,182 +13,128 @@ import (
 )
 
 const (
-	// historyBytes bounds what the changes that are kept take. 10,000 of usual
-	// entries take less; as many with 16 KiB of metadata would take five times
-	// as much.
+	// historyBytes bounds the memory of the changes that are kept: about 30,000
+	// of usual entries, 1,000 of entries with 16 KiB of metadata.
 	historyBytes = 32 << 20
-	// chunkChanges and chunkBytes bound what a watcher takes at once, and holds
-	// while nobody reads it.
-	chunkChanges = 64
-	chunkBytes   = 64 << 10
-	// changeBytes is about what a change takes beside its texts.
-	changeBytes = 512
+	// backendBytes is about what a backend takes beside its texts.
+	backendBytes = 512
 )
 
-// history keeps the last changes and serves them to watchers: up to a number,
-// and up to so many bytes, but always the last one.
-//
-// Each change has a position, counted from zero; position p lies in
-// ring[p%size]. Revisions alone would not do, as a failed commit leaves a gap.
+// history keeps the last changes in memory and serves them to watches: as many
+// as fit into a number of bytes, and always the last one.
 type history struct {
-	size int
-	most int // bytes
+	maxBytes int
 
-	mu    sync.Mutex
-	bytes int              // of what is kept
-	ring  []storage.Change // grows up to size
-	first int              // position of the oldest that is kept
-	next  int              // position of the next to come
-	// Changes after floor are kept. None is above announced, which runs ahead
-	// of what is published while a transaction commits.
+	mu      sync.Mutex
+	changes []storage.Change // the oldest first
+	bytes   int              // of changes
+	// The changes after floor are kept. No revision above announced was given
+	// out; it is ahead of the changes while a transaction commits.
 	floor, announced int64
-	// changed is closed, and replaced, when there is something new.
-	changed chan struct{}
-	closed  bool
+	// news is closed, and replaced, when there are new changes.
+	news   chan struct{}
+	closed bool
 }
 
 // newHistory starts after revision.
-func newHistory(size int, revision int64) *history {
-	return &history{size: size, most: historyBytes, floor: revision, announced: revision, changed: make(chan struct{})}
+func newHistory(maxBytes int, revision int64) *history {
+	return &history{maxBytes: maxBytes, floor: revision, announced: revision, news: make(chan struct{})}
 }
 
-// announce allows to watch from revision before it is published.
+// announce allows a watch after revision before its change is published.
 func (h *history) announce(revision int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.announced = revision
 }
 
-// publish adds the changes of committed requests and wakes the watchers.
-func (h *history) publish(batch []*request) {
+// publish adds changes and wakes the watches.
+func (h *history) publish(changes []storage.Change) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, r := range batch {
-		for _, change := range r.changes {
-			h.add(change)
-		}
+	for _, change := range changes {
+		h.changes = append(h.changes, change)
+		h.bytes += bytesOf(change)
 	}
-	close(h.changed)
-	h.changed = make(chan struct{})
-}
-
-func (h *history) add(change storage.Change) {
-	h.bytes += bytesOf(change)
-	for h.first < h.next && (h.next-h.first == h.size || h.bytes > h.most) {
-		h.drop()
+	for h.bytes > h.maxBytes && len(h.changes) > 1 {
+		oldest := h.changes[0]
+		h.floor = oldest.Revision
+		h.bytes -= bytesOf(oldest)
+		h.changes[0] = storage.Change{} // or the array would hold what it refers to
+		h.changes = h.changes[1:]
 	}
-	if len(h.ring) < h.size {
-		h.ring = append(h.ring, change)
-	} else {
-		h.ring[h.next%h.size] = change
-	}
-	h.next++
-}
-
-// drop gives up the oldest change.
-func (h *history) drop() {
-	oldest := &h.ring[h.first%h.size]
-	h.floor = oldest.Revision
-	h.bytes -= bytesOf(*oldest)
-	*oldest = storage.Change{}
-	h.first++
+	close(h.news)
+	h.news = make(chan struct{})
 }
 
 // bytesOf is about how much memory a change takes.
-func bytesOf(c storage.Change) int {
-	b := &c.Backend
-	n := changeBytes + len(b.Name) + len(b.Host) + len(b.Metadata)
-	for _, text := range []*string{b.Description, b.Namespace, b.Version} {
-		if text != nil {
-			n += len(*text)
+func bytesOf(c storage.Change) (n int) {
+	for _, e := range c.Entries {
+		for _, b := range []*storage.Backend{e.Before, e.After} {
+			if b == nil {
+				continue
+			}
+			n += backendBytes + len(b.Name) + len(b.Host) + len(b.Metadata)
+			for _, text := range []*string{b.Description, b.Namespace, b.Version} {
+				if text != nil {
+					n += len(*text)
+				}
+			}
 		}
 	}
 	return n
 }
 
-// close ends the watchers once they have seen everything.
+// close ends the watches once they have yielded everything.
 func (h *history) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.closed = true
-	close(h.changed)
+	close(h.news)
 }
 
 // watch is [storage.Store.Watch].
 func (h *history) watch(ctx context.Context, after int64) iter.Seq2[storage.Change, error] {
 	return func(yield func(storage.Change, error) bool) {
-		if ctx.Err() != nil {
-			return
-		}
-		fail := func(err error) {
-			yield(storage.Change{}, fmt.Errorf("watching after revision %d: %w", after, err))
-		}
-		position, err := h.seek(after)
-		if err != nil {
-			fail(err)
-			return
-		}
-		// Copied out, so that nothing is locked while the caller works.
-		var chunk []storage.Change
-		for {
-			var changed <-chan struct{}
-			chunk, changed, err = h.read(chunk[:0], position)
-			if err != nil {
-				fail(err)
+		for revision := after; ctx.Err() == nil; {
+			change, news, err := h.next(revision)
+			switch {
+			case err != nil:
+				yield(storage.Change{}, fmt.Errorf("watching after revision %d: %w", revision, err))
 				return
-			}
-			for _, change := range chunk {
-				if ctx.Err() != nil {
+			case news != nil:
+				select {
+				case <-news:
+				case <-ctx.Done():
+				}
+			default:
+				if !yield(change, nil) {
 					return
 				}
-				if change.Revision > after && !yield(cloneChange(change), nil) {
-					return
-				}
-			}
-			position += len(chunk)
-			if len(chunk) > 0 {
-				clear(chunk) // nothing is held while there is nothing to do
-				continue
-			}
-			select {
-			case <-changed:
-			case <-ctx.Done():
-				return
+				revision = change.Revision
 			}
 		}
 	}
 }
 
-// seek finds the position of the first change after a revision.
-func (h *history) seek(after int64) (int, error) {
+// next returns the first change after a revision, or a channel that is closed
+// when there may be one.
+func (h *history) next(after int64) (storage.Change, <-chan struct{}, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if after < h.floor || after > h.announced {
+		return storage.Change{}, nil, storage.ErrCompacted
+	}
+	// Mostly it is the last one, or there is none.
+	i := len(h.changes)
+	if i > 0 && h.changes[i-1].Revision > after {
+		i = sort.Search(i, func(i int) bool { return h.changes[i].Revision > after })
+	}
 	switch {
+	case i < len(h.changes):
+		return h.changes[i], nil, nil
 	case h.closed:
-		return 0, storage.ErrClosed
-	case after < h.floor, after > h.announced:
-		return 0, storage.ErrCompacted
+		return storage.Change{}, nil, storage.ErrClosed
 	}
-	return h.first + sort.Search(h.next-h.first, func(i int) bool {
-		return h.ring[(h.first+i)%h.size].Revision > after
-	}), nil
-}
-
-// read appends the changes from a position on to chunk, up to a bound. Where
-// there are none, it returns a channel that is closed when that changes.
-func (h *history) read(chunk []storage.Change, position int) ([]storage.Change, <-chan struct{}, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	switch {
-	case position < h.first:
-		return nil, nil, storage.ErrCompacted
-	case position == h.next && h.closed:
-		return nil, nil, storage.ErrClosed
-	}
-	for bytes := 0; position < h.next && len(chunk) < chunkChanges && bytes < chunkBytes; position++ {
-		change := h.ring[position%h.size]
-		chunk = append(chunk, change)
-		bytes += bytesOf(change)
-	}
-	return chunk, h.changed, nil
+	return storage.Change{}, h.news, nil
 }

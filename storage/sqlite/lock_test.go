@@ -42,12 +42,12 @@ func writeForever(path string) error {
 			for i := 0; ; i++ {
 				name := fmt.Sprintf("%d-%d", worker, i)
 				b := storage.Backend{ID: name, Name: name, Host: "localhost", Port: 1, Protocol: "ws", Source: storage.SourceAuto}
-				b, err := storage.Put(context.Background(), s, b, storage.IfAbsent())
+				change, err := s.Apply(context.Background(), storage.Write{Backend: b, IfUnchanged: true})
 				if err != nil {
 					failed <- err
 					return
 				}
-				fmt.Println(name, b.Revision)
+				fmt.Println(name, change.Revision)
 			}
 		}()
 	}

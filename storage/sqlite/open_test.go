@@ -31,11 +31,11 @@ func mustOpen(t *testing.T, path string, opts ...sqlite.Option) *sqlite.Store {
 func mustPut(t *testing.T, s storage.Store, name string) storage.Backend {
 	t.Helper()
 	b := storage.Backend{ID: "id of " + name, Name: name, Host: "localhost", Port: 4444, Protocol: "ws", Source: storage.SourceManual}
-	b, err := storage.Put(t.Context(), s, b, storage.Condition{})
+	change, err := s.Apply(t.Context(), storage.Write{Backend: b})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b
+	return *change.Entries[0].After
 }
 
 // script runs SQL on a file, as another program would.

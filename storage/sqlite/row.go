@@ -52,20 +52,22 @@ func exec(conn *sqlite.Conn, query string, bind ...func(*sqlite.Stmt)) error {
 	return err
 }
 
-// selectOne reads the backend called name into b and tells whether it exists.
-func selectOne(conn *sqlite.Conn, name string, b *storage.Backend) (found bool, err error) {
+// selectOne reads the backend called name; nil if there is none.
+func selectOne(conn *sqlite.Conn, name string) (b *storage.Backend, err error) {
 	stmt, err := conn.Prepare(selectByName)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	stmt.BindText(1, name)
-	if found, err = stmt.Step(); found {
+	found, err := stmt.Step()
+	if found {
+		b = new(storage.Backend)
 		scan(stmt, b)
 	}
 	if resetErr := stmt.Reset(); err == nil {
 		err = resetErr
 	}
-	return found, err
+	return b, err
 }
 
 // selectAll reads every backend, ordered by name.
@@ -191,8 +193,7 @@ func scanOptional(stmt *sqlite.Stmt, column int) *string {
 	return &text
 }
 
-// clone copies what the pointers of a backend point to, so that neither the
-// caller nor another watcher can change what the store hands out.
+// clone copies a backend and all that it refers to.
 func clone(b storage.Backend) storage.Backend {
 	for _, text := range []**string{&b.Description, &b.Namespace, &b.Version} {
 		if *text != nil {
@@ -204,10 +205,4 @@ func clone(b storage.Backend) storage.Backend {
 		b.Metadata = append(json.RawMessage{}, b.Metadata...)
 	}
 	return b
-}
-
-// cloneChange is clone for the backend of a change.
-func cloneChange(c storage.Change) storage.Change {
-	c.Backend = clone(c.Backend)
-	return c
 }

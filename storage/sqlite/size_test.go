@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/plexus-go/plexus/storage"
 )
 
 func TestSizeGrows(t *testing.T) {
@@ -21,8 +19,9 @@ func TestSizeGrows(t *testing.T) {
 		t.Fatal(err)
 	}
 	long := strings.Repeat("x", 1<<20)
-	b := storage.Backend{ID: "id", Name: "large", Description: &long}
-	if _, err := storage.Put(t.Context(), s, b, storage.Condition{}); err != nil {
+	w := put("large")
+	w.Backend.Description = &long
+	if _, err := s.Apply(t.Context(), w); err != nil {
 		t.Fatal(err)
 	}
 	after, err := s.Size(t.Context())

@@ -24,9 +24,6 @@ const (
 	// queueLength bounds how many Apply calls wait for the writer; more wait
 	// for a place in the queue.
 	queueLength = 1024
-	// defaultHistory is how many changes Watch can replay unless WithHistory
-	// says otherwise.
-	defaultHistory = 10_000
 )
 
 // Store is a [storage.Store] in a SQLite file. [Open] makes one.
@@ -41,7 +38,7 @@ type Store struct {
 	writers chan *sqlite.Conn
 	readers chan *sqlite.Conn
 
-	// revision is the last that was given out; the writer's own.
+	// revision is the last that was given out. Only the writer uses it.
 	revision int64
 
 	queue   chan *request
@@ -57,44 +54,27 @@ type Store struct {
 }
 
 // Option changes how a store is opened.
-type Option func(*options)
+type Option func(*Store)
 
-type options struct {
-	log     *slog.Logger
-	history int
-}
-
-// WithLogger says where the store reports what nobody asked for, such as rows
-// that break today's rules. The default discards it.
-func WithLogger(log *slog.Logger) Option {
-	return func(o *options) { o.log = log }
-}
-
-// WithHistory sets how many changes Watch can replay, 10,000 by default and at
-// least 1; fewer where they take more than 32 MiB together. A watcher that is
-// further behind gets [storage.ErrCompacted]. As concurrent writes are published
-// together, a history shorter than the number of concurrent writers can lose its
-// watchers.
-func WithHistory(n int) Option {
-	return func(o *options) { o.history = max(n, 1) }
-}
+// WithLogger sets where the store logs, such as rows that break today's rules.
+// By default it does not log.
+func WithLogger(log *slog.Logger) Option { return func(s *Store) { s.log = log } }
 
 // Open opens the database at path, or creates it with the directories above
-// it. The path ":memory:" gives a private store without a file, which is gone
-// once closed.
+// it. The path ":memory:" opens a store without a file, which is lost when it is
+// closed.
 //
 // The error is [ErrInUse], [ErrForeign] or [ErrNewer] where those apply; the
 // file is then as it was. ctx bounds the opening alone.
 func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
-	o := options{log: slog.New(slog.DiscardHandler), history: defaultHistory}
-	for _, opt := range opts {
-		opt(&o)
-	}
 	s := &Store{
-		log:     o.log,
+		log:     slog.New(slog.DiscardHandler),
 		queue:   make(chan *request, queueLength),
 		written: make(chan struct{}),
 		closing: make(chan struct{}),
+	}
+	for _, opt := range opts {
+		opt(s)
 	}
 	if err := s.open(ctx, path); err != nil {
 		if s.lock != nil {
@@ -103,7 +83,7 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 		s.release()
 		return nil, fmt.Errorf("opening database %q: %w", path, err)
 	}
-	s.history = newHistory(o.history, s.revision)
+	s.history = newHistory(historyBytes, s.revision)
 	go s.write()
 	return s, nil
 }
@@ -179,10 +159,9 @@ func (s *Store) warnOfOddRows(conn *sqlite.Conn) error {
 
 // Get implements [storage.Store].
 func (s *Store) Get(ctx context.Context, name string) (storage.Backend, error) {
-	var b storage.Backend
-	err := s.read(ctx, func(conn *sqlite.Conn) error {
-		found, err := selectOne(conn, name, &b)
-		if err == nil && !found {
+	var b *storage.Backend
+	err := s.read(ctx, func(conn *sqlite.Conn) (err error) {
+		if b, err = selectOne(conn, name); err == nil && b == nil {
 			err = storage.ErrNotFound
 		}
 		return err
@@ -190,7 +169,7 @@ func (s *Store) Get(ctx context.Context, name string) (storage.Backend, error) {
 	if err != nil {
 		return storage.Backend{}, fmt.Errorf("getting backend %q: %w", name, err)
 	}
-	return b, nil
+	return *b, nil
 }
 
 // Size returns how many bytes the database takes, without its log.
@@ -235,10 +214,20 @@ func (s *Store) List(ctx context.Context) (backends []storage.Backend, revision 
 	return backends, revision, nil
 }
 
+// MaxWrites implements [storage.Store]: one Apply may make any number.
+func (s *Store) MaxWrites() int { return 0 }
+
 // Watch implements [storage.Store]. Changes are replayed from memory: those
-// since Open, and no more than WithHistory says.
+// since Open, as many as fit into 32 MiB.
 func (s *Store) Watch(ctx context.Context, after int64) iter.Seq2[storage.Change, error] {
-	return s.history.watch(ctx, after)
+	watch := s.history.watch(ctx, after)
+	return func(yield func(storage.Change, error) bool) {
+		if ctx.Err() == nil && s.isClosing() {
+			yield(storage.Change{}, fmt.Errorf("watching after revision %d: %w", after, storage.ErrClosed))
+			return
+		}
+		watch(yield)
+	}
 }
 
 // read lends a connection to f.
@@ -252,7 +241,7 @@ func (s *Store) read(ctx context.Context, f func(*sqlite.Conn) error) error {
 	select {
 	case conn := <-s.readers:
 		defer func() { s.readers <- conn }()
-		if s.isClosing() { // don't take turns with Close, which wants them all
+		if s.isClosing() { // leave them to Close, which waits for all
 			return storage.ErrClosed
 		}
 		return f(conn)

@@ -18,31 +18,23 @@ type request struct {
 	writes []storage.Write
 
 	// The answer, to be read once done is closed.
-	changes []storage.Change
-	err     error
-	done    chan struct{}
+	change storage.Change
+	err    error
+	done   chan struct{}
 }
 
 // Apply implements [storage.Store].
-func (s *Store) Apply(ctx context.Context, writes ...storage.Write) ([]storage.Change, error) {
+func (s *Store) Apply(ctx context.Context, writes ...storage.Write) (storage.Change, error) {
 	r, err := s.enqueue(ctx, writes)
 	if err != nil {
-		return nil, fmt.Errorf("writing: %w", err)
+		return storage.Change{}, fmt.Errorf("writing: %w", err)
 	}
 	select {
 	case <-r.done:
+		return r.change, r.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("writing: %w", ctx.Err())
+		return storage.Change{}, fmt.Errorf("writing: %w", ctx.Err())
 	}
-	if r.err != nil {
-		return nil, r.err
-	}
-	// The history keeps the originals.
-	changes := make([]storage.Change, len(r.changes))
-	for i, c := range r.changes {
-		changes[i] = cloneChange(c)
-	}
-	return changes, nil
 }
 
 // enqueue hands the writes to the writer, which will answer the request. It
@@ -51,9 +43,14 @@ func (s *Store) enqueue(ctx context.Context, writes []storage.Write) (*request, 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	// The caller may go away before its writes are made, and reuse them.
+	// The caller may leave before its writes are made, and reuse them.
 	r := &request{writes: make([]storage.Write, len(writes)), done: make(chan struct{})}
+	names := make(map[string]bool, len(writes))
 	for i, w := range writes {
+		if names[w.Backend.Name] {
+			return nil, fmt.Errorf("backend %q is written twice in one change", w.Backend.Name)
+		}
+		names[w.Backend.Name] = true
 		w.Backend = clone(w.Backend)
 		r.writes[i] = w
 	}
@@ -95,7 +92,7 @@ func (s *Store) write() {
 		s.writers <- conn
 		for _, r := range batch {
 			if err != nil {
-				r.changes, r.err = nil, err
+				r.change, r.err = storage.Change{}, err
 			}
 			close(r.done)
 		}
@@ -103,10 +100,10 @@ func (s *Store) write() {
 	}
 }
 
-// commit makes the writes of all requests in one transaction, publishes them
-// and leaves the answers in the requests. With an error nothing was written,
-// and the error is the answer to all of them: what single requests came to
-// rested on what the others wrote.
+// commit makes the writes of all requests in one transaction, publishes their
+// changes and leaves the answers in the requests. On an error nothing was
+// written, and the error is the answer to all of them, as the answer to one may
+// depend on what another wrote.
 func (s *Store) commit(conn *sqlite.Conn, batch []*request) (err error) {
 	if err := exec(conn, "BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("beginning to write: %w", err)
@@ -121,55 +118,64 @@ func (s *Store) commit(conn *sqlite.Conn, batch []*request) (err error) {
 		}
 	}()
 
-	before := s.revision
+	var changes []storage.Change
 	for _, r := range batch {
-		revision := s.revision
-		r.changes, r.err = apply(conn, r.writes, &revision)
+		r.change, r.err = apply(conn, r.writes, s.revision+1)
 		if conn.AutocommitEnabled() {
 			return fmt.Errorf("writing: the transaction was given up: %w", r.err)
 		}
-		if r.err != nil {
-			r.changes = nil
-			continue
+		if r.change.Revision > 0 {
+			changes = append(changes, r.change)
+			s.revision = r.change.Revision
 		}
-		s.revision = revision
 	}
-	if s.revision == before {
+	if len(changes) == 0 {
 		return nil // nothing to commit
 	}
 	if err := exec(conn, updateMeta, func(stmt *sqlite.Stmt) { stmt.BindInt64(1, s.revision) }); err != nil {
 		return fmt.Errorf("storing the revision: %w", err)
 	}
-	// From the COMMIT on somebody may list, and watch from this revision,
-	// though it is not published yet. If it fails the revisions stay used up.
+	// From the COMMIT on somebody may list, and watch after this revision,
+	// though it is not published yet. If it fails, the revisions stay unused.
 	s.history.announce(s.revision)
 	if err := exec(conn, "COMMIT"); err != nil {
 		return fmt.Errorf("committing: %w", err)
 	}
-	s.history.publish(batch)
+	s.history.publish(changes)
 	return nil
 }
 
-// apply makes the writes of one request, or none of them. It counts revision
-// up with each; with an error the count is void.
-func apply(conn *sqlite.Conn, writes []storage.Write, revision *int64) (_ []storage.Change, err error) {
+// apply makes the writes of one request as a change with that revision, or none
+// of them.
+func apply(conn *sqlite.Conn, writes []storage.Write, revision int64) (change storage.Change, err error) {
+	if len(writes) == 0 {
+		return storage.Change{}, nil
+	}
 	if len(writes) > 1 {
 		if err := exec(conn, "SAVEPOINT request"); err != nil {
-			return nil, err
+			return storage.Change{}, err
 		}
-		defer func() { err = endSavepoint(conn, err) }()
+		defer func() {
+			if err = endSavepoint(conn, err); err != nil {
+				change = storage.Change{}
+			}
+		}()
 	}
-	changes := make([]storage.Change, len(writes))
+	entries := make([]storage.EntryChange, len(writes))
 	for i := range writes {
-		if changes[i], err = applyOne(conn, &writes[i], revision); err != nil {
-			return nil, err
+		if entries[i], err = applyOne(conn, &writes[i], revision); err != nil {
+			doing := "storing"
+			if writes[i].Delete {
+				doing = "deleting"
+			}
+			return storage.Change{}, fmt.Errorf("%s backend %q: %w", doing, writes[i].Backend.Name, err)
 		}
 	}
-	return changes, nil
+	return storage.Change{Revision: revision, Entries: entries}, nil
 }
 
-// endSavepoint keeps what was written since the savepoint, or with an error
-// undoes it. If it can't, it gives up the whole transaction.
+// endSavepoint keeps what was written since the savepoint; on an error it undoes
+// that. If it can't, it gives up the whole transaction.
 func endSavepoint(conn *sqlite.Conn, err error) error {
 	if conn.AutocommitEnabled() {
 		return err // given up already
@@ -187,42 +193,36 @@ func endSavepoint(conn *sqlite.Conn, err error) error {
 	return errors.Join(err, endErr)
 }
 
-// applyOne makes one write, which may depend on those before it.
-func applyOne(conn *sqlite.Conn, w *storage.Write, revision *int64) (storage.Change, error) {
-	name, doing := w.Backend.Name, "storing"
+// applyOne makes one write.
+func applyOne(conn *sqlite.Conn, w *storage.Write, revision int64) (storage.EntryChange, error) {
+	before, err := selectOne(conn, w.Backend.Name)
+	if err != nil {
+		return storage.EntryChange{}, err
+	}
+	if w.IfUnchanged && w.Backend.Revision != revisionOf(before) {
+		return storage.EntryChange{}, storage.ErrConflict
+	}
+	entry := storage.EntryChange{Before: before, Cause: w.Cause}
 	if w.Delete {
-		doing = "deleting"
-	}
-	fail := func(err error) (storage.Change, error) {
-		return storage.Change{}, fmt.Errorf("%s backend %q: %w", doing, name, err)
-	}
-	var old storage.Backend // its revision stays zero where there is none
-	if w.Delete || w.If != (storage.Condition{}) {
-		if _, err := selectOne(conn, name, &old); err != nil {
-			return fail(err)
+		if before == nil {
+			return storage.EntryChange{}, storage.ErrNotFound
 		}
-		if !w.If.Holds(old.Revision) {
-			return fail(storage.ErrConflict)
-		}
+		return entry, exec(conn, deleteByName, func(stmt *sqlite.Stmt) { stmt.BindText(1, before.Name) })
 	}
-	*revision++
-	if w.Delete {
-		if old.Revision == 0 {
-			return fail(storage.ErrNotFound)
-		}
-		if err := exec(conn, deleteByName, func(stmt *sqlite.Stmt) { stmt.BindText(1, name) }); err != nil {
-			return fail(err)
-		}
-		return storage.Change{Revision: *revision, Backend: old, Deleted: true, Cause: w.Cause}, nil
+	entry.After = &w.Backend // which enqueue has copied
+	entry.After.Revision = revision
+	err = exec(conn, upsert, func(stmt *sqlite.Stmt) { bind(stmt, entry.After) })
+	switch sqlite.ErrCode(err) {
+	case sqlite.ResultConstraintPrimaryKey, sqlite.ResultConstraintUnique:
+		err = fmt.Errorf("its ID %q belongs to another backend: %w", entry.After.ID, err)
 	}
-	b := w.Backend
-	b.Revision = *revision
-	if err := exec(conn, upsert, func(stmt *sqlite.Stmt) { bind(stmt, &b) }); err != nil {
-		switch sqlite.ErrCode(err) {
-		case sqlite.ResultConstraintPrimaryKey, sqlite.ResultConstraintUnique:
-			err = fmt.Errorf("its ID %q belongs to another backend: %w", b.ID, err)
-		}
-		return fail(err)
+	return entry, err
+}
+
+// revisionOf returns the revision of a backend, 0 for none.
+func revisionOf(b *storage.Backend) int64 {
+	if b == nil {
+		return 0
 	}
-	return storage.Change{Revision: *revision, Backend: b, Cause: w.Cause}, nil
+	return b.Revision
 }

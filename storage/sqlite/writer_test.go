@@ -49,7 +49,7 @@ func TestGroupCommit(t *testing.T) {
 	s := openTest(t)
 	release := s.hold()
 	conflict := put("a")
-	conflict.If = storage.IfAbsent()
+	conflict.IfUnchanged = true
 	requests := []*request{
 		mustEnqueue(t, s, put("a")),
 		mustEnqueue(t, s, conflict), // sees what its neighbour wrote
@@ -57,20 +57,17 @@ func TestGroupCommit(t *testing.T) {
 		mustEnqueue(t, s),
 		mustEnqueue(t, s, put("d"), put("e")),
 		mustEnqueue(t, s, storage.Write{Backend: storage.Backend{Name: "b"}, Delete: true}),
+		mustEnqueue(t, s, put("f")),
 	}
 	want := []struct {
-		revisions []int64
-		err       error
-	}{{[]int64{1}, nil}, {nil, storage.ErrConflict}, {nil, storage.ErrConflict}, {nil, nil}, {[]int64{2, 3}, nil}, {nil, storage.ErrNotFound}}
+		revision int64
+		err      error
+	}{{1, nil}, {0, storage.ErrConflict}, {0, storage.ErrConflict}, {0, nil}, {2, nil}, {0, storage.ErrNotFound}, {3, nil}}
 	release()
 	for i, r := range requests {
 		<-r.done
-		var revisions []int64
-		for _, change := range r.changes {
-			revisions = append(revisions, change.Revision)
-		}
-		if fmt.Sprint(revisions) != fmt.Sprint(want[i].revisions) || !errors.Is(r.err, want[i].err) {
-			t.Errorf("request %d: revisions %v, error %v", i, revisions, r.err)
+		if r.change.Revision != want[i].revision || !errors.Is(r.err, want[i].err) {
+			t.Errorf("request %d: revision %d, error %v", i, r.change.Revision, r.err)
 		}
 	}
 }
@@ -87,12 +84,12 @@ CREATE TRIGGER poison AFTER INSERT ON backends WHEN NEW.name = 'poison' BEGIN IN
 		t.Fatal(err)
 	}
 	conflict := put("a")
-	conflict.If = storage.IfRevision(99)
+	conflict.Backend.Revision, conflict.IfUnchanged = 99, true
 	requests := []*request{mustEnqueue(t, s, put("a")), mustEnqueue(t, s, put("poison")), mustEnqueue(t, s, conflict)}
 	release()
 	for i, r := range requests {
 		<-r.done
-		if r.err == nil || !strings.Contains(r.err.Error(), "committing") || errors.Is(r.err, storage.ErrConflict) || len(r.changes) > 0 {
+		if r.err == nil || !strings.Contains(r.err.Error(), "committing") || errors.Is(r.err, storage.ErrConflict) || r.change.Revision > 0 {
 			t.Errorf("request %d: error %v", i, r.err)
 		}
 	}
@@ -101,15 +98,15 @@ CREATE TRIGGER poison AFTER INSERT ON backends WHEN NEW.name = 'poison' BEGIN IN
 	}
 
 	// The store goes on, and watchers see nothing of it.
-	changes, err := s.Apply(t.Context(), put("a"))
+	applied, err := s.Apply(t.Context(), put("a"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if changes[0].Revision <= 2 {
-		t.Errorf("revision %d was used for the failed transaction", changes[0].Revision)
+	if applied.Revision <= 2 {
+		t.Errorf("revision %d was used for the failed transaction", applied.Revision)
 	}
 	for change, err := range s.Watch(t.Context(), 0) {
-		if err != nil || change.Revision != changes[0].Revision {
+		if err != nil || change.Revision != applied.Revision {
 			t.Errorf("watched revision %d, %v", change.Revision, err)
 		}
 		break
@@ -128,7 +125,7 @@ CREATE TRIGGER poison AFTER INSERT ON backends WHEN NEW.name = 'poison' BEGIN SE
 	release()
 	for i, r := range requests {
 		<-r.done
-		if r.err == nil || !strings.Contains(r.err.Error(), "given up") || len(r.changes) > 0 {
+		if r.err == nil || !strings.Contains(r.err.Error(), "given up") || r.change.Revision > 0 {
 			t.Errorf("request %d: error %v", i, r.err)
 		}
 	}

@@ -17,7 +17,7 @@ func testContextDone(t *testing.T, _ Harness, s storage.Store) {
 	_, revision := mustList(t, s)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := s.Apply(ctx, storage.Write{Backend: backend("b")})
+	_, err := s.Apply(ctx, put(backend("b")))
 	wantError(t, "apply", err, context.Canceled)
 	_, err = s.Get(ctx, "a")
 	wantError(t, "get", err, context.Canceled)
@@ -35,21 +35,21 @@ func testCloseWatchers(t *testing.T, _ Harness, s storage.Store) {
 	watching := make(chan struct{})
 	concurrently(t, watchers+1, func(i int) error {
 		if i == watchers {
-			_, errA := storage.Put(ctx, s, backend("a"), storage.Condition{})
+			_, errA := s.Apply(ctx, put(backend("a")))
 			<-watching
-			_, errB := storage.Put(ctx, s, backend("b"), storage.Condition{})
+			_, errB := s.Apply(ctx, put(backend("b")))
 			return errors.Join(errA, errB, s.Close())
 		}
 		var names string
 		for change, err := range s.Watch(ctx, start) {
 			switch {
 			case err == nil && names == "":
-				names = change.Backend.Name
+				names = change.Entries[0].Name()
 				if running.Add(1) == watchers {
 					close(watching)
 				}
 			case err == nil:
-				names += change.Backend.Name
+				names += change.Entries[0].Name()
 			case !errors.Is(err, storage.ErrClosed):
 				return err
 			case names != "ab":
@@ -78,7 +78,7 @@ func testCloseRefuses(t *testing.T, _ Harness, s storage.Store) {
 	wantError(t, "get", err, storage.ErrClosed)
 	_, _, err = s.List(testContext(t))
 	wantError(t, "list", err, storage.ErrClosed)
-	_, err = s.Apply(testContext(t), storage.Write{Backend: backend("b")})
+	_, err = s.Apply(testContext(t), put(backend("b")))
 	wantError(t, "apply", err, storage.ErrClosed)
 	_, err = s.Apply(testContext(t))
 	wantError(t, "apply nothing", err, storage.ErrClosed)
@@ -108,7 +108,7 @@ func testCloseFinishes(t *testing.T, h Harness, s storage.Store) {
 			return s.Close()
 		}
 		for {
-			_, err := storage.Put(ctx, s, backend(fmt.Sprintf("%d-%d", worker, answered[worker])), storage.Condition{})
+			_, err := s.Apply(ctx, put(backend(fmt.Sprintf("%d-%d", worker, answered[worker]))))
 			if errors.Is(err, storage.ErrClosed) {
 				return nil
 			}

@@ -13,169 +13,197 @@ import (
 )
 
 func testConditions(t *testing.T, h Harness, _ storage.Store) {
-	// The name x has no backend, or one with two revisions behind it; or it
-	// had one.
-	states := []string{"absent", "present", "deleted"}
+	const absent, present, deleted = "absent", "present", "deleted" // what the name x is; before that, it had two revisions
+	conflict, notFound := storage.ErrConflict, storage.ErrNotFound
 	for _, c := range []struct {
-		cond    string
-		of      func(first, last int64) storage.Condition
-		put     map[string]error // by state; nil where it must happen
-		deleted map[string]error
+		condition string
+		revision  func(first, last int64) int64 // nil for no condition
+		put       map[string]error              // by state; nil where it must happen
+		delete    map[string]error
 	}{
-		{
-			cond:    "none",
-			of:      func(_, _ int64) storage.Condition { return storage.Condition{} },
-			deleted: map[string]error{"absent": storage.ErrNotFound, "deleted": storage.ErrNotFound},
-		}, {
-			cond: "absent",
-			of:   func(_, _ int64) storage.Condition { return storage.IfAbsent() },
-			put:  map[string]error{"present": storage.ErrConflict},
-			deleted: map[string]error{"absent": storage.ErrNotFound, "present": storage.ErrConflict,
-				"deleted": storage.ErrNotFound},
-		}, {
-			cond:    "last revision",
-			of:      func(_, last int64) storage.Condition { return storage.IfRevision(last) },
-			put:     map[string]error{"absent": storage.ErrConflict, "deleted": storage.ErrConflict},
-			deleted: map[string]error{"absent": storage.ErrConflict, "deleted": storage.ErrConflict},
-		}, {
-			cond: "older revision",
-			of:   func(first, _ int64) storage.Condition { return storage.IfRevision(first) },
-			put: map[string]error{"absent": storage.ErrConflict, "present": storage.ErrConflict,
-				"deleted": storage.ErrConflict},
-			deleted: map[string]error{"absent": storage.ErrConflict, "present": storage.ErrConflict,
-				"deleted": storage.ErrConflict},
-		}, {
-			cond: "future revision",
-			of:   func(_, last int64) storage.Condition { return storage.IfRevision(last + 1000) },
-			put: map[string]error{"absent": storage.ErrConflict, "present": storage.ErrConflict,
-				"deleted": storage.ErrConflict},
-			deleted: map[string]error{"absent": storage.ErrConflict, "present": storage.ErrConflict,
-				"deleted": storage.ErrConflict},
-		},
+		{"nothing", nil, nil, map[string]error{absent: notFound, deleted: notFound}},
+		{"absent", func(_, _ int64) int64 { return 0 },
+			map[string]error{present: conflict},
+			map[string]error{absent: notFound, present: conflict, deleted: notFound}},
+		{"the last revision", func(_, last int64) int64 { return last },
+			map[string]error{absent: conflict, deleted: conflict},
+			map[string]error{absent: conflict, deleted: conflict}},
+		{"an older revision", func(first, _ int64) int64 { return first },
+			map[string]error{absent: conflict, present: conflict, deleted: conflict},
+			map[string]error{absent: conflict, present: conflict, deleted: conflict}},
+		{"a future revision", func(_, last int64) int64 { return last + 1000 },
+			map[string]error{absent: conflict, present: conflict, deleted: conflict},
+			map[string]error{absent: conflict, present: conflict, deleted: conflict}},
 	} {
-		for _, state := range states {
+		for _, state := range []string{absent, present, deleted} {
 			for _, del := range []bool{false, true} {
 				want, doing := c.put[state], "put"
 				if del {
-					want, doing = c.deleted[state], "delete"
+					want, doing = c.delete[state], "delete"
 				}
-				t.Run(fmt.Sprintf("%s if %s where %s", doing, c.cond, state), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s if %s where %s", doing, c.condition, state), func(t *testing.T) {
 					s := h.Open(t)
 					t.Cleanup(func() { _ = s.Close() })
 					first, last := mustPut(t, s, backend("y")).Revision, mustPut(t, s, backend("y")).Revision
-					if state != "absent" {
+					if state != absent {
 						first, last = mustPut(t, s, backend("x")).Revision, mustPut(t, s, backend("x")).Revision
 					}
-					if state == "deleted" {
+					if state == deleted {
 						mustDelete(t, s, "x")
 					}
-					checkCondition(t, s, storage.Write{Backend: backend("x"), Delete: del, If: c.of(first, last)}, want)
+					w := storage.Write{Backend: backend("x"), Delete: del, IfUnchanged: c.revision != nil}
+					if w.IfUnchanged {
+						w.Backend.Revision = c.revision(first, last)
+					}
+					checkCondition(t, s, w, want)
 				})
 			}
 		}
 	}
 }
 
-// checkCondition applies a write that must end with an error, having changed
-// nothing, or else must happen.
+// checkCondition applies a write that must fail and change nothing, or else
+// must happen.
 func checkCondition(t *testing.T, s storage.Store, w storage.Write, want error) {
 	t.Helper()
-	before, revision := mustList(t, s)
-	changes, err := s.Apply(testContext(t), w)
-	after, now := mustList(t, s)
 	if want != nil {
-		wantError(t, "apply", err, want)
-		if len(changes) > 0 || now != revision || !reflect.DeepEqual(before, after) {
-			t.Errorf("the failed write left a trace: %+v, revision %d to %d", changes, revision, now)
-		}
+		mustChangeNothing(t, s, want, w)
 		return
 	}
-	if err != nil {
-		t.Fatalf("apply: %v", err)
+	_, revision := mustList(t, s)
+	change := mustApply(t, s, w)
+	if _, now := mustList(t, s); len(change.Entries) != 1 || change.Revision <= revision || change.Revision != now ||
+		(change.Entries[0].After == nil) != w.Delete {
+		t.Errorf("at revision %d answered %+v", now, change)
 	}
-	if len(changes) != 1 || changes[0].Revision <= revision || changes[0].Revision != now || changes[0].Deleted != w.Delete {
-		t.Errorf("at revision %d answered %+v", now, changes)
+}
+
+// mustChangeNothing applies writes that must fail, with want if that is given.
+func mustChangeNothing(t *testing.T, s storage.Store, want error, writes ...storage.Write) {
+	t.Helper()
+	before, revision := mustList(t, s)
+	change, err := s.Apply(testContext(t), writes...)
+	if err == nil || want != nil && !errors.Is(err, want) {
+		t.Errorf("apply: error %v, want %v", err, want)
+	}
+	after, now := mustList(t, s)
+	if change.Revision != 0 || len(change.Entries) > 0 || now != revision || !reflect.DeepEqual(before, after) {
+		t.Errorf("the failed apply answers %+v; revision %d became %d", change, revision, now)
+	}
+}
+
+func testOneChange(t *testing.T, _ Harness, s storage.Store) {
+	mustPut(t, s, backend("a"))
+	_, start := mustList(t, s)
+	other := backend("b")
+	other.ID = backend("a").ID // free again, once a is deleted
+	change := mustApply(t, s, deletion("a"), put(other), storage.Write{Backend: backend("c"), IfUnchanged: true})
+	listed, revision := mustList(t, s)
+	if change.Revision <= start || change.Revision != revision {
+		t.Errorf("the change has revision %d, the store %d, before %d", change.Revision, revision, start)
+	}
+	wantNames(t, []storage.Change{change}, "-a+b+c")
+	for _, b := range listed {
+		if b.Revision != revision {
+			t.Errorf("%q has revision %d, the change %d", b.Name, b.Revision, revision)
+		}
+	}
+	if seen := mustWatch(t, s, start, 1)[0]; !reflect.DeepEqual(seen, change) {
+		t.Errorf("watched %+v, answered %+v", seen, change)
+	}
+	if next := mustPut(t, s, backend("c")).Revision; next <= revision {
+		t.Errorf("the next change has revision %d after %d", next, revision)
 	}
 }
 
 func testAtomicity(t *testing.T, _ Harness, s storage.Store) {
 	mustPut(t, s, backend("a"))
 	mustPut(t, s, backend("b"))
-	before, revision := mustList(t, s)
+	stale := mustPut(t, s, backend("c"))
+	mustPut(t, s, backend("c"))
+	_, revision := mustList(t, s)
 	changed := backend("a")
 	changed.Port = 1
-	good := []storage.Write{
-		{Backend: changed},
-		{Backend: backend("new"), If: storage.IfAbsent()},
-		{Backend: storage.Backend{Name: "b"}, Delete: true},
-	}
-	bad := []struct {
-		write storage.Write
-		want  error
-	}{
-		{storage.Write{Backend: backend("a"), If: storage.IfAbsent()}, storage.ErrConflict},
-		{storage.Write{Backend: backend("new"), If: storage.IfRevision(revision)}, storage.ErrConflict},
-		{storage.Write{Backend: storage.Backend{Name: "nobody"}, Delete: true}, storage.ErrNotFound},
-	}
+	good := []storage.Write{put(changed), {Backend: backend("new"), IfUnchanged: true}, deletion("b")}
 	for position := range len(good) + 1 {
-		for _, b := range bad {
-			if position == 0 && b.write.Backend.Name == "new" {
-				continue // asks for what the writes before it have made
-			}
-			writes := append(append(append([]storage.Write{}, good[:position]...), b.write), good[position:]...)
-			changes, err := s.Apply(testContext(t), writes...)
-			wantError(t, fmt.Sprintf("position %d", position), err, b.want)
-			after, now := mustList(t, s)
-			if len(changes) > 0 || now != revision || !reflect.DeepEqual(before, after) {
-				t.Errorf("position %d: a part was written: %d changes, revision %d to %d", position, len(changes), revision, now)
-			}
+		for _, bad := range []struct {
+			write storage.Write
+			want  error
+		}{
+			{storage.Write{Backend: backend("c"), IfUnchanged: true}, storage.ErrConflict},
+			{storage.Write{Backend: stale, IfUnchanged: true}, storage.ErrConflict},
+			{storage.Write{Backend: storage.Backend{Name: "nobody", Revision: revision}, IfUnchanged: true}, storage.ErrConflict},
+			{deletion("nobody"), storage.ErrNotFound},
+		} {
+			writes := append(append(append([]storage.Write{}, good[:position]...), bad.write), good[position:]...)
+			mustChangeNothing(t, s, bad.want, writes...)
 		}
 	}
-	if _, err := s.Apply(testContext(t), good...); err != nil {
-		t.Errorf("the good writes alone: %v", err)
-	}
-	// Of all that, watchers see the good writes only.
-	for i, change := range mustWatch(t, s, revision, len(good)) {
-		if change.Backend.Name != good[i].Backend.Name || change.Deleted != good[i].Delete {
-			t.Errorf("change %d is of %q", i, change.Backend.Name)
-		}
-	}
+	mustApply(t, s, good...)
+	wantNames(t, mustWatch(t, s, revision, 1), "a+new+-b") // and nothing of what failed
 }
 
-func testSequence(t *testing.T, _ Harness, s storage.Store) {
-	_, start := mustList(t, s)
-	other := backend("b")
-	other.ID = backend("a").ID // free again, once a is gone
-	changes, err := s.Apply(testContext(t),
-		storage.Write{Backend: backend("a"), If: storage.IfAbsent()},
-		storage.Write{Backend: storage.Backend{Name: "a"}, Delete: true},
-		storage.Write{Backend: other},
-		storage.Write{Backend: other},
-	)
-	if err != nil {
-		t.Fatal(err)
+func testDistinctNames(t *testing.T, _ Harness, s storage.Store) {
+	mustPut(t, s, backend("a"))
+	mustChangeNothing(t, s, nil, put(backend("a")), put(backend("a")))
+	mustChangeNothing(t, s, nil, put(backend("a")), put(backend("b")), deletion("a"))
+	mustChangeNothing(t, s, nil, deletion("a"), put(backend("a")))
+	mustChangeNothing(t, s, nil, storage.Write{Backend: backend("b"), IfUnchanged: true}, put(backend("b")))
+	mustApply(t, s, put(backend("a")), put(backend("A")))
+}
+
+func testMaxWrites(t *testing.T, _ Harness, s storage.Store) {
+	n := s.MaxWrites()
+	if n == 0 {
+		n = 5000 // none is too many
 	}
-	last := start
-	for i, change := range changes {
-		if change.Revision <= last || change.Deleted != (i == 1) || change.Backend.Name != []string{"a", "a", "b", "b"}[i] {
-			t.Errorf("change %d: revision %d after %d, %q, deleted %v", i, change.Revision, last, change.Backend.Name, change.Deleted)
-		}
-		last = change.Revision
+	writes := make([]storage.Write, n+1)
+	for i := range writes {
+		writes[i] = put(backend(fmt.Sprint(i)))
 	}
-	if seen := mustWatch(t, s, start, 4); !reflect.DeepEqual(seen, changes) {
-		t.Errorf("watched %+v, answered %+v", seen, changes)
+	if s.MaxWrites() > 0 {
+		mustChangeNothing(t, s, nil, writes...)
 	}
-	wantOne(t, s, "b")
+	change := mustApply(t, s, writes[:n]...)
+	if listed, revision := mustList(t, s); len(listed) != n || len(change.Entries) != n || change.Revision != revision {
+		t.Errorf("listed %d of %d at revision %d; answered %d at revision %d", len(listed), n, revision, len(change.Entries), change.Revision)
+	}
 }
 
 func testNoWrites(t *testing.T, _ Harness, s storage.Store) {
 	_, revision := mustList(t, s)
-	changes, err := s.Apply(testContext(t))
-	if err != nil || len(changes) != 0 {
-		t.Errorf("answered %+v and %v", changes, err)
+	change, err := s.Apply(testContext(t))
+	if err != nil || change.Revision != 0 || len(change.Entries) != 0 {
+		t.Errorf("answered %+v and %v", change, err)
 	}
 	if _, now := mustList(t, s); now != revision {
 		t.Errorf("the revision went from %d to %d", revision, now)
+	}
+}
+
+func testBefore(t *testing.T, _ Harness, s storage.Store) {
+	_, start := mustList(t, s)
+	first := backend("a")
+	first.Description = text("first")
+	second := backend("a")
+	second.Port, second.Description = 1, nil
+	created := mustApply(t, s, put(first), put(backend("b")))
+	updated := mustApply(t, s, put(backend("b")), put(second))
+	deleted := mustApply(t, s, deletion("a"))
+	again := mustApply(t, s, put(first))
+	first.Revision, second.Revision = created.Revision, updated.Revision
+	for i, change := range mustWatch(t, s, start, 4) {
+		applied := []storage.Change{created, updated, deleted, again}[i]
+		if !reflect.DeepEqual(change, applied) {
+			t.Errorf("watched %+v, answered %+v", change, applied)
+		}
+		e := change.Entries[[]int{0, 1, 0, 0}[i]] // of a
+		want := []*storage.Backend{nil, &first, &second, nil}[i]
+		if (e.Before == nil) != (want == nil) {
+			t.Errorf("change %d: before is %v, want %v", i, e.Before, want)
+		} else if want != nil {
+			wantBackend(t, *e.Before, *want)
+		}
 	}
 }
 
@@ -192,7 +220,7 @@ func testIncrements(t *testing.T, _ Harness, s storage.Store) {
 				return err
 			}
 			b.Port++
-			_, err = storage.Put(ctx, s, b, storage.IfRevision(b.Revision))
+			_, err = s.Apply(ctx, storage.Write{Backend: b, IfUnchanged: true})
 			if !errors.Is(err, storage.ErrConflict) {
 				return err
 			}
@@ -220,10 +248,10 @@ func testNeighbours(t *testing.T, _ Harness, s storage.Store) {
 	concurrently(t, workers, func(worker int) error {
 		for i := range each {
 			name := fmt.Sprintf("%d-%d", worker, i)
-			writes := []storage.Write{{Backend: backend(name)}, {Backend: backend("more " + name)}}
+			writes := []storage.Write{put(backend(name)), put(backend("more " + name))}
 			fails := (worker+i)%2 == 0
 			if fails {
-				writes = append(writes, storage.Write{Backend: backend("taken"), If: storage.IfAbsent()})
+				writes = append(writes, storage.Write{Backend: backend("taken"), IfUnchanged: true})
 			}
 			if _, err := s.Apply(ctx, writes...); errors.Is(err, storage.ErrConflict) != fails {
 				return fmt.Errorf("%s: %v", name, err)
@@ -235,9 +263,9 @@ func testNeighbours(t *testing.T, _ Harness, s storage.Store) {
 	if want := 1 + workers*each; len(listed) != want {
 		t.Errorf("listed %d backends, want %d", len(listed), want)
 	}
-	for _, change := range mustWatch(t, s, start, workers*each) {
-		if change.Deleted || change.Backend.Name == "taken" {
-			t.Errorf("watched a change of %q", change.Backend.Name)
+	for _, change := range mustWatch(t, s, start, workers*each/2) {
+		if len(change.Entries) != 2 || change.Entries[0].Name() == "taken" || change.Entries[1].Name() != "more "+change.Entries[0].Name() {
+			t.Errorf("watched %+v", change)
 		}
 	}
 }

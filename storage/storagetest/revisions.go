@@ -23,16 +23,7 @@ func churn(t *testing.T, s storage.Store, last int64) int64 {
 	for range 3 {
 		above(mustPut(t, s, backend("a")).Revision)
 		above(mustPut(t, s, backend("a")).Revision) // the same again
-		changes, err := s.Apply(testContext(t),
-			storage.Write{Backend: backend("b")},
-			storage.Write{Backend: storage.Backend{Name: "a"}, Delete: true},
-			storage.Write{Backend: backend("c")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, change := range changes {
-			above(change.Revision)
-		}
+		above(mustApply(t, s, put(backend("b")), deletion("a"), put(backend("c"))).Revision)
 		above(mustDelete(t, s, "b"))
 		above(mustDelete(t, s, "c")) // the store is empty now
 		if _, revision := mustList(t, s); revision != last {
@@ -71,7 +62,7 @@ func testListRevision(t *testing.T, _ Harness, s storage.Store) {
 		last := int64(0)
 		for i := range each {
 			if worker < workers {
-				if _, err := storage.Put(ctx, s, backend(fmt.Sprintf("%d-%d", worker, i)), storage.Condition{}); err != nil {
+				if _, err := s.Apply(ctx, put(backend(fmt.Sprintf("%d-%d", worker, i)))); err != nil {
 					return err
 				}
 				continue

@@ -73,7 +73,7 @@ func testEmpty(t *testing.T, _ Harness, s storage.Store) {
 	}
 	_, err := s.Get(testContext(t), "nobody")
 	wantError(t, "get", err, storage.ErrNotFound)
-	_, err = storage.Delete(testContext(t), s, "nobody", storage.Condition{})
+	_, err = s.Apply(testContext(t), deletion("nobody"))
 	wantError(t, "delete", err, storage.ErrNotFound)
 	if _, now := mustList(t, s); now != revision {
 		t.Errorf("nothing was changed, but the revision went from %d to %d", revision, now)
@@ -93,9 +93,9 @@ func putSamples(t *testing.T, s storage.Store) []storage.Backend {
 		stored = append(stored, want)
 	}
 	for i, change := range mustWatch(t, s, start, len(stored)) {
-		wantBackend(t, change.Backend, stored[i])
-		if change.Revision != stored[i].Revision || change.Deleted {
-			t.Errorf("watched revision %d, deleted %v; want %d and a put", change.Revision, change.Deleted, stored[i].Revision)
+		wantBackend(t, *change.Entries[0].After, stored[i])
+		if change.Revision != stored[i].Revision {
+			t.Errorf("watched revision %d, want %d", change.Revision, stored[i].Revision)
 		}
 	}
 	return stored
@@ -181,30 +181,27 @@ func testDelete(t *testing.T, _ Harness, s storage.Store) {
 	full := samples()[0]
 	full.Revision = mustPut(t, s, full).Revision
 	mustPut(t, s, backend("other"))
-	changes, err := s.Apply(testContext(t), storage.Write{Backend: storage.Backend{Name: "full"}, Delete: true})
-	if err != nil {
-		t.Fatal(err)
+	deleted := mustApply(t, s, deletion("full"))
+	if len(deleted.Entries) != 1 || deleted.Entries[0].After != nil || deleted.Revision <= full.Revision {
+		t.Errorf("the deletion answers %+v", deleted)
 	}
-	if len(changes) != 1 || !changes[0].Deleted || changes[0].Revision <= full.Revision {
-		t.Errorf("the deletion answers %+v", changes)
-	}
-	wantBackend(t, changes[0].Backend, full) // as it last was
+	wantBackend(t, *deleted.Entries[0].Before, full)
 
 	seen := mustWatch(t, s, full.Revision, 2)[1]
-	wantBackend(t, seen.Backend, full)
-	if !seen.Deleted || seen.Revision != changes[0].Revision {
-		t.Errorf("watched revision %d, deleted %v", seen.Revision, seen.Deleted)
+	wantBackend(t, *seen.Entries[0].Before, full)
+	if seen.Entries[0].After != nil || seen.Revision != deleted.Revision {
+		t.Errorf("watched revision %d and %+v", seen.Revision, seen.Entries[0])
 	}
-	_, err = s.Get(testContext(t), "full")
+	_, err := s.Get(testContext(t), "full")
 	wantError(t, "get", err, storage.ErrNotFound)
-	_, err = storage.Delete(testContext(t), s, "full", storage.Condition{})
+	_, err = s.Apply(testContext(t), deletion("full"))
 	wantError(t, "delete again", err, storage.ErrNotFound)
 	wantOne(t, s, "other")
 
 	// The name, and the ID, may come back.
 	full.Revision = mustPut(t, s, full).Revision
-	if full.Revision <= changes[0].Revision {
-		t.Errorf("revision %d is not above the deletion's %d", full.Revision, changes[0].Revision)
+	if full.Revision <= deleted.Revision {
+		t.Errorf("revision %d is not above the deletion's %d", full.Revision, deleted.Revision)
 	}
 }
 
@@ -219,20 +216,19 @@ func testNoSharing(t *testing.T, _ Harness, s storage.Store) {
 		return b
 	}
 	given := want()
-	answered := mustPut(t, s, given)
+	intact := want()
+	intact.Revision = mustPut(t, s, given).Revision
 	spoil(given)
-	spoil(answered)
-	spoil(mustWatch(t, s, start, 1)[0].Backend)
 	got, err := s.Get(testContext(t), "a")
 	if err != nil {
 		t.Fatal(err)
 	}
-	intact := want()
-	intact.Revision = answered.Revision
 	wantBackend(t, got, intact)
 	spoil(got)
 	listed, _ := mustList(t, s)
 	wantBackend(t, listed[0], intact)
 	spoil(listed[0])
-	wantBackend(t, mustWatch(t, s, start, 1)[0].Backend, intact)
+	wantBackend(t, *mustWatch(t, s, start, 1)[0].Entries[0].After, intact)
+	listed, _ = mustList(t, s)
+	wantBackend(t, listed[0], intact)
 }

@@ -8,21 +8,27 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/plexus-go/plexus/storage"
 )
 
-// wantNames checks the names of changes, "-" before that of a deletion.
+// wantNames checks the names of changes: "-" stands before that of a deletion,
+// "+" between those of one change.
 func wantNames(t *testing.T, changes []storage.Change, want ...string) {
 	t.Helper()
 	var got []string
 	for _, change := range changes {
-		name := change.Backend.Name
-		if change.Deleted {
-			name = "-" + name
+		var names []string
+		for _, e := range change.Entries {
+			if e.After == nil {
+				names = append(names, "-"+e.Name())
+			} else {
+				names = append(names, e.Name())
+			}
 		}
-		got = append(got, name)
+		got = append(got, strings.Join(names, "+"))
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("watched %v, want %v", got, want)
@@ -40,19 +46,14 @@ func testWatchAll(t *testing.T, _ Harness, s storage.Store) {
 }
 
 func testWatchMiddle(t *testing.T, _ Harness, s storage.Store) {
-	mustPut(t, s, backend("a"))
-	changes, err := s.Apply(testContext(t), storage.Write{Backend: backend("b")},
-		storage.Write{Backend: backend("c"), Cause: "why"}, storage.Write{Backend: backend("d")})
-	if err != nil {
-		t.Fatal(err)
+	first := mustPut(t, s, backend("a")).Revision
+	change := mustApply(t, s, put(backend("b")), storage.Write{Backend: backend("c"), Cause: "why"}, deletion("a"))
+	if got := mustWatch(t, s, first, 1)[0].Entries[1].Cause; got != "why" || change.Entries[1].Cause != "why" {
+		t.Errorf("the cause is %q when watched and %q when applied", got, change.Entries[1].Cause)
 	}
-	if got := mustWatch(t, s, changes[0].Revision, 1)[0].Cause; got != "why" || changes[1].Cause != "why" {
-		t.Errorf("the cause is %q when watched and %q when applied", got, changes[1].Cause)
-	}
-	mustPut(t, s, backend("e"))
-	// Also from between the writes of one Apply.
-	wantNames(t, mustWatch(t, s, changes[0].Revision, 3), "c", "d", "e")
-	wantNames(t, mustWatch(t, s, changes[2].Revision, 1), "e")
+	mustPut(t, s, backend("d"))
+	wantNames(t, mustWatch(t, s, first, 2), "b+c+-a", "d")
+	wantNames(t, mustWatch(t, s, change.Revision, 1), "d")
 }
 
 func testWatchCurrent(t *testing.T, _ Harness, s storage.Store) {
@@ -67,7 +68,7 @@ func testWatchCurrent(t *testing.T, _ Harness, s storage.Store) {
 				return
 			}
 			select {
-			case seen <- change.Backend.Name:
+			case seen <- change.Entries[0].Name():
 			case <-ctx.Done():
 				return
 			}
@@ -83,7 +84,7 @@ func testWatchCurrent(t *testing.T, _ Harness, s storage.Store) {
 }
 
 func testWatchConcurrent(t *testing.T, _ Harness, s storage.Store) {
-	const writers, watchers, each = 8, 4, 50
+	const writers, watchers, each = 8, 4, 25
 	_, start := mustList(t, s)
 	ctx := testContext(t)
 	answered := make([]map[int64]string, writers)
@@ -96,13 +97,13 @@ func testWatchConcurrent(t *testing.T, _ Harness, s storage.Store) {
 		}
 		mine := map[int64]string{}
 		answered[i] = mine
-		for n := range each / 2 {
+		for n := range each {
 			a, b := fmt.Sprintf("%d-%d", i, n), fmt.Sprintf("%d-%d too", i, n)
-			changes, err := s.Apply(ctx, storage.Write{Backend: backend(a)}, storage.Write{Backend: backend(b)})
+			change, err := s.Apply(ctx, put(backend(a)), put(backend(b)))
 			if err != nil {
 				return err
 			}
-			mine[changes[0].Revision], mine[changes[1].Revision] = a, b
+			mine[change.Revision] = a + "+" + b
 		}
 		return nil
 	})
@@ -117,7 +118,7 @@ func testWatchConcurrent(t *testing.T, _ Harness, s storage.Store) {
 	}
 }
 
-// watchInOrder collects n changes, by revision, and checks their order.
+// watchInOrder returns the names of n changes by revision, and checks their order.
 func watchInOrder(ctx context.Context, s storage.Store, after int64, n int) (map[int64]string, error) {
 	changes, err := watch(ctx, s, after, n)
 	if err != nil {
@@ -129,7 +130,7 @@ func watchInOrder(ctx context.Context, s storage.Store, after int64, n int) (map
 			return nil, fmt.Errorf("watched revision %d after %d", change.Revision, after)
 		}
 		after = change.Revision
-		seen[change.Revision] = change.Backend.Name
+		seen[change.Revision] = change.Entries[0].Name() + "+" + change.Entries[1].Name()
 	}
 	return seen, nil
 }
@@ -155,7 +156,7 @@ func testListWatch(t *testing.T, _ Harness, s storage.Store) {
 		for range writers {
 			<-written
 		}
-		_, err := storage.Delete(ctx, s, "last", storage.Condition{})
+		_, err := s.Apply(ctx, deletion("last"))
 		return err
 	})
 	want := map[string]int64{}
@@ -174,11 +175,11 @@ func testListWatch(t *testing.T, _ Harness, s storage.Store) {
 func churnNames(ctx context.Context, s storage.Store, worker, n int) error {
 	for i := range n {
 		name := fmt.Sprintf("%d-%d", worker, i)
-		if _, err := storage.Put(ctx, s, backend(name), storage.IfAbsent()); err != nil {
+		if _, err := s.Apply(ctx, storage.Write{Backend: backend(name), IfUnchanged: true}); err != nil {
 			return err
 		}
 		if i%2 == 0 {
-			if _, err := storage.Delete(ctx, s, name, storage.Condition{}); err != nil {
+			if _, err := s.Apply(ctx, deletion(name)); err != nil {
 				return err
 			}
 		}
@@ -203,15 +204,16 @@ func keepCopy(ctx context.Context, s storage.Store) (map[string]int64, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !change.Deleted {
-			kept[change.Backend.Name] = change.Revision
+		e := change.Entries[0]
+		if e.After != nil {
+			kept[e.Name()] = change.Revision
 			continue
 		}
-		if _, ok := kept[change.Backend.Name]; !ok {
-			return nil, fmt.Errorf("%q was deleted but never there", change.Backend.Name)
+		if kept[e.Name()] != e.Before.Revision {
+			return nil, fmt.Errorf("%q was deleted at revision %d, and was there at %d", e.Name(), e.Before.Revision, kept[e.Name()])
 		}
-		delete(kept, change.Backend.Name)
-		if change.Backend.Name == "last" {
+		delete(kept, e.Name())
+		if e.Name() == "last" {
 			break
 		}
 	}
@@ -340,7 +342,7 @@ func testWatchReentrant(t *testing.T, _ Harness, s storage.Store) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Get(testContext(t), change.Backend.Name); err != nil {
+		if _, err := s.Get(testContext(t), change.Entries[0].Name()); err != nil {
 			t.Fatal(err)
 		}
 		if count++; count == 5 {
