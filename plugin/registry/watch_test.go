@@ -13,6 +13,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage"
@@ -134,7 +135,7 @@ func (h *harness) watched(params string, n int) (events []string, revisions []in
 	ctx, cancel := context.WithCancel(h.t.Context())
 	defer cancel()
 	for item := range h.hub().Call("registry.watch", []byte(params)).Items(ctx) {
-		content, err := plugin.AppendJSON(nil, item.Content)
+		content, err := codec.AppendJSON(nil, item.Content)
 		if err != nil || item.Kind != plugin.KindData {
 			h.t.Fatalf("watch %s: %v %s", params, err, item.Message)
 		}
