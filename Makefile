@@ -2,6 +2,7 @@
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOSEC       = github.com/securego/gosec/v2/cmd/gosec@v2.30.0
+DEADCODE    = golang.org/x/tools/cmd/deadcode@v0.52.0
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 PEBBLE      = github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1
 
@@ -23,8 +24,8 @@ race: ## Run the tests with the race detector
 	go test -race ./...
 
 reload: ## Save backends.toml in every way, 50 times in a row each
-	RELOADS=50 go test -count=1 -run 'TestReload$$' -timeout 10m ./config
-	RELOADS=50 go test -count=1 -run 'TestReload$$' -timeout 10m -v ./cmd/plexus-registry
+	RELOADS=50 go test -count=1 -run '^TestReload$$' -timeout 10m ./internal/filewatch
+	RELOADS=50 go test -count=1 -run '^TestReload$$' -timeout 10m -v ./cmd/plexus-registry
 
 load: ## Do to a registry what clients should not, and show what it costs
 	LOAD=1 go test -count=1 -run '^TestLoad' -timeout 10m -v ./cmd/plexus-registry
@@ -35,10 +36,11 @@ pebble:
 acme: pebble ## Get a certificate from a certificate authority for tests
 	PATH=$(CURDIR)/bin:$$PATH CI=true go test -count=1 -run '^TestCertificateByACME$$' -v ./cmd/plexus-registry
 
-lint: ## Check format, vet and staticcheck
+lint: ## Check format, vet, staticcheck and deadcode
 	@test -z "$$(gofmt -l .)" || { echo "not formatted:"; gofmt -l .; exit 1; }
 	go vet ./...
 	go run $(STATICCHECK) ./...
+	@dead="$$(go run $(DEADCODE) -test ./...)"; test -z "$$dead" || { echo "$$dead"; exit 1; }
 
 size: ## Count lines, exported names, and what there is to be one of
 	@go test -count=1 -run '^TestSize$$' -v ./internal/house | sed -n 's/^        //p'

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/plexus-go/plexus/internal/testkit"
 )
 
 // inForce is by when the result of an edit is to be there.
@@ -159,10 +161,7 @@ func slowly(t *testing.T, folder string, _ int, parts []string) (excused []strin
 func vim(options string) func(*testing.T, string, int, []string) []string {
 	return func(t *testing.T, folder string, _ int, parts []string) []string {
 		t.Helper()
-		path, err := exec.LookPath("vim")
-		if err != nil {
-			t.Skip("there is no vim here: ", err)
-		}
+		path := testkit.Tool(t, "vim")
 		text := filepath.Join(t.TempDir(), "text")
 		must(t, os.WriteFile(text, []byte(strings.Join(parts, "")), 0o600))
 		command := exec.Command(path, "-es", "-u", "NONE", "-i", "NONE", "-N",

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -30,10 +29,7 @@ const publicName = "registry.plexus.test"
 // serveNames answers every question for an address with 127.0.0.1.
 func serveNames(t *testing.T) (address string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := testkit.Listen(t)
 	var running sync.WaitGroup
 	t.Cleanup(func() {
 		l.Close()
@@ -93,10 +89,7 @@ func newCertificates(t *testing.T) *certificates {
 	t.Helper()
 	c := &certificates{}
 	for i := range c.listen {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := testkit.Listen(t)
 		defer l.Close()
 		_, port, err := net.SplitHostPort(l.Addr().String())
 		if err != nil {
@@ -149,13 +142,8 @@ func (c *certificates) stop() {
 // whether the name leads to the registry, and serves a client with it; and again
 // after a restart, when there is no authority.
 func TestCertificateByACME(t *testing.T) {
-	pebble, err := exec.LookPath("pebble")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("CI has to install pebble: ", err)
-		}
-		t.Skip("make acme installs the authority that this needs: ", err)
-	}
+	t.Parallel()
+	pebble := testkit.Tool(t, "pebble") // make acme installs it
 	folder, ca, public := t.TempDir(), testkit.NewAuthority(t, "authority"), newCertificates(t)
 	cert, key := ca.Pair("localhost")
 	file := func(name string, text []byte) (path string) {

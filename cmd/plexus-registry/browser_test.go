@@ -14,12 +14,14 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/plexus-go/plexus/internal/testkit"
 )
 
-// knockingPage opens a WebSocket, registers a backend, and reads the list; then it asks
-// by HTTP. It reports all that it has come to know, and goes on to the page that
-// the answer names.
-const knockingPage = `<!doctype html><title>t</title><script>
+// callingPage opens a WebSocket, registers a backend, and reads the list; then it asks
+// by HTTP. It reports what it has read, and opens the page that the answer
+// names.
+const callingPage = `<!doctype html><title>t</title><script>
 const report = (text) => fetch("/report", {method: "POST", body: text}).then((r) => r.text()).then((next) => { if (next) location = next; });
 const target = new URLSearchParams(location.search).get("target");
 const name = new URLSearchParams(location.search).get("name");
@@ -37,9 +39,9 @@ const socket = new Promise((done) => {
 Promise.all([web, socket]).then((all) => report(all.join("\n")));
 </script>`
 
-// stranger serves the page to a browser, and everything that is no page it
-// hands on to the registry, byte by byte: to the registry that is as if the
-// stranger's name had come to stand for its address.
+// stranger serves the page to a browser, and passes everything that is no page
+// on to the registry, byte by byte: as if the stranger's name had been rebound to
+// the registry's address.
 type stranger struct {
 	address  string // it listens at
 	registry string
@@ -50,10 +52,7 @@ type stranger struct {
 
 func newStranger(t *testing.T, registry string) *stranger {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := testkit.Listen(t)
 	s := &stranger{address: l.Addr().String(), registry: registry, reports: make(chan string, 8), pages: make(chan string, 8)}
 	s.running.Go(func() {
 		for {
@@ -86,7 +85,7 @@ func (s *stranger) serve(conn net.Conn) {
 		s.reports <- string(body)
 		fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(next), next)
 	case r.URL.Path == "/page":
-		fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(knockingPage), knockingPage)
+		fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(callingPage), callingPage)
 	default:
 		to, err := net.Dial("tcp", s.registry)
 		if err != nil {
@@ -111,13 +110,7 @@ func (s *stranger) serve(conn net.Conn) {
 // chromium opens a page in a browser of its own until the test ends.
 func chromium(t *testing.T, url string, rules string) {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("CI has to install chromium: ", err)
-		}
-		t.Skip("there is no chromium here: ", err)
-	}
+	path := testkit.Tool(t, "chromium")
 	// The browser's other processes may write to it until after the test.
 	profile, err := os.MkdirTemp("", "plexus-browser-")
 	if err != nil {
@@ -150,10 +143,10 @@ func TestPagesInABrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests := []struct {
-		name   string
-		origin string // host of the page; its port is the stranger's
-		target string // what it calls
-		let    bool   // whether that must succeed
+		name    string
+		origin  string // host of the page; its port is the stranger's
+		target  string // what it calls
+		allowed bool   // whether that must succeed
 	}{
 		{"from this machine", "localhost", "127.0.0.1:" + port, true},
 		{"from elsewhere", "strange.example", "127.0.0.1:" + port, false},
@@ -176,10 +169,10 @@ func TestPagesInABrowser(t *testing.T) {
 		}
 		t.Run(test.name, func(t *testing.T) {
 			got := connect(t, p.url).get(t, fmt.Sprint("page-", i))
-			if let := strings.Contains(report, `"backend_registered"`); let != test.let || (got != nil) != test.let {
+			if reached := strings.Contains(report, `"backend_registered"`); reached != test.allowed || (got != nil) != test.allowed {
 				t.Errorf("the entry is %v, the page reports %q", got, report)
 			}
-			if !test.let && strings.Contains(report, "Plexus hub") {
+			if !test.allowed && strings.Contains(report, "Plexus hub") {
 				t.Errorf("the page has read what the registry says by HTTP: %q", report)
 			}
 		})

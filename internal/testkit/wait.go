@@ -5,6 +5,8 @@ package testkit
 import (
 	"context"
 	"net"
+	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
@@ -77,4 +79,19 @@ func NoGoroutines(t testing.TB, functions ...string) {
 func stacks() string {
 	text := make([]byte, 4<<20)
 	return string(text[:runtime.Stack(text, true)])
+}
+
+// Tool returns the path of a program that the test needs. Where it is missing,
+// the test is skipped, but fails where the environment says CI=true.
+func Tool(t testing.TB, name string) (path string) {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	switch {
+	case err == nil:
+	case os.Getenv("CI") == "true":
+		t.Fatalf("CI has to install %s: %v", name, err)
+	default:
+		t.Skipf("there is no %s here: %v", name, err)
+	}
+	return path
 }
