@@ -11,6 +11,7 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
@@ -89,8 +90,8 @@ func TestHalfSentMessagesShareABudget(t *testing.T) {
 		go c.NetConn().Write(half) // until the connection ends, since it is not all read
 	}
 	other := s.dial()
-	until(t, "messages to be refused or ended", func() bool {
-		other.quiet()
+	testkit.Eventually(t, "messages to be refused or ended", func() bool {
+		other.Quiet()
 		n := s.Counts()
 		if n.Held > 18<<20 {
 			t.Fatalf("%d bytes are held", n.Held)
@@ -99,10 +100,10 @@ func TestHalfSentMessagesShareABudget(t *testing.T) {
 	})
 	t.Logf("%+v", s.Counts())
 	// Whoever sends whole messages can again.
-	other.send("%s", once(2, size))
-	sub := other.subscribed("2")
-	other.item(sub, "data")
-	other.item(sub, "done")
+	other.Send("%s", once(2, size))
+	sub := other.Subscribed("2")
+	other.Item(sub, "data")
+	other.Item(sub, "done")
 }
 
 // TestLargeMessagesWaitForEachOther has many clients send large messages at
@@ -120,13 +121,13 @@ func TestLargeMessagesWaitForEachOther(t *testing.T) {
 		}()
 	}
 	for c, ended := range sent {
-		c.refused("1", -32601)
+		c.Rejected("1", -32601)
 		if err := <-ended; err != nil { // only one may write at a time
 			t.Fatal(err)
 		}
-		c.quiet()
+		c.Quiet()
 	}
-	until(t, "the memory to be given back", func() bool { return s.Counts().Held == 0 })
+	testkit.Eventually(t, "the memory to be given back", func() bool { return s.Counts().Held == 0 })
 }
 
 // TestAHalfMessageIsHeld: what a message of no great size takes is counted
@@ -161,11 +162,11 @@ func TestWhoWaitsForMemoryIsNotLate(t *testing.T) {
 		write(holds, append(beginning(1<<20), once(1, 1<<20)[:512<<10]...))
 		begin := time.Now()
 		write(waits, []byte(message[20<<10:]))
-		waits.refused("1", -32601)
+		waits.Rejected("1", -32601)
 		if took := time.Since(begin); took < 10*time.Second || took > 11*time.Second {
 			t.Errorf("answered after %v, want a fifth of the time to stall", took)
 		}
-		if got := holds.closed(); got != gorilla.ClosePolicyViolation {
+		if got := holds.Closed(); got != gorilla.ClosePolicyViolation {
 			t.Errorf("who held the memory is closed with %d", got)
 		}
 	})

@@ -9,14 +9,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
 // batch sends members as one array and reads the array that answers them.
-func (c *client) batch(members ...string) (answers []frame) {
+func (c *client) batch(members ...string) (answers []testkit.Frame) {
 	c.t.Helper()
-	c.send("[%s]", strings.Join(members, ","))
-	text := c.text()
+	c.Send("[%s]", strings.Join(members, ","))
+	text := c.Text()
 	if err := json.Unmarshal([]byte(text), &answers); err != nil {
 		c.t.Fatalf("got %s, want an array: %v", text, err)
 	}
@@ -44,27 +45,27 @@ func TestBatchIsAnsweredBeforeItsItems(t *testing.T) {
 		}
 		ended := map[string]int{}
 		for range 4 {
-			f := c.next()
-			if f.Params == nil {
-				t.Fatalf("got %s", f.text)
+			f := c.Next()
+			if f.Method == "" {
+				t.Fatalf("got %s", f.Text)
 			}
-			ended[fmt.Sprint(f.Params.Subscription, f.Params.Result.Type)]++
+			ended[string(f.Params.Subscription)+f.Params.Result.Type]++
 		}
-		for _, f := range []frame{answers[0], answers[3]} {
+		for _, f := range []testkit.Frame{answers[0], answers[3]} {
 			for _, kind := range []string{"data", "done"} {
 				if ended[string(f.Result)+kind] != 1 {
 					t.Errorf("%s: %d %s items, want 1", f.ID, ended[string(f.Result)+kind], kind)
 				}
 			}
 		}
-		c.quiet()
+		c.Quiet()
 	}
 }
 
 func TestBatchOfNotificationsIsNotAnswered(t *testing.T) {
 	c := serve(t, websocket.Limits{}).dial()
-	c.send(`[{"jsonrpc":"2.0","method":"_info"},{"jsonrpc":"2.0","method":"none"}]`)
-	c.quiet()
+	c.Send(`[{"jsonrpc":"2.0","method":"_info"},{"jsonrpc":"2.0","method":"none"}]`)
+	c.Quiet()
 }
 
 func TestBatchWithMoreCallsThanMayRun(t *testing.T) {
@@ -83,7 +84,7 @@ func TestBatchWithMoreCallsThanMayRun(t *testing.T) {
 			t.Errorf("member %d: code %d", i, f.Error.Code)
 		}
 	}
-	until(t, "four streams", func() bool { return s.probe.running.Load() == 4 })
+	testkit.Eventually(t, "four streams", func() bool { return s.probe.running.Load() == 4 })
 }
 
 func TestBatchWaitsForCallsThatEnd(t *testing.T) {
@@ -98,7 +99,7 @@ func TestBatchWaitsForCallsThatEnd(t *testing.T) {
 			t.Fatalf("batch %d: %+v", i, answers)
 		}
 		for range 4 {
-			c.next()
+			c.Next()
 		}
 	}
 }
@@ -107,12 +108,12 @@ func TestBatchHoldsUnsubscriptions(t *testing.T) {
 	s := serve(t, websocket.Limits{})
 	c := s.dial()
 	sub := c.call(1, "probe.block", "{}")
-	c.item(sub, "data")
+	c.Item(sub, "data")
 	unsub := fmt.Sprintf(`{"jsonrpc":"2.0","id":2,"method":"hub.call_unsub","params":[%d]}`, sub)
 	answers := c.batch(unsub, unsub)
 	if string(answers[0].Result) != "true" || string(answers[1].Result) != "false" {
 		t.Errorf("got %+v", answers)
 	}
-	until(t, "the stream to end", func() bool { return s.probe.running.Load() == 0 })
-	c.quiet()
+	testkit.Eventually(t, "the stream to end", func() bool { return s.probe.running.Load() == 0 })
+	c.Quiet()
 }

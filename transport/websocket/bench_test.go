@@ -116,10 +116,10 @@ func drive(b *testing.B, ws *gorilla.Conn, left *atomic.Int64) {
 // and does nothing else.
 func serveBare(b *testing.B, ours *server) (addr string) {
 	c := ours.dial()
-	c.send(onceRequest)
+	c.Send(onceRequest)
 	var frames [onceFrames][]byte
 	for i := range frames {
-		frames[i] = []byte(c.text())
+		frames[i] = []byte(c.Text())
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -17,32 +17,32 @@ func TestCallsInFlightAreBounded(t *testing.T) {
 		for id := range 256 {
 			time.Sleep(time.Millisecond) // ids of subscriptions need a clock that moves
 			sub := c.call(id, "probe.block", "{}")
-			c.item(sub, "data")
+			c.Item(sub, "data")
 			if id == 0 {
 				first = sub
 			}
 		}
 		begin := time.Now()
-		c.send(blockMember, 256)
-		f := c.refused("256", -32029)
+		c.Send(blockMember, 256)
+		f := c.Rejected("256", -32029)
 		if took := time.Since(begin); took != time.Second || f.Error.Message != "Too many calls" {
-			t.Errorf("refused after %v: %s", took, f.text)
+			t.Errorf("refused after %v: %s", took, f.Text)
 		}
 		if n := s.probe.running.Load(); n != 256 {
 			t.Errorf("%d streams run, want 256", n)
 		}
 		// What is no call needs no place.
-		c.quiet()
+		c.Quiet()
 		c.unsubscribe("hub.call_unsub", first)
-		c.expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
-		c.item(c.call(257, "probe.block", "{}"), "data")
+		c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
+		c.Item(c.call(257, "probe.block", "{}"), "data")
 
 		// Another connection has places of its own.
 		other := s.dial()
 		time.Sleep(time.Millisecond)
 		sub := other.call(1, "echo.once", `{"message":"x"}`)
-		other.item(sub, "data")
-		other.item(sub, "done")
+		other.Item(sub, "data")
+		other.Item(sub, "done")
 	})
 }
 
@@ -51,23 +51,23 @@ func TestParametersOfCallsInFlightAreBounded(t *testing.T) {
 	inMemoryWith(t, websocket.Limits{MaxMessageBytes: limit}, func(t *testing.T, s *server, c *client) {
 		block := func(id, bytes int) {
 			time.Sleep(time.Millisecond) // ids of subscriptions need a clock that moves
-			c.send(`{"jsonrpc":"2.0","id":%d,"method":"probe.block","params":{"text":%q}}`, id, strings.Repeat("t", bytes))
+			c.Send(`{"jsonrpc":"2.0","id":%d,"method":"probe.block","params":{"text":%q}}`, id, strings.Repeat("t", bytes))
 		}
 		var subs []int64
 		for id, bytes := range []int{1_000, 60_000, 60_000} { // the last may pass the bound
 			block(id, bytes)
-			subs = append(subs, c.subscribed(fmt.Sprint(id)))
-			c.item(subs[id], "data")
+			subs = append(subs, c.Subscribed(fmt.Sprint(id)))
+			c.Item(subs[id], "data")
 		}
 		begin := time.Now()
 		block(3, 1)
-		c.refused("3", -32029)
+		c.Rejected("3", -32029)
 		if took := time.Since(begin); took < time.Second {
 			t.Errorf("refused after %v, want it to wait", took)
 		}
 		c.unsubscribe("hub.call_unsub", subs[1])
-		c.expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
-		c.item(c.call(4, "probe.block", "{}"), "data")
+		c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
+		c.Item(c.call(4, "probe.block", "{}"), "data")
 	})
 }
 
@@ -77,18 +77,18 @@ func TestAClientThatReadsLateIsNotRefused(t *testing.T) {
 	const calls, wait = 500, time.Second
 	tap := newTap(t)
 	c := serveOn(t, websocket.Limits{CallWait: wait}, tap).dial()
-	c.quiet()
+	c.Quiet()
 	for id := range calls {
-		c.send(`{"jsonrpc":"2.0","id":%d,"method":"probe.large","params":{"bytes":20000}}`, id)
+		c.Send(`{"jsonrpc":"2.0","id":%d,"method":"probe.large","params":{"bytes":20000}}`, id)
 	}
 	tap.steady(t)
 	time.Sleep(wait)
 	for done := 0; done < calls; {
-		f := c.next()
+		f := c.Next()
 		if f.Error != nil {
-			t.Fatalf("after %d calls: %s", done, f.text)
+			t.Fatalf("after %d calls: %s", done, f.Text)
 		}
-		if f.Params != nil && f.Params.Result.Type == "done" {
+		if f.Method != "" && f.Params.Result.Type == "done" {
 			done++
 		}
 	}
@@ -98,21 +98,21 @@ func TestAnIdleConnectionKeepsNothingOfLargeMessages(t *testing.T) {
 	const size = 2 << 20
 	s := serve(t, websocket.Limits{})
 	c := s.dial()
-	c.quiet()
+	c.Quiet()
 	before := heap()
 	// Streams that go on, begun by small parts of large messages.
 	padding := strings.Repeat("p", size)
-	c.send(`[%s,{"padding":%q}]`, fmt.Sprintf(blockMember, 1), padding)
-	c.text()
-	c.next()
-	c.send(`{"jsonrpc":"2.0","id":3,"method":"probe.keep","params":{"raw":[1,2,3]},"padding":%q}`, padding)
-	c.subscribed("3")
-	c.next()
+	c.Send(`[%s,{"padding":%q}]`, fmt.Sprintf(blockMember, 1), padding)
+	c.Text()
+	c.Next()
+	c.Send(`{"jsonrpc":"2.0","id":3,"method":"probe.keep","params":{"raw":[1,2,3]},"padding":%q}`, padding)
+	c.Subscribed("3")
+	c.Next()
 	padding = ""
-	c.send("%s", once(2, size))
-	sub := c.subscribed("2")
-	c.item(sub, "data")
-	c.item(sub, "done")
+	c.Send("%s", once(2, size))
+	sub := c.Subscribed("2")
+	c.Item(sub, "data")
+	c.Item(sub, "done")
 	if cost := heap() - before; cost > size/4 {
 		t.Errorf("%d KiB are kept", cost>>10)
 	}
@@ -130,25 +130,25 @@ func TestACallWaitsAgainForOneThatIsToEnd(t *testing.T) {
 		inMemoryWith(t, limits, func(t *testing.T, s *server, c *client) {
 			first := c.call(1, "probe.hang", "{}")
 			time.Sleep(time.Millisecond) // ids of subscriptions need a clock that moves
-			c.send(write, 2)
-			c.refused("2", -32029)
+			c.Send(write, 2)
+			c.Rejected("2", -32029)
 			c.unsubscribe("hub.call_unsub", first)
-			c.expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
+			c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
 			time.AfterFunc(time.Second/2, func() { close(s.probe.released) })
-			c.send(write, 3)
-			c.item(c.subscribed("3"), "data")
+			c.Send(write, 3)
+			c.Item(c.Subscribed("3"), "data")
 		})
 	})
 	t.Run("answered", func(t *testing.T) {
 		inMemoryWith(t, limits, func(t *testing.T, s *server, c *client) {
 			id := c.asked(c.call(1, "probe.ask", `{"text":"Sure?"}`), "Sure?")
 			time.Sleep(time.Millisecond)
-			c.send(write, 2)
-			c.refused("2", -32029)
-			c.send("[%s,"+write+"]", answerTo(3, id, confirmed), 4)
-			text := c.text()
+			c.Send(write, 2)
+			c.Rejected("2", -32029)
+			c.Send("[%s,"+write+"]", answerTo(3, id, confirmed), 4)
+			text := c.Text()
 			for text[0] != '[' { // the stream may go on before
-				text = c.text()
+				text = c.Text()
 			}
 			if !strings.Contains(text, `"id":4,"result":`) {
 				t.Errorf("got %s", text)

@@ -9,12 +9,13 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
 func TestCallIsAnsweredThenStreamed(t *testing.T) {
-	c := serve(t, websocket.Limits{}).dial()
+	s := serve(t, websocket.Limits{})
 	tests := []struct{ name, method, params, notify string }{
 		{"call", "hub.call", `{"method":"echo.repeat","params":{"message":"hi","count":2}}`, "hub.call"},
 		{"call by position", "hub.call", `["echo.repeat",{"message":"hi","count":2}]`, "hub.call"},
@@ -25,21 +26,21 @@ func TestCallIsAnsweredThenStreamed(t *testing.T) {
 	seen := map[int64]bool{}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			c.t = t
-			c.send(`{"jsonrpc":"2.0","id":1,"method":%q,"params":%s}`, test.method, test.params)
-			sub := c.subscribed("1")
+			c := s.in(t).dial()
+			c.Send(`{"jsonrpc":"2.0","id":1,"method":%q,"params":%s}`, test.method, test.params)
+			sub := c.Subscribed("1")
 			if seen[sub] {
 				t.Errorf("subscription %d was given out twice", sub)
 			}
 			seen[sub] = true
 			for _, content := range []string{`{"message":"hi","number":1}`, `{"message":"hi","number":2}`} {
-				f := c.item(sub, "data")
+				f := c.Item(sub, "data")
 				if f.Method != test.notify || string(f.Params.Result.Content) != content || f.Params.Result.ContentType != "echo.repeat" {
-					t.Errorf("got %s", f.text)
+					t.Errorf("got %s", f.Text)
 				}
 			}
-			c.item(sub, "done")
-			c.quiet()
+			c.Item(sub, "done")
+			c.Quiet()
 		})
 	}
 }
@@ -47,17 +48,17 @@ func TestCallIsAnsweredThenStreamed(t *testing.T) {
 func TestIDComesBackAsItWasSent(t *testing.T) {
 	c := serve(t, websocket.Limits{}).dial()
 	for _, id := range []string{`0`, `-1`, `9007199254740993`, `18446744073709551616`, `""`, `"a\u0041\n"`, `null`} {
-		c.send(`{"jsonrpc":"2.0","id":%s,"method":"_info"}`, id)
-		sub := c.subscribed(id)
-		c.item(sub, "data")
-		c.item(sub, "done")
-		c.send(`{"jsonrpc":"2.0","id":%s,"method":"none"}`, id)
-		c.refused(id, -32601)
+		c.Send(`{"jsonrpc":"2.0","id":%s,"method":"_info"}`, id)
+		sub := c.Subscribed(id)
+		c.Item(sub, "data")
+		c.Item(sub, "done")
+		c.Send(`{"jsonrpc":"2.0","id":%s,"method":"none"}`, id)
+		c.Rejected(id, -32601)
 	}
 }
 
 func TestBadMessagesAreAnsweredAndTheConnectionLives(t *testing.T) {
-	c := serve(t, websocket.Limits{}).dial()
+	s := serve(t, websocket.Limits{})
 	tests := []struct {
 		name, send, id string
 		code           int
@@ -80,13 +81,13 @@ func TestBadMessagesAreAnsweredAndTheConnectionLives(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			c.t = t
-			c.send("%s", test.send)
-			f := c.refused(test.id, test.code)
+			c := s.in(t).dial()
+			c.Send("%s", test.send)
+			f := c.Rejected(test.id, test.code)
 			if strings.HasPrefix(test.name, "respond") && !strings.HasPrefix(f.Error.Message, "Unknown request ID: r.") {
-				t.Errorf("got %s", f.text)
+				t.Errorf("got %s", f.Text)
 			}
-			c.quiet()
+			c.Quiet()
 		})
 	}
 }
@@ -94,9 +95,9 @@ func TestBadMessagesAreAnsweredAndTheConnectionLives(t *testing.T) {
 func TestNotificationStartsNothing(t *testing.T) {
 	s := serve(t, websocket.Limits{})
 	c := s.dial()
-	c.send(`{"jsonrpc":"2.0","method":"probe.write"}`)
-	c.send(`{"jsonrpc":"2.0","method":"none"}`)
-	c.quiet()
+	c.Send(`{"jsonrpc":"2.0","method":"probe.write"}`)
+	c.Send(`{"jsonrpc":"2.0","method":"none"}`)
+	c.Quiet()
 	if n := s.probe.written.Load(); n != 0 {
 		t.Errorf("%d writes, want none", n)
 	}
@@ -107,9 +108,9 @@ func TestBinaryFrameIsServed(t *testing.T) {
 	if err := c.WriteMessage(gorilla.BinaryMessage, []byte(onceRequest)); err != nil {
 		t.Fatal(err)
 	}
-	sub := c.subscribed("7")
-	c.item(sub, "data")
-	c.item(sub, "done")
+	sub := c.Subscribed("7")
+	c.Item(sub, "data")
+	c.Item(sub, "done")
 }
 
 func TestFragmentedMessageIsServed(t *testing.T) {
@@ -130,23 +131,23 @@ func TestFragmentedMessageIsServed(t *testing.T) {
 		if _, err := w.Write([]byte(text)); err != nil {
 			t.Fatal(err)
 		}
-		if err := c.WriteControl(gorilla.PingMessage, []byte("between"), time.Now().Add(patience)); err != nil {
+		if err := c.WriteControl(gorilla.PingMessage, []byte("between"), time.Now().Add(testkit.Patience)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	sub := c.subscribed("7")
-	c.item(sub, "data")
-	c.item(sub, "done")
+	sub := c.Subscribed("7")
+	c.Item(sub, "data")
+	c.Item(sub, "done")
 	// A pong is read on the way to an answer, and may come after this one.
-	for deadline := time.Now().Add(patience); !pong; {
+	for deadline := time.Now().Add(testkit.Patience); !pong; {
 		if time.Now().After(deadline) {
 			t.Fatal("the ping between the fragments was not answered")
 		}
-		c.send(`{"jsonrpc":"2.0","id":8,"method":"nope"}`)
-		c.refused("8", plugin.CodeMethodNotFound)
+		c.Send(`{"jsonrpc":"2.0","id":8,"method":"nope"}`)
+		c.Rejected("8", plugin.CodeMethodNotFound)
 	}
 }
 
@@ -160,9 +161,9 @@ func TestFailuresInsideCallsAreItems(t *testing.T) {
 	}
 	for _, test := range tests {
 		sub := c.call(1, test.method, test.params)
-		if got := c.item(sub, "error").Params.Result; got.Message != test.message || got.Code != test.code || got.Recoverable {
+		if got := c.Item(sub, "error").Params.Result; got.Message != test.message || got.Code != test.code || got.Recoverable {
 			t.Errorf("%s: got %+v", test.method, got)
 		}
-		c.quiet()
+		c.Quiet()
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
@@ -88,7 +89,7 @@ func TestPingsComeEachThirtySeconds(t *testing.T) {
 			pings = append(pings, time.Since(begin))
 			return answer(data)
 		})
-		time.AfterFunc(10*time.Minute+time.Second, func() { c.send(`{"jsonrpc":"2.0","id":1,"method":"none"}`) })
+		time.AfterFunc(10*time.Minute+time.Second, func() { c.Send(`{"jsonrpc":"2.0","id":1,"method":"none"}`) })
 		c.SetReadDeadline(time.Time{})
 		if _, _, err := c.ReadMessage(); err != nil {
 			t.Fatalf("a peer that answers was closed: %v", err)
@@ -106,7 +107,7 @@ func TestPingsComeEachThirtySeconds(t *testing.T) {
 
 func TestAPeerThatAnswersNoPingIsClosedAfterSeventySeconds(t *testing.T) {
 	inMemory(t, func(t *testing.T, s *server, c *client) {
-		c.item(c.call(1, "probe.block", "{}"), "data")
+		c.Item(c.call(1, "probe.block", "{}"), "data")
 		c.SetReadDeadline(time.Time{})
 		go io.Copy(io.Discard, c.NetConn())
 		if took := s.ended(); took != 70*time.Second {
@@ -132,7 +133,7 @@ func TestAClientThatWakesUpForAPingLearnsWhy(t *testing.T) {
 		time.Sleep(36 * time.Second) // in the grace of the ping
 		pings := 0
 		c.SetPingHandler(func(string) error { pings++; return nil })
-		if got := c.closed(); got != gorilla.ClosePolicyViolation || pings != 1 {
+		if got := c.Closed(); got != gorilla.ClosePolicyViolation || pings != 1 {
 			t.Errorf("%d pings and then %d, want 1 and then %d", pings, got, gorilla.ClosePolicyViolation)
 		}
 		c.Close()
@@ -159,7 +160,7 @@ func TestAClientThatOnlyPingsIsClosed(t *testing.T) {
 
 func TestAStalledClientIsClosedWithinTenSeconds(t *testing.T) {
 	inMemory(t, func(t *testing.T, s *server, c *client) {
-		c.send(onceRequest)
+		c.Send(onceRequest)
 		if took := s.ended(); took < 5*time.Second || took > 10*time.Second {
 			t.Errorf("closed after %v", took)
 		}
@@ -177,7 +178,7 @@ func TestOnlyTheLastOfSeveralPingsNeedBeAnswered(t *testing.T) {
 		last := ""
 		c.SetPongHandler(func(data string) error { last = data; return nil })
 		for range 100 { // an answer may come before it
-			c.quiet()
+			c.Quiet()
 			if last == "3" {
 				return
 			}
@@ -215,7 +216,7 @@ func TestASlowUploadIsNotADeadPeer(t *testing.T) {
 
 func TestASlowReaderIsNotClosed(t *testing.T) {
 	inMemory(t, func(t *testing.T, s *server, c *client) {
-		c.send(`{"jsonrpc":"2.0","id":1,"method":"probe.large","params":{"bytes":%d}}`, 2<<20)
+		c.Send(`{"jsonrpc":"2.0","id":1,"method":"probe.large","params":{"bytes":%d}}`, 2<<20)
 		chunk := make([]byte, 64<<10)
 		for read := 0; read < 2<<20; {
 			time.Sleep(4 * time.Second)
@@ -243,7 +244,7 @@ func TestAHalfMessageDoesNotKeepTheConnection(t *testing.T) {
 func TestWhatFollowsAMessageBeyondReasonIsReadAway(t *testing.T) {
 	inMemory(t, func(t *testing.T, s *server, c *client) {
 		code := make(chan int, 1)
-		go func() { code <- c.closed() }()
+		go func() { code <- c.Closed() }()
 		head := append(binary.BigEndian.AppendUint64([]byte{0x81, 0xff}, 1<<40), 0, 0, 0, 0)
 		if _, err := c.NetConn().Write(append(head, make([]byte, 1<<20)...)); err != nil {
 			t.Errorf("the connection was closed while the client wrote: %v", err)
@@ -260,14 +261,14 @@ func TestACallWaitsForAnotherToEnd(t *testing.T) {
 	inMemoryWith(t, websocket.Limits{MaxCalls: 1, CallWait: time.Hour}, func(t *testing.T, s *server, c *client) {
 		first := c.call(1, "probe.hang", "{}")
 		time.Sleep(time.Millisecond) // ids of subscriptions need a clock that moves
-		c.send(`{"jsonrpc":"2.0","id":2,"method":"probe.write"}`)
+		c.Send(`{"jsonrpc":"2.0","id":2,"method":"probe.write"}`)
 		synctest.Wait()
 		close(s.probe.released)
-		c.item(first, "data")
-		c.item(first, "done")
-		second := c.subscribed("2")
-		c.item(second, "data")
-		c.item(second, "done")
+		c.Item(first, "data")
+		c.Item(first, "done")
+		second := c.Subscribed("2")
+		c.Item(second, "data")
+		c.Item(second, "done")
 	})
 }
 
@@ -276,28 +277,28 @@ func TestACallWaitsForAnotherToEnd(t *testing.T) {
 func TestOneWaitForAll(t *testing.T) {
 	inMemoryWith(t, websocket.Limits{MaxCalls: 1, CallWait: time.Second}, func(t *testing.T, s *server, c *client) {
 		first := c.call(1, "probe.block", "{}")
-		c.item(first, "data")
+		c.Item(first, "data")
 		time.Sleep(time.Millisecond) // ids of subscriptions need a clock that moves
 		begin := time.Now()
 		var sending sync.WaitGroup
 		sending.Go(func() {
 			for id := 2; id < 6; id++ {
-				c.send(`{"jsonrpc":"2.0","id":%d,"method":"probe.write"}`, id)
+				c.Send(`{"jsonrpc":"2.0","id":%d,"method":"probe.write"}`, id)
 			}
-			c.send(`{"jsonrpc":"2.0","id":6,"method":"hub.call_unsub","params":[%d]}`, first)
+			c.Send(`{"jsonrpc":"2.0","id":6,"method":"hub.call_unsub","params":[%d]}`, first)
 		})
 		for id := 2; id < 6; id++ {
-			c.refused(fmt.Sprint(id), -32029)
+			c.Rejected(fmt.Sprint(id), -32029)
 		}
-		c.expect(`{"jsonrpc":"2.0","id":6,"result":true}`)
+		c.Expect(`{"jsonrpc":"2.0","id":6,"result":true}`)
 		if took := time.Since(begin); took != time.Second {
 			t.Errorf("answered after %v, want one wait", took)
 		}
 		sending.Wait()
 		// The call has ended: the next one waits again, and finds room.
 		time.Sleep(time.Millisecond)
-		c.send(`{"jsonrpc":"2.0","id":7,"method":"probe.write"}`)
-		c.item(c.subscribed("7"), "data")
+		c.Send(`{"jsonrpc":"2.0","id":7,"method":"probe.write"}`)
+		c.Item(c.Subscribed("7"), "data")
 	})
 }
 
@@ -306,8 +307,8 @@ func TestAClientThatPingsAfterTheCloseDoesNotHoldUpTheStop(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		c.SetCloseHandler(func(int, string) error { return nil })
 		begin := time.Now()
-		stopped := s.stop(patience)
-		if got := c.closed(); got != gorilla.CloseGoingAway {
+		stopped := s.stop(testkit.Patience)
+		if got := c.Closed(); got != gorilla.CloseGoingAway {
 			t.Errorf("closed with %d, want %d", got, gorilla.CloseGoingAway)
 		}
 		pinger := make(chan struct{})

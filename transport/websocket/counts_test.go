@@ -26,40 +26,40 @@ func TestEachLimitIsCounted(t *testing.T) {
 		meet func(s *server, c *client)
 		want websocket.Counts
 	}{
-		"none": {func(_ *server, c *client) { c.quiet() }, websocket.Counts{}},
+		"none": {func(_ *server, c *client) { c.Quiet() }, websocket.Counts{}},
 		"size": {func(_ *server, c *client) {
-			c.send("%s", strings.Repeat(" ", size+1))
-			c.refused("null", -32007)
+			c.Send("%s", strings.Repeat(" ", size+1))
+			c.Rejected("null", -32007)
 		}, websocket.Counts{Large: 1}},
 		"size beyond reason": {func(_ *server, c *client) {
 			go c.NetConn().Write(beginning(1 << 40)) // until the connection is closed
-			if code := c.closed(); code != gorilla.CloseMessageTooBig {
+			if code := c.Closed(); code != gorilla.CloseMessageTooBig {
 				c.t.Errorf("closed with %d", code)
 			}
 		}, websocket.Counts{Large: 1}},
 		"depth": {func(_ *server, c *client) {
-			c.send(`{"jsonrpc":"2.0","id":1,"method":"none","params":[[[[1]]]]}`)
-			c.refused("1", -32600)
+			c.Send(`{"jsonrpc":"2.0","id":1,"method":"none","params":[[[[1]]]]}`)
+			c.Rejected("1", -32600)
 		}, websocket.Counts{Deep: 1}},
 		"depth of a batch": {func(_ *server, c *client) {
-			c.send(`[{"jsonrpc":"2.0","id":1,"method":"none","params":[[[1]]]}]`)
-			c.refused("null", -32600)
+			c.Send(`[{"jsonrpc":"2.0","id":1,"method":"none","params":[[[1]]]}]`)
+			c.Rejected("null", -32600)
 		}, websocket.Counts{Deep: 1}},
 		"calls at once": {func(s *server, c *client) {
 			c.call(1, "probe.hang", "{}")
-			c.send(`{"jsonrpc":"2.0","id":2,"method":"probe.hang"}`)
-			c.refused("2", -32029)
+			c.Send(`{"jsonrpc":"2.0","id":2,"method":"probe.hang"}`)
+			c.Rejected("2", -32029)
 			close(s.probe.released)
 		}, websocket.Counts{Busy: 1}},
 		"calls a second": {func(_ *server, c *client) {
 			for id := range wire.MaxBatch + 1 { // as many as a batch has may come at once
-				c.send(`{"jsonrpc":"2.0","id":%d,"method":"none"}`, id)
-				c.next()
+				c.Send(`{"jsonrpc":"2.0","id":%d,"method":"none"}`, id)
+				c.Next()
 			}
 		}, websocket.Counts{Slowed: 1}},
-		"idle": {func(_ *server, c *client) { c.closed() }, websocket.Counts{Idle: 1}},
+		"idle": {func(_ *server, c *client) { c.Closed() }, websocket.Counts{Idle: 1}},
 		"reads nothing": {func(s *server, c *client) {
-			c.send(`{"jsonrpc":"2.0","id":1,"method":"probe.large","params":{"bytes":%d}}`, 2<<20)
+			c.Send(`{"jsonrpc":"2.0","id":1,"method":"probe.large","params":{"bytes":%d}}`, 2<<20)
 			s.ended()
 		}, websocket.Counts{Stalled: 1}},
 	} {

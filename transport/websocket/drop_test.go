@@ -13,6 +13,7 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
@@ -48,13 +49,13 @@ func TestAWriteIsFinishedThoughItsClientHasGone(t *testing.T) {
 					t.Fatal(err)
 				}
 				if test.linger == 0 {
-					c.tcp().SetLinger(0)
+					c.TCP().SetLinger(0)
 				}
 				c.NetConn().Close()
 			}
 			want := int64(test.times * test.writes)
-			until(t, "all writes", func() bool { return s.probe.written.Load() >= want })
-			until(t, "the connections to end", func() bool { return s.Connections() == 0 })
+			testkit.Eventually(t, "all writes", func() bool { return s.probe.written.Load() >= want })
+			testkit.Eventually(t, "the connections to end", func() bool { return s.Connections() == 0 })
 			if got := s.probe.written.Load(); got != want {
 				t.Errorf("%d writes were finished, want %d", got, want)
 			}
@@ -74,23 +75,23 @@ func TestMoreWritesThanMayRunAreFinishedToo(t *testing.T) {
 	if _, err := c.NetConn().Write(all); err != nil {
 		t.Fatal(err)
 	}
-	c.tcp().SetLinger(0)
+	c.TCP().SetLinger(0)
 	c.NetConn().Close()
-	until(t, "all writes", func() bool { return s.probe.written.Load() == calls })
+	testkit.Eventually(t, "all writes", func() bool { return s.probe.written.Load() == calls })
 }
 
 func TestAConnectionLastsUntilItsCallsHaveEnded(t *testing.T) {
 	s := serve(t, websocket.Limits{})
 	c := s.dial()
 	c.call(1, "probe.hang", "{}")
-	until(t, "the call to begin", func() bool { return s.probe.running.Load() == 1 })
-	c.tcp().SetLinger(0)
+	testkit.Eventually(t, "the call to begin", func() bool { return s.probe.running.Load() == 1 })
+	c.TCP().SetLinger(0)
 	c.NetConn().Close()
 	if err := <-s.stop(100 * time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want the stop to wait for the call", err)
 	}
 	close(s.probe.released)
-	if err := <-s.stop(patience); err != nil {
+	if err := <-s.stop(testkit.Patience); err != nil {
 		t.Error(err)
 	}
 }
@@ -98,18 +99,26 @@ func TestAConnectionLastsUntilItsCallsHaveEnded(t *testing.T) {
 func TestAThousandConnectionsClosedAtOnce(t *testing.T) {
 	const connections = 1000
 	s := serve(t, websocket.Limits{})
-	s.dial().quiet()
-	until(t, "the first connection", func() bool { return s.Connections() == 1 })
+	s.dial().Quiet()
+	testkit.Eventually(t, "the first connection", func() bool { return s.Connections() == 1 })
 	dialer := &gorilla.Dialer{ReadBufferSize: 256, WriteBufferSize: 256}
 	var goroutines int
 	var before int64
 	// The first round makes what the runtime keeps for ever.
 	for round := range 2 {
-		clients := make([]*client, connections)
+		clients := make([]*gorilla.Conn, connections) // which the test kit would keep
 		for i := range clients {
-			clients[i] = s.dialWith(dialer, nil)
-			sub := clients[i].call(1, "probe.block", "{}")
-			clients[i].item(sub, "data")
+			ws, _, err := dialer.Dial("ws://"+s.addr, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ws.WriteMessage(gorilla.TextMessage, fmt.Appendf(nil, blockMember, 1))
+			for range 2 { // the answer and an item
+				if _, _, err := ws.ReadMessage(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			clients[i] = ws
 		}
 		if got := s.Connections(); got != connections+1 {
 			t.Errorf("%d connections, want %d", got, connections+1)
@@ -122,16 +131,15 @@ func TestAThousandConnectionsClosedAtOnce(t *testing.T) {
 			wg.Go(func() { c.NetConn().Close() })
 		}
 		wg.Wait()
-		until(t, "the connections to end", func() bool { return s.Connections() == 1 })
+		testkit.Eventually(t, "the connections to end", func() bool { return s.Connections() == 1 })
 		if n := s.probe.running.Load(); n != 0 {
 			t.Errorf("%d streams run", n)
 		}
 		if round == 0 {
-			until(t, "the sessions to end", func() bool { return s.Connections() == 1 })
 			goroutines, before = runtime.NumGoroutine(), heap()
 		}
 	}
-	until(t, "the goroutines to end", func() bool { return runtime.NumGoroutine() <= goroutines })
+	testkit.Eventually(t, "the goroutines to end", func() bool { return runtime.NumGoroutine() <= goroutines })
 	if kept := heap() - before; kept > 1<<20 {
 		t.Errorf("%d KiB are kept", kept>>10)
 	}

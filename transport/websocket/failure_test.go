@@ -8,15 +8,16 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
 func TestWhatFailsIsAnItemAndDisturbsNobody(t *testing.T) {
 	s := serve(t, websocket.Limits{MaxQueueBytes: 64 << 10})
 	c := s.dial()
-	c.send(`{"jsonrpc":"2.0","id":"other","method":"probe.block"}`)
-	other := c.subscribed(`"other"`)
-	c.item(other, "data")
+	c.Send(`{"jsonrpc":"2.0","id":"other","method":"probe.block"}`)
+	other := c.Subscribed(`"other"`)
+	c.Item(other, "data")
 	tests := []struct{ name, method, code, message string }{
 		{"a panic in the handler", "probe.panic", "-32000", "probe.panic failed"},
 		{"content that is no JSON", "probe.nan", "-32603", "the result can't be written as JSON"},
@@ -26,37 +27,34 @@ func TestWhatFailsIsAnItemAndDisturbsNobody(t *testing.T) {
 		{"large content that ends the goroutine", "probe.exit_large", "-32603", "the result can't be written as JSON"},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			c.t = t
-			sub := c.call(1, test.method, "{}")
-			if got := c.item(sub, "error").Params.Result; got.Code != test.code || got.Message != test.message || got.Recoverable {
-				t.Errorf("got %+v", got)
-			}
-			c.quiet() // no done
-		})
+		t.Log(test.name)
+		sub := c.call(1, test.method, "{}")
+		if got := c.Item(sub, "error").Params.Result; got.Code != test.code || got.Message != test.message || got.Recoverable {
+			t.Errorf("%s: got %+v", test.name, got)
+		}
+		c.Quiet() // no done
 	}
-	c.t = t
 	c.unsubscribe("hub.call_unsub", other)
-	c.expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
+	c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
 }
 
 func TestAPanicInTheParametersIsAnswered(t *testing.T) {
 	c := serve(t, websocket.Limits{}).dial()
-	c.send(`{"jsonrpc":"2.0","id":1,"method":"probe_trap"}`)
-	c.refused("1", -32603)
-	c.quiet()
+	c.Send(`{"jsonrpc":"2.0","id":1,"method":"probe_trap"}`)
+	c.Rejected("1", -32603)
+	c.Quiet()
 }
 
 func TestAProducerThatGoesOnAfterUnsubscription(t *testing.T) {
 	s := serve(t, websocket.Limits{})
 	c := s.dial()
 	sub := c.call(1, "probe.deaf", "{}")
-	c.item(sub, "data")
+	c.Item(sub, "data")
 	c.unsubscribe("hub.call_unsub", sub)
-	c.expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
-	c.quiet()
+	c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
+	c.Quiet()
 	c.Close()
-	until(t, "the session to end", func() bool { return s.Connections() == 0 })
+	testkit.Eventually(t, "the session to end", func() bool { return s.Connections() == 0 })
 }
 
 // TestTheReaderEnds where code of an activation ends its goroutine, as t.Fatal
@@ -65,10 +63,10 @@ func TestTheReaderEnds(t *testing.T) {
 	s := serve(t, websocket.Limits{})
 	c := s.dial()
 	sub := c.call(1, "probe.exit_quick", "{}")
-	if got := c.item(sub, "error").Params.Result.Message; got != "probe.exit_quick failed" {
+	if got := c.Item(sub, "error").Params.Result.Message; got != "probe.exit_quick failed" {
 		t.Errorf("the stream ended with %q", got)
 	}
-	if code := c.closed(); code != gorilla.CloseInternalServerErr {
+	if code := c.Closed(); code != gorilla.CloseInternalServerErr {
 		t.Errorf("closed with %d", code)
 	}
 	const call = `{"jsonrpc":"2.0","id":%d,"method":"probe_%s"}`
@@ -77,10 +75,10 @@ func TestTheReaderEnds(t *testing.T) {
 		"[" + fmt.Sprintf(call, 1, "block") + "," + fmt.Sprintf(call, 2, "exit_trap") + "]",
 	} {
 		c := s.dial()
-		c.send("%s", message)
-		if code := c.closed(); code != gorilla.CloseInternalServerErr {
+		c.Send("%s", message)
+		if code := c.Closed(); code != gorilla.CloseInternalServerErr {
 			t.Errorf("%s: closed with %d", message, code)
 		}
 	}
-	until(t, "the sessions to end", func() bool { return s.Connections() == 0 })
+	testkit.Eventually(t, "the sessions to end", func() bool { return s.Connections() == 0 })
 }

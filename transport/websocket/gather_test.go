@@ -18,7 +18,7 @@ func TestManySmallAnswersLeaveInFewWrites(t *testing.T) {
 // gathers checks that many calls at once are answered in few writes.
 func (l *tap) gathers(c *client) {
 	c.t.Helper()
-	c.quiet()
+	c.Quiet()
 	const calls = 200
 	var all []byte
 	for id := range calls {
@@ -29,7 +29,7 @@ func (l *tap) gathers(c *client) {
 		c.t.Fatal(err)
 	}
 	for range 3 * calls {
-		c.next()
+		c.Next()
 	}
 	writes := l.writes.Load() - before
 	c.t.Logf("%d frames in %d writes", 3*calls, writes)
@@ -43,7 +43,7 @@ func TestALoneAnswerIsNotDelayed(t *testing.T) {
 		for id := range 5 {
 			time.Sleep(time.Millisecond) // ids of subscriptions need a clock that moves
 			begin := time.Now()
-			c.item(c.call(id, "probe.block", "{}"), "data")
+			c.Item(c.call(id, "probe.block", "{}"), "data")
 			if took := time.Since(begin); took != 0 {
 				t.Errorf("answered after %v", took)
 			}

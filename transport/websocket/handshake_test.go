@@ -11,13 +11,14 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
 func TestAPlainRequestIsAnsweredAtOnce(t *testing.T) {
 	s := serve(t, websocket.Limits{})
-	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{Timeout: testkit.Patience, Transport: &http.Transport{DisableKeepAlives: true}}
 	for _, method := range []string{"GET", "POST"} {
 		request, err := http.NewRequest(method, "http://"+s.addr+"/", nil)
 		if err != nil {
@@ -39,29 +40,21 @@ func TestAPlainRequestIsAnsweredAtOnce(t *testing.T) {
 func TestAnyPathUpgrades(t *testing.T) {
 	s := serve(t, websocket.Limits{})
 	for _, path := range []string{"", "/", "/ws", "/a/b?c=d", "/..", "/%2e"} {
-		ws, _, err := gorilla.DefaultDialer.Dial("ws://"+s.addr+path, nil)
-		if err != nil {
-			t.Errorf("%q: %v", path, err)
-			continue
-		}
-		c := &client{Conn: ws, t: t}
-		c.quiet()
-		c.Close()
+		t.Logf("%q", path)
+		testkit.Dial(t, "ws://"+s.addr+path).Quiet()
 	}
 }
 
 func TestCompressionIsDeclined(t *testing.T) {
 	s := serve(t, websocket.Limits{})
-	ws, response, err := (&gorilla.Dialer{EnableCompression: true}).Dial("ws://"+s.addr, nil)
+	c, response, err := testkit.DialWith(t, &gorilla.Dialer{EnableCompression: true}, "ws://"+s.addr, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ws.Close()
 	if got := response.Header.Get("Sec-Websocket-Extensions"); got != "" {
 		t.Errorf("extensions %q, want none", got)
 	}
-	c := &client{Conn: ws, t: t}
-	c.quiet()
+	c.Quiet()
 }
 
 func TestAServerByItselfLetsNoPagesIn(t *testing.T) {
@@ -112,13 +105,13 @@ func TestOnlyOurSubprotocolIsAnswered(t *testing.T) {
 func TestConnectionsAreCounted(t *testing.T) {
 	s := serve(t, websocket.Limits{})
 	a, b := s.dial(), s.dial()
-	a.quiet()
-	b.quiet()
+	a.Quiet()
+	b.Quiet()
 	if n := s.Connections(); n != 2 {
 		t.Errorf("%d connections, want 2", n)
 	}
 	a.Close()
-	until(t, "one connection", func() bool { return s.Connections() == 1 })
+	testkit.Eventually(t, "one connection", func() bool { return s.Connections() == 1 })
 }
 
 func TestACloseIsAnswered(t *testing.T) {
@@ -130,15 +123,15 @@ func TestACloseIsAnswered(t *testing.T) {
 	} {
 		c := s.dial()
 		sub := c.call(1, "probe.block", "{}")
-		c.item(sub, "data")
+		c.Item(sub, "data")
 		if err := c.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(sent, "")); err != nil {
 			t.Fatal(err)
 		}
-		if got := c.closed(); got != want {
+		if got := c.Closed(); got != want {
 			t.Errorf("closed with %d, want %d", got, want)
 		}
 	}
-	until(t, "the streams to end", func() bool { return s.probe.running.Load() == 0 && s.Connections() == 0 })
+	testkit.Eventually(t, "the streams to end", func() bool { return s.probe.running.Load() == 0 && s.Connections() == 0 })
 }
 
 func TestWhatBreaksTheProtocolIsClosedWithAReason(t *testing.T) {
@@ -154,9 +147,9 @@ func TestWhatBreaksTheProtocolIsClosedWithAReason(t *testing.T) {
 		if _, err := c.NetConn().Write(append(frame, strings.Repeat("more", 1000)...)); err != nil {
 			t.Fatal(err)
 		}
-		if got := c.closed(); got != gorilla.CloseProtocolError {
+		if got := c.Closed(); got != gorilla.CloseProtocolError {
 			t.Errorf("%s: closed with %d, want %d", name, got, gorilla.CloseProtocolError)
 		}
 	}
-	until(t, "the connections to end", func() bool { return s.Connections() == 0 })
+	testkit.Eventually(t, "the connections to end", func() bool { return s.Connections() == 0 })
 }

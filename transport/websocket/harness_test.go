@@ -22,13 +22,11 @@ import (
 	gorilla "github.com/gorilla/websocket"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/echo"
 	"github.com/plexus-go/plexus/transport/websocket"
 )
-
-// patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
 
 // server is a hub named "hub" with the activations echo and probe, behind a
 // loopback listener.
@@ -56,16 +54,7 @@ func (s *server) Connections() int64 { return s.Counts().Connections }
 // serve starts a server. When the test ends it is shut down.
 func serve(t testing.TB, limits websocket.Limits) *server {
 	t.Helper()
-	return serveOn(t, limits, listen(t))
-}
-
-func listen(t testing.TB) net.Listener {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
+	return serveOn(t, limits, testkit.Listen(t))
 }
 
 func serveOn(t testing.TB, limits websocket.Limits, l net.Listener) *server {
@@ -84,7 +73,7 @@ func serveOn(t testing.TB, limits websocket.Limits, l net.Listener) *server {
 	go web.Serve(l)
 	t.Cleanup(func() {
 		web.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 		defer cancel()
 		if err := s.Shutdown(ctx); err != nil {
 			t.Errorf("shutdown: %v", err)
@@ -93,180 +82,45 @@ func serveOn(t testing.TB, limits websocket.Limits, l net.Listener) *server {
 	return s
 }
 
-// until waits for a condition.
-func until(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !condition(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			buf := make([]byte, 64<<10)
-			t.Fatalf("waited %v for %s\n%s", patience, what, buf[:runtime.Stack(buf, true)])
-		}
-	}
+// client is a connection to the hub of the tests.
+type client struct {
+	*testkit.Conn
+	t testing.TB
 }
 
-// client is a raw client: what it sends and expects are frames.
-type client struct {
-	*gorilla.Conn
-	t testing.TB
+// in returns the server for a subtest.
+func (s *server) in(t testing.TB) *server {
+	of := *s
+	of.t = t
+	return &of
 }
 
 func (s *server) dial() *client {
 	s.t.Helper()
-	c := s.dialWith(&gorilla.Dialer{NetDialContext: s.connect}, nil)
-	s.t.Cleanup(func() { c.Close() })
-	return c
+	return s.dialWith(&gorilla.Dialer{NetDialContext: s.connect}, "ws://"+s.addr)
 }
 
-func (s *server) dialWith(d *gorilla.Dialer, header http.Header) *client {
+func (s *server) dialWith(d *gorilla.Dialer, url string) *client {
 	s.t.Helper()
-	ws, _, err := d.Dial("ws://"+s.addr, header)
+	c, _, err := testkit.DialWith(s.t, d, url, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return &client{Conn: ws, t: s.t}
-}
-
-// tcp is the connection under the WebSocket.
-func (c *client) tcp() *net.TCPConn { return c.NetConn().(*net.TCPConn) }
-
-func (c *client) send(format string, args ...any) {
-	c.t.Helper()
-	if err := c.WriteMessage(gorilla.TextMessage, fmt.Appendf(nil, format, args...)); err != nil {
-		c.t.Fatalf("send: %v", err)
-	}
-}
-
-// frame is anything that a hub sends.
-type frame struct {
-	ID     json.RawMessage
-	Result json.RawMessage
-	Error  *struct {
-		Code    int
-		Message string
-		Data    string
-	}
-	Method string
-	Params *struct {
-		Subscription int64
-		Result       item
-	}
-	text string
-}
-
-type item struct {
-	Type        string
-	ContentType string `json:"content_type"`
-	Content     json.RawMessage
-	Message     string
-	Code        string
-	Recoverable bool
-}
-
-// text reads a frame as it is.
-func (c *client) text() string {
-	c.t.Helper()
-	c.SetReadDeadline(time.Now().Add(patience))
-	kind, text, err := c.ReadMessage()
-	if err != nil {
-		c.t.Fatalf("expect a frame: %v", err)
-	}
-	if kind != gorilla.TextMessage {
-		c.t.Fatalf("a frame of kind %d, want text", kind)
-	}
-	return string(text)
-}
-
-func (c *client) next() frame {
-	c.t.Helper()
-	f := frame{text: c.text()}
-	if err := json.Unmarshal([]byte(f.text), &f); err != nil {
-		c.t.Fatalf("%v in %s", err, f.text)
-	}
-	return f
-}
-
-// expect reads a frame, which must be this text.
-func (c *client) expect(format string, args ...any) {
-	c.t.Helper()
-	if got, want := c.text(), fmt.Sprintf(format, args...); got != want {
-		c.t.Fatalf("got  %s\nwant %s", got, want)
-	}
-}
-
-// answered reads a frame, which must answer the request id with a result.
-func (c *client) answered(id string) frame {
-	c.t.Helper()
-	f := c.next()
-	if string(f.ID) != id || f.Result == nil {
-		c.t.Fatalf("got %s, want a result for %s", f.text, id)
-	}
-	return f
-}
-
-// refused reads a frame, which must answer the request id with that error.
-func (c *client) refused(id string, code int) frame {
-	c.t.Helper()
-	f := c.next()
-	if string(f.ID) != id || f.Error == nil || f.Error.Code != code {
-		c.t.Fatalf("got %s, want the error %d for %s", f.text, code, id)
-	}
-	return f
-}
-
-// subscribed reads a frame, which must answer the request id with a
-// subscription.
-func (c *client) subscribed(id string) (subscription int64) {
-	c.t.Helper()
-	f := c.answered(id)
-	if err := json.Unmarshal(f.Result, &subscription); err != nil || subscription <= 0 || subscription >= 1<<53 {
-		c.t.Fatalf("got %s, want a subscription", f.text)
-	}
-	return subscription
+	c.SetReadDeadline(time.Time{}) // what is expected sets its own
+	return &client{Conn: c, t: s.t}
 }
 
 // call starts a stream.
 func (c *client) call(id int, method, params string) (subscription int64) {
 	c.t.Helper()
-	c.send(`{"jsonrpc":"2.0","id":%d,"method":"hub.call","params":{"method":%q,"params":%s}}`, id, method, params)
-	return c.subscribed(fmt.Sprint(id))
+	c.Send(`{"jsonrpc":"2.0","id":%d,"method":"hub.call","params":{"method":%q,"params":%s}}`, id, method, params)
+	return c.Subscribed(fmt.Sprint(id))
 }
 
-// item reads a frame, which must be an item of that type.
-func (c *client) item(subscription int64, kind string) frame {
+// unsubscribe sends a request to end a stream.
+func (c *client) unsubscribe(method string, sub int64) {
 	c.t.Helper()
-	f := c.next()
-	if f.Params == nil || f.Params.Subscription != subscription || f.Params.Result.Type != kind || f.ID != nil {
-		c.t.Fatalf("got %.500s, want an item %s of %d", f.text, kind, subscription)
-	}
-	return f
-}
-
-// quiet checks that nothing is on its way but the answer to what it asks.
-func (c *client) quiet() {
-	c.t.Helper()
-	c.send(`{"jsonrpc":"2.0","id":"quiet?","method":"none"}`)
-	c.expect(`{"jsonrpc":"2.0","id":"quiet?","error":{"code":-32601,"message":"Method not found"}}`)
-}
-
-// closed reads until the connection closes, and returns with which code; 0
-// for none.
-func (c *client) closed() (code int) {
-	c.t.Helper()
-	c.SetReadDeadline(time.Now().Add(patience))
-	for {
-		_, _, err := c.ReadMessage()
-		if err == nil {
-			continue
-		}
-		var frame *gorilla.CloseError
-		if errors.As(err, &frame) && frame.Code != gorilla.CloseAbnormalClosure {
-			return frame.Code
-		}
-		if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
-			c.t.Fatal("the connection was not closed")
-		}
-		return 0
-	}
+	c.Send(`{"jsonrpc":"2.0","id":"unsub","method":%q,"params":[%d]}`, method, sub)
 }
 
 // probe is an activation that does what a test needs.

@@ -11,6 +11,7 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
@@ -22,18 +23,18 @@ func TestLargeItemsThatNobodyReadsShareABudget(t *testing.T) {
 	const clients, size = 30, 3 << 20
 	s := serve(t, websocket.Limits{MaxMemoryBytes: 12 << 20, StallTimeout: 2 * time.Second})
 	other := s.dial()
-	other.quiet()
+	other.Quiet()
 	var stuck []*client
 	for id := range clients {
 		c := s.dial()
-		c.send(`{"jsonrpc":"2.0","id":%d,"method":"probe.filled","params":{"bytes":%d}}`, id, size)
+		c.Send(`{"jsonrpc":"2.0","id":%d,"method":"probe.filled","params":{"bytes":%d}}`, id, size)
 		stuck = append(stuck, c)
 	}
 	most := int64(0)
-	until(t, "all to be refused or closed", func() bool {
+	testkit.Eventually(t, "all to be refused or closed", func() bool {
 		sub := other.call(1, "echo.once", `{"message":"undisturbed"}`)
-		other.item(sub, "data")
-		other.item(sub, "done")
+		other.Item(sub, "data")
+		other.Item(sub, "done")
 		n := s.Counts()
 		most = max(most, n.Held)
 		return n.Refused+n.Stalled >= clients-2 && n.Stalled > 0
@@ -44,7 +45,7 @@ func TestLargeItemsThatNobodyReadsShareABudget(t *testing.T) {
 	}
 	refused, closed := 0, 0
 	for id, c := range stuck {
-		c.SetReadDeadline(time.Now().Add(patience))
+		c.SetReadDeadline(time.Now().Add(testkit.Patience))
 		for refused+closed == id {
 			_, text, err := c.ReadMessage()
 			switch {
@@ -62,20 +63,20 @@ func TestLargeItemsThatNobodyReadsShareABudget(t *testing.T) {
 	if refused == 0 || closed == 0 {
 		t.Errorf("%d were refused, %d closed", refused, closed)
 	}
-	until(t, "the memory to be given back", func() bool { return s.Counts().Held == 0 })
+	testkit.Eventually(t, "the memory to be given back", func() bool { return s.Counts().Held == 0 })
 	// Whoever reads gets all of it again.
 	sub := other.call(2, "probe.filled", fmt.Sprintf(`{"bytes":%d}`, size))
-	if f := other.item(sub, "data"); len(f.Params.Result.Content) != size+2 {
+	if f := other.Item(sub, "data"); len(f.Params.Result.Content) != size+2 {
 		t.Errorf("%d bytes of content", len(f.Params.Result.Content))
 	}
-	other.item(sub, "done")
+	other.Item(sub, "done")
 }
 
 // TestLargeItemsThatAreReadAllPass has more clients read large items than can
 // be there at a time: each has its turn.
 func TestLargeItemsThatAreReadAllPass(t *testing.T) {
 	const clients, size = 8, 2 << 20
-	s := serve(t, websocket.Limits{MaxMemoryBytes: 4 << 20, StallTimeout: patience})
+	s := serve(t, websocket.Limits{MaxMemoryBytes: 4 << 20, StallTimeout: testkit.Patience})
 	done := make(chan error, clients)
 	for id := range clients {
 		c := s.dial()
@@ -85,7 +86,7 @@ func TestLargeItemsThatAreReadAllPass(t *testing.T) {
 				if err := c.WriteMessage(gorilla.TextMessage, []byte(request)); err != nil {
 					return err
 				}
-				c.SetReadDeadline(time.Now().Add(patience))
+				c.SetReadDeadline(time.Now().Add(testkit.Patience))
 				for most := 0; ; {
 					_, text, err := c.ReadMessage()
 					if err != nil {
@@ -106,7 +107,7 @@ func TestLargeItemsThatAreReadAllPass(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	until(t, "the memory to be given back", func() bool { return s.Counts().Held == 0 })
+	testkit.Eventually(t, "the memory to be given back", func() bool { return s.Counts().Held == 0 })
 }
 
 // TestAnUnsubscribedItemGivesUpItsTurn: what waits for memory can be cancelled.
@@ -114,14 +115,14 @@ func TestAnUnsubscribedItemGivesUpItsTurn(t *testing.T) {
 	const size = 6 << 20
 	s := serve(t, websocket.Limits{MaxMemoryBytes: 10 << 20, StallTimeout: time.Hour})
 	stuck, c := s.dial(), s.dial()
-	stuck.send(`{"jsonrpc":"2.0","id":1,"method":"probe.filled","params":{"bytes":%d}}`, size)
-	until(t, "the first to hold its item", func() bool { return s.Counts().Held > size/2 })
+	stuck.Send(`{"jsonrpc":"2.0","id":1,"method":"probe.filled","params":{"bytes":%d}}`, size)
+	testkit.Eventually(t, "the first to hold its item", func() bool { return s.Counts().Held > size/2 })
 	sub := c.call(2, "probe.filled", fmt.Sprintf(`{"bytes":%d}`, size))
 	c.unsubscribe("hub.call_unsub", sub)
-	c.expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
-	c.quiet()
-	until(t, "the turn to be given up", func() bool { return s.Counts().Refused == 1 })
-	stuck.tcp().SetLinger(0)
+	c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
+	c.Quiet()
+	testkit.Eventually(t, "the turn to be given up", func() bool { return s.Counts().Refused == 1 })
+	stuck.TCP().SetLinger(0)
 	stuck.Close()
-	until(t, "the memory to be given back", func() bool { return s.Counts().Held == 0 })
+	testkit.Eventually(t, "the memory to be given back", func() bool { return s.Counts().Held == 0 })
 }

@@ -8,6 +8,7 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
@@ -18,8 +19,8 @@ func TestPingsGoOnBesideAStream(t *testing.T) {
 	c.call(1, "probe.flood", `{"bytes":100}`)
 	pings := 0
 	c.SetPingHandler(func(string) error { pings++; return nil })
-	until(t, "pings", func() bool {
-		c.text()
+	testkit.Eventually(t, "pings", func() bool {
+		c.Text()
 		return pings >= 3
 	})
 }
@@ -29,7 +30,7 @@ func TestAnIdlePeerIsClosedWhereAsked(t *testing.T) {
 	limits := websocket.Limits{PingInterval: interval, IdleTimeout: idle}
 	inMemoryWith(t, limits, func(t *testing.T, s *server, c *client) {
 		begin := time.Now()
-		if got := c.closed(); got != gorilla.CloseNormalClosure {
+		if got := c.Closed(); got != gorilla.CloseNormalClosure {
 			t.Errorf("closed with %d, want %d", got, gorilla.CloseNormalClosure)
 		}
 		if took := time.Since(begin); took != idle {
@@ -39,15 +40,15 @@ func TestAnIdlePeerIsClosedWhereAsked(t *testing.T) {
 	// One with a stream stays, whatever comes of it, until that ends.
 	inMemoryWith(t, limits, func(t *testing.T, s *server, c *client) {
 		sub := c.call(1, "probe.block", "{}")
-		c.item(sub, "data")
+		c.Item(sub, "data")
 		begin, pings := time.Now(), 0
 		c.SetPingHandler(func(string) error {
 			if pings++; pings == 20 {
-				c.send(`{"jsonrpc":"2.0","id":2,"method":"hub.call_unsub","params":[%d]}`, sub)
+				c.Send(`{"jsonrpc":"2.0","id":2,"method":"hub.call_unsub","params":[%d]}`, sub)
 			}
 			return nil
 		})
-		if got := c.closed(); got != gorilla.CloseNormalClosure {
+		if got := c.Closed(); got != gorilla.CloseNormalClosure {
 			t.Errorf("closed with %d, want %d", got, gorilla.CloseNormalClosure)
 		}
 		if took := time.Since(begin); took < 20*interval+idle || took > 22*interval+idle {

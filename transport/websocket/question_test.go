@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
@@ -28,15 +29,15 @@ type questionItem struct {
 // of both kinds read it.
 func (c *client) asked(subscription int64, message string) (id string) {
 	c.t.Helper()
-	f := c.item(subscription, "request")
+	f := c.Item(subscription, "request")
 	var whole struct {
 		Params struct{ Result json.RawMessage }
 	}
 	var q questionItem
 	var members map[string]json.RawMessage
 	for _, into := range []any{&q, &members} {
-		if json.Unmarshal([]byte(f.text), &whole) != nil || json.Unmarshal(whole.Params.Result, into) != nil {
-			c.t.Fatalf("got %s", f.text)
+		if json.Unmarshal([]byte(f.Text), &whole) != nil || json.Unmarshal(whole.Params.Result, into) != nil {
+			c.t.Fatalf("got %s", f.Text)
 		}
 	}
 	want := []string{"metadata", "request", "requestData", "requestId", "request_id", "timeout", "timeoutMs", "type"}
@@ -64,8 +65,8 @@ var afterAnswer = regexp.MustCompile(`^\{"jsonrpc":"2\.0","method":"hub\.respond
 // answeredFor reads the two frames that answer a respond.
 func (c *client) answeredFor(id int) {
 	c.t.Helper()
-	c.expect(`{"jsonrpc":"2.0","id":%d,"result":{"success":true}}`, id)
-	if text := c.text(); !afterAnswer.MatchString(text) {
+	c.Expect(`{"jsonrpc":"2.0","id":%d,"result":{"success":true}}`, id)
+	if text := c.Text(); !afterAnswer.MatchString(text) {
 		c.t.Fatalf("got %s, want a done for the answer", text)
 	}
 }
@@ -77,16 +78,16 @@ func TestAQuestionOverTheWire(t *testing.T) {
 	asks, answers := s.dial(), s.dial()
 	sub := asks.call(1, "probe.ask", `{"text":"Sure?"}`)
 	id := asks.asked(sub, "Sure?")
-	answers.send("%s", answerTo(7, id, confirmed))
+	answers.Send("%s", answerTo(7, id, confirmed))
 	answers.answeredFor(7)
-	if f := asks.item(sub, "data"); string(f.Params.Result.Content) != "true" {
-		t.Errorf("got %s", f.text)
+	if f := asks.Item(sub, "data"); string(f.Params.Result.Content) != "true" {
+		t.Errorf("got %s", f.Text)
 	}
-	asks.item(sub, "done")
-	asks.quiet()
-	answers.send("%s", answerTo(8, id, confirmed))
-	answers.expect(`{"jsonrpc":"2.0","id":8,"error":{"code":-32602,"message":"Unknown request ID: %s. The request may have timed out or been cancelled."}}`, id)
-	answers.quiet()
+	asks.Item(sub, "done")
+	asks.Quiet()
+	answers.Send("%s", answerTo(8, id, confirmed))
+	answers.Expect(`{"jsonrpc":"2.0","id":8,"error":{"code":-32602,"message":"Unknown request ID: %s. The request may have timed out or been cancelled."}}`, id)
+	answers.Quiet()
 }
 
 // TestAQuestionAnsweredWhereItWasAsked: the frames of the answer come in order,
@@ -100,14 +101,14 @@ func TestAQuestionAnsweredWhereItWasAsked(t *testing.T) {
 			second = c.call(2, "probe.ask", `{"text":"two"}`)
 			two := c.asked(second, "two")
 			if batch {
-				c.send("[%s,%s,%s]", answerTo(3, two, confirmed), answerTo(4, "none", confirmed), answerTo(5, one, confirmed))
+				c.Send("[%s,%s,%s]", answerTo(3, two, confirmed), answerTo(4, "none", confirmed), answerTo(5, one, confirmed))
 			} else {
-				c.send("%s", answerTo(3, two, confirmed))
-				c.send("%s", answerTo(5, one, confirmed))
+				c.Send("%s", answerTo(3, two, confirmed))
+				c.Send("%s", answerTo(5, one, confirmed))
 			}
 			var direct, streams []string
 			for range map[bool]int{false: 8, true: 7}[batch] {
-				text := c.text()
+				text := c.Text()
 				if strings.Contains(text, `"method":"hub.call"`) {
 					streams = append(streams, text)
 				} else {
@@ -126,7 +127,7 @@ func TestAQuestionAnsweredWhereItWasAsked(t *testing.T) {
 			if len(streams) != 4 {
 				t.Errorf("the streams sent %q", streams)
 			}
-			c.quiet()
+			c.Quiet()
 		})
 	}
 }
@@ -143,22 +144,22 @@ func TestAnswersThatAreRefused(t *testing.T) {
 		{fmt.Sprintf(`{"request_id":%q,"response_data":{"type":"confirmed"}}`, id), "missing field `response_data.value`"},
 		{fmt.Sprintf(`{"request_id":%q}`, id), "response_data: invalid type: null, expected response"},
 	} {
-		c.send(`{"jsonrpc":"2.0","id":2,"method":"hub.respond","params":%s}`, test.params)
-		if f := c.refused("2", -32602); f.Error.Message != "Invalid params" || f.Error.Data != test.data {
-			t.Errorf("%s: got %s", test.params, f.text)
+		c.Send(`{"jsonrpc":"2.0","id":2,"method":"hub.respond","params":%s}`, test.params)
+		if f := c.Rejected("2", -32602); f.Error.Message != "Invalid params" || f.Error.Data != test.data {
+			t.Errorf("%s: got %s", test.params, f.Text)
 		}
 	}
 	for _, params := range []string{`{}`, `null`, `[]`, `7`} {
-		c.send(`{"jsonrpc":"2.0","id":2,"method":"hub.respond","params":%s}`, params)
-		c.refused("2", -32602)
+		c.Send(`{"jsonrpc":"2.0","id":2,"method":"hub.respond","params":%s}`, params)
+		c.Rejected("2", -32602)
 	}
-	c.send(`{"jsonrpc":"2.0","method":"hub.respond","params":{"request_id":%q,"response_data":%s}}`, id, confirmed)
-	c.quiet() // a notification answers nothing
-	c.send("%s", answerTo(3, id, `{"type":"cancelled"}`))
+	c.Send(`{"jsonrpc":"2.0","method":"hub.respond","params":{"request_id":%q,"response_data":%s}}`, id, confirmed)
+	c.Quiet() // a notification answers nothing
+	c.Send("%s", answerTo(3, id, `{"type":"cancelled"}`))
 	// The stream goes on beside the answer, so its end may come first.
 	var ends, answers []string
 	for range 3 {
-		if text := c.text(); strings.Contains(text, `"type":"error"`) {
+		if text := c.Text(); strings.Contains(text, `"type":"error"`) {
 			ends = append(ends, text)
 		} else {
 			answers = append(answers, text)
@@ -170,7 +171,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 	if len(answers) != 2 || answers[0] != `{"jsonrpc":"2.0","id":3,"result":{"success":true}}` || !afterAnswer.MatchString(answers[1]) {
 		t.Errorf("got %q", answers)
 	}
-	c.quiet()
+	c.Quiet()
 }
 
 // TestAQuestionOfAClientThatLeaves can't be answered any more.
@@ -179,7 +180,7 @@ func TestAQuestionOfAClientThatLeaves(t *testing.T) {
 	asks, other := s.dial(), s.dial()
 	id := asks.asked(asks.call(1, "probe.ask", `{"text":"Sure?"}`), "Sure?")
 	asks.Close()
-	until(t, "the sessions to end", func() bool { return s.Connections() == 1 })
-	other.send("%s", answerTo(1, id, confirmed))
-	other.refused("1", -32602)
+	testkit.Eventually(t, "the sessions to end", func() bool { return s.Connections() == 1 })
+	other.Send("%s", answerTo(1, id, confirmed))
+	other.Rejected("1", -32602)
 }

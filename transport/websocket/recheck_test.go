@@ -12,6 +12,7 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport/websocket"
 )
@@ -36,28 +37,23 @@ func TestWhoMayNotStayIsClosed(t *testing.T) {
 	}))
 	defer web.Close()
 	s := &server{Server: inner, t: t, addr: strings.TrimPrefix(web.URL, "http://")}
-	dial := func(path string) *client {
-		ws, _, err := gorilla.DefaultDialer.Dial("ws://"+s.addr+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { ws.Close() })
-		c := &client{Conn: ws, t: t}
-		c.quiet()
+	dial := func(path string) *testkit.Conn {
+		c := testkit.Dial(t, "ws://"+s.addr+path)
+		c.Quiet()
 		return c
 	}
 	stays, goes, unasked := dial("/stays"), dial("/goes"), dial("/unasked")
 	s.Recheck()
-	if got := goes.closed(); got != gorilla.ClosePolicyViolation {
+	if got := goes.Closed(); got != gorilla.ClosePolicyViolation {
 		t.Errorf("closed with %d, want %d", got, gorilla.ClosePolicyViolation)
 	}
-	stays.quiet()
-	unasked.quiet()
+	stays.Quiet()
+	unasked.Quiet()
 	if got := log.String(); strings.Count(got, "\n") != 1 ||
 		!strings.Contains(got, "remote=198.51.100.9/goes") || !strings.Contains(got, "the token was removed") {
 		t.Errorf("the log says %s", got)
 	}
-	if err := <-s.stop(patience); err != nil {
+	if err := <-s.stop(testkit.Patience); err != nil {
 		t.Error(err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
@@ -41,15 +42,15 @@ func TestAMessageOverTheLimitIsRefusedAndTheConnectionLives(t *testing.T) {
 	c := serve(t, websocket.Limits{MaxMessageBytes: limit}).dial()
 	refusal := fmt.Sprintf(`{"jsonrpc":"2.0","id":null,"error":{"code":-32007,"message":"Request is too big","data":"Exceeded max limit of %d"}}`, limit)
 
-	c.send("%s", once(1, limit))
-	sub := c.subscribed("1")
-	c.item(sub, "data")
-	c.item(sub, "done")
+	c.Send("%s", once(1, limit))
+	sub := c.Subscribed("1")
+	c.Item(sub, "data")
+	c.Item(sub, "done")
 
 	for _, size := range []int{limit + 1, 2 * limit, 8 * limit} {
-		c.send("%s", once(2, size))
-		c.expect("%s", refusal)
-		c.quiet()
+		c.Send("%s", once(2, size))
+		c.Expect("%s", refusal)
+		c.Quiet()
 	}
 
 	message := []byte(once(3, limit+1))
@@ -61,8 +62,8 @@ func TestAMessageOverTheLimitIsRefusedAndTheConnectionLives(t *testing.T) {
 	if _, err := c.NetConn().Write(fragments); err != nil {
 		t.Fatal(err)
 	}
-	c.expect("%s", refusal)
-	c.quiet()
+	c.Expect("%s", refusal)
+	c.Quiet()
 }
 
 func TestAMessageBeyondReasonClosesTheConnection(t *testing.T) {
@@ -83,35 +84,35 @@ func TestAMessageBeyondReasonClosesTheConnection(t *testing.T) {
 		if _, err := c.NetConn().Write(sent); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if got := c.closed(); got != gorilla.CloseMessageTooBig {
+		if got := c.Closed(); got != gorilla.CloseMessageTooBig {
 			t.Errorf("%s: closed with %d, want %d", name, got, gorilla.CloseMessageTooBig)
 		}
 		c.Close()
 	}
-	until(t, "the connections to end", func() bool { return s.Connections() == 0 })
+	testkit.Eventually(t, "the connections to end", func() bool { return s.Connections() == 0 })
 }
 
 func TestAnItemLargerThanTheQueuePasses(t *testing.T) {
 	c := serve(t, websocket.Limits{StallTimeout: 2 * time.Second}).dial()
 	const size, calls = 3 << 20, 2
 	for id := range calls {
-		c.send(`{"jsonrpc":"2.0","id":%d,"method":"probe.large","params":{"bytes":%d}}`, id, size)
+		c.Send(`{"jsonrpc":"2.0","id":%d,"method":"probe.large","params":{"bytes":%d}}`, id, size)
 	}
 	whole, done := 0, 0
 	for done < calls {
-		f := c.next()
+		f := c.Next()
 		switch {
-		case f.Params == nil:
+		case f.Method == "":
 		case f.Params.Result.Type == "data" && len(f.Params.Result.Content) == size+2:
 			whole++
 		case f.Params.Result.Type == "done":
 			done++
 		default:
-			t.Fatalf("got %.200s", f.text)
+			t.Fatalf("got %.200s", f.Text)
 		}
 	}
 	if whole != calls {
 		t.Errorf("%d whole items, want %d", whole, calls)
 	}
-	c.quiet()
+	c.Quiet()
 }

@@ -21,7 +21,7 @@ func TestWhatIsSmuggledIsAnsweredOnce(t *testing.T) {
 	invalid := func(id, why string) string {
 		return `{"jsonrpc":"2.0","id":` + id + `,"error":{"code":-32600,"message":"Invalid request","data":"` + why + `"}}`
 	}
-	c := serve(t, websocket.Limits{}).dial()
+	s := serve(t, websocket.Limits{})
 	for name, test := range map[string]struct{ sent, want string }{
 		"a method twice":            {head + `,"method":"probe.panic","params":["x"]}`, parseError},
 		"a method twice, escaped":   {head + `,"m\u0065thod":"probe.panic","params":["x"]}`, parseError},
@@ -47,17 +47,16 @@ func TestWhatIsSmuggledIsAnsweredOnce(t *testing.T) {
 		"an integer with a rest":    {`{"jsonrpc":"2.0","id":7,"method":"probe.large","params":{"bytes":9007199254740992.5}}`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.t = t
-			c.send("%s", test.sent)
+			c := s.in(t).dial()
+			c.Send("%s", test.sent)
 			if test.want == "" {
-				c.refused("7", -32602)
+				c.Rejected("7", -32602)
 			} else {
-				c.expect("%s", test.want)
+				c.Expect("%s", test.want)
 			}
-			c.quiet()
+			c.Quiet()
 		})
 	}
-	c.t = t
 }
 
 // TestNumbersComeBackAsTheyWereSent: an id, and a number that is passed on, may
@@ -65,27 +64,27 @@ func TestWhatIsSmuggledIsAnsweredOnce(t *testing.T) {
 func TestNumbersComeBackAsTheyWereSent(t *testing.T) {
 	c := serve(t, websocket.Limits{}).dial()
 	for _, id := range []string{"9007199254740993", "-9223372036854775809", "123456789012345678901234567890", `"9007199254740993"`, `"\u0000"`, "-0"} {
-		c.send(`{"jsonrpc":"2.0","id":%s,"method":"probe.keep","params":{"raw":{"n":9007199254740993,"x":1e999}}}`, id)
-		sub := c.subscribed(id)
-		if got := c.item(sub, "data").Params.Result.Content; string(got) != `{"n":9007199254740993,"x":1e999}` {
+		c.Send(`{"jsonrpc":"2.0","id":%s,"method":"probe.keep","params":{"raw":{"n":9007199254740993,"x":1e999}}}`, id)
+		sub := c.Subscribed(id)
+		if got := c.Item(sub, "data").Params.Result.Content; string(got) != `{"n":9007199254740993,"x":1e999}` {
 			t.Errorf("%s came back", got)
 		}
-		c.send(`{"jsonrpc":"2.0","id":0,"method":"hub.call_unsub","params":[%d]}`, sub)
-		if f := c.answered("0"); string(f.Result) != "true" {
-			t.Error(f.text)
+		c.Send(`{"jsonrpc":"2.0","id":0,"method":"hub.call_unsub","params":[%d]}`, sub)
+		if f := c.Answered("0"); string(f.Result) != "true" {
+			t.Error(f.Text)
 		}
 	}
 }
 
 func TestTheDepthIsASetting(t *testing.T) {
 	c := serve(t, websocket.Limits{MaxDepth: 4}).dial()
-	c.send(`{"jsonrpc":"2.0","id":1,"method":"none","params":[[[]]]}`)
-	c.refused("1", -32601)
-	c.send(`{"jsonrpc":"2.0","id":1,"method":"none","params":[[[[]]]]}`)
-	if f := c.refused("1", -32600); !strings.Contains(f.Error.Data, "4 levels") {
-		t.Error(f.text)
+	c.Send(`{"jsonrpc":"2.0","id":1,"method":"none","params":[[[]]]}`)
+	c.Rejected("1", -32601)
+	c.Send(`{"jsonrpc":"2.0","id":1,"method":"none","params":[[[[]]]]}`)
+	if f := c.Rejected("1", -32600); !strings.Contains(f.Text, "4 levels") {
+		t.Error(f.Text)
 	}
-	c.quiet()
+	c.Quiet()
 }
 
 // TestAClientThatCallsTooOftenIsAnsweredSlowly pipelines more calls than it may
@@ -96,11 +95,11 @@ func TestAClientThatCallsTooOftenIsAnsweredSlowly(t *testing.T) {
 		begin := time.Now()
 		go func() { // ends with the calls
 			for id := range calls {
-				c.send(`{"jsonrpc":"2.0","id":%d,"method":"none"}`, id)
+				c.Send(`{"jsonrpc":"2.0","id":%d,"method":"none"}`, id)
 			}
 		}()
 		for id := range calls {
-			c.refused(strconv.Itoa(id), -32601)
+			c.Rejected(strconv.Itoa(id), -32601)
 		}
 		if took, want := time.Since(begin), (calls-burst)*time.Second/rate; took < want-leastWait || took > want {
 			t.Errorf("answered after %v, want %v", took, want)

@@ -15,6 +15,7 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
@@ -28,7 +29,7 @@ type tap struct {
 	sized  atomic.Int64 // how often a send buffer was given a size
 }
 
-func newTap(t *testing.T) *tap { return &tap{Listener: listen(t), late: make(chan struct{})} }
+func newTap(t *testing.T) *tap { return &tap{Listener: testkit.Listen(t), late: make(chan struct{})} }
 
 func (l *tap) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
@@ -62,7 +63,7 @@ func (c *tapped) SetWriteBuffer(bytes int) error {
 func (l *tap) steady(t *testing.T) {
 	t.Helper()
 	last, since := int64(-1), time.Now()
-	until(t, "the writes to come to a stop", func() bool {
+	testkit.Eventually(t, "the writes to come to a stop", func() bool {
 		if n := l.bytes.Load(); n != last {
 			last, since = n, time.Now()
 		}
@@ -89,17 +90,17 @@ func TestAClientThatDoesNotReadIsClosed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, limits)
 			stuck, other := s.dial(), s.dial()
-			other.quiet()
-			stuck.quiet()
+			other.Quiet()
+			stuck.Quiet()
 			for id := range 100 {
-				stuck.send(`{"jsonrpc":"2.0","id":%d,"method":"probe.flood","params":{"bytes":1000}}`, id)
+				stuck.Send(`{"jsonrpc":"2.0","id":%d,"method":"probe.flood","params":{"bytes":1000}}`, id)
 			}
 			begin := time.Now()
 			calls := 0
-			for s.Connections() == 2 && time.Since(begin) < patience {
+			for s.Connections() == 2 && time.Since(begin) < testkit.Patience {
 				sub := other.call(calls, "echo.once", `{"message":"undisturbed"}`)
-				other.item(sub, "data")
-				other.item(sub, "done")
+				other.Item(sub, "data")
+				other.Item(sub, "done")
 				calls++
 			}
 			t.Logf("closed after %v; %d calls of another client meanwhile", time.Since(begin), calls)
@@ -107,11 +108,11 @@ func TestAClientThatDoesNotReadIsClosed(t *testing.T) {
 				t.Errorf("another client was held up: it made %d calls", calls)
 			}
 			// One that wakes up late still learns why.
-			if got := stuck.closed(); got != gorilla.ClosePolicyViolation {
+			if got := stuck.Closed(); got != gorilla.ClosePolicyViolation {
 				t.Errorf("closed with %d, want %d", got, gorilla.ClosePolicyViolation)
 			}
-			until(t, "the streams to end", func() bool { return s.probe.running.Load() == 0 })
-			other.quiet()
+			testkit.Eventually(t, "the streams to end", func() bool { return s.probe.running.Load() == 0 })
+			other.Quiet()
 		})
 	}
 }
@@ -122,13 +123,13 @@ func TestAClientThatWakesUpGetsTheRest(t *testing.T) {
 	tap := newTap(t)
 	s := serveOn(t, websocket.Limits{StallTimeout: time.Second}, tap)
 	c := s.dial()
-	c.tcp().SetReadBuffer(64 << 10)
+	c.TCP().SetReadBuffer(64 << 10)
 	sub := c.call(1, "probe.large", fmt.Sprintf(`{"bytes":%d}`, size))
-	until(t, "the client to be late", func() bool { return tap.sized.Load() > 1 })
-	if f := c.item(sub, "data"); len(f.Params.Result.Content) != size+2 {
+	testkit.Eventually(t, "the client to be late", func() bool { return tap.sized.Load() > 1 })
+	if f := c.Item(sub, "data"); len(f.Params.Result.Content) != size+2 {
 		t.Errorf("%d bytes of content, want %d", len(f.Params.Result.Content), size+2)
 	}
-	if got := c.closed(); got != gorilla.ClosePolicyViolation {
+	if got := c.Closed(); got != gorilla.ClosePolicyViolation {
 		t.Errorf("closed with %d, want %d", got, gorilla.ClosePolicyViolation)
 	}
 }
@@ -152,7 +153,7 @@ func TestWhatAClientThatDoesNotReadCosts(t *testing.T) {
 			tap := newTap(t)
 			s := serveOn(t, websocket.Limits{StallTimeout: time.Hour}, tap)
 			c := s.dial()
-			c.quiet()
+			c.Quiet()
 			before := heap()
 			sender := make(chan struct{})
 			go func() { // ends when the server reads no more
@@ -171,9 +172,9 @@ func TestWhatAClientThatDoesNotReadCosts(t *testing.T) {
 			if cost > most+test.item {
 				t.Errorf("costs %d KiB, want %d at most", cost>>10, (most+test.item)>>10)
 			}
-			c.tcp().SetLinger(0)
+			c.TCP().SetLinger(0)
 			c.Close()
-			until(t, "the session to end", func() bool { return s.Connections() == 0 })
+			testkit.Eventually(t, "the session to end", func() bool { return s.Connections() == 0 })
 		})
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
@@ -29,7 +30,7 @@ const shuttingDown = "the hub is shutting down"
 // goingAway reads the close frame of a stop.
 func (c *client) goingAway() {
 	c.t.Helper()
-	c.SetReadDeadline(time.Now().Add(patience))
+	c.SetReadDeadline(time.Now().Add(testkit.Patience))
 	_, text, err := c.ReadMessage()
 	var closed *gorilla.CloseError
 	if !errors.As(err, &closed) || closed.Code != gorilla.CloseGoingAway || closed.Text != shuttingDown {
@@ -41,13 +42,13 @@ func TestStopEndsStreams(t *testing.T) {
 	s := serve(t, websocket.Limits{})
 	busy, idle := s.dial(), s.dial()
 	sub := busy.call(1, "probe.block", "{}")
-	busy.item(sub, "data")
-	idle.quiet()
-	stopped := s.stop(patience)
-	if got := busy.item(sub, "error").Params.Result; got.Message != shuttingDown || !got.Recoverable || got.Code != "-32000" {
+	busy.Item(sub, "data")
+	idle.Quiet()
+	stopped := s.stop(testkit.Patience)
+	if got := busy.Item(sub, "error").Params.Result; got.Message != shuttingDown || !got.Recoverable || got.Code != "-32000" {
 		t.Errorf("got %+v", got)
 	}
-	busy.item(sub, "done")
+	busy.Item(sub, "done")
 	busy.goingAway()
 	idle.goingAway()
 	if err := <-stopped; err != nil {
@@ -62,24 +63,24 @@ func TestStopLetsAWriteFinish(t *testing.T) {
 	s := serve(t, websocket.Limits{})
 	c := s.dial()
 	sub := c.call(1, "probe.hang", "{}")
-	until(t, "the write to begin", func() bool { return s.probe.running.Load() == 1 })
-	stopped := s.stop(patience)
+	testkit.Eventually(t, "the write to begin", func() bool { return s.probe.running.Load() == 1 })
+	stopped := s.stop(testkit.Patience)
 	// No other call may begin meanwhile.
-	until(t, "the stop to be felt", func() bool {
-		c.send(`{"jsonrpc":"2.0","id":2,"method":"echo_once","params":["x"]}`)
-		f := c.next()
+	testkit.Eventually(t, "the stop to be felt", func() bool {
+		c.Send(`{"jsonrpc":"2.0","id":2,"method":"echo_once","params":["x"]}`)
+		f := c.Next()
 		if f.Error != nil {
 			return f.Error.Code == -32000 && f.Error.Message == shuttingDown
 		}
-		c.next()
-		c.next()
+		c.Next()
+		c.Next()
 		return false
 	})
 	close(s.probe.released)
-	if got := string(c.item(sub, "data").Params.Result.Content); got != `"released"` {
+	if got := string(c.Item(sub, "data").Params.Result.Content); got != `"released"` {
 		t.Errorf("got %s", got)
 	}
-	c.item(sub, "done")
+	c.Item(sub, "done")
 	c.goingAway()
 	if err := <-stopped; err != nil {
 		t.Error(err)
@@ -90,11 +91,11 @@ func TestStopReachesAWriterThatIsNeverIdle(t *testing.T) {
 	s := serve(t, websocket.Limits{})
 	c := s.dial()
 	for id := range 8 {
-		c.send(`{"jsonrpc":"2.0","id":%d,"method":"probe.flood","params":{"bytes":10}}`, id)
+		c.Send(`{"jsonrpc":"2.0","id":%d,"method":"probe.flood","params":{"bytes":10}}`, id)
 	}
-	until(t, "a stream", func() bool { return s.probe.yielded.Load() > 0 })
-	stopped := s.stop(patience)
-	if code := c.closed(); code != gorilla.CloseGoingAway {
+	testkit.Eventually(t, "a stream", func() bool { return s.probe.yielded.Load() > 0 })
+	stopped := s.stop(testkit.Patience)
+	if code := c.Closed(); code != gorilla.CloseGoingAway {
 		t.Errorf("closed with %d, want %d", code, gorilla.CloseGoingAway)
 	}
 	if err := <-stopped; err != nil {
@@ -106,7 +107,7 @@ func TestStopCutsOffAHungHandler(t *testing.T) {
 	s := serve(t, websocket.Limits{})
 	c := s.dial()
 	c.call(1, "probe.hang", "{}")
-	until(t, "the call to begin", func() bool { return s.probe.running.Load() == 1 })
+	testkit.Eventually(t, "the call to begin", func() bool { return s.probe.running.Load() == 1 })
 	begin := time.Now()
 	if err := <-s.stop(100 * time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want a deadline that was exceeded", err)
@@ -114,7 +115,7 @@ func TestStopCutsOffAHungHandler(t *testing.T) {
 	if took := time.Since(begin); took > 5*time.Second {
 		t.Errorf("took %v", took)
 	}
-	if code := c.closed(); code != 0 {
+	if code := c.Closed(); code != 0 {
 		t.Errorf("closed with %d, want none", code)
 	}
 	close(s.probe.released) // so that the test leaves nothing behind
@@ -123,11 +124,11 @@ func TestStopCutsOffAHungHandler(t *testing.T) {
 func TestAClientThatIgnoresTheCloseDoesNotHoldUpTheStop(t *testing.T) {
 	t.Parallel()
 	s := serve(t, websocket.Limits{})
-	s.dial().quiet()
+	s.dial().Quiet()
 	c := s.dial()
-	c.quiet()
+	c.Quiet()
 	begin := time.Now()
-	if err := <-s.stop(patience); err != nil {
+	if err := <-s.stop(testkit.Patience); err != nil {
 		t.Error(err)
 	}
 	if took := time.Since(begin); took > 3*time.Second {
@@ -137,7 +138,7 @@ func TestAClientThatIgnoresTheCloseDoesNotHoldUpTheStop(t *testing.T) {
 
 func TestAConnectionAfterTheStopIsTurnedAway(t *testing.T) {
 	s := serve(t, websocket.Limits{})
-	if err := <-s.stop(patience); err != nil {
+	if err := <-s.stop(testkit.Patience); err != nil {
 		t.Fatal(err)
 	}
 	c := s.dial()
@@ -172,8 +173,8 @@ func TestStopWhileClientsComeAndGo(t *testing.T) {
 			}
 		}()
 	}
-	until(t, "clients", func() bool { return s.Connections() > 0 })
-	stopped := s.stop(patience)
+	testkit.Eventually(t, "clients", func() bool { return s.Connections() > 0 })
+	stopped := s.stop(testkit.Patience)
 	s.probe.written.Add(1)
 	for range 8 {
 		<-ended

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
@@ -39,11 +40,11 @@ func TestManyStreamsOverConnections(t *testing.T) {
 	for range connections {
 		c := s.dial()
 		for id := range calls {
-			c.send(`{"jsonrpc":"2.0","id":%d,"method":"hub.call","params":{"method":"probe.block"}}`, id)
+			c.Send(`{"jsonrpc":"2.0","id":%d,"method":"hub.call","params":{"method":"probe.block"}}`, id)
 		}
 		for range 2 * calls { // an answer and an item each
-			if f := c.next(); f.Error != nil {
-				t.Fatal(f.text)
+			if f := c.Next(); f.Error != nil {
+				t.Fatal(f.Text)
 			}
 		}
 	}
@@ -62,9 +63,9 @@ func TestManyStreamsOverConnections(t *testing.T) {
 func TestASlowReaderSlowsTheProducer(t *testing.T) {
 	const size, frames = 1 << 10, 64
 	tap := newTap(t)
-	s := serveOn(t, websocket.Limits{MaxQueueFrames: frames, StallTimeout: patience}, tap)
+	s := serveOn(t, websocket.Limits{MaxQueueFrames: frames, StallTimeout: testkit.Patience}, tap)
 	c := s.dial()
-	c.tcp().SetReadBuffer(16 << 10)
+	c.TCP().SetReadBuffer(16 << 10)
 	sub := c.call(1, "probe.flood", fmt.Sprintf(`{"bytes":%d}`, size))
 	tap.steady(t)
 	// What is on its way has been written, or lies in the queue, which is being
@@ -78,19 +79,19 @@ func TestASlowReaderSlowsTheProducer(t *testing.T) {
 		t.Logf("%d items were made; %d bytes have left the hub, and the queue holds %d frames", made, written, frames)
 	}
 	for range 20 * frames {
-		c.item(sub, "data")
+		c.Item(sub, "data")
 	}
-	until(t, "the method to go on", func() bool { return s.probe.yielded.Load() > made })
+	testkit.Eventually(t, "the method to go on", func() bool { return s.probe.yielded.Load() > made })
 	// It stops within one item when the client has had enough.
-	c.send(`{"jsonrpc":"2.0","id":2,"method":"hub.call_unsub","params":[%d]}`, sub)
+	c.Send(`{"jsonrpc":"2.0","id":2,"method":"hub.call_unsub","params":[%d]}`, sub)
 	for {
-		f := c.next()
+		f := c.Next()
 		if string(f.ID) == "2" {
 			break
 		}
 	}
 	made = s.probe.yielded.Load()
-	until(t, "the method to end", func() bool { return s.probe.running.Load() == 0 })
+	testkit.Eventually(t, "the method to end", func() bool { return s.probe.running.Load() == 0 })
 	if more := s.probe.yielded.Load() - made; more > 1 {
 		t.Errorf("%d items were made after the end", more)
 	}

@@ -6,26 +6,22 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/websocket"
 )
-
-func (c *client) unsubscribe(method string, sub int64) {
-	c.t.Helper()
-	c.send(`{"jsonrpc":"2.0","id":"unsub","method":%q,"params":[%d]}`, method, sub)
-}
 
 func TestUnsubscribeEndsAStream(t *testing.T) {
 	s := serve(t, websocket.Limits{})
 	c := s.dial()
 	for _, method := range []string{"hub.call_unsub", "probe_unsubscribe_block", "_info_unsub"} {
 		sub := c.call(1, "probe.block", "{}")
-		c.item(sub, "data")
+		c.Item(sub, "data")
 		c.unsubscribe(method, sub)
-		c.expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
-		until(t, "the producer to stop", func() bool { return s.probe.running.Load() == 0 })
+		c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
+		testkit.Eventually(t, "the producer to stop", func() bool { return s.probe.running.Load() == 0 })
 		c.unsubscribe(method, sub)
-		c.expect(`{"jsonrpc":"2.0","id":"unsub","result":false}`)
-		c.quiet()
+		c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":false}`)
+		c.Quiet()
 	}
 }
 
@@ -35,31 +31,31 @@ func TestNothingFollowsAnUnsubscription(t *testing.T) {
 	c := s.dial()
 	for range 20 {
 		sub := c.call(1, "probe.flood", `{"bytes":100}`)
-		c.item(sub, "data")
+		c.Item(sub, "data")
 		c.unsubscribe("hub.call_unsub", sub)
 		for {
-			f := c.next()
-			if f.Params != nil {
+			f := c.Next()
+			if f.Method != "" {
 				continue
 			}
-			if f.text != `{"jsonrpc":"2.0","id":"unsub","result":true}` {
-				t.Fatalf("got %s", f.text)
+			if f.Text != `{"jsonrpc":"2.0","id":"unsub","result":true}` {
+				t.Fatalf("got %s", f.Text)
 			}
 			break
 		}
-		c.quiet()
+		c.Quiet()
 	}
-	until(t, "the producers to stop", func() bool { return s.probe.running.Load() == 0 })
+	testkit.Eventually(t, "the producers to stop", func() bool { return s.probe.running.Load() == 0 })
 }
 
 func TestAStreamThatHasEndedCannotBeUnsubscribed(t *testing.T) {
 	c := serve(t, websocket.Limits{}).dial()
 	for range 100 {
 		sub := c.call(1, "echo.once", `{"message":"x"}`)
-		c.item(sub, "data")
-		c.item(sub, "done")
+		c.Item(sub, "data")
+		c.Item(sub, "done")
 		c.unsubscribe("hub.call_unsub", sub)
-		c.expect(`{"jsonrpc":"2.0","id":"unsub","result":false}`)
+		c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":false}`)
 	}
 }
 
@@ -67,9 +63,9 @@ func TestAStreamWhoseLastItemWasSentHasEnded(t *testing.T) {
 	s := serve(t, websocket.Limits{})
 	c := s.dial()
 	sub := c.call(1, "probe.linger", "{}")
-	c.item(sub, "error")
+	c.Item(sub, "error")
 	c.unsubscribe("hub.call_unsub", sub)
-	c.expect(`{"jsonrpc":"2.0","id":"unsub","result":false}`)
+	c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":false}`)
 	close(s.probe.released)
 }
 
@@ -77,9 +73,9 @@ func TestUnsubscribeReachesOnlyOnesOwnStreams(t *testing.T) {
 	s := serve(t, websocket.Limits{})
 	mine, other := s.dial(), s.dial()
 	sub := mine.call(1, "probe.block", "{}")
-	mine.item(sub, "data")
+	mine.Item(sub, "data")
 	other.unsubscribe("hub.call_unsub", sub)
-	other.expect(`{"jsonrpc":"2.0","id":"unsub","result":false}`)
+	other.Expect(`{"jsonrpc":"2.0","id":"unsub","result":false}`)
 	if n := s.probe.running.Load(); n != 1 {
 		t.Errorf("%d streams run, want 1", n)
 	}
@@ -90,11 +86,11 @@ func TestUnsubscribeIsAnsweredBesideStreamsThatFillTheQueue(t *testing.T) {
 	c := s.dial()
 	subs := map[int64]bool{}
 	for id := range 50 {
-		c.send(`{"jsonrpc":"2.0","id":%d,"method":"probe.flood","params":{"bytes":20000}}`, id)
+		c.Send(`{"jsonrpc":"2.0","id":%d,"method":"probe.flood","params":{"bytes":20000}}`, id)
 	}
 	frames := 0
 	for len(subs) < 50 {
-		if f := c.next(); f.Params == nil {
+		if f := c.Next(); f.Method == "" {
 			var sub int64
 			fmt.Sscan(string(f.Result), &sub)
 			subs[sub] = true
@@ -104,7 +100,7 @@ func TestUnsubscribeIsAnsweredBesideStreamsThatFillTheQueue(t *testing.T) {
 		c.unsubscribe("hub.call_unsub", sub)
 		break
 	}
-	for c.next().Params != nil {
+	for c.Next().Method != "" {
 		if frames++; frames > 2000 {
 			t.Fatal("no answer among 2,000 items")
 		}
@@ -114,15 +110,15 @@ func TestUnsubscribeIsAnsweredBesideStreamsThatFillTheQueue(t *testing.T) {
 func TestOtherStreamsGoOn(t *testing.T) {
 	c := serve(t, websocket.Limits{}).dial()
 	ending := c.call(1, "probe.block", "{}")
-	c.item(ending, "data")
+	c.Item(ending, "data")
 	c.unsubscribe("hub.call_unsub", ending)
-	c.send(`{"jsonrpc":"2.0","id":2,"method":"echo.repeat","params":{"message":"x","count":100}}`)
-	c.expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
-	sub := c.subscribed("2")
+	c.Send(`{"jsonrpc":"2.0","id":2,"method":"echo.repeat","params":{"message":"x","count":100}}`)
+	c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
+	sub := c.Subscribed("2")
 	for n := range 100 {
-		if got, want := string(c.item(sub, "data").Params.Result.Content), fmt.Sprintf(`{"message":"x","number":%d}`, n+1); got != want {
+		if got, want := string(c.Item(sub, "data").Params.Result.Content), fmt.Sprintf(`{"message":"x","number":%d}`, n+1); got != want {
 			t.Fatalf("got %s, want %s", got, want)
 		}
 	}
-	c.item(sub, "done")
+	c.Item(sub, "done")
 }
