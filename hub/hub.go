@@ -30,7 +30,7 @@ type Hub struct {
 	mechanisms []mechanism
 	middleware []plugin.Middleware
 	drain      time.Duration
-	questions  questions
+	questions  sync.Map // of *question by id
 
 	changing sync.Mutex // held while the table is replaced
 	table    atomic.Pointer[table]
@@ -89,7 +89,6 @@ func New(namespace string, options ...Option) (*Hub, error) {
 		own:         []string{namespace},
 		mechanisms:  []mechanism{{Kind: "anonymous"}},
 		drain:       5 * time.Second,
-		questions:   questions{waiting: map[string]*question{}},
 		starting:    map[string]bool{},
 	}
 	for _, option := range options {
@@ -100,7 +99,7 @@ func New(namespace string, options ...Option) (*Hub, error) {
 		h.methods = append(h.methods, m.Schema())
 	}
 	h.methods = append(h.methods, listedSchema)
-	own = append(own, schemaRoute(h.methods, func() raw { return h.table.Load().text }, nestedNamespace))
+	own = append(own, schemaMethodOf(h.methods, func() raw { return h.table.Load().text }, nestedNamespace))
 	h.root = h.ownRoutes(own, namespace, h.own)
 	h.nested = h.ownRoutes(own, nestedNamespace, []string{nestedNamespace})
 	h.info = h.infoRoute()

@@ -4,8 +4,6 @@ package hub
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -14,7 +12,7 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 )
 
-// mount is an activation in its place: its schema, and a route for every
+// mount is an activation under its path: its schema, and a route for every
 // method that it has or that the hub serves on its behalf.
 type mount struct {
 	hub        *Hub
@@ -28,60 +26,6 @@ type mount struct {
 	// those of the fixed children: "luna.info".
 	routes   map[string]*Route
 	children map[string]*mount
-}
-
-// raw is JSON that was written once, to be sent as it is.
-type raw []byte
-
-func (r raw) AppendJSON(dst []byte) ([]byte, error) { return append(dst, r...), nil }
-
-func encoded(v any) raw {
-	text, err := json.Marshal(v)
-	if err != nil {
-		panic(fmt.Sprintf("hub: %v", err)) // schemas and hashes always encode
-	}
-	return text
-}
-
-// schemaParams are the parameters of every schema method.
-type schemaParams struct {
-	Method *string `json:"method" description:"Only this method's schema"`
-}
-
-// hashEvent is what every hash method answers with.
-type hashEvent struct {
-	plugin.Union `discriminator:"event" title:"HashEvent"`
-	Hash         *hashValue `tag:"hash"`
-}
-
-type hashValue struct {
-	Value string `json:"value"`
-}
-
-// The methods that a hub serves on behalf of every activation, and their
-// descriptions.
-const (
-	schemaMethod      = "schema"
-	hashMethod        = "hash"
-	schemaDescription = `Get plugin or method schema. Pass {"method": "name"} for a specific method.`
-)
-
-// schemaRoute serves a schema, the whole of it and that of each method, which
-// errors name after the prefix.
-func schemaRoute(methods []plugin.MethodSchema, whole func() raw, prefix string) plugin.Method {
-	each := map[string]raw{}
-	for _, m := range methods {
-		each[m.Name] = encoded(m)
-	}
-	return plugin.Unary(schemaMethod, schemaDescription, func(_ context.Context, in schemaParams) (any, error) {
-		if in.Method == nil {
-			return whole(), nil
-		}
-		if text, ok := each[*in.Method]; ok {
-			return text, nil
-		}
-		return nil, notFound("Method not found: %s.%s", prefix, shown(*in.Method))
-	}, plugin.Quick())
 }
 
 // newMount makes the routes of an activation and its fixed children, below the
@@ -120,8 +64,8 @@ func newMount(h *Hub, life *lifecycle, tree *plugin.Tree, above []string) *mount
 	m.schema.Seal()
 
 	whole := encoded(m.schema)
-	m.add(schemaMethod, schemaMethod, schemaRoute(m.schema.Methods, func() raw { return whole }, m.path))
-	m.add(hashMethod, hashMethod, hashRoute(func() string { return m.schema.Hash }))
+	m.add(schemaMethod, schemaMethod, schemaMethodOf(m.schema.Methods, func() raw { return whole }, m.path))
+	m.add(hashMethod, hashMethod, hashMethodOf(func() string { return m.schema.Hash }))
 	for _, s := range m.schema.Methods {
 		text := encoded(s)
 		name := s.Name + ".schema"
@@ -145,18 +89,7 @@ func (m *mount) add(name, contentType string, method plugin.Method) {
 	}
 }
 
-// summary is what the schema of the parent tells of m.
+// summary is what the schema of the parent says of m.
 func (m *mount) summary() plugin.ChildSchema {
 	return plugin.ChildSchema{Namespace: m.schema.Namespace, Description: m.schema.Description, Hash: m.schema.Hash}
 }
-
-func hashRoute(hash func() string) plugin.Method {
-	return plugin.Unary(hashMethod, hashDescription, func(context.Context, plugin.None) (hashEvent, error) {
-		return hashEvent{Hash: &hashValue{Value: hash()}}, nil
-	}, plugin.Quick())
-}
-
-// listedSchema is how the schema method appears in schemas: without
-// parameters, as clients that build a command from them expect.
-var listedSchema = plugin.Unary(schemaMethod, schemaDescription,
-	func(context.Context, plugin.None) (any, error) { return nil, nil }).Schema()

@@ -15,9 +15,7 @@ const (
 	// they reach them through call.
 	nestedNamespace = "plexus"
 
-	callMethod      = "call"
-	hashesMethod    = "hashes"
-	hashDescription = "Get plexus configuration hash (from the recursive schema)\n\n This hash changes whenever any method or child plugin changes.\n It's computed from the method hashes rolled up through the schema tree."
+	callMethod = "call"
 
 	// maxNested bounds how deep calls of call may be nested: each level
 	// wraps every item of the ones below.
@@ -36,50 +34,31 @@ type respondParams struct {
 	ResponseData json.RawMessage `json:"response_data,omitzero" description:"The answer"`
 }
 
-// callBinder and respondBinder decode the parameters of the two methods that
-// every hub answers itself.
-var (
-	callBinder    = binder[callParams](callMethod)
-	respondBinder = binder[respondParams]("respond")
-)
+// respondBinder is there for its parameters.
+var respondBinder = plugin.Unary("respond", "", func(context.Context, respondParams) (plugin.None, error) { return plugin.None{}, nil })
 
-// binder makes a method for the sake of its parameters.
-func binder[In any](name string) plugin.Method {
-	return plugin.Unary(name, "", func(context.Context, In) (plugin.None, error) { return plugin.None{}, nil })
-}
-
-// bindStruct decodes the parameters of such a method, whose type errors call by
-// that name.
-func bindStruct[In any](name string, binder plugin.Method, params []byte) (*In, error) {
+// bindOwn decodes the parameters of a method that the hub answers itself;
+// errors call their type by that name.
+func bindOwn(method plugin.Method, name string, params []byte) (any, error) {
 	if len(params) == 0 || string(params) == "null" {
 		return nil, plugin.InvalidParams("invalid type: null, expected struct " + name + " at line 1 column 4")
 	}
-	in, err := binder.Bind(params, true)
-	if err != nil {
-		return nil, err
-	}
-	return in.(*In), nil
+	return method.Bind(params, true)
 }
 
-// infoContent is the content of _info.
-type infoContent struct {
-	Backend          string           `json:"backend"`
-	AuthCapabilities authCapabilities `json:"auth_capabilities"`
-}
-
-type authCapabilities struct {
-	Mechanisms []mechanism `json:"mechanisms"`
-}
-
+// mechanism is a way of authentication, as _info lists it.
 type mechanism struct {
 	Kind string `json:"kind"`
 }
 
 func (h *Hub) infoRoute() *Route {
-	content := encoded(infoContent{
-		Backend:          h.namespace,
-		AuthCapabilities: authCapabilities{Mechanisms: h.mechanisms},
-	})
+	type capabilities struct {
+		Mechanisms []mechanism `json:"mechanisms"`
+	}
+	content := encoded(struct {
+		Backend string       `json:"backend"`
+		Auth    capabilities `json:"auth_capabilities"`
+	}{h.namespace, capabilities{h.mechanisms}})
 	return &Route{
 		hub:         h,
 		path:        "_info",
@@ -91,40 +70,38 @@ func (h *Hub) infoRoute() *Route {
 	}
 }
 
-// hashes is the content of the hub's hashes.
-type hashes struct {
-	_            struct{}      `title:"PluginHashes" description:"Lightweight hash information for cache validation"`
-	Namespace    string        `json:"namespace"`
-	SelfHash     string        `json:"self_hash"`
-	ChildrenHash string        `json:"children_hash,omitempty"`
-	Hash         string        `json:"hash"`
-	Children     []ChildHashes `json:"children,omitempty" description:"Child plugin hashes (for recursive checking)"`
-}
-
-// ChildHashes is what a hub's hashes tell of each activation.
-type ChildHashes struct {
-	_         struct{} `description:"Hash information for a child plugin"`
-	Namespace string   `json:"namespace"`
-	Hash      string   `json:"hash"`
-}
-
-// hashesOf tells the hashes of a schema.
-func hashesOf(s plugin.Schema) hashes {
-	told := hashes{Namespace: s.Namespace, SelfHash: s.SelfHash, ChildrenHash: s.ChildrenHash, Hash: s.Hash}
-	for _, c := range s.Children {
-		told.Children = append(told.Children, ChildHashes{Namespace: c.Namespace, Hash: c.Hash})
+// hashesMethod tells the hashes of the hub's schema.
+func (h *Hub) hashesMethod() plugin.Method {
+	type ChildHashes struct { // a name in the schema
+		_         struct{} `description:"Hash information for a child plugin"`
+		Namespace string   `json:"namespace"`
+		Hash      string   `json:"hash"`
 	}
-	return told
+	type hashes struct {
+		_            struct{}      `title:"PluginHashes" description:"Lightweight hash information for cache validation"`
+		Namespace    string        `json:"namespace"`
+		SelfHash     string        `json:"self_hash"`
+		ChildrenHash string        `json:"children_hash,omitempty"`
+		Hash         string        `json:"hash"`
+		Children     []ChildHashes `json:"children,omitempty" description:"Child plugin hashes (for recursive checking)"`
+	}
+	return plugin.Unary("hashes", "Get plugin hashes for cache validation", func(context.Context, plugin.None) (hashes, error) {
+		s := h.Schema()
+		out := hashes{Namespace: s.Namespace, SelfHash: s.SelfHash, ChildrenHash: s.ChildrenHash, Hash: s.Hash}
+		for _, c := range s.Children {
+			out.Children = append(out.Children, ChildHashes{Namespace: c.Namespace, Hash: c.Hash})
+		}
+		return out, nil
+	})
 }
 
 // ownMethods are the hub's methods but for schema, in the order in which its
 // schema shows them.
 func (h *Hub) ownMethods() []plugin.Method {
 	return []plugin.Method{
-		plugin.Stream(callMethod, "Route a call to a registered activation", h.call, plugin.Returns[streamItem]()),
-		hashRoute(h.Hash),
-		plugin.Unary(hashesMethod, "Get plugin hashes for cache validation",
-			func(context.Context, plugin.None) (hashes, error) { return hashesOf(h.Schema()), nil }),
+		plugin.Stream(callMethod, "Route a call to a registered activation", h.call, returnsItems()),
+		hashMethodOf(h.Hash),
+		h.hashesMethod(),
 	}
 }
 

@@ -54,11 +54,12 @@ func (r *Route) Dynamic() bool { return r.below != nil }
 // the hub's own call names is said in its stream.
 func (r *Route) Bind(params []byte) (Call, error) {
 	if r == r.hub.root[callMethod] {
-		in, err := bindStruct[callParams]("CallParams", callBinder, params)
+		in, err := bindOwn(r.method, "CallParams", params)
 		if err != nil {
 			return Call{}, err
 		}
-		return r.hub.Call(in.Method, in.Params), nil
+		named := in.(*callParams)
+		return r.hub.Call(named.Method, named.Params), nil
 	}
 	return r.bind(params, true)
 }

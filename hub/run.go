@@ -40,19 +40,19 @@ type run struct {
 	context.Context
 	route *Route
 	call  Call
-	depth int  // how many calls there are around it
 	above *run // the call whose method made this one, and whose caller is asked
 
 	cancel   context.CancelCauseFunc // nil for a quick call, whose context is not its own
+	depth    int32                   // how many calls there are around it
 	asking   atomic.Int32            // questions that wait for their answers
 	admitted bool                    // by the lifecycle of its activation
 
-	// The lock is held while an item is taken: progress and questions may come
-	// from any goroutine.
+	// The lock guards what follows, and is held while an item is taken:
+	// progress and questions may come from any goroutine.
+	yielding bool  // yield has not returned: a panic is that of whoever takes the items
+	ignored  int32 // how often the method has yielded since no more items are taken
 	mu       sync.Mutex
 	yield    func(*plugin.Item) bool // nil once no more items are taken
-	yielding bool                    // yield has not returned: a panic is that of whoever takes the items
-	ignored  int                     // how often the method has yielded after that
 	item     plugin.Item
 }
 

@@ -41,11 +41,7 @@ type inference struct {
 }
 
 func newInference() *inference {
-	return &inference{
-		defs:  map[string]*jsonschema.Schema{},
-		types: map[string]reflect.Type{},
-		open:  map[reflect.Type]bool{},
-	}
+	return &inference{map[string]*jsonschema.Schema{}, map[string]reflect.Type{}, map[reflect.Type]bool{}}
 }
 
 // ResultSchema makes the JSON Schema of an item's content; nil for any.
@@ -62,15 +58,8 @@ func ResultSchema(t reflect.Type) (stdjson.RawMessage, error) {
 		s.Title = nameOf(t)
 	}
 	s.Schema = dialect
-	s.Defs = inf.allDefs()
+	s.Defs = inf.defs
 	return stdjson.Marshal(s)
-}
-
-func (inf *inference) allDefs() map[string]*jsonschema.Schema {
-	if len(inf.defs) == 0 {
-		return nil
-	}
-	return inf.defs
 }
 
 // schema makes the schema of a type where it is used: named structs, unions
@@ -174,24 +163,14 @@ func (inf *inference) define(t reflect.Type) (*jsonschema.Schema, error) {
 		return inf.structSchema(t)
 	case reflect.Slice, reflect.Array:
 		// Elements that are pointers are so for Go's sake: they are not null.
-		elem := t.Elem()
-		if elem.Kind() == reflect.Pointer {
-			elem = elem.Elem()
-		}
-		items, err := inf.schema(elem)
-		if err != nil {
-			return nil, err
-		}
-		return &jsonschema.Schema{Type: "array", Items: items}, nil
+		items, err := inf.schema(pointed(t.Elem()))
+		return &jsonschema.Schema{Type: "array", Items: items}, err
 	case reflect.Map:
 		if t.Key().Kind() != reflect.String {
 			return nil, fmt.Errorf("%s: the keys of a map are strings in JSON", t)
 		}
 		values, err := inf.schema(t.Elem())
-		if err != nil {
-			return nil, err
-		}
-		return &jsonschema.Schema{Type: "object", AdditionalProperties: values}, nil
+		return &jsonschema.Schema{Type: "object", AdditionalProperties: values}, err
 	case reflect.Pointer:
 		return inf.schema(t)
 	}
@@ -201,36 +180,30 @@ func (inf *inference) define(t reflect.Type) (*jsonschema.Schema, error) {
 	return nil, fmt.Errorf("%s has no JSON Schema", t)
 }
 
-// integerSchema gives the format that typed clients read the width from, and
-// the bounds where every JSON number within them is exact.
+// smallIntegers are those whose bounds every JSON number keeps exactly, and the
+// bits of their values.
+var smallIntegers = map[reflect.Kind]int{
+	reflect.Int8: 7, reflect.Int16: 15, reflect.Int32: 31, reflect.Uint8: 8, reflect.Uint16: 16, reflect.Uint32: 32,
+}
+
+// integerSchema gives the format that typed clients read the width from; nil
+// for a kind that is no integer.
 func integerSchema(k reflect.Kind) *jsonschema.Schema {
-	s := &jsonschema.Schema{Type: "integer"}
-	bound := func(format string, lowest, highest float64) *jsonschema.Schema {
-		s.Format, s.Minimum, s.Maximum = format, &lowest, &highest
-		return s
-	}
-	var zero float64
-	switch k {
-	case reflect.Int, reflect.Int64:
-		s.Format = "int64"
-	case reflect.Int8:
-		return bound("int8", -1<<7, 1<<7-1)
-	case reflect.Int16:
-		return bound("int16", -1<<15, 1<<15-1)
-	case reflect.Int32:
-		return bound("int32", -1<<31, 1<<31-1)
-	case reflect.Uint:
-		s.Format, s.Minimum = "uint", &zero
-	case reflect.Uint64:
-		s.Format, s.Minimum = "uint64", &zero
-	case reflect.Uint8:
-		return bound("uint8", 0, 1<<8-1)
-	case reflect.Uint16:
-		return bound("uint16", 0, 1<<16-1)
-	case reflect.Uint32:
-		return bound("uint32", 0, 1<<32-1)
-	default:
+	if k < reflect.Int || k > reflect.Uint64 {
 		return nil
+	}
+	s := &jsonschema.Schema{Type: "integer", Format: k.String()}
+	if k == reflect.Int {
+		s.Format = "int64"
+	}
+	bits, small := smallIntegers[k]
+	if small {
+		s.Maximum = jsonschema.Ptr(float64(int64(1)<<bits - 1))
+	}
+	if k >= reflect.Uint {
+		s.Minimum = jsonschema.Ptr(0.0)
+	} else if small {
+		s.Minimum = jsonschema.Ptr(-float64(int64(1) << bits))
 	}
 	return s
 }

@@ -54,7 +54,7 @@ func ParametersOf(t reflect.Type) (*Parameters, error) {
 	if p.schema.OneOf != nil {
 		return nil, fmt.Errorf("%s is a union, not a struct of parameters", t)
 	}
-	p.schema.Defs = inf.allDefs()
+	p.schema.Defs = inf.defs
 	checkers := map[reflect.Type]*checker{}
 	for i := range fields {
 		f := &fields[i]
@@ -136,14 +136,17 @@ func (p *Parameters) decode(raw []byte, positional bool, in reflect.Value) *Inva
 	oneByOne := false
 	switch {
 	case len(raw) > 0 && raw[0] == '{':
-		if bad := p.collect(raw, &values); bad != nil {
+		if _, bad := p.collect(raw, true, &values); bad != nil {
 			return bad
 		}
 	case positional && (isNull(raw) || raw[0] == '['):
 		oneByOne = true
-		n, bad := collectPositional(raw, &values)
-		if bad != nil {
-			return bad
+		n := 0
+		if !isNull(raw) {
+			var bad *Invalid
+			if n, bad = p.collect(raw, false, &values); bad != nil {
+				return bad
+			}
 		}
 		for _, f := range p.fields[min(n, len(p.fields)):] {
 			if !f.optional {
@@ -207,31 +210,39 @@ func (f *field) decode(value []byte, into reflect.Value) (reason string, bad *In
 	return "", f.check.check(f.name, value)
 }
 
-// collect finds the members of an object that are parameters. Values are
+// collect finds the values of an object, whose members are named, or of an
+// array, and counts them; those that are no parameters are ignored. Values are
 // parts of raw.
-func (p *Parameters) collect(raw []byte, values *[maxParameters][]byte) *Invalid {
+func (p *Parameters) collect(raw []byte, named bool, values *[maxParameters][]byte) (n int, bad *Invalid) {
 	r := readers.Get().(*reader)
 	defer r.release()
 	dec := r.over(raw)
-	if _, err := dec.ReadToken(); err != nil {
-		return notJSON(err)
-	}
-	for dec.PeekKind() == '"' {
-		name, err := dec.ReadValue()
-		if err != nil {
-			return notJSON(err)
+	_, err := dec.ReadToken()
+	for ; err == nil && more(dec); n++ {
+		i, known := n, n < maxParameters
+		if named {
+			var name jsontext.Value
+			if name, err = dec.ReadValue(); err != nil {
+				break
+			}
+			i, known = p.lookup(name)
 		}
-		i, known := p.lookup(name)
-		value, err := dec.ReadValue()
-		if err != nil {
-			return notJSON(err)
-		}
-		if known {
+		var value jsontext.Value
+		if value, err = dec.ReadValue(); err == nil && known {
 			end := int(dec.InputOffset())
 			values[i] = raw[end-len(value) : end]
 		}
 	}
-	return atEnd(dec, raw)
+	if err == nil {
+		_, err = dec.ReadToken()
+	}
+	switch {
+	case err != nil:
+		return 0, invalid("not valid JSON: " + err.Error())
+	case int(dec.InputOffset()) != len(raw):
+		return 0, invalid("not valid JSON: more than one value")
+	}
+	return n, nil
 }
 
 // lookup finds the parameter of a quoted name, by its shortest spelling
@@ -247,43 +258,6 @@ func (p *Parameters) lookup(quoted []byte) (i int, known bool) {
 	}
 	i, known = p.byName[string(name)]
 	return i, known
-}
-
-// collectPositional finds the elements of an array and counts them; more than
-// can be parameters are ignored.
-func collectPositional(raw []byte, values *[maxParameters][]byte) (n int, bad *Invalid) {
-	if isNull(raw) {
-		return 0, nil
-	}
-	r := readers.Get().(*reader)
-	defer r.release()
-	dec := r.over(raw)
-	if _, err := dec.ReadToken(); err != nil {
-		return 0, notJSON(err)
-	}
-	for dec.PeekKind() != ']' {
-		value, err := dec.ReadValue()
-		if err != nil {
-			return 0, notJSON(err)
-		}
-		if n < maxParameters {
-			end := int(dec.InputOffset())
-			values[n] = raw[end-len(value) : end]
-			n++
-		}
-	}
-	return n, atEnd(dec, raw)
-}
-
-// atEnd reads the end of the object or array that is all of raw.
-func atEnd(dec *jsontext.Decoder, raw []byte) *Invalid {
-	if _, err := dec.ReadToken(); err != nil {
-		return notJSON(err)
-	}
-	if int(dec.InputOffset()) != len(raw) {
-		return invalid("not valid JSON: more than one value")
-	}
-	return nil
 }
 
 // reader is a decoder that can be used again.
@@ -306,8 +280,6 @@ func (r *reader) release() {
 		readers.Put(r)
 	}
 }
-
-func notJSON(err error) *Invalid { return invalid("not valid JSON: " + err.Error()) }
 
 // offsetIn returns where value, a part of raw, ends; 0 where it is not one.
 func offsetIn(raw, value []byte) int {

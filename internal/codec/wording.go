@@ -154,14 +154,6 @@ func expected(t reflect.Type) string {
 		return "a boolean"
 	case reflect.String:
 		return "a string"
-	case reflect.Int, reflect.Int64:
-		return "i64"
-	case reflect.Uint, reflect.Uint64:
-		return "u64"
-	case reflect.Int8, reflect.Int16, reflect.Int32:
-		return "i" + strconv.Itoa(t.Bits())
-	case reflect.Uint8, reflect.Uint16, reflect.Uint32:
-		return "u" + strconv.Itoa(t.Bits())
 	case reflect.Float32, reflect.Float64:
 		return "f" + strconv.Itoa(t.Bits())
 	case reflect.Slice, reflect.Array:
@@ -169,6 +161,9 @@ func expected(t reflect.Type) string {
 	case reflect.Map:
 		return "a map"
 	default:
+		if s := integerSchema(t.Kind()); s != nil {
+			return s.Format[:1] + strconv.Itoa(t.Bits()) // "i64", "u16"
+		}
 		name, _, _ := strings.Cut(t.Name(), "[") // a generic type's own name says enough
 		return cmp.Or(name, "a map")
 	}

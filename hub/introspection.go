@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/plexus-go/plexus/plugin"
+)
+
+// raw is JSON that was written once, to be sent as it is.
+type raw []byte
+
+func (r raw) AppendJSON(dst []byte) ([]byte, error) { return append(dst, r...), nil }
+
+func encoded(v any) raw {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("hub: %v", err)) // schemas and hashes always encode
+	}
+	return text
+}
+
+// schemaParams are the parameters of every schema method.
+type schemaParams struct {
+	Method *string `json:"method" description:"Only this method's schema"`
+}
+
+// hashEvent is what every hash method answers with.
+type hashEvent struct {
+	plugin.Union `discriminator:"event" title:"HashEvent"`
+	Hash         *hashValue `tag:"hash"`
+}
+
+type hashValue struct {
+	Value string `json:"value"`
+}
+
+// The methods that a hub serves on behalf of every activation, and their
+// descriptions.
+const (
+	schemaMethod      = "schema"
+	hashMethod        = "hash"
+	hashDescription   = "Get plexus configuration hash (from the recursive schema)\n\n This hash changes whenever any method or child plugin changes.\n It's computed from the method hashes rolled up through the schema tree."
+	schemaDescription = `Get plugin or method schema. Pass {"method": "name"} for a specific method.`
+)
+
+// schemaMethodOf serves a schema, the whole of it and that of each method;
+// errors name methods after the prefix.
+func schemaMethodOf(methods []plugin.MethodSchema, whole func() raw, prefix string) plugin.Method {
+	each := map[string]raw{}
+	for _, m := range methods {
+		each[m.Name] = encoded(m)
+	}
+	return plugin.Unary(schemaMethod, schemaDescription, func(_ context.Context, in schemaParams) (any, error) {
+		if in.Method == nil {
+			return whole(), nil
+		}
+		if text, ok := each[*in.Method]; ok {
+			return text, nil
+		}
+		return nil, notFound("Method not found: %s.%s", prefix, shown(*in.Method))
+	}, plugin.Quick())
+}
+
+func hashMethodOf(hash func() string) plugin.Method {
+	return plugin.Unary(hashMethod, hashDescription, func(context.Context, plugin.None) (hashEvent, error) {
+		return hashEvent{Hash: &hashValue{Value: hash()}}, nil
+	}, plugin.Quick())
+}
+
+// listedSchema is how the schema method appears in schemas: without
+// parameters, as clients that build a command from them expect.
+var listedSchema = plugin.Unary(schemaMethod, schemaDescription,
+	func(context.Context, plugin.None) (any, error) { return nil, nil }).Schema()
