@@ -10,28 +10,59 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/plexus-go/plexus/internal/address"
 	"github.com/plexus-go/plexus/storage"
 )
 
-// envVariable is what the environment lists backends in.
-const envVariable = "REGISTRY_BACKENDS"
-
-// Env is the variable REGISTRY_BACKENDS as a source of backends. It stays what
-// it was when the program was started.
+// Env is the value of a variable, such as REGISTRY_BACKENDS, as a source of
+// backends. It never changes.
 type Env struct {
 	backends []storage.Backend
 }
 
-// NewEnv makes a source of the variable's value, as [ParseEnv] reads it.
+// NewEnv reads the value: entries name=URL, separated by commas, the last of which
+// may be followed by one, such as
+//
+//	prod=wss://plexus.example.com:4444,dev=ws://127.0.0.1:4446
+//
+// A name may not have "=" or "," in it; no two may be the same. Without a port, it
+// is 80 for ws and 443 for wss. The error names the entry that is wrong.
 func NewEnv(value string) (*Env, error) {
-	backends, err := ParseEnv(value)
-	if err != nil {
-		return nil, err
+	entries := strings.Split(value, ",")
+	if last := len(entries) - 1; strings.TrimSpace(entries[last]) == "" {
+		entries = entries[:last]
 	}
-	return &Env{backends: backends}, nil
+	env := &Env{}
+	position := make(map[string]int, len(entries)) // of each name, from 1
+	for i, entry := range entries {
+		entry = strings.TrimSpace(entry)
+		backend, err := parseEntry(entry)
+		if err == nil && position[backend.Name] > 0 {
+			err = fmt.Errorf("the name is already used by entry %d", position[backend.Name])
+		}
+		if err != nil {
+			return nil, fmt.Errorf("entry %d %.64q: %w", i+1, entry, err)
+		}
+		position[backend.Name] = i + 1
+		env.backends = append(env.backends, backend)
+	}
+	return env, nil
 }
 
-// Source tells that the backends come from the environment.
+func parseEntry(entry string) (storage.Backend, error) {
+	name, url, found := strings.Cut(entry, "=")
+	if !found {
+		return storage.Backend{}, errors.New("must be name=URL")
+	}
+	protocol, host, port, err := address.Parse(url)
+	if err != nil {
+		return storage.Backend{}, fmt.Errorf("the URL %w", err)
+	}
+	backend := storage.Backend{Name: name, Protocol: protocol, Host: host, Port: port, Source: storage.SourceEnv, Active: true}
+	return backend, backend.Validate()
+}
+
+// Source returns storage.SourceEnv.
 func (e *Env) Source() storage.Source { return storage.SourceEnv }
 
 // Load returns the backends in the order of the variable, and no error.
@@ -42,49 +73,4 @@ func (e *Env) Load(context.Context) ([]storage.Backend, error) {
 // Changes yields nothing, and ends with ctx.
 func (e *Env) Changes(ctx context.Context) iter.Seq[struct{}] {
 	return func(func(struct{}) bool) { <-ctx.Done() }
-}
-
-// ParseEnv reads the value of REGISTRY_BACKENDS: entries name=URL, separated by
-// commas, the last of which may be followed by one. A name may hold neither of
-// "=" and ","; the URL is as [ParseAddress] says. What is wrong comes back as a
-// [*UsageError] that names the variable, the entry and the rule.
-//
-// The backends come in the order of the value, valid, with storage.SourceEnv
-// and active, without id, times and revision, and no two with one name.
-func ParseEnv(value string) ([]storage.Backend, error) {
-	entries := strings.Split(value, ",")
-	if last := len(entries) - 1; strings.TrimSpace(entries[last]) == "" {
-		entries = entries[:last]
-	}
-	var backends []storage.Backend
-	position := make(map[string]int, len(entries)) // of each name, from 1
-	for i, entry := range entries {
-		entry = strings.TrimSpace(entry)
-		backend, err := parseEnvEntry(entry)
-		if err == nil {
-			if first, again := position[backend.Name]; again {
-				err = fmt.Errorf("the name is already used by entry %d", first)
-			}
-		}
-		if err != nil {
-			return nil, &UsageError{Name: envVariable, Rule: fmt.Sprintf("entry %d %s: %v", i+1, quote(entry), err)}
-		}
-		position[backend.Name] = i + 1
-		backends = append(backends, backend)
-	}
-	return backends, nil
-}
-
-func parseEnvEntry(entry string) (storage.Backend, error) {
-	name, text, found := strings.Cut(entry, "=")
-	if !found {
-		return storage.Backend{}, errors.New("is not name=URL")
-	}
-	address, err := ParseAddress(text)
-	if err != nil {
-		return storage.Backend{}, fmt.Errorf("the URL %w", err)
-	}
-	backend := storage.Backend{Name: name, Source: storage.SourceEnv, Active: true}
-	address.of(&backend)
-	return backend, backend.Validate()
 }

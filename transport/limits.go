@@ -46,6 +46,13 @@ type Limits struct {
 	HandshakeTimeout time.Duration
 }
 
+// DefaultLimits returns the limits with their defaults.
+func DefaultLimits() Limits {
+	l := Limits{}.withDefaults()
+	l.Limits = websocket.DefaultLimits()
+	return l
+}
+
 // withDefaults returns the limits as they apply: zero is no limit. It leaves
 // those of WebSockets alone.
 func (l Limits) withDefaults() Limits {

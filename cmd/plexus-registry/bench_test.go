@@ -19,7 +19,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"github.com/plexus-go/plexus/config"
+	"github.com/plexus-go/plexus/internal/settings"
 	"github.com/plexus-go/plexus/internal/testkit"
 )
 
@@ -97,12 +97,10 @@ func serveHere(b *testing.B) (url string) {
 	stdout, address := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		err := serve(ctx, config.Settings{
-			Host:         "127.0.0.1",
-			ConfigPath:   filepath.Join(dir, "backends.toml"),
-			DBPath:       filepath.Join(dir, "registry.db"),
-			HubNamespace: "registry-hub",
-		}, slog.New(slog.DiscardHandler), address)
+		s := settings.NewRegistry()
+		s.Port, s.ConfigPath, s.DBPath = 0, filepath.Join(dir, "backends.toml"), filepath.Join(dir, "registry.db")
+		s.AutoRegister, s.Health.Interval, s.Anonymous = nil, 0, "all"
+		err := serve(ctx, s, slog.New(slog.DiscardHandler), address)
 		address.CloseWithError(err)
 		ended <- err
 	}()

@@ -26,9 +26,11 @@ import (
 	"syscall"
 
 	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
 
 	"github.com/plexus-go/plexus/config"
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/settings"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage/sqlite"
@@ -48,34 +50,52 @@ const (
 )
 
 func run(args []string, getenv func(string) string, stdout io.Writer, stderr *os.File) int {
-	if len(args) > 0 && args[0] == "token" {
-		return token(args[1:], getenv, stdout, stderr)
-	}
-	settings, err := config.Parse(args, getenv, stdout)
-	switch {
-	case errors.Is(err, config.ErrHelp):
-		return succeeded
-	case errors.Is(err, config.ErrVersion):
-		fmt.Fprintln(stdout, "plexus-registry", version())
-		return succeeded
-	case err == nil && settings.HubNamespace == registry.Namespace:
-		err = &config.UsageError{Name: "--hub-namespace", Value: strconv.Quote(settings.HubNamespace), Rule: "is the namespace of the registry itself"}
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "plexus-registry: %v\n", err)
-		return misused
-	}
-
-	ctx, stop := untilSignal(context.Background())
-	defer stop()
-
-	log := newLogger(stderr, settings.LogLevel)
-	if err := serve(ctx, settings, log, stdout); err != nil {
+	status := misused // until the settings are read
+	command := newCommand(getenv, func(s *settings.Registry) error {
+		status = failed
+		ctx, stop := untilSignal(context.Background())
+		defer stop()
+		return serve(ctx, s, newLogger(stderr, s.LogLevel), stdout)
+	})
+	command.AddCommand(newTokenCommand(getenv, &status))
+	command.SetArgs(args)
+	command.SetOut(stdout)
+	command.SetErr(stderr)
+	if err := command.Execute(); err != nil {
 		// One line, though several things may have failed.
 		fmt.Fprintf(stderr, "plexus-registry: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
-		return failed
+		return status
 	}
 	return succeeded
+}
+
+// newCommand makes the command line, which calls run with the settings.
+func newCommand(getenv func(string) string, run func(*settings.Registry) error) *cobra.Command {
+	s := settings.NewRegistry()
+	command := &cobra.Command{
+		Use:  "plexus-registry",
+		Long: "plexus-registry keeps a list of Plexus hubs, so that clients find them by name.",
+		Args: cobra.NoArgs,
+		Example: `  plexus-registry
+      Serve ws://127.0.0.1:4445; files are in ~/.config/plexus.
+  plexus-registry --host 0.0.0.0 --port 8080 --config /etc/plexus/backends.toml
+      Serve all IPv4 interfaces; the database is /etc/plexus/registry.db. This
+      needs --tls-cert, --tls-key and --tokens as well, or --insecure.
+  plexus-registry token new ci --scope registry:read
+      Make a token and print it; a file keeps its hash.`,
+		Version: version(),
+		RunE: func(*cobra.Command, []string) error {
+			if err := s.Read(getenv); err != nil {
+				return err
+			}
+			return run(s)
+		},
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	command.SetVersionTemplate("plexus-registry {{.Version}}\n")
+	s.Table().AddTo(command)
+	return command
 }
 
 // untilSignal returns a context that is done at the first SIGINT or SIGTERM.
@@ -98,29 +118,25 @@ func untilSignal(parent context.Context) (ctx context.Context, stop context.Canc
 }
 
 // serve runs the hub until ctx is done.
-func serve(ctx context.Context, settings config.Settings, log *slog.Logger, stdout io.Writer) (err error) {
+func serve(ctx context.Context, s *settings.Registry, log *slog.Logger, stdout io.Writer) (err error) {
 	// What can fail without a trace comes first: a start that fails has not
 	// touched the database then, which the registry that holds the port may
 	// be using.
-	listener, err := listen(settings.Host, settings.Port)
+	listener, err := listen(s.Host, s.Port)
 	if err != nil {
 		return fmt.Errorf("can't listen: %w (--host and --port, or their variables, name another address)", err)
 	}
 	defer listener.Close() // again, after a start that succeeded
-	doors, err := openDoors(ctx, settings, listener.Addr(), log)
+	access, err := openAccess(ctx, s, listener.Addr(), log)
 	if err != nil {
 		return err
 	}
-	file := config.NewFile(settings.ConfigPath)
+	file := config.NewFile(s.ConfigPath)
 	if _, err := file.Load(ctx); err != nil {
 		return err
 	}
-	env, err := config.NewEnv(settings.Backends)
-	if err != nil {
-		return err
-	}
 
-	store, err := sqlite.Open(ctx, settings.DBPath, sqlite.WithLogger(log))
+	store, err := sqlite.Open(ctx, s.DBPath, sqlite.WithLogger(log))
 	if errors.Is(err, sqlite.ErrInUse) {
 		return fmt.Errorf("%w; --db-path names one of its own", err)
 	}
@@ -129,31 +145,26 @@ func serve(ctx context.Context, settings config.Settings, log *slog.Logger, stdo
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 
-	h, err := hub.New(settings.HubNamespace, hub.WithLogger(log), hub.WithMechanisms(doors.mechanisms...))
+	h, err := hub.New(s.HubNamespace, hub.WithLogger(log), hub.WithMechanisms(access.mechanisms...))
 	if err != nil {
 		return err
 	}
-	server := transport.New(h, doors.options...)
+	server := transport.New(h, access.options...)
 
+	s.Health.Prober = newProber()
 	options := []registry.Option{
 		registry.WithLogger(log),
-		registry.WithRegistrations(settings.MaxRegistrations),
-		registry.WithNameBytes(settings.MaxName),
+		registry.WithRegistrations(s.MaxRegistrations),
+		registry.WithNameBytes(s.MaxNameBytes),
 		registry.WithCounters(func() map[string]int64 { return counters(server.Stats()) }),
 		registry.WithVersion(version()),
-		registry.WithSource(env),
 		registry.WithSource(file),
-		registry.WithHealth(registry.Health{
-			Prober:   newProber(),
-			Interval: settings.HealthInterval,
-			Timeout:  settings.HealthTimeout,
-		}),
+		registry.WithSource(s.Backends),
+		registry.WithHealth(s.Health),
+		registry.WithDiscovery(s.AutoRegister...),
 	}
-	for _, a := range settings.AutoRegister {
-		options = append(options, registry.WithDiscovery(registry.Address(a)))
-	}
-	if doors.warning != "" {
-		options = append(options, registry.WithWarning(doors.warning))
+	if access.warning != "" {
+		options = append(options, registry.WithWarning(access.warning))
 	}
 	reg, err := registry.New(ctx, store, options...)
 	if err != nil {
@@ -166,14 +177,14 @@ func serve(ctx context.Context, settings config.Settings, log *slog.Logger, stdo
 	defer cancel()
 	beside.Go(func() { reloadOnHangup(ctx, reg, log) })
 
-	beside.Go(func() { doors.watch(ctx, server) })
+	beside.Go(func() { access.watch(ctx, server) })
 	if err := h.Register(reg); err != nil {
 		return err
 	}
 
-	fmt.Fprintln(stdout, clientURL(settings, listener.Addr()))
+	fmt.Fprintln(stdout, clientURL(s, listener.Addr()))
 	log.Info("serving", "hub", h.Namespace(), "address", listener.Addr().String(),
-		"database", settings.DBPath, "config", settings.ConfigPath, "version", version())
+		"database", s.DBPath, "config", s.ConfigPath, "version", version())
 	err = server.Serve(ctx, listener)
 	log.Info("stopped")
 	return err
@@ -190,11 +201,11 @@ func listen(host string, port int) (net.Listener, error) {
 
 // clientURL is where a client reaches the registry: where it has a public name,
 // port 443 of that leads here.
-func clientURL(settings config.Settings, at net.Addr) string {
+func clientURL(s *settings.Registry, at net.Addr) string {
 	switch {
-	case len(settings.ACMENames) > 0:
-		return "wss://" + settings.ACMENames[0]
-	case settings.Encrypts():
+	case len(s.TLS.ACME.Names) > 0:
+		return "wss://" + s.TLS.ACME.Names[0]
+	case s.Encrypts():
 		return "wss://" + transport.LocalAddress(at).String()
 	default:
 		return "ws://" + transport.LocalAddress(at).String()

@@ -154,12 +154,13 @@ func TestMisuse(t *testing.T) {
 		{"unknown flag", "", []string{"--prot", "1"}, []string{"--prot"}},
 		{"argument", "", []string{"serve"}, []string{"serve"}},
 		{"flag without a value", "", []string{"--db-path"}, []string{"--db-path"}},
-		{"port in a flag", "", []string{"--port", "http"}, []string{"--port", `"http"`, "0 to 65535"}},
-		{"port in a short flag", "", []string{"-p", "65536"}, []string{"--port", `"65536"`, "0 to 65535"}},
-		{"port in the environment", "REGISTRY_PORT=-1", nil, []string{"REGISTRY_PORT", `"-1"`, "0 to 65535"}},
-		{"host", "REGISTRY_HOST=http://x", nil, []string{"REGISTRY_HOST", `"http://x"`}},
-		{"level", "", []string{"--log-level", "loud"}, []string{"--log-level", `"loud"`, "off, error, warn, info, debug or trace"}},
-		{"hub namespace", "", []string{"--hub-namespace", "a.b"}, []string{"--hub-namespace", `"a.b"`}},
+		{"port in a flag", "", []string{"--port", "http"}, []string{"--port", ": http (must be 0–65535)"}},
+		{"port in a short flag", "", []string{"-p", "65536"}, []string{"--port", ": 65536 (must be 0–65535)"}},
+		{"port in the environment", "REGISTRY_PORT=-1", nil, []string{"REGISTRY_PORT", ": -1 (must be 0–65535)"}},
+		{"host", "REGISTRY_HOST=http://x", nil, []string{"REGISTRY_HOST", ": http://x (must be"}},
+		{"level", "", []string{"--log-level", "loud"}, []string{"--log-level", ": loud (must be", "off, error, warn, info, debug or trace"}},
+		{"hub namespace", "", []string{"--hub-namespace", "a.b"}, []string{"--hub-namespace", ": a.b (must be"}},
+		{"long hub namespace", "", []string{"--hub-namespace", strings.Repeat("n", 65)}, []string{"--hub-namespace", "up to 64"}},
 		{"line break", "", []string{"--port", "1\n2"}, []string{"--port", `"1\n2"`}},
 	}
 	for _, test := range tests {
@@ -185,7 +186,7 @@ func TestHelpAndVersion(t *testing.T) {
 	}{
 		{"--help", []string{"--port", "REGISTRY_PORT", "4445", "--host", "REGISTRY_HOST", "127.0.0.1", "--db-path", "REGISTRY_DB_PATH",
 			"--config", "REGISTRY_CONFIG", "--log-level", "RUST_LOG", "--hub-namespace", "registry-hub", "--version"}},
-		{"-h", []string{"Usage: plexus-registry"}},
+		{"-h", []string{"Usage:\n  plexus-registry"}},
 		{"--version", []string{"plexus-registry "}},
 	}
 	for _, test := range tests {

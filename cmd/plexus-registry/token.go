@@ -3,55 +3,70 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"time"
 
-	"github.com/plexus-go/plexus/config"
+	"github.com/spf13/cobra"
+
+	"github.com/plexus-go/plexus/internal/settings"
 	"github.com/plexus-go/plexus/transport/auth"
 )
 
-// scopes are those that methods of a registry know.
-var scopes = regexp.MustCompile(`^(\*|registry:(\*|read|admin|write(:[^\s,]+)?))$`)
+// newTokenCommand makes plexus-registry token. It sets the status to failed once
+// the settings are read.
+func newTokenCommand(getenv func(string) string, status *int) *cobra.Command {
+	s := settings.NewToken()
+	add := &cobra.Command{
+		Use:   "new NAME --scope SCOPE",
+		Short: "Make a token, and print it",
+		Long: `Make a token, add its hash to the file of tokens, and print it. This is the only
+time that it is shown. The log calls its callers NAME.`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("token new needs one NAME, and there are %d", len(args))
+			}
+			return nil
+		},
+		RunE: func(command *cobra.Command, args []string) error {
+			if err := s.Read(getenv); err != nil {
+				return err
+			}
+			*status = failed
+			return addToken(command, args[0], s)
+		},
+	}
+	s.Table().AddTo(add)
+	command := &cobra.Command{
+		Use:   "token",
+		Short: "Make tokens, by which callers authenticate",
+		Args:  cobra.NoArgs,
+		RunE:  func(*cobra.Command, []string) error { return fmt.Errorf("token needs a command: new") },
+	}
+	command.AddCommand(add)
+	return command
+}
 
-// token runs plexus-registry token. The token, and nothing else, goes to
-// standard output; where it was added is told on standard error.
-func token(args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	wanted, err := config.ParseToken(args, getenv, stdout)
-	switch {
-	case errors.Is(err, config.ErrHelp):
-		return succeeded
-	case err != nil:
-		fmt.Fprintf(stderr, "plexus-registry: %v\n", err)
-		return misused
-	}
-	for _, scope := range wanted.Scopes {
-		if !scopes.MatchString(scope) {
-			fmt.Fprintf(stderr, "plexus-registry: --scope: %q is none: registry:read, registry:write, registry:admin, registry:write:NAME, registry:* and * are\n", scope)
-			return misused
-		}
-	}
+// addToken makes a token. It goes to standard output alone, so that a script can
+// take it.
+func addToken(command *cobra.Command, name string, s *settings.Token) error {
 	var expires time.Time
-	if wanted.Lifetime > 0 {
-		expires = time.Now().Add(wanted.Lifetime)
+	if s.Lifetime > 0 {
+		expires = time.Now().Add(s.Lifetime)
 	}
-	secret, entry, err := auth.NewToken(wanted.Name, wanted.Scopes, expires)
-	if err == nil {
-		entry.Description = wanted.Description
-		err = os.MkdirAll(filepath.Dir(wanted.Path), 0o700)
-	}
-	if err == nil {
-		err = auth.AddToken(wanted.Path, entry)
-	}
+	secret, entry, err := auth.NewToken(name, s.Scopes, expires)
 	if err != nil {
-		fmt.Fprintf(stderr, "plexus-registry: %v\n", err)
-		return failed
+		return err
 	}
-	fmt.Fprintln(stdout, secret)
-	fmt.Fprintf(stderr, "Added to %s. This is the only time that the token is shown.\n", wanted.Path)
-	return succeeded
+	entry.Description = s.Description
+	if err := os.MkdirAll(filepath.Dir(s.Path), 0o700); err != nil {
+		return err
+	}
+	if err := auth.AddToken(s.Path, entry); err != nil {
+		return err
+	}
+	command.PrintErrln("Added to " + s.Path + ". This is the only time that the token is shown.")
+	_, err = fmt.Fprintln(command.OutOrStdout(), secret)
+	return err
 }

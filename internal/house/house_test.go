@@ -36,7 +36,9 @@ var mayImport = map[string][]string{
 	"transport/client":         {"hub", "plugin", "internal/connect", "internal/socket", "internal/wire", "internal/codec"},
 	"storage/sqlite":           {"storage"},
 	"storage/storagetest":      {"storage"},
-	"config":                   {"internal/filewatch", "internal/tomlfile", "storage"},
+	"config":                   {"internal/address", "internal/filewatch", "internal/tomlfile", "storage"},
+	"internal/address":         {"storage"},
+	"internal/settings":        {"config", "internal/address", "plugin", "plugin/registry", "storage", "transport", "transport/auth"},
 
 	"internal/testkit/testhub": {"hub", "internal/testkit", "plugin", "plugin/registry", "storage/sqlite", "transport"},
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"hash/maphash"
 	"log/slog"
+	"math"
 	"net/netip"
 	"sync"
 	"time"
@@ -58,14 +59,20 @@ func WithLogger(log *slog.Logger) Option { return func(r *Registry) { r.log = lo
 func WithVersion(version string) Option { return func(r *Registry) { r.version = version } }
 
 // WithRegistrations bounds how many entries one caller may have registered; the
-// default, also where it is 0, is DefaultRegistrations.
+// default, also where it is 0, is DefaultRegistrations. A negative number is no
+// limit.
 func WithRegistrations(most int) Option {
+	if most < 0 {
+		most = math.MaxInt
+	}
 	return func(r *Registry) { r.quota.most = cmp.Or(most, DefaultRegistrations) }
 }
 
 // WithNameBytes bounds the names that are registered more closely than
-// storage.MaxNameBytes does, which is the default, also where it is 0.
+// storage.MaxNameBytes does, which is the default, also where it is 0. A negative
+// number is no limit but that.
 func WithNameBytes(most int) Option {
+	most = max(most, 0)
 	return func(r *Registry) { r.nameBytes = cmp.Or(most, storage.MaxNameBytes) }
 }
 

@@ -62,6 +62,13 @@ type Limits struct {
 // never is a time that does not come.
 const never = 100 * 365 * 24 * time.Hour
 
+// DefaultLimits returns the limits with their defaults.
+func DefaultLimits() Limits {
+	l := Limits{}.withDefaults()
+	l.IdleTimeout = -1
+	return l
+}
+
 // withDefaults returns the limits as they apply. Where there is none, the
 // number is so large that it is never reached, and can still be added to.
 func (l Limits) withDefaults() Limits {

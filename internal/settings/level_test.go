@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-package config
+package settings
 
 import (
 	"context"
@@ -14,7 +14,7 @@ func TestParseLevel(t *testing.T) {
 		directives string
 		want       slog.Level
 	}{
-		{"off", LevelOff},
+		{"off", levelOff},
 		{"error", slog.LevelError},
 		{"warn", slog.LevelWarn},
 		{"info", slog.LevelInfo},
@@ -26,15 +26,15 @@ func TestParseLevel(t *testing.T) {
 		// The level without a target wins, wherever it is.
 		{"plexus=debug,info", slog.LevelInfo},
 		{"warn,registry=trace", slog.LevelWarn},
-		{"off,registry=trace", LevelOff},
+		{"off,registry=trace", levelOff},
 		{"a=off,info,b=debug", slog.LevelInfo},
 		{"info,debug", slog.LevelDebug},
 		{"debug, info", slog.LevelInfo},
 		// Without one, the most verbose target does.
 		{"plexus=debug", slog.LevelDebug},
 		{"plexus=ERROR", slog.LevelError},
-		{"a=warn,b=trace,c=debug", LevelTrace},
-		{"a=off", LevelOff},
+		{"a=warn,b=trace,c=debug", levelTrace},
+		{"a=off", levelOff},
 		{"a=off,b=error", slog.LevelError},
 		{"hub::wire=debug", slog.LevelDebug},
 		{"plexus[call{id=7}]=debug", slog.LevelDebug},
@@ -47,7 +47,7 @@ func TestParseLevel(t *testing.T) {
 		{"info/some text", slog.LevelInfo},
 	} {
 		t.Run(test.directives, func(t *testing.T) {
-			got, err := ParseLevel(test.directives)
+			got, err := parseLevel(test.directives)
 			if err != nil || got != test.want {
 				t.Errorf("got %v and %v, want %v", got, err, test.want)
 			}
@@ -57,15 +57,15 @@ func TestParseLevel(t *testing.T) {
 
 func TestParseLevelRefusesWhatHoldsNone(t *testing.T) {
 	for _, directives := range []string{"", " ", ",", "=", "loud", "plexus", "plexus=", "plexus=loud", "warning", "info warn", "4", "info;debug", "plexus=debug/a=b"} {
-		if got, err := ParseLevel(directives); err == nil {
+		if got, err := parseLevel(directives); err == nil {
 			t.Errorf("%q: got %v, want an error", directives, got)
 		}
 	}
 }
 
 func TestLevelOffIsAboveAllThatIsLogged(t *testing.T) {
-	handler := slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: LevelOff})
-	for _, level := range []slog.Level{LevelTrace, slog.LevelError, slog.LevelError + 1000} {
+	handler := slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: levelOff})
+	for _, level := range []slog.Level{levelTrace, slog.LevelError, slog.LevelError + 1000} {
 		if handler.Enabled(context.Background(), level) {
 			t.Errorf("%v is logged", level)
 		}
@@ -77,9 +77,9 @@ func FuzzParseLevel(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, directives string) {
-		level, err := ParseLevel(directives)
+		level, err := parseLevel(directives)
 		switch level {
-		case LevelTrace, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError, LevelOff:
+		case levelTrace, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError, levelOff:
 		default:
 			t.Errorf("%q: level %d, which has no name", directives, level)
 		}
@@ -87,7 +87,7 @@ func FuzzParseLevel(f *testing.F) {
 			t.Errorf("%q: %v and an error", directives, level)
 		}
 		// A last bare level beats whatever is before it.
-		if level, err := ParseLevel(directives + ",error"); err != nil || level != slog.LevelError {
+		if level, err := parseLevel(directives + ",error"); err != nil || level != slog.LevelError {
 			t.Errorf("%q and error: got %v and %v", directives, level, err)
 		}
 	})

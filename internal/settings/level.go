@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-package config
+package settings
 
 import (
 	"errors"
@@ -11,18 +11,18 @@ import (
 
 // Levels that slog has no name for.
 const (
-	LevelTrace = slog.LevelDebug - 4 // more than debug
-	LevelOff   = slog.Level(math.MaxInt)
+	levelTrace = slog.LevelDebug - 4 // more than debug
+	levelOff   = slog.Level(math.MaxInt)
 )
 
-var errLevel = errors.New("holds no level: off, error, warn, info, debug or trace")
+var errLevel = errors.New("must be off, error, warn, info, debug or trace, or directives with one of them")
 
-// ParseLevel reads a level as Rust programs take it in RUST_LOG: a level, or
+// parseLevel reads a level as Rust programs take it in RUST_LOG: a level, or
 // directives such as "plexus=debug,info", upper or lower case. This program
 // has one level for everything, so a level without a target wins (the last,
 // if there are several), and otherwise the most verbose of those with one.
 // Directives without a level are passed over; it is an error if none has one.
-func ParseLevel(directives string) (slog.Level, error) {
+func parseLevel(directives string) (slog.Level, error) {
 	var bare, targeted slog.Level
 	var haveBare, haveTargeted bool
 	for directive := range strings.SplitSeq(directives, ",") {
@@ -51,7 +51,7 @@ func levelNamed(name string) (slog.Level, bool) {
 	name, _, _ = strings.Cut(name, "/")
 	switch strings.ToLower(strings.TrimSpace(name)) {
 	case "off":
-		return LevelOff, true
+		return levelOff, true
 	case "error":
 		return slog.LevelError, true
 	case "warn":
@@ -61,7 +61,7 @@ func levelNamed(name string) (slog.Level, bool) {
 	case "debug":
 		return slog.LevelDebug, true
 	case "trace":
-		return LevelTrace, true
+		return levelTrace, true
 	}
 	return 0, false
 }

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/plexus-go/plexus/internal/settings"
+	"github.com/plexus-go/plexus/plugin/registry"
+	"github.com/plexus-go/plexus/transport"
+	"github.com/plexus-go/plexus/transport/auth"
+)
+
+// access is access control, as the settings ask for it.
+type access struct {
+	mechanisms []string // of authentication, for _info
+	warning    string   // empty where nothing is unsafe
+	options    []transport.Option
+
+	tokens *auth.Tokens // nil for none
+	jwt    *auth.JWT    // nil for none
+}
+
+// openAccess reads the files that the settings name. It refuses to serve other
+// machines without protection, unless the settings insist.
+func openAccess(ctx context.Context, s *settings.Registry, at net.Addr, log *slog.Logger) (*access, error) {
+	a := &access{}
+	if s.Encrypts() {
+		tls, err := transport.NewTLSConfig(ctx, s.TLS, log)
+		if err != nil {
+			return nil, err
+		}
+		a.options = append(a.options, transport.WithTLS(tls))
+	}
+	if err := a.authenticate(s, log); err != nil {
+		return nil, err
+	}
+	switch s.Anonymous {
+	case "all":
+		a.options = append(a.options, transport.WithAnonymous("*"))
+	case "read":
+		a.options = append(a.options, transport.WithAnonymous(registry.ScopeRead))
+	}
+	if s.Anonymous != "none" {
+		a.mechanisms = append([]string{"anonymous"}, a.mechanisms...)
+	}
+	protected := s.Authenticates() && s.Anonymous != "all"
+	err := transport.CheckExposure(at, s.Encrypts(), protected)
+	if err == nil && len(s.TrustedProxies) > 0 && !protected {
+		// The TLS is the proxy's, but nobody authenticates.
+		err = fmt.Errorf("serving %s through a proxy: other machines can reach it, and there is no authentication", at)
+	}
+	if err != nil {
+		if !s.Insecure {
+			return nil, fmt.Errorf("%w (give --tls-cert, --tls-key and --tokens, without --anonymous=all, or --insecure if that is meant)", err)
+		}
+		a.warning = err.Error()
+		log.Warn("insecure", "reason", a.warning)
+	}
+	a.options = append(a.options,
+		transport.WithLogger(log),
+		transport.WithAllowedHosts(s.AllowedHosts...),
+		transport.WithAllowedOrigins(s.AllowedOrigins...),
+		transport.WithTrustedProxies(s.TrustedProxies...),
+		transport.WithLimits(s.Limits),
+	)
+	return a, nil
+}
+
+// authenticate opens all ways to authenticate.
+func (a *access) authenticate(s *settings.Registry, log *slog.Logger) (err error) {
+	var all []transport.Authenticate
+	if s.Tokens != "" {
+		if a.tokens, err = auth.OpenTokens(s.Tokens, log); err != nil {
+			return err
+		}
+		all = append(all, a.tokens.Authenticate)
+	}
+	if s.JWT.JWKS != "" {
+		s.JWT.Log = log
+		if a.jwt, err = auth.NewJWT(s.JWT); err != nil {
+			return err
+		}
+		all = append(all, a.jwt.Authenticate)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	a.mechanisms = auth.SecretKinds()
+	if s.TLS.ClientCAFile != "" { // with it there are tokens
+		a.mechanisms = append(a.mechanisms, "certificate")
+		all = append(all, a.tokens.AuthenticateCertificate)
+	}
+	a.options = append(a.options, transport.WithAuthentication(auth.Any(all...)))
+	return nil
+}
+
+// recheck is how often the credentials of connected callers are checked again,
+// since they may have expired.
+const recheck = 30 * time.Second
+
+// watch keeps tokens and keys as their files say until ctx is done, and closes the
+// connections of callers whose credentials are not valid any more.
+func (a *access) watch(ctx context.Context, server *transport.Server) {
+	var running sync.WaitGroup
+	defer running.Wait()
+	if a.tokens != nil || a.jwt != nil {
+		running.Go(func() {
+			for ctx.Err() == nil {
+				var changed <-chan struct{}
+				if a.tokens != nil {
+					changed = a.tokens.Changed()
+				}
+				server.Recheck()
+				select {
+				case <-ctx.Done():
+				case <-changed:
+				case <-time.After(recheck):
+				}
+			}
+		})
+	}
+	if a.tokens != nil {
+		running.Go(func() { a.tokens.Run(ctx) })
+	}
+	if a.jwt != nil {
+		running.Go(func() { a.jwt.Run(ctx) })
+	}
+}
+
+// counters are those that registry.status shows.
+func counters(s transport.Stats) map[string]int64 {
+	c := s.WebSocket
+	return map[string]int64{
+		"connections":         s.Connections,
+		"pending":             s.Pending,
+		"accepted":            s.Accepted,
+		"refused_malformed":   s.RefusedMalformed,
+		"refused_host":        s.RefusedHost,
+		"refused_origin":      s.RefusedOrigin,
+		"refused_credentials": s.RefusedCredentials,
+		"refused_rate":        s.RefusedRate,
+		"refused_address":     s.RefusedAddress,
+		"refused_limit":       s.RefusedLimit,
+		"refused_late":        s.RefusedLate,
+		"refused_large":       c.Large,
+		"refused_deep":        c.Deep,
+		"refused_calls":       c.Busy,
+		"refused_memory":      c.Refused,
+		"slowed":              c.Slowed,
+		"closed_stalled":      c.Stalled,
+		"closed_idle":         c.Idle,
+		"memory":              c.Held,
+	}
+}

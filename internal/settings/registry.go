@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/plexus-go/plexus/config"
+	"github.com/plexus-go/plexus/internal/address"
+	"github.com/plexus-go/plexus/plugin/registry"
+	"github.com/plexus-go/plexus/storage"
+	"github.com/plexus-go/plexus/transport"
+	"github.com/plexus-go/plexus/transport/auth"
+)
+
+// Registry is how plexus-registry is to run.
+type Registry struct {
+	Port         int // 0 picks a free one
+	Host         string
+	ConfigPath   string // of backends.toml, which need not exist
+	DBPath       string
+	LogLevel     slog.Level
+	HubNamespace string
+	AutoRegister []registry.Address
+	Health       registry.Health // without the prober
+	Backends     *config.Env
+
+	// Insecure allows serving other machines without TLS or authentication.
+	Insecure       bool
+	AllowedHosts   []string
+	AllowedOrigins []string
+	TrustedProxies []netip.Prefix
+	TLS            transport.TLS
+	Tokens         string // a file; empty for none
+	JWT            auth.JWTConfig
+	Anonymous      string // none, read or all
+
+	Limits           transport.Limits
+	MaxNameBytes     int
+	MaxRegistrations int
+
+	table Table
+}
+
+// NewRegistry returns the defaults.
+func NewRegistry() *Registry {
+	none, _ := config.NewEnv("") // it is valid
+	s := &Registry{
+		Port: 4445, Host: "127.0.0.1", LogLevel: slog.LevelInfo, HubNamespace: "registry-hub",
+		AutoRegister: []registry.Address{{Protocol: "ws", Host: "127.0.0.1", Port: 4444}},
+		Health:       registry.Health{Interval: 30 * time.Second},
+		Backends:     none,
+		Limits:       transport.DefaultLimits(),
+		MaxNameBytes: storage.MaxNameBytes, MaxRegistrations: registry.DefaultRegistrations,
+	}
+	s.table = append(append(s.general(), s.access()...), s.limits()...)
+	return s
+}
+
+// Table returns the table that Read reads.
+func (s *Registry) Table() Table { return s.table }
+
+// Read reads the settings, as [Table.Read] does, and checks them against each
+// other.
+func (s *Registry) Read(getenv func(string) string) error {
+	if err := s.table.Read(getenv); err != nil {
+		return err
+	}
+	if err := errors.Join(s.finishHealth(), s.finishAccess()); err != nil {
+		return errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	// After a pause, an address may make as many requests as in ten seconds.
+	s.Limits.MaxRequestBurst = int(10 * s.Limits.MaxRequestRate)
+	return s.finishPaths(getenv)
+}
+
+func (s *Registry) general() Table {
+	urls := listOf(&s.AutoRegister, parseAddress)
+	urls.off, urls.format = true, formatAddress
+	return Table{
+		{Name: "port", Short: "p", Variable: "REGISTRY_PORT", Kind: "port", Value: value[int]{&s.Port, parsePort, nil},
+			Help: "Port to listen on; 0 picks a free one."},
+		{Name: "host", Variable: "REGISTRY_HOST", Kind: "host", Value: value[string]{&s.Host, parseHost, nil},
+			Help: "Host name or address to listen on."},
+		{Name: "config", Short: "c", Variable: "REGISTRY_CONFIG", Kind: "file", Value: value[string]{&s.ConfigPath, parseFile, nil},
+			Default: "$XDG_CONFIG_HOME/plexus/backends.toml, or ~/.config/plexus/backends.toml",
+			Help:    "File that lists backends; need not exist. It is read again when it changes."},
+		{Name: "db-path", Variable: "REGISTRY_DB_PATH", Kind: "file", Value: value[string]{&s.DBPath, parseFile, nil},
+			Default: "registry.db in the folder of the file that lists backends",
+			Help:    "Database file; made if there is none."},
+		{Name: "log-level", Variable: "RUST_LOG", Kind: "level", Value: value[slog.Level]{&s.LogLevel, parseLevel, formatLevel}, Lenient: true,
+			Help: "What to log: off, error, warn, info, debug or trace, or directives such as plexus=debug,info. A variable without a level counts as not set."},
+		{Name: "hub-namespace", Variable: "REGISTRY_HUB_NAMESPACE", Kind: "name", Value: value[string]{&s.HubNamespace, s.parseHubNamespace, nil},
+			Help: "Name of the hub that serves the registry."},
+		{Name: "auto-register", Variable: "REGISTRY_AUTO_REGISTER", Kind: "url", Value: urls,
+			Help: "Where to look for hubs to register: ws:// or wss:// URLs, separated by commas or in several flags; off for none."},
+		{Name: "health-interval", Variable: "REGISTRY_HEALTH_INTERVAL", Kind: "duration", Value: value[time.Duration]{&s.Health.Interval, parseInterval(time.Second), nil},
+			Help: "Time between two health checks of a backend, at least 1s; 0 for no checks."},
+		{Name: "health-timeout", Variable: "REGISTRY_HEALTH_TIMEOUT", Kind: "duration", Value: value[time.Duration]{&s.Health.Timeout, parseTimeout, nil},
+			Default: "2s, or half of the interval if that is shorter",
+			Help:    "Time that a backend has to answer a health check, shorter than the interval."},
+		{Variable: "REGISTRY_BACKENDS", Value: value[*config.Env]{&s.Backends, config.NewEnv, nil}, Default: "none",
+			Help: "Backends to list, beside those of the file: name=URL, separated by commas, such as prod=wss://plexus.example.com:4444,dev=ws://127.0.0.1:4446."},
+	}
+}
+
+func (s *Registry) limits() Table {
+	l := &s.Limits
+	return Table{
+		{Group: "Limits (0 is no limit)",
+			Name: "max-connections", Variable: "REGISTRY_MAX_CONNECTIONS", Kind: "count", Value: limit(&l.MaxConnections),
+			Help: "Connections in total."},
+		{Name: "max-connections-per-address", Variable: "REGISTRY_MAX_CONNECTIONS_PER_ADDRESS", Kind: "count", Value: limit(&l.MaxConnectionsPerAddress),
+			Help: "Connections from one address."},
+		{Name: "max-upgrade-rate", Variable: "REGISTRY_MAX_UPGRADE_RATE", Kind: "count", Value: limit(&l.MaxRequestRate),
+			Help: "Connections that one address may open per second, after a burst of ten times as many."},
+		{Name: "max-call-rate", Variable: "REGISTRY_MAX_CALL_RATE", Kind: "count", Value: limit(&l.MaxCallsPerSecond),
+			Help: "Calls that one connection may make per second; a faster one is read from more slowly."},
+		{Name: "max-calls", Variable: "REGISTRY_MAX_CALLS", Kind: "count", Value: limit(&l.MaxCalls),
+			Help: "Calls of one connection that run at the same time."},
+		{Name: "max-message", Variable: "REGISTRY_MAX_MESSAGE", Kind: "size", Value: sizeLimit(&l.MaxMessageBytes),
+			Help: "Size of a message from a client."},
+		{Name: "max-header", Variable: "REGISTRY_MAX_HEADER", Kind: "size", Value: sizeLimit(&l.MaxHeaderBytes),
+			Help: "Size of the header of a request; without a limit, that of Go applies, 1MiB."},
+		{Name: "max-depth", Variable: "REGISTRY_MAX_DEPTH", Kind: "count", Value: limit(&l.MaxDepth),
+			Help: "How deep the JSON of a message may be nested."},
+		{Name: "max-name", Variable: "REGISTRY_MAX_NAME", Kind: "count", Value: limit(&s.MaxNameBytes),
+			Help: "Bytes of the name of a backend, never more than 255."},
+		{Name: "max-registrations", Variable: "REGISTRY_MAX_REGISTRATIONS", Kind: "count", Value: limit(&s.MaxRegistrations),
+			Help: "Backends that one caller may register."},
+		{Name: "max-queue", Variable: "REGISTRY_MAX_QUEUE", Kind: "size", Value: sizeLimit(&l.MaxQueueBytes),
+			Help: "Size of the send queue of a client that does not read."},
+		{Name: "max-queued-items", Variable: "REGISTRY_MAX_QUEUED_ITEMS", Kind: "count", Value: limit(&l.MaxQueueFrames),
+			Help: "Items in the send queue of a client that does not read."},
+		{Name: "max-memory", Variable: "REGISTRY_MAX_MEMORY", Kind: "size", Value: sizeLimit(&l.MaxMemoryBytes),
+			Help: "Approximate memory for all send queues and all messages that are being read."},
+		{Name: "header-timeout", Variable: "REGISTRY_HEADER_TIMEOUT", Kind: "duration", Value: timeLimit(&l.HeaderTimeout, 1),
+			Help: "Time for the header of a request."},
+		{Name: "handshake-timeout", Variable: "REGISTRY_HANDSHAKE_TIMEOUT", Kind: "duration", Value: timeLimit(&l.HandshakeTimeout, 1),
+			Help: "Time from the connection to the WebSocket."},
+		{Name: "idle-timeout", Variable: "REGISTRY_IDLE_TIMEOUT", Kind: "duration", Value: timeLimit(&l.IdleTimeout, time.Second),
+			Help: "Time that a connection may be open without a running call."},
+	}
+}
+
+// parseHubNamespace takes the namespace of a hub in which there is a registry.
+func (s *Registry) parseHubNamespace(text string) (string, error) {
+	if text == registry.Namespace {
+		return "", errors.New("must not be the namespace of the registry itself")
+	}
+	return parseNamespace(text)
+}
+
+func parseAddress(text string) (a registry.Address, err error) {
+	a.Protocol, a.Host, a.Port, err = address.Parse(text)
+	return a, err
+}
+
+func formatAddress(a registry.Address) string {
+	return a.Protocol + "://" + net.JoinHostPort(a.Host, strconv.Itoa(a.Port))
+}
+
+// defaultHealthTimeout holds where the interval is longer.
+const defaultHealthTimeout = 2 * time.Second
+
+// finishHealth makes sure that a probe is over before the next one.
+func (s *Registry) finishHealth() error {
+	h := &s.Health
+	if h.Timeout == 0 {
+		h.Timeout = defaultHealthTimeout
+		if h.Interval > 0 {
+			h.Timeout = min(h.Timeout, h.Interval/2)
+		}
+	}
+	if h.Interval == 0 || h.Timeout < h.Interval {
+		return nil
+	}
+	return fmt.Errorf("invalid value for %s: %s (must be shorter than the health interval, %s)", s.table.given("health-timeout"), h.Timeout, h.Interval)
+}
+
+// finishPaths sets the paths that were not given.
+func (s *Registry) finishPaths(getenv func(string) string) error {
+	if s.ConfigPath == "" {
+		folder, err := configFolder(getenv)
+		if err != nil {
+			return err
+		}
+		s.ConfigPath = filepath.Join(folder, "backends.toml")
+	}
+	if s.DBPath == "" {
+		s.DBPath = filepath.Join(filepath.Dir(s.ConfigPath), "registry.db")
+	}
+	if s.TLS.ACME.Cache == "" {
+		s.TLS.ACME.Cache = filepath.Join(filepath.Dir(s.DBPath), "acme")
+	}
+	return nil
+}
+
+// configFolder is where the files of Plexus are by default. It follows the XDG
+// rules on every system, macOS too.
+func configFolder(getenv func(string) string) (string, error) {
+	// A relative path is to be ignored, says the XDG specification.
+	if folder := getenv("XDG_CONFIG_HOME"); filepath.IsAbs(folder) {
+		return filepath.Join(folder, "plexus"), nil
+	}
+	for _, variable := range []string{"HOME", "USERPROFILE"} {
+		if home := getenv(variable); filepath.IsAbs(home) {
+			return filepath.Join(home, ".config", "plexus"), nil
+		}
+	}
+	return "", fmt.Errorf("invalid value for HOME: %s (must be an absolute path, unless --config or REGISTRY_CONFIG is given)", show(getenv("HOME")))
+}

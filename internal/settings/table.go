@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package settings
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// Setting is one row of a table.
+type Setting struct {
+	Name     string // of the flag; empty for a setting that has only a variable
+	Short    string // one letter; empty for none
+	Variable string // empty for none
+	Value    Value
+	Kind     string // of the value, for the help: "port"; empty for what is true or false
+	Help     string // one or more sentences
+	// Default is what the help says of the default, where it is not the value that
+	// is there.
+	Default string
+	// Group is the title of the group that begins with this row, for the help.
+	Group string
+	// Required makes it an error that the setting is not given.
+	Required bool
+	// Lenient makes a variable that can't be read count as not set: other programs
+	// read it, too.
+	Lenient bool
+
+	flag     []string // the texts of the flags, in their order; nil for none
+	from     string   // the flag or variable that is in force; empty for the default
+	fallback string   // what the help says of the default
+}
+
+// Value is where a setting is put.
+type Value interface {
+	// Set checks a text and puts it in force; lists grow by it. The error is the
+	// rule that the text breaks, "must be …".
+	Set(text string) error
+	// String returns what is there, as one would write it.
+	String() string
+}
+
+// Table is the settings of one command.
+type Table []*Setting
+
+// AddTo gives the command the flags of the table, and a help that shows all that
+// the table says. The values are the defaults then.
+func (t Table) AddTo(command *cobra.Command) {
+	t.setHelp(command)
+	command.SetFlagErrorFunc(t.flagError)
+	for _, s := range t {
+		s.fallback = cmp.Or(s.Default, s.Value.String())
+		if s.Name == "" {
+			continue
+		}
+		flag := command.Flags().VarPF((*flagTexts)(s), s.Name, s.Short, s.Help)
+		if s.Kind == "" {
+			flag.NoOptDefVal = "true"
+		}
+	}
+}
+
+// flagError adds to what is wrong with the flags which one may have been meant. A
+// help that was asked for before comes first.
+func (t Table) flagError(command *cobra.Command, err error) error {
+	if help := command.Flags().Lookup("help"); help != nil && help.Changed {
+		return pflag.ErrHelp
+	}
+	text := oneLine(err.Error())
+	if unknown := (*pflag.NotExistError)(nil); errors.As(err, &unknown) {
+		// Cobra compares the names of commands only.
+		names := &cobra.Command{SuggestionsMinimumDistance: 2}
+		for _, s := range t {
+			names.AddCommand(&cobra.Command{Use: s.Name, Run: func(*cobra.Command, []string) {}})
+		}
+		if near := names.SuggestionsFor(unknown.GetSpecifiedName()); len(near) > 0 {
+			text += ", did you mean --" + near[0] + "?"
+		}
+	}
+	return fmt.Errorf("%s (try %s --help)", text, command.CommandPath())
+}
+
+// flagTexts collects the texts of a flag. They are checked later, so that --help
+// works beside what is wrong.
+type flagTexts Setting
+
+var _ pflag.Value = (*flagTexts)(nil)
+
+func (f *flagTexts) Set(text string) error {
+	f.flag = append(f.flag, text)
+	return nil
+}
+
+func (f *flagTexts) String() string { return "" }
+
+func (f *flagTexts) Type() string { return cmp.Or(f.Kind, "bool") }
+
+// source returns the texts of a setting, and the name by which errors call it;
+// none where it has nothing to say.
+type source func(s *Setting) (name string, texts []string)
+
+// Read puts in force what the flags say, which the command has parsed, and the
+// variables: getenv returns the empty string for one that is not set. An error is
+// a mistake of the user, and one line.
+func (t Table) Read(getenv func(string) string) error {
+	sources := []source{
+		func(s *Setting) (string, []string) { return "--" + s.Name, s.flag },
+		func(s *Setting) (string, []string) {
+			if s.Variable != "" && getenv(s.Variable) != "" {
+				return s.Variable, []string{getenv(s.Variable)}
+			}
+			return "", nil
+		},
+	}
+	for _, s := range t {
+		if err := s.read(sources); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Setting) read(sources []source) error {
+	for _, source := range sources {
+		name, texts := source(s)
+		if len(texts) == 0 {
+			continue
+		}
+		for _, text := range texts {
+			err := s.Value.Set(text)
+			if err != nil && s.Lenient && name == s.Variable {
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("invalid value for %s: %s (%w)", name, show(text), err)
+			}
+		}
+		s.from = name
+		return nil
+	}
+	if s.Required {
+		return fmt.Errorf("--%s is missing", s.Name)
+	}
+	return nil
+}
+
+// given returns by what the setting with this name was given: its flag, or its
+// variable; the flag where it was not.
+func (t Table) given(name string) string {
+	for _, s := range t {
+		if s.Name == name && s.from != "" {
+			return s.from
+		}
+	}
+	return "--" + name
+}
+
+// oneLine replaces what would break a line, or a terminal.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r != ' ' && !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+// show returns a text as it is where that is clear, else quoted and shortened.
+func show(text string) string {
+	unclear := func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) || strings.ContainsRune("\"()", r) }
+	const maxRunes = 64
+	if runes := []rune(text); len(runes) > maxRunes {
+		return strconv.Quote(string(runes[:maxRunes]) + "…")
+	}
+	if text == "" || strings.ContainsFunc(text, unclear) {
+		return strconv.Quote(text)
+	}
+	return text
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package settings
+
+import (
+	"errors"
+	"path/filepath"
+	"regexp"
+	"time"
+)
+
+// Token is what plexus-registry token new is to make.
+type Token struct {
+	Scopes      []string      // one at least
+	Lifetime    time.Duration // 0 is for ever
+	Description string
+	Path        string // of the file that keeps its hash
+
+	table Table
+}
+
+// NewToken returns the defaults.
+func NewToken() *Token {
+	s := &Token{}
+	scopes := listOf(&s.Scopes, parseScope)
+	scopes.single = true
+	s.table = Table{
+		{Name: "scope", Kind: "scope", Value: scopes, Required: true, Default: "none; there must be one",
+			Help: "What it allows: registry:read, registry:write, registry:admin, or registry:write:team-a-* for the names that begin so. Give the flag again for more."},
+		{Name: "expires", Kind: "duration", Value: value[time.Duration]{&s.Lifetime, parseLifetime, nil}, Default: "never",
+			Help: "How long it is valid, such as 720h."},
+		{Name: "description", Kind: "text", Value: value[string]{&s.Description, parseText, nil}, Default: "none",
+			Help: "A note for whoever reads the file."},
+		{Name: "tokens", Variable: "REGISTRY_TOKENS", Kind: "file", Value: value[string]{&s.Path, parseFile, nil},
+			Default: "tokens.toml beside the default backends.toml",
+			Help:    "File that keeps its hash, made if there is none: the one of plexus-registry --tokens."},
+	}
+	return s
+}
+
+// Table returns the table that Read reads.
+func (s *Token) Table() Table { return s.table }
+
+// Read reads the settings, as [Table.Read] does.
+func (s *Token) Read(getenv func(string) string) error {
+	if err := s.table.Read(getenv); err != nil || s.Path != "" {
+		return err
+	}
+	folder, err := configFolder(getenv)
+	s.Path = filepath.Join(folder, "tokens.toml")
+	return err
+}
+
+// scopes are those that the methods of a registry know.
+var scopes = regexp.MustCompile(`^(\*|registry:(\*|read|admin|write(:[^\s,]+)?))$`)
+
+func parseScope(text string) (string, error) {
+	if !scopes.MatchString(text) {
+		return "", errors.New("must be registry:read, registry:write, registry:write:NAME, registry:admin, registry:* or *")
+	}
+	return text, nil
+}

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/plexus-go/plexus/internal/address"
+	"github.com/plexus-go/plexus/plugin"
+)
+
+// value is one value of a type.
+type value[T any] struct {
+	target *T
+	parse  func(text string) (T, error) // the error is the rule, "must be …"
+	format func(T) string               // nil: as fmt does it
+}
+
+func (v value[T]) Set(text string) error {
+	parsed, err := v.parse(text)
+	if err == nil {
+		*v.target = parsed
+	}
+	return err
+}
+
+func (v value[T]) String() string {
+	if v.format != nil {
+		return v.format(*v.target)
+	}
+	return fmt.Sprint(*v.target)
+}
+
+// list is several values, separated by commas or in several flags. None is there
+// twice.
+type list[T comparable] struct {
+	target *[]T
+	parse  func(text string) (T, error)
+	format func(T) string // nil: as fmt does it
+	filled *bool          // the default was replaced
+	off    bool           // the word off stands for an empty list
+	single bool           // each flag has one value
+}
+
+func listOf[T comparable](target *[]T, parse func(string) (T, error)) list[T] {
+	return list[T]{target: target, parse: parse, filled: new(bool)}
+}
+
+func (l list[T]) Set(text string) error {
+	if !*l.filled {
+		*l.target, *l.filled = nil, true
+	}
+	entries := []string{text}
+	if !l.single {
+		entries = strings.Split(strings.TrimSuffix(text, ","), ",")
+	}
+	for _, entry := range entries {
+		entry = strings.TrimSpace(entry)
+		if l.off && entry == "off" {
+			if len(entries) > 1 {
+				return errors.New("off must stand alone")
+			}
+			*l.target = nil
+			return nil
+		}
+		parsed, err := l.parse(entry)
+		switch {
+		case err != nil && len(entries) > 1:
+			return fmt.Errorf("%s %w", show(entry), err)
+		case err != nil:
+			return err
+		case !slices.Contains(*l.target, parsed):
+			*l.target = append(*l.target, parsed)
+		}
+	}
+	return nil
+}
+
+func (l list[T]) String() string {
+	var all []string
+	for _, entry := range *l.target {
+		all = append(all, value[T]{&entry, nil, l.format}.String())
+	}
+	return strings.Join(all, ",")
+}
+
+// number is a whole number of a field.
+type number interface{ int | int64 | float64 }
+
+// limit is a number of which 0 means no limit, which is a negative number in the
+// structs.
+func limit[T number](target *T) Value {
+	return value[T]{target, func(text string) (T, error) {
+		n, err := strconv.ParseUint(text, 10, 31)
+		if err != nil {
+			return 0, fmt.Errorf("must be 0–%d", math.MaxInt32)
+		}
+		return lifted(T(n)), nil
+	}, func(n T) string { return fmt.Sprint(max(n, 0)) }}
+}
+
+// lifted returns -1 for 0.
+func lifted[T number | time.Duration](n T) T {
+	if n == 0 {
+		return -1
+	}
+	return n
+}
+
+var units = []struct {
+	name string
+	size uint64
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}}
+
+// sizeLimit is a limit in bytes, with a unit or without.
+func sizeLimit[T int | int64](target *T) Value {
+	return value[T]{target, func(text string) (T, error) {
+		unit := uint64(1)
+		for _, u := range units {
+			if before, ok := strings.CutSuffix(text, u.name); ok {
+				text, unit = strings.TrimSpace(before), u.size
+			}
+		}
+		n, err := strconv.ParseUint(text, 10, 31)
+		if err != nil || n*unit > math.MaxInt32 {
+			return 0, errors.New("must be a size in bytes of less than 2GiB, such as 65536, 64KiB or 10MiB")
+		}
+		return lifted(T(n * unit)), nil
+	}, func(n T) string {
+		for _, u := range units {
+			if n > 0 && uint64(n)%u.size == 0 {
+				return fmt.Sprint(uint64(n)/u.size) + u.name
+			}
+		}
+		return fmt.Sprint(max(n, 0))
+	}}
+}
+
+// maxDuration is far from where sums of durations overflow.
+const maxDuration = 24 * time.Hour
+
+// timeLimit is a limit of a time, which is at least min.
+func timeLimit(target *time.Duration, min time.Duration) Value {
+	return value[time.Duration]{target, func(text string) (time.Duration, error) {
+		d, err := parseInterval(min)(text)
+		return lifted(d), err
+	}, func(d time.Duration) string {
+		if d < 0 {
+			return "0"
+		}
+		return d.String()
+	}}
+}
+
+// parseInterval reads 0 or a duration from min on.
+func parseInterval(min time.Duration) func(text string) (time.Duration, error) {
+	return func(text string) (time.Duration, error) {
+		d, err := time.ParseDuration(text)
+		if err != nil || d != 0 && (d < min || d > maxDuration) {
+			return 0, fmt.Errorf("must be 0, or a duration from %s to 24h, such as 30s or 1m30s", min)
+		}
+		return d, nil
+	}
+}
+
+func parseTimeout(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 || d > maxDuration {
+		return 0, errors.New("must be a duration above 0 of at most 24h, such as 2s or 500ms")
+	}
+	return d, nil
+}
+
+func parseLifetime(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return 0, errors.New("must be a duration, such as 720h")
+	}
+	return d, nil
+}
+
+func parseBool(text string) (bool, error) {
+	switch strings.ToLower(text) {
+	case "true", "yes", "1":
+		return true, nil
+	case "false", "no", "0":
+		return false, nil
+	}
+	return false, errors.New("must be true or false")
+}
+
+func parsePort(text string) (int, error) {
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return 0, errors.New("must be 0–65535")
+	}
+	return int(port), nil
+}
+
+// parseText takes any text, and parseFile any but an empty one.
+func parseText(text string) (string, error) { return text, nil }
+
+func parseFile(text string) (string, error) {
+	if text == "" || strings.ContainsRune(text, 0) {
+		return "", errors.New("must be a path")
+	}
+	return text, nil
+}
+
+func formatLevel(level slog.Level) string { return strings.ToLower(level.String()) }
+
+func parseNamespace(text string) (string, error) {
+	if err := plugin.ValidateName(text); err != nil {
+		return "", errors.New("must be a letter, then letters, digits, hyphens and underscores, up to 64")
+	}
+	return text, nil
+}
+
+// parseHost takes what a backend's host may be, and no empty one: to the net
+// package that would be every interface.
+func parseHost(text string) (string, error) {
+	if !address.ValidHost(text) {
+		return "", errors.New("must be a host name, or an IPv4 or IPv6 address, without scheme, path and port")
+	}
+	return text, nil
+}
+
+// parseAllowedHost takes a host as it is in a URL.
+func parseAllowedHost(text string) (string, error) {
+	name := text
+	if inner, ok := strings.CutPrefix(text, "["); ok && strings.HasSuffix(inner, "]") {
+		name = strings.TrimSuffix(inner, "]")
+	}
+	ip, _ := netip.ParseAddr(name)
+	if !address.ValidHost(name) || ip.Is6() != (name != text) || ip.Zone() != "" {
+		return "", errors.New("must be a host name or an address, an IPv6 one in brackets, without a port")
+	}
+	return text, nil
+}
+
+func parseOrigin(text string) (string, error) {
+	u, err := url.Parse(text)
+	if err == nil && u.Scheme != "" && strings.EqualFold(text, u.Scheme+"://"+u.Host) {
+		host := u.Host
+		if port := u.Port(); port != "" {
+			host = strings.TrimSuffix(host, ":"+port)
+		}
+		if _, err := parseAllowedHost(host); err == nil {
+			return text, nil
+		}
+	}
+	return "", errors.New("must be of the form scheme://host or scheme://host:port")
+}
+
+func parseNetwork(text string) (netip.Prefix, error) {
+	if ip, err := netip.ParseAddr(text); err == nil && ip.Zone() == "" {
+		return netip.PrefixFrom(ip, ip.BitLen()), nil
+	}
+	network, err := netip.ParsePrefix(text)
+	if err != nil {
+		return network, errors.New("must be an address, or a network such as 10.0.0.0/8")
+	}
+	if network != network.Masked() {
+		return network, fmt.Errorf("must not have bits behind the network: did you mean %s?", network.Masked())
+	}
+	return network, nil
+}
+
+// parsePublicName takes a name that a certificate authority may be asked for.
+func parsePublicName(text string) (string, error) {
+	_, notIP := netip.ParseAddr(text)
+	if !address.ValidHost(text) || notIP == nil || !strings.Contains(strings.Trim(text, "."), ".") || strings.Contains(text, "_") {
+		return "", errors.New("must be a public host name, such as registry.example.com")
+	}
+	return text, nil
+}
+
+func parseEmail(text string) (string, error) {
+	if a, err := mail.ParseAddress(text); err != nil || a.Address != text {
+		return "", errors.New("must be an address such as me@example.com")
+	}
+	return text, nil
+}
+
+func parseDirectory(text string) (string, error) {
+	if u, err := url.Parse(text); err != nil || u.Scheme != "https" || u.Host == "" {
+		return "", errors.New("must be an https URL")
+	}
+	return text, nil
+}
+
+func parseAnonymous(text string) (string, error) {
+	switch text {
+	case "none", "read", "all":
+		return text, nil
+	}
+	return "", errors.New("must be none, read or all")
+}
