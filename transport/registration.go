@@ -61,7 +61,7 @@ func (s *Server) register(ctx context.Context, at net.Addr) (stop func()) {
 	if r.SchemaHash == nil {
 		r.SchemaHash = s.hub.Hash
 	}
-	options := append([]client.Option{client.WithLogger(s.log)}, s.registration.options...)
+	options := append([]client.Option{registryclient.WithLogger(s.log)}, s.registration.options...)
 	// Not ended by ctx, but by the stop, which waits for it.
 	registrar, err := registryclient.Register(context.WithoutCancel(ctx), cmp.Or(s.registration.registry, environment), r, options...)
 	if err != nil {

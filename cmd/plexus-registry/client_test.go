@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/plexus-go/plexus/internal/testkit"
+	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport/client"
 )
 
@@ -106,8 +106,8 @@ func watch(t testing.TB, url string, params object) *watching {
 		defer close(done)
 		for item, err := range c.Call(ctx, "registry.watch", params) {
 			var event object
-			if err == nil && item.Type == client.Data {
-				err = json.Unmarshal(item.Content, &event)
+			if err == nil && item.Kind == plugin.KindData {
+				err = item.Decode(&event)
 			}
 			w.mu.Lock()
 			switch {

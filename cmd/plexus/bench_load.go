@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport/client"
 )
 
@@ -169,15 +170,15 @@ func (b *benchmark) operate(ctx context.Context, c *client.Client, kind int) err
 	var failure error
 	data := false
 	for item, err := range c.Call(ctx, "registry."+string(b.shares[kind].operation), params) {
-		var stream *client.StreamError
+		var stream *client.Error
 		switch {
 		case errors.As(err, &stream) && stream.Recoverable:
 			failure = err
 		case err != nil:
 			return err
-		case item.Type == client.Data:
+		case item.Kind == plugin.KindData:
 			data = true
-			if why := contentFailure(item.Content); why != "" {
+			if why := contentFailure(dataOf(&item)); why != "" {
 				failure = kindError(why)
 			}
 		}
@@ -204,20 +205,17 @@ func contentFailure(content []byte) string {
 // errorKind is what a failed operation is counted under.
 func errorKind(err error) string {
 	var kind kindError
-	var refused *client.RPCError
-	var stream *client.StreamError
+	var answered *client.Error
 	switch {
 	case errors.As(err, &kind):
 		return string(kind)
-	case errors.As(err, &refused):
-		return fmt.Sprintf("refused %d", refused.Code)
-	case errors.As(err, &stream) && stream.ErrorCode() != 0:
-		return fmt.Sprintf("stream error %d", stream.ErrorCode())
-	case errors.As(err, &stream):
-		return "stream error"
+	case errors.As(err, &answered) && answered.ErrorCode() != 0:
+		return fmt.Sprintf("error %d", answered.ErrorCode())
+	case errors.As(err, &answered):
+		return "error"
 	case errors.Is(err, client.ErrNoData):
 		return "no data"
-	case errors.Is(err, client.ErrTimeout), errors.Is(err, context.Canceled):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return "timed out"
 	case errors.Is(err, client.ErrProtocol):
 		return "unreadable frame"

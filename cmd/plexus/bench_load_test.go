@@ -68,10 +68,10 @@ func TestBenchCountsErrors(t *testing.T) {
 	}{
 		"refused": {func(c *fakeCall) {
 			c.send(`{"jsonrpc":"2.0","id":%s,"error":{"code":-32003,"message":"no"}}`, c.ID)
-		}, "refused -32003"},
-		"error item":           {items(fakeError("no", "-32000")), "stream error -32000"},
-		"error that recovered": {items(recoverable, fakeData("1"), fakeDone), "stream error -1"},
-		"code of text":         {items(fakeError("no", "a story")), "stream error"},
+		}, "error -32003"},
+		"error item":           {items(fakeError("no", "-32000")), "error -32000"},
+		"error that recovered": {items(recoverable, fakeData("1"), fakeDone), "error -1"},
+		"code of text":         {items(fakeError("no", "a story")), "error"},
 		"no data":              {items(fakeDone), "no data"},
 		"registry error":       {items(fakeData(`{"type":"error","message":"no"}`), fakeDone), "registry error"},
 		"no backend":           {items(fakeData(`{"type":"backend","backend":null}`), fakeDone), "no such backend"},

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/plexus-go/plexus/internal/wire"
+	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport/client"
 )
 
@@ -120,7 +121,7 @@ func (c *command) dryRun(t *target, params any) (err error) {
 }
 
 // call calls a method and shows the items as they come.
-func (c *command) call(ctx context.Context, t *target, params any, show func(*client.Item) error) error {
+func (c *command) call(ctx context.Context, t *target, params any, show func(*plugin.Item) error) error {
 	if params != nil {
 		text, err := encode(params)
 		if err != nil {
@@ -132,7 +133,7 @@ func (c *command) call(ctx context.Context, t *target, params any, show func(*cl
 	var failure error
 	began := false
 	for item, err := range t.Call(ctx, t.path(), params) {
-		var stream *client.StreamError
+		var stream *client.Error
 		switch {
 		case errors.As(err, &stream) && stream.Recoverable:
 			c.printer.failure(err)
@@ -140,7 +141,7 @@ func (c *command) call(ctx context.Context, t *target, params any, show func(*cl
 			continue
 		case err != nil:
 			c.printer.progress.clear()
-			if began && errors.Is(err, client.ErrTimeout) {
+			if began && errors.Is(err, context.DeadlineExceeded) {
 				return fmt.Errorf("%s timed out: it was ended after --timeout %v", t.path(), c.options.timeout)
 			}
 			return err
@@ -149,10 +150,10 @@ func (c *command) call(ctx context.Context, t *target, params any, show func(*cl
 		if err := show(&item); err != nil {
 			return err
 		}
-		if item.Type != client.Data {
+		if item.Kind != plugin.KindData {
 			continue
 		}
-		if message := problem(item.Content); message != "" {
+		if message := problem(dataOf(&item)); message != "" {
 			c.printer.failure(fmt.Errorf("%s: %s", t.path(), message))
 			failure = errReported
 		}

@@ -50,7 +50,7 @@ type hub struct {
 type hubs struct {
 	options *options
 	getenv  func(string) string
-	answers func(context.Context, client.Question) (client.Answer, error)
+	answers func(context.Context, client.Question) (any, error)
 	note    func(format string, args ...any) // tells what --verbose is for
 	// commands are the names of the commands of plexus, to propose.
 	commands []string
@@ -209,10 +209,10 @@ func (h *hubs) one(ctx context.Context, c *hub, method string, params any) (json
 	defer cancel()
 	var found json.RawMessage
 	for item, err := range c.Call(ctx, method, params, client.Idempotent()) {
-		var stream *client.StreamError
+		var stream *client.Error
 		switch {
-		case err == nil && item.Type == client.Data && found == nil:
-			found = item.Content
+		case err == nil && item.Kind == plugin.KindData && found == nil:
+			found = dataOf(&item)
 			defer time.AfterFunc(doneTimeout, cancel).Stop()
 		case err == nil, errors.As(err, &stream) && stream.Recoverable, found != nil:
 		default:
@@ -243,4 +243,10 @@ func problem(content json.RawMessage) string {
 		return ""
 	}
 	return told.text("message")
+}
+
+// dataOf is the content of a data item.
+func dataOf(i *plugin.Item) json.RawMessage {
+	content, _ := i.Content.(json.RawMessage)
+	return content
 }

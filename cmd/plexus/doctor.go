@@ -205,7 +205,7 @@ func advice(err error, u *url.URL, known bool) string {
 	var authority x509.UnknownAuthorityError
 	var host x509.HostnameError
 	var invalid x509.CertificateInvalidError
-	timeout := errors.Is(err, client.ErrTimeout)
+	timeout := errors.Is(err, context.DeadlineExceeded)
 	switch {
 	case errors.As(err, &name):
 		return "the name is not known here: check its spelling, the network, and the resolver"

@@ -94,18 +94,18 @@ func tell(stderr io.Writer, err error) {
 func explain(err error) string {
 	var dial *client.DialError
 	var call *client.CallError
-	var stream *client.StreamError
+	var stream *client.Error
 	switch {
 	case errors.As(err, &dial):
 		text := strings.TrimSuffix(err.Error(), dial.Error())
 		switch {
 		case errors.Is(dial.Err, syscall.ECONNREFUSED):
 			return text + "nothing listens at " + dial.URL
-		case errors.Is(err, client.ErrTimeout):
+		case errors.Is(err, context.DeadlineExceeded):
 			return fmt.Sprintf("%s%s did not answer in time (%s); plexus doctor %[2]s, with the same flags, looks closer", text, dial.URL, dial.Step)
 		}
 		return fmt.Sprintf("%s%s can't be used (%s): %v; plexus doctor %[2]s, with the same flags, looks closer", text, dial.URL, dial.Step, dial.Err)
-	case errors.As(err, &call) && errors.Is(err, client.ErrTimeout):
+	case errors.As(err, &call) && errors.Is(err, context.DeadlineExceeded):
 		return call.Method + " did not answer in time"
 	case errors.As(err, &stream):
 		return stream.Error()

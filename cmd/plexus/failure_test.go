@@ -33,8 +33,8 @@ func TestStatus(t *testing.T) {
 		{context.Canceled, &signalError{syscall.SIGTERM}, 143, ""},
 		{refused, nil, 1, "plexus: nothing listens at ws://a:1\n"},
 		{fmt.Errorf("hub: %w", refused), nil, 1, "plexus: hub: nothing listens at ws://a:1\n"},
-		{&client.StreamError{Method: "a.b", Message: "no", Code: "-32000"}, nil, 1, "plexus: a.b: no (-32000)\n"},
-		{&client.RPCError{Method: "a.b", Message: "no", Code: -32602}, nil, 1, "plexus: a.b: no (-32602)\n"},
+		{&client.Error{Method: "a.b", Message: "no", Code: "-32000"}, nil, 1, "plexus: a.b: no (-32000)\n"},
+		{&client.Error{Method: "a.b", Message: "no", Code: "-32602", Data: []byte("{}")}, nil, 1, "plexus: a.b: no: {} (-32602)\n"},
 	} {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		cancel(test.cause)

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/plexus-go/plexus/transport/client"
+	"github.com/plexus-go/plexus/plugin"
 )
 
 // mode is how results are printed.
@@ -43,23 +43,23 @@ func (p *printer) mode() mode {
 }
 
 // item prints an item of a stream.
-func (p *printer) item(i *client.Item) error {
+func (p *printer) item(i *plugin.Item) error {
 	if p.mode() == modeRaw {
 		return p.line(i.Raw)
 	}
 	switch {
-	case i.Type == client.Progress:
+	case i.Kind == plugin.KindProgress:
 		p.progress.show(i)
 		return nil
-	case i.Type != client.Data:
+	case i.Kind != plugin.KindData:
 		if p.options.verbose {
-			p.note("an item of the type %s: %s", quoted(i.Type), quoted(string(i.Raw)))
+			p.note("an item of the type %s: %s", quoted(string(i.Kind)), quoted(string(i.Raw)))
 		}
 		return nil
-	case problem(i.Content) != "":
+	case problem(dataOf(i)) != "":
 		return nil // an error, which is reported as such
 	}
-	return p.value(i.Content)
+	return p.value(dataOf(i))
 }
 
 // value prints a content.

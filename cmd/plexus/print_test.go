@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/plexus-go/plexus/transport/client"
+	"github.com/plexus-go/plexus/plugin"
 )
 
 func TestReadable(t *testing.T) {
@@ -102,7 +102,7 @@ func TestParse(t *testing.T) {
 }
 
 // printed prints items as a terminal, or a pipe, would see them.
-func printed(t *testing.T, terminal bool, o options, items ...client.Item) (stdout, stderr string) {
+func printed(t *testing.T, terminal bool, o options, items ...plugin.Item) (stdout, stderr string) {
 	t.Helper()
 	var out, err bytes.Buffer
 	p := &printer{out: &out, err: &err, options: &o, outTTY: terminal}
@@ -117,12 +117,12 @@ func printed(t *testing.T, terminal bool, o options, items ...client.Item) (stdo
 
 func TestProgress(t *testing.T) {
 	half, over := 50.4, 1e9
-	items := []client.Item{
-		{Type: client.Progress, Message: "half\x1b", Percentage: &half},
-		{Type: client.Progress, Message: "half\x1b", Percentage: &half}, // nothing new
-		{Type: client.Progress, Message: strings.Repeat("long", 20), Percentage: &over},
-		{Type: client.Progress, Message: "some"},
-		{Type: client.Data, Content: json.RawMessage(`"x"`)},
+	items := []plugin.Item{
+		{Kind: plugin.KindProgress, Message: "half\x1b", Percentage: half},
+		{Kind: plugin.KindProgress, Message: "half\x1b", Percentage: half}, // nothing new
+		{Kind: plugin.KindProgress, Message: strings.Repeat("long", 20), Percentage: over},
+		{Kind: plugin.KindProgress, Message: "some", Percentage: -1},
+		{Kind: plugin.KindData, Content: json.RawMessage(`"x"`)},
 	}
 	const gone = "\r\x1b[K"
 	bars := "[###############...............]  50% half\\u001b" + gone +
@@ -149,12 +149,11 @@ func TestProgress(t *testing.T) {
 
 // TestNarrow: no line of progress is as wide as the terminal.
 func TestNarrow(t *testing.T) {
-	half := 50.0
 	for _, width := range []int{1, 2, 10, 20, 40, 79, 80, 200} {
-		for _, percentage := range []*float64{nil, &half} {
+		for _, percentage := range []float64{-1, 50} {
 			var out bytes.Buffer
 			p := progress{err: &out, terminal: true, width: func() int { return width }}
-			p.show(&client.Item{Type: client.Progress, Message: strings.Repeat("é", 300), Percentage: percentage})
+			p.show(&plugin.Item{Kind: plugin.KindProgress, Message: strings.Repeat("é", 300), Percentage: percentage})
 			if n := len([]rune(out.String())); n >= max(2, width) || n == 0 {
 				t.Errorf("of %d columns %d are used: %s", width, n, out.String())
 			}
@@ -166,7 +165,7 @@ func TestNarrow(t *testing.T) {
 // stays as it came.
 func TestHarmlessJSON(t *testing.T) {
 	const came, shown = "{\"a\":\"\u009b2J\u202e\"}", `{"a":"\u009b2J\u202e"}`
-	item := client.Item{Type: client.Data, Content: json.RawMessage(came), Raw: json.RawMessage(came)}
+	item := plugin.Item{Kind: plugin.KindData, Content: json.RawMessage(came), Raw: json.RawMessage(came)}
 	for _, mode := range []mode{modeJSON, modeRaw} {
 		for terminal, want := range map[bool]string{true: shown, false: came} {
 			if got, _ := printed(t, terminal, options{mode: mode}, item); got != want+"\n" {
@@ -182,11 +181,11 @@ func TestHarmlessJSON(t *testing.T) {
 }
 
 func TestModes(t *testing.T) {
-	items := []client.Item{
-		{Type: client.Data, Content: json.RawMessage("{\"a\":\n 1}"), Raw: json.RawMessage("{\"type\": \"data\"}")},
-		{Type: "other", Raw: json.RawMessage(`{"type":"other"}`)},
-		{Type: client.Data, Content: json.RawMessage(`{"type":"error","message":"no"}`), Raw: json.RawMessage(`{}`)},
-		{Type: client.Data, Raw: json.RawMessage(`{"type":"data"}`)},
+	items := []plugin.Item{
+		{Kind: plugin.KindData, Content: json.RawMessage("{\"a\":\n 1}"), Raw: json.RawMessage("{\"type\": \"data\"}")},
+		{Kind: "other", Raw: json.RawMessage(`{"type":"other"}`)},
+		{Kind: plugin.KindData, Content: json.RawMessage(`{"type":"error","message":"no"}`), Raw: json.RawMessage(`{}`)},
+		{Kind: plugin.KindData, Raw: json.RawMessage(`{"type":"data"}`)},
 	}
 	const lines, readers, raw = "{\"a\":1}\nnull\n", "a: 1\nnull\n", "{\"type\":\"data\"}\n{\"type\":\"other\"}\n{}\n{\"type\":\"data\"}\n"
 	for _, test := range []struct {

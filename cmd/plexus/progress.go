@@ -9,7 +9,7 @@ import (
 	"math"
 	"strings"
 
-	"github.com/plexus-go/plexus/transport/client"
+	"github.com/plexus-go/plexus/plugin"
 )
 
 // progress tells how far a method has come: as a bar on a terminal; elsewhere
@@ -25,11 +25,11 @@ type progress struct {
 // barWidth is how wide the bar is where there is room.
 const barWidth = 30
 
-func (p *progress) show(i *client.Item) {
+func (p *progress) show(i *plugin.Item) {
 	message := oneLine(i.Message)
 	percent := -1.0
-	if i.Percentage != nil && !math.IsNaN(*i.Percentage) {
-		percent = min(max(*i.Percentage, 0), 100)
+	if !math.IsNaN(i.Percentage) && i.Percentage >= 0 {
+		percent = min(i.Percentage, 100)
 	}
 	if !p.terminal {
 		switch {

@@ -34,14 +34,14 @@ type prompter struct {
 }
 
 // answer answers a question.
-func (p *prompter) answer(ctx context.Context, q client.Question) (client.Answer, error) {
+func (p *prompter) answer(ctx context.Context, q client.Question) (any, error) {
 	switch {
 	case p.asked < len(p.options.answers):
 		text := p.options.answers[p.asked]
 		p.asked++
 		answer, err := answerOf(q, text)
 		if err != nil {
-			return client.Cancelled(), fmt.Errorf("--answer %s: %w", quoted(text), err)
+			return nil, fmt.Errorf("--answer %s: %w", quoted(text), err)
 		}
 		return answer, nil
 	case p.options.yes:
@@ -49,10 +49,10 @@ func (p *prompter) answer(ctx context.Context, q client.Question) (client.Answer
 			return answer, nil
 		}
 		p.printer.note("%s asks: %s; that can't be answered with yes, so it was cancelled: use --answer", q.Method, inOneLine(q))
-		return client.Cancelled(), nil
+		return nil, nil
 	case !p.open():
 		p.printer.note("%s asks: %s; nobody is there to answer, so it was cancelled: use --yes or --answer", q.Method, inOneLine(q))
-		return client.Cancelled(), nil
+		return nil, nil
 	}
 	return p.ask(ctx, q)
 }
@@ -97,7 +97,7 @@ func (p *prompter) open() bool {
 }
 
 // ask asks until the answer makes sense.
-func (p *prompter) ask(ctx context.Context, q client.Question) (client.Answer, error) {
+func (p *prompter) ask(ctx context.Context, q client.Question) (any, error) {
 	p.printer.progress.clear()
 	fmt.Fprint(p.terminal, printable(shownQuestion(q)))
 	for {
@@ -108,11 +108,11 @@ func (p *prompter) ask(ctx context.Context, q client.Question) (client.Answer, e
 			if p.expired(ctx, q) {
 				p.printer.note("%s asked: %s; nobody answered in time, within %v, so it was cancelled", q.Method, inOneLine(q), q.Timeout)
 			}
-			return client.Cancelled(), ctx.Err()
+			return nil, ctx.Err()
 		case line, more := <-p.lines:
 			if !more {
 				fmt.Fprintln(p.terminal)
-				return client.Cancelled(), nil
+				return nil, nil
 			}
 			if strings.TrimSpace(line) == "" {
 				if answer, ok := defaultOf(q); ok {
@@ -192,43 +192,43 @@ func rawText(value json.RawMessage) string {
 }
 
 // defaultOf is the answer of somebody who types nothing.
-func defaultOf(q client.Question) (client.Answer, bool) {
+func defaultOf(q client.Question) (any, bool) {
 	switch q.Kind {
 	case client.Confirm:
 		var yes bool
 		if json.Unmarshal(q.Default, &yes) == nil {
-			return client.Confirmed(yes), true
+			return yes, true
 		}
 	case client.Prompt:
 		var text string
 		if json.Unmarshal(q.Default, &text) == nil && q.Default != nil {
-			return client.Text(text), true
+			return text, true
 		}
 	}
-	return client.Answer{}, false
+	return nil, false
 }
 
 // yesTo is the answer of --yes.
-func yesTo(q client.Question) (client.Answer, bool) {
+func yesTo(q client.Question) (any, bool) {
 	if q.Kind == client.Confirm {
-		return client.Confirmed(true), true
+		return true, true
 	}
 	return defaultOf(q)
 }
 
 // answerOf reads an answer.
-func answerOf(q client.Question, text string) (client.Answer, error) {
+func answerOf(q client.Question, text string) (any, error) {
 	switch q.Kind {
 	case client.Confirm:
 		switch strings.ToLower(strings.TrimSpace(text)) {
 		case "y", "yes", "true":
-			return client.Confirmed(true), nil
+			return true, nil
 		case "n", "no", "false":
-			return client.Confirmed(false), nil
+			return false, nil
 		}
-		return client.Answer{}, errors.New("please answer yes or no")
+		return nil, errors.New("please answer yes or no")
 	case client.Prompt:
-		return client.Text(text), nil
+		return text, nil
 	case client.Select:
 		return selectionOf(q, text)
 	}
@@ -236,12 +236,12 @@ func answerOf(q client.Question, text string) (client.Answer, error) {
 	if err != nil {
 		value = text
 	}
-	return client.CustomData(value), nil
+	return value, nil
 }
 
 // selectionOf finds the options that are meant by their values, labels or
 // numbers.
-func selectionOf(q client.Question, text string) (client.Answer, error) {
+func selectionOf(q client.Question, text string) (any, error) {
 	words := []string{text}
 	if q.MultiSelect {
 		words = strings.Split(text, ",")
@@ -266,9 +266,9 @@ func selectionOf(q client.Question, text string) (client.Answer, error) {
 			for _, o := range q.Options {
 				names = append(names, rawText(o.Value))
 			}
-			return client.Answer{}, fmt.Errorf("%s is none of %s", quoted(word), orList(names))
+			return nil, fmt.Errorf("%s is none of %s", quoted(word), orList(names))
 		}
 		chosen = append(chosen, q.Options[i].Value)
 	}
-	return client.Selected(chosen...), nil
+	return chosen, nil
 }

@@ -7,8 +7,8 @@ import (
 	"encoding/json"
 	"strings"
 
+	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/registry"
-	"github.com/plexus-go/plexus/transport/client"
 )
 
 // watch prints what happens in the registry, until it is interrupted.
@@ -27,11 +27,11 @@ func (c *command) watch(ctx context.Context, words []string) error {
 	}
 	show := c.printer.item
 	if c.printer.mode() == modePretty {
-		show = func(item *client.Item) error {
-			if item.Type != client.Data || problem(item.Content) != "" {
+		show = func(item *plugin.Item) error {
+			if item.Kind != plugin.KindData || problem(dataOf(item)) != "" {
 				return nil
 			}
-			return c.printer.text(eventLines(item.Content))
+			return c.printer.text(eventLines(dataOf(item)))
 		}
 	}
 	return c.call(ctx, t, params, show)

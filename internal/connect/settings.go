@@ -23,9 +23,9 @@ type Settings struct {
 	NetDial         func(ctx context.Context, network, address string) (net.Conn, error)
 	MaxMessageBytes int64
 	DialTimeout     time.Duration
-	// Answer answers a question of the method; nil cancels all questions.
-	// What it returns is encoded as JSON.
-	Answer func(ctx context.Context, method string, question *plugin.Item) (any, error)
+	// Answer returns the answer, JSON text, to a question of the method; nil
+	// cancels all questions.
+	Answer func(ctx context.Context, method string, question *plugin.Item) ([]byte, error)
 
 	QueueItems int
 	QueueBytes int

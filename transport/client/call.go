@@ -3,7 +3,6 @@
 package client
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -35,17 +34,17 @@ var ErrNoData = errors.New("the method answered without data")
 //
 // The range ends with the stream. When it is broken off, or when ctx is done,
 // the hub is told to end the stream. An error ends the range, unless it is a
-// [*StreamError] that is Recoverable; it is else a [*CallError], a
-// [*RPCError], or what json.Marshal says of the parameters.
+// [*Error] that is Recoverable; it is else a [*CallError],
+// or what json.Marshal says of the parameters.
 //
 // Calls that find no connection wait for one as long as ctx allows. A call
 // whose connection is lost before it is sent is sent through the next one.
-func (c *Client) Call(ctx context.Context, method string, params any, options ...CallOption) iter.Seq2[Item, error] {
+func (c *Client) Call(ctx context.Context, method string, params any, options ...CallOption) iter.Seq2[plugin.Item, error] {
 	call := call{client: c, method: method, path: method, params: params}
 	for _, option := range options {
 		option(&call)
 	}
-	return func(yield func(Item, error) bool) { call.run(ctx, yield) }
+	return func(yield func(plugin.Item, error) bool) { call.run(ctx, yield) }
 }
 
 // CallOne calls a method that answers once and decodes its content into a T;
@@ -71,25 +70,25 @@ func CallOne[T any](ctx context.Context, c *Client, method string, params any, o
 }
 
 // one returns the first data item of a call.
-func one(items iter.Seq2[Item, error]) (Item, error) {
-	var found *Item
+func one(items iter.Seq2[plugin.Item, error]) (plugin.Item, error) {
+	var found *plugin.Item
 	for item, err := range items {
-		var told *StreamError
+		var told *Error
 		var unfinished *CallError
 		switch {
-		case err == nil && item.Type == Data && found == nil:
+		case err == nil && item.Kind == plugin.KindData && found == nil:
 			found = &item
-		case err == nil && item.Type == Data:
+		case err == nil && item.Kind == plugin.KindData:
 			return *found, nil
 		case err == nil, errors.As(err, &told) && told.Recoverable:
 		case found != nil && errors.As(err, &unfinished):
 			return *found, nil
 		default:
-			return Item{}, err
+			return plugin.Item{}, err
 		}
 	}
 	if found == nil {
-		return Item{}, ErrNoData
+		return plugin.Item{}, ErrNoData
 	}
 	return *found, nil
 }
@@ -105,12 +104,12 @@ type call struct {
 	idempotent bool
 }
 
-func (c *call) run(ctx context.Context, yield func(Item, error) bool) {
+func (c *call) run(ctx context.Context, yield func(plugin.Item, error) bool) {
 	var params []byte
 	if c.params != nil {
 		var err error
 		if params, err = json.Marshal(c.params); err != nil {
-			yield(Item{}, fmt.Errorf("%s: parameters: %w", c.method, err))
+			yield(plugin.Item{}, fmt.Errorf("%s: parameters: %w", c.method, err))
 			return
 		}
 	}
@@ -132,19 +131,18 @@ func (c *call) run(ctx context.Context, yield func(Item, error) bool) {
 type run struct {
 	*call
 	params  []byte
-	yield   func(Item, error) bool
+	yield   func(plugin.Item, error) bool
 	sent    int  // how often it may have reached a hub
 	yielded bool // the range has seen something of it
 }
 
 // fail ends the range.
 func (r *run) fail(err error) {
-	var rpc *RPCError
-	var stream *StreamError
-	if !errors.As(err, &rpc) && !errors.As(err, &stream) {
+	var answered *Error
+	if !errors.As(err, &answered) {
 		err = &CallError{Method: r.method, Sent: r.sent > 0, Repeatable: r.sent == 0 || r.idempotent, Err: err}
 	}
-	r.yield(Item{}, err)
+	r.yield(plugin.Item{}, err)
 }
 
 // through makes the call through conn. It tells whether to try again, through
@@ -210,16 +208,16 @@ func (r *run) take(ctx context.Context, conn *connection, s *stream) (more bool,
 			continue
 		case i.Kind == plugin.KindRequest:
 			if err := r.answer(ctx, conn, &i); err != nil {
-				r.yield(Item{}, err)
+				r.yield(plugin.Item{}, err)
 				return false, nil
 			}
 			continue
 		}
 		r.yielded = true
 		if i.Kind == plugin.KindError {
-			more = r.yield(Item{}, streamError(r.method, &i))
+			more = r.yield(plugin.Item{}, streamError(r.method, &i))
 		} else {
-			more = r.yield(itemOf(&i), nil)
+			more = r.yield(i, nil)
 		}
 		if !more {
 			return false, nil
@@ -229,7 +227,7 @@ func (r *run) take(ctx context.Context, conn *connection, s *stream) (more bool,
 
 // answer answers a question. Its error is the callback's.
 func (r *run) answer(ctx context.Context, conn *connection, i *plugin.Item) error {
-	var answer any = Cancelled()
+	text := cancelled
 	var failed error
 	if ask := r.client.settings.Answer; ask != nil {
 		asking := ctx
@@ -239,22 +237,24 @@ func (r *run) answer(ctx context.Context, conn *connection, i *plugin.Item) erro
 			defer cancel()
 		}
 		r.yielded = true
-		answer, failed = ask(asking, r.method, i)
-		if failed != nil && asking.Err() != nil && ctx.Err() == nil {
-			failed = nil // the method knows already that its time is up
+		text, failed = ask(asking, r.method, i)
+		if failed != nil {
+			text = cancelled
+			if asking.Err() != nil && ctx.Err() == nil {
+				failed = nil // the method knows already that its time is up
+			} else {
+				failed = fmt.Errorf("%s: answering a question: %w", r.method, failed)
+			}
 		}
 	}
-	if failed != nil {
-		answer = Cancelled()
-		failed = fmt.Errorf("%s: answering a question: %w", r.method, failed)
-	}
-	data, err := json.Marshal(answer)
-	if err != nil {
-		data, _ = json.Marshal(Cancelled())
-		failed = fmt.Errorf("%s: answering a question: %w", r.method, err)
-	}
 	conn.hurry(func(id int64) []byte {
-		return wire.AppendRespond(nil, id, conn.info.Name, i.RequestID, bytes.TrimSpace(data))
+		return wire.AppendRespond(nil, id, conn.info.Name, i.RequestID, text)
 	})
 	return failed
+}
+
+// contentOf returns the content of a data item.
+func contentOf(i *plugin.Item) json.RawMessage {
+	content, _ := i.Content.(json.RawMessage)
+	return content
 }

@@ -75,7 +75,7 @@ func TestCall(t *testing.T) {
 				t.Fatal(err)
 			}
 			got = append(got, e)
-			if item.Type != client.Data || item.ContentType != "echo.repeat" || len(item.Metadata.Hash) != 16 ||
+			if item.Kind != plugin.KindData || item.ContentType != "echo.repeat" || len(item.Metadata.Hash) != 16 ||
 				fmt.Sprint(item.Metadata.Provenance) != "[echo]" || item.Metadata.Timestamp == 0 || !json.Valid(item.Raw) {
 				t.Errorf("got %+v", item)
 			}
@@ -130,7 +130,7 @@ func TestOwnMethods(t *testing.T) {
 	if err != nil || schema.Namespace != "echo" || schema.Methods[0].Name != "once" || !strings.Contains(string(schema.Methods[0].Params), `"message":{"type":"string"`) {
 		t.Errorf("got %+v, %v", schema, err)
 	}
-	var told *client.StreamError
+	var told *client.Error
 	if _, err = c.Schema(ctx, "nobody"); !errors.As(err, &told) || told.ErrorCode() != plugin.CodeMethodNotFound {
 		t.Errorf("got %v", err)
 	}
@@ -152,7 +152,7 @@ func TestErrorsOfMethods(t *testing.T) {
 	}
 	for _, test := range tests {
 		_, err := client.CallOne[any](within(t), c, test.method, test.params)
-		var told *client.StreamError
+		var told *client.Error
 		if !errors.As(err, &told) || told.ErrorCode() != test.code || told.Recoverable || test.text != "" && err.Error() != test.text {
 			t.Errorf("%s: got %v", test.method, err)
 		}
@@ -200,7 +200,7 @@ func TestStop(t *testing.T) {
 		until(t, what+": the stream to end", func() bool { return running.Load() == 0 })
 	}
 	for item, err := range c.Call(within(t), "endless.three", nil) {
-		if err != nil || string(item.Content) != "0" {
+		if err != nil || content(item) != "0" {
 			t.Fatal(item, err)
 		}
 		break
@@ -223,7 +223,7 @@ func TestStop(t *testing.T) {
 		}
 		cancel()
 		var call *client.CallError
-		if !errors.Is(last, client.ErrTimeout) || !errors.Is(last, context.DeadlineExceeded) || !errors.As(last, &call) || !call.Sent || call.Repeatable {
+		if !errors.Is(last, context.DeadlineExceeded) || !errors.Is(last, context.DeadlineExceeded) || !errors.As(last, &call) || !call.Sent || call.Repeatable {
 			t.Errorf("%s: got %v", method, last)
 		}
 		stopped(method)
@@ -237,7 +237,7 @@ func TestStop(t *testing.T) {
 			continue
 		}
 		var call *client.CallError
-		if !errors.Is(err, context.Canceled) || errors.Is(err, client.ErrTimeout) || !errors.As(err, &call) || !call.Repeatable {
+		if !errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &call) || !call.Repeatable {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -264,7 +264,7 @@ func TestMessageLimit(t *testing.T) {
 	if !errors.Is(err, client.ErrTooLarge) || !errors.As(err, &call) || !call.Sent {
 		t.Errorf("got %v", err)
 	}
-	if item, err, ok := next(); !ok || err != nil || string(item.Content) != "1" {
+	if item, err, ok := next(); !ok || err != nil || content(item) != "1" {
 		t.Errorf("got %v, %v, %v", item, err, ok)
 	}
 	if _, err := c.Info(ctx); err != nil {
@@ -285,7 +285,7 @@ func TestMessageLimit(t *testing.T) {
 }
 
 func isRPC(err error, code int) bool {
-	var rpc *client.RPCError
+	var rpc *client.Error
 	return errors.As(err, &rpc) && rpc.ErrorCode() == code
 }
 

@@ -381,7 +381,7 @@ func (c *connection) answer(f *wire.Frame) {
 	}
 	delete(c.pending, s.id)
 	if f.Err != nil {
-		s.end(rpcError(s.method, f.Err))
+		s.end(refusedError(s.method, f.Err))
 		return
 	}
 	s.subscription = bytes.Clone(f.Result)

@@ -3,6 +3,8 @@
 package client
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,16 +12,16 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/sourcegraph/jsonrpc2"
+
+	"github.com/plexus-go/plexus/internal/wire"
+	"github.com/plexus-go/plexus/plugin"
 )
 
 // What can go wrong, to be matched with errors.Is. The types below carry the
 // particulars, to be matched with errors.As.
 var (
-	// ErrRefused: the hub could not be reached, or did not let us in.
-	ErrRefused = errors.New("refused")
-	// ErrTimeout: the context's deadline passed. Such an error is a
-	// context.DeadlineExceeded too.
-	ErrTimeout = errors.New("timed out")
 	// ErrClosed: the client was closed.
 	ErrClosed = errors.New("the client is closed")
 	// ErrLost: the connection was lost while a call was under way.
@@ -44,8 +46,8 @@ const (
 	StepInfo    Step = "_info"   // the hub's name
 )
 
-// DialError tells why there is no connection to a hub. It is ErrTimeout,
-// ErrProtocol, context.Canceled, or else ErrRefused.
+// DialError says why there is no connection to a hub. A timeout is a
+// context.DeadlineExceeded.
 type DialError struct {
 	URL    string // without its query, which may hold secrets
 	Step   Step   // the one that failed
@@ -60,15 +62,9 @@ func (e *DialError) Error() string {
 // Unwrap returns the cause.
 func (e *DialError) Unwrap() error { return e.Err }
 
-// Is tells that the error is ErrRefused, where it is nothing more precise.
-func (e *DialError) Is(target error) bool {
-	return target == ErrRefused &&
-		!errors.Is(e.Err, ErrTimeout) && !errors.Is(e.Err, ErrProtocol) && !errors.Is(e.Err, context.Canceled)
-}
-
-// CallError tells why a call did not come to its end, though the hub did not
-// say no. It is ErrTimeout, context.Canceled, ErrClosed, ErrLost, ErrSlow,
-// ErrTooLarge or ErrProtocol.
+// CallError says why a call did not complete, though the hub did not refuse
+// it. It is context.DeadlineExceeded, context.Canceled, ErrClosed, ErrLost,
+// ErrSlow, ErrTooLarge or ErrProtocol.
 type CallError struct {
 	Method string
 	// Sent tells that the hub may have begun the call. One that was not sent
@@ -91,18 +87,24 @@ func (e *CallError) Error() string {
 // Unwrap returns the cause.
 func (e *CallError) Unwrap() error { return e.Err }
 
-// RPCError is an error that the hub answered a request with, before any
-// stream began. The codes are in package plugin.
-type RPCError struct {
+// Error is what the hub answered a call with: the method failed, or could not
+// be called. The codes are in package plugin.
+type Error struct {
 	Method  string // the call's
-	Code    int    // 0 where the hub sent none that is an integer
+	Code    string // "-32601", or whatever text the hub sent; empty for none
 	Message string
-	Data    json.RawMessage // nil for none
+	Data    json.RawMessage // details; nil for none
+	// Recoverable reports whether the stream goes on: the range yields the
+	// error and continues.
+	Recoverable bool
+	// Metadata is that of the error item; zero where the hub refused the
+	// request before any stream began.
+	Metadata plugin.Metadata
 }
 
-func (e *RPCError) Error() string {
+func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s", e.Method, e.Message)
+	fmt.Fprintf(&b, "%s: %s", e.Method, cmp.Or(e.Message, "the method failed"))
 	if len(e.Data) > 0 && string(e.Data) != "null" {
 		var text string
 		if json.Unmarshal(e.Data, &text) != nil {
@@ -110,42 +112,34 @@ func (e *RPCError) Error() string {
 		}
 		fmt.Fprintf(&b, ": %s", text)
 	}
-	if e.Code != 0 {
-		fmt.Fprintf(&b, " (%d)", e.Code)
+	if e.Code != "" {
+		fmt.Fprintf(&b, " (%s)", e.Code)
 	}
 	return b.String()
 }
 
-// ErrorCode returns the code.
-func (e *RPCError) ErrorCode() int { return e.Code }
-
-// StreamError is an error item of a stream: the method failed, or, with the
-// codes of package plugin, could not be called.
-type StreamError struct {
-	Method  string // the call's
-	Code    string // "-32601", or whatever text the hub sent; empty for none
-	Message string
-	// Recoverable tells that the stream goes on: the range yields the error
-	// and continues.
-	Recoverable bool
-	Metadata    Metadata
-}
-
-func (e *StreamError) Error() string {
-	message := e.Message
-	if message == "" {
-		message = "the method failed"
-	}
-	if e.Code != "" {
-		message += " (" + e.Code + ")"
-	}
-	return e.Method + ": " + message
-}
-
 // ErrorCode returns the code as an integer; 0 if it is none.
-func (e *StreamError) ErrorCode() int {
+func (e *Error) ErrorCode() int {
 	code, _ := strconv.Atoi(e.Code)
 	return code
+}
+
+// refusedError is the error that a request was answered with.
+func refusedError(method string, e *jsonrpc2.Error) *Error {
+	code := ""
+	if e.Code != 0 {
+		code = strconv.FormatInt(e.Code, 10)
+	}
+	return &Error{Method: method, Code: code, Message: e.Message, Data: bytes.Clone(wire.Text(e.Data))}
+}
+
+// streamError is the error of an error item.
+func streamError(method string, i *plugin.Item) *Error {
+	data, _ := i.Details.(json.RawMessage)
+	return &Error{
+		Method: method, Code: i.Code, Message: i.Message, Data: data,
+		Recoverable: i.Recoverable, Metadata: i.Metadata,
+	}
 }
 
 // protocolError is an ErrProtocol with its reason.
@@ -153,7 +147,7 @@ func protocolError(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrProtocol, fmt.Sprintf(format, args...))
 }
 
-// contextError words why ctx is done: a deadline is ErrTimeout too.
+// contextError says why ctx is done.
 func contextError(ctx context.Context) error {
 	if err := context.Cause(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -161,12 +155,12 @@ func contextError(ctx context.Context) error {
 	return timeoutError{}
 }
 
-// timeoutError is ErrTimeout and context.DeadlineExceeded both.
+// timeoutError is a context.DeadlineExceeded in plainer words.
 type timeoutError struct{}
 
-func (timeoutError) Error() string   { return ErrTimeout.Error() }
-func (timeoutError) Timeout() bool   { return true }
-func (timeoutError) Unwrap() []error { return []error{ErrTimeout, context.DeadlineExceeded} }
+func (timeoutError) Error() string { return "timed out" }
+func (timeoutError) Timeout() bool { return true }
+func (timeoutError) Unwrap() error { return context.DeadlineExceeded }
 
 // orContext returns why ctx is done, if it is, and else err. A deadline of a
 // connection may be a moment ahead of the context's that it comes from.

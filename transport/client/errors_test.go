@@ -7,6 +7,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport/client"
 )
 
@@ -16,22 +17,22 @@ func TestErrorTexts(t *testing.T) {
 		"dial ws://h:1: tls: bad certificate":               &client.DialError{URL: "ws://h:1", Step: client.StepTLS, Err: errors.New("bad certificate")},
 		"registry.list (sent): the connection was lost":     &client.CallError{Method: "registry.list", Sent: true, Err: client.ErrLost},
 		"registry.list (not sent): the client is closed":    &client.CallError{Method: "registry.list", Err: client.ErrClosed},
-		"_info: who are you? (-32001)":                      &client.RPCError{Method: "_info", Code: -32001, Message: "who are you?"},
-		"x.y: Invalid params: missing field (-32602)":       &client.RPCError{Method: "x.y", Code: -32602, Message: "Invalid params", Data: json.RawMessage(`"missing field"`)},
-		`x.y: Invalid params: {"at":1} (-32602)`:            &client.RPCError{Method: "x.y", Code: -32602, Message: "Invalid params", Data: json.RawMessage(`{"at":1}`)},
-		"x.y: no":                                           &client.RPCError{Method: "x.y", Message: "no", Data: json.RawMessage("null")},
-		"registry.x: Method not found: registry.x (-32601)": &client.StreamError{Method: "registry.x", Code: "-32601", Message: "Method not found: registry.x"},
-		"x.y: the method failed":                            &client.StreamError{Method: "x.y"},
-		"x.y: out of paper (PAPER)":                         &client.StreamError{Method: "x.y", Code: "PAPER", Message: "out of paper"},
+		"_info: who are you? (-32001)":                      &client.Error{Method: "_info", Code: "-32001", Message: "who are you?"},
+		"x.y: Invalid params: missing field (-32602)":       &client.Error{Method: "x.y", Code: "-32602", Message: "Invalid params", Data: json.RawMessage(`"missing field"`)},
+		`x.y: Invalid params: {"at":1} (-32602)`:            &client.Error{Method: "x.y", Code: "-32602", Message: "Invalid params", Data: json.RawMessage(`{"at":1}`)},
+		"x.y: no":                                           &client.Error{Method: "x.y", Message: "no", Data: json.RawMessage("null")},
+		"registry.x: Method not found: registry.x (-32601)": &client.Error{Method: "registry.x", Code: "-32601", Message: "Method not found: registry.x"},
+		"x.y: the method failed":                            &client.Error{Method: "x.y"},
+		"x.y: out of paper (PAPER)":                         &client.Error{Method: "x.y", Code: "PAPER", Message: "out of paper"},
 	} {
 		if err.Error() != want {
 			t.Errorf("got %q, want %q", err, want)
 		}
 	}
-	if code := (&client.StreamError{Code: "PAPER"}).ErrorCode(); code != 0 {
+	if code := (&client.Error{Code: "PAPER"}).ErrorCode(); code != 0 {
 		t.Errorf("got the code %d", code)
 	}
-	var item client.Item
+	var item plugin.Item
 	if err := item.Decode(new(int)); err == nil {
 		t.Error("an item of no type was decoded")
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/echo"
 	"github.com/plexus-go/plexus/transport/client"
 	"github.com/plexus-go/plexus/transport/websocket"
@@ -64,8 +65,8 @@ func ExampleClient_Call() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		if item.Type == client.Data {
-			fmt.Println(item.ContentType, string(item.Content))
+		if item.Kind == plugin.KindData {
+			fmt.Printf("%s %s\n", item.ContentType, item.Content)
 		}
 	}
 	// Output:
@@ -92,7 +93,7 @@ func ExampleCallOne() {
 	fmt.Println(answer.Message)
 
 	_, err = client.CallOne[echo.Echo](ctx, c, "echo.once", struct{}{})
-	var told *client.StreamError
+	var told *client.Error
 	if errors.As(err, &told) {
 		fmt.Println(told.ErrorCode(), told.Message)
 	}
@@ -139,12 +140,12 @@ func ExampleWithAnswers() {
 	defer stop()
 	ctx := context.Background()
 
-	c, err := client.Dial(ctx, url, client.WithAnswers(func(ctx context.Context, q client.Question) (client.Answer, error) {
+	c, err := client.Dial(ctx, url, client.WithAnswers(func(ctx context.Context, q client.Question) (any, error) {
 		fmt.Println(q.Message)
 		if q.Kind != client.Confirm {
-			return client.Cancelled(), nil
+			return nil, nil
 		}
-		return client.Confirmed(true), nil
+		return true, nil
 	}))
 	if err != nil {
 		log.Fatal(err)

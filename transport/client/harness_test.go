@@ -4,6 +4,7 @@ package client_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -287,4 +288,16 @@ func (p *peer) info(name string) {
 	p.send(`{"jsonrpc":"2.0","id":%d,"result":99}`, r.ID)
 	p.item("99", data(`{"backend":"`+name+`"}`))
 	p.item("99", done)
+}
+
+// dialFailed reports whether there was no connection.
+func dialFailed(err error) bool {
+	_, ok := errors.AsType[*client.DialError](err)
+	return ok
+}
+
+// content is the content of a data item, as text.
+func content(i plugin.Item) string {
+	text, _ := i.Content.(json.RawMessage)
+	return string(text)
 }

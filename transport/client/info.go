@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
-	"github.com/sourcegraph/jsonrpc2"
 
 	"github.com/plexus-go/plexus/internal/connect"
 	"github.com/plexus-go/plexus/internal/wire"
@@ -112,7 +111,7 @@ type infoAnswer struct {
 func (a *infoAnswer) read(f *wire.Frame) error {
 	switch {
 	case f.Err != nil:
-		return rpcError(wire.InfoMethod, f.Err)
+		return refusedError(wire.InfoMethod, f.Err)
 	case f.Result != nil:
 		a.subscription = bytes.Clone(wire.Key(f.Result))
 		return nil
@@ -154,14 +153,4 @@ func infoOf(content []byte, hash string) (HubInfo, error) {
 		info.Mechanisms = append(info.Mechanisms, m.Kind)
 	}
 	return info, nil
-}
-
-func rpcError(method string, f *jsonrpc2.Error) error {
-	return &RPCError{Method: method, Code: int(f.Code), Message: f.Message, Data: bytes.Clone(wire.Text(f.Data))}
-}
-
-func streamError(method string, i *plugin.Item) error {
-	return &StreamError{
-		Method: method, Code: i.Code, Message: i.Message, Recoverable: i.Recoverable, Metadata: Metadata(i.Metadata),
-	}
 }

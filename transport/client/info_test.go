@@ -62,7 +62,7 @@ func TestInfoFromOtherHubs(t *testing.T) {
 		{"no name", []string{answer, named(`5`, `{}`), ended(`5`)}, "", client.ErrProtocol},
 		{"a name that is none", []string{answer, named(`5`, `{"backend":7}`), ended(`5`)}, "", client.ErrProtocol},
 		{"no JSON", []string{`hello`}, "", client.ErrProtocol},
-		{"nothing", nil, "", client.ErrRefused},
+		{"nothing", nil, "", client.ErrLost},
 		{"nothing but a subscription", []string{answer}, "", client.ErrLost},
 		{"a long message", []string{`"` + strings.Repeat("x", 70<<10) + `"`}, "", client.ErrTooLarge},
 	}
@@ -96,8 +96,8 @@ func TestInfoRefused(t *testing.T) {
 		c.send(`{"jsonrpc":"2.0","id":1,"error":{"code":"-32001","message":"who are you?","data":{"a":1}}}`)
 	})
 	_, err := client.Info(within(t), h.url)
-	var rpc *client.RPCError
-	if !errors.As(err, &rpc) || rpc.Code != -32001 || string(rpc.Data) != `{"a":1}` || !errors.Is(err, client.ErrRefused) {
+	var rpc *client.Error
+	if !errors.As(err, &rpc) || rpc.Code != "-32001" || string(rpc.Data) != `{"a":1}` || !dialFailed(err) {
 		t.Errorf("got %v", err)
 	}
 
@@ -107,7 +107,7 @@ func TestInfoRefused(t *testing.T) {
 		c.item("5", `"type":"error","message":"not now","code":7,"recoverable":false`)
 	})
 	_, err = client.Info(within(t), h.url)
-	var stream *client.StreamError
+	var stream *client.Error
 	if !errors.As(err, &stream) || stream.Code != "7" || stream.ErrorCode() != 7 {
 		t.Errorf("got %v", err)
 	}
@@ -151,7 +151,7 @@ func TestSteps(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := client.Info(within(t), test.url, client.WithTLS(&tls.Config{}))
 			var dial *client.DialError
-			if !errors.As(err, &dial) || !errors.Is(err, client.ErrRefused) || errors.Is(err, client.ErrTimeout) {
+			if !errors.As(err, &dial) || !dialFailed(err) || errors.Is(err, context.DeadlineExceeded) {
 				t.Fatalf("got %v", err)
 			}
 			if dial.Step != test.step || dial.Status != test.status ||
@@ -205,8 +205,8 @@ func TestInfoStops(t *testing.T) {
 			begun := time.Now()
 			_, err := client.Info(ctx, test.url, test.option)
 			var dial *client.DialError
-			if !errors.As(err, &dial) || dial.Step != test.step || !errors.Is(err, client.ErrTimeout) ||
-				!errors.Is(err, context.DeadlineExceeded) || errors.Is(err, client.ErrRefused) {
+			if !errors.As(err, &dial) || dial.Step != test.step || !errors.Is(err, context.DeadlineExceeded) ||
+				!errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %v", err)
 			}
 			if d := time.Since(begun); d > patience/2 {
@@ -216,7 +216,7 @@ func TestInfoStops(t *testing.T) {
 			ctx, cancel = context.WithCancel(context.Background())
 			time.AfterFunc(20*time.Millisecond, cancel)
 			_, err = client.Info(ctx, test.url, test.option)
-			if !errors.As(err, &dial) || !errors.Is(err, context.Canceled) || errors.Is(err, client.ErrRefused) {
+			if !errors.As(err, &dial) || !errors.Is(err, context.Canceled) {
 				t.Errorf("got %v", err)
 			}
 		})

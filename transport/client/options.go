@@ -5,7 +5,6 @@ package client
 import (
 	"context"
 	"crypto/tls"
-	"log/slog"
 	"math"
 	"net"
 	"net/http"
@@ -105,15 +104,20 @@ func WithDialTimeout(d time.Duration) Option {
 	return func(s *connect.Settings) { set(&s.DialTimeout, d) }
 }
 
-// WithAnswers sets what answers the questions that methods ask while they run.
-// It is called by the goroutine that ranges over the call, with the call's
-// context, which ends when the question's time is up. An error answers
-// [Cancelled] and ends the range with it. Without this option, every question
-// is answered Cancelled.
-func WithAnswers(answer func(ctx context.Context, q Question) (Answer, error)) Option {
+// WithAnswers sets what answers the questions that methods ask while they run,
+// with a value as the kinds of questions say, or with nil to cancel. It is
+// called by the goroutine that ranges over the call, with the call's context,
+// which ends when the question's time is up. An error cancels, and ends the
+// range with it. Without this option, every question is cancelled.
+func WithAnswers(answer func(ctx context.Context, q Question) (any, error)) Option {
 	return func(s *connect.Settings) {
-		s.Answer = func(ctx context.Context, method string, i *plugin.Item) (any, error) {
-			return answer(ctx, questionOf(method, i))
+		s.Answer = func(ctx context.Context, method string, i *plugin.Item) ([]byte, error) {
+			q := questionOf(method, i)
+			value, err := answer(ctx, q)
+			if err != nil {
+				return nil, err
+			}
+			return answerTo(q.Kind, value)
 		}
 	}
 }
@@ -164,13 +168,3 @@ func WithBackoff(shortest, longest time.Duration) Option {
 // WithoutReconnect makes a lost connection the end of the Client: calls under
 // way and all later ones fail with ErrLost.
 func WithoutReconnect() Option { return func(s *connect.Settings) { s.Reconnect = false } }
-
-// WithLogger sets where the client of a registry, see package registryclient,
-// logs each change of its state, once; the default is nowhere.
-func WithLogger(log *slog.Logger) Option {
-	return func(s *connect.Settings) {
-		if log != nil {
-			s.Log = log
-		}
-	}
-}

@@ -13,24 +13,25 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport/client"
 )
 
 // gathered is what a range saw, as text: contents, types, and errors.
-func gathered(items iter.Seq2[client.Item, error]) (seen []string, last error) {
+func gathered(items iter.Seq2[plugin.Item, error]) (seen []string, last error) {
 	for item, err := range items {
-		var told *client.StreamError
+		var told *client.Error
 		switch {
 		case errors.As(err, &told) && told.Recoverable:
 			seen = append(seen, "recoverable "+told.Code+" "+told.Message)
 		case err != nil:
 			last = err
-		case item.Type == client.Data:
-			seen = append(seen, string(item.Content))
-		case item.Type == client.Progress && item.Percentage != nil:
-			seen = append(seen, fmt.Sprintf("%s %.1f%%", item.Message, *item.Percentage))
+		case item.Kind == plugin.KindData:
+			seen = append(seen, content(item))
+		case item.Kind == plugin.KindProgress && item.Percentage >= 0:
+			seen = append(seen, fmt.Sprintf("%s %.1f%%", item.Message, item.Percentage))
 		default:
-			seen = append(seen, "<"+item.Type+">"+item.Message)
+			seen = append(seen, "<"+string(item.Kind)+">"+item.Message)
 		}
 	}
 	return seen, last
@@ -40,7 +41,7 @@ func gathered(items iter.Seq2[client.Item, error]) (seen []string, last error) {
 func TestOtherHubs(t *testing.T) {
 	stream := func(code string, recoverable bool) func(error) bool {
 		return func(err error) bool {
-			var told *client.StreamError
+			var told *client.Error
 			return errors.As(err, &told) && told.Code == code && told.Recoverable == recoverable
 		}
 	}
@@ -292,7 +293,7 @@ func TestNeverAnswers(t *testing.T) {
 	defer cancel()
 	seen, err := gathered(c.Call(ctx, "x.y", nil))
 	var call *client.CallError
-	if seen != nil || !errors.Is(err, client.ErrTimeout) || !errors.As(err, &call) || !call.Sent {
+	if seen != nil || !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &call) || !call.Sent {
 		t.Errorf("got %v, %v", seen, err)
 	}
 	close(late)

@@ -4,17 +4,18 @@ package client
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/plexus-go/plexus/plugin"
 )
 
-// The kinds of questions.
+// The kinds of questions, and how they are answered.
 const (
-	Confirm = "confirm" // answered with Confirmed
-	Prompt  = "prompt"  // with Text
-	Select  = "select"  // with Selected
-	Custom  = "custom"  // with CustomData
+	Confirm = "confirm" // answered with a bool
+	Prompt  = "prompt"  // with a string
+	Select  = "select"  // with the Value of a Choice, or a slice of them
+	Custom  = "custom"  // with anything that json.Marshal takes
 )
 
 // Question is what a method asks its caller while it runs.
@@ -37,7 +38,7 @@ type Question struct {
 
 // Choice is one that a Select offers.
 type Choice struct {
-	Value       json.RawMessage `json:"value"` // to be given to Selected
+	Value       json.RawMessage `json:"value"` // the answer that selects it
 	Label       string          `json:"label"`
 	Description string          `json:"description"` // empty for none
 }
@@ -68,37 +69,31 @@ func questionOf(method string, i *plugin.Item) Question {
 	return q
 }
 
-// Answer is the answer to a question. Its zero value is [Cancelled].
-type Answer struct {
-	kind   string
-	fields map[string]any
-}
+// cancelled is the answer of a caller who does not want to answer.
+var cancelled = []byte(`{"type":"cancelled"}`)
 
-// Confirmed answers a Confirm.
-func Confirmed(yes bool) Answer { return Answer{"confirmed", map[string]any{"value": yes}} }
-
-// Text answers a Prompt.
-func Text(text string) Answer { return Answer{"text", map[string]any{"value": text}} }
-
-// Selected answers a Select with the values of the options that are chosen.
-func Selected(values ...any) Answer {
-	return Answer{"selected", map[string]any{"values": append([]any{}, values...)}}
-}
-
-// CustomData answers a Custom with anything that json.Marshal takes.
-func CustomData(data any) Answer { return Answer{"custom", map[string]any{"data": data}} }
-
-// Cancelled is the answer of somebody who does not want to answer.
-func Cancelled() Answer { return Answer{} }
-
-// MarshalJSON writes the answer as hubs read it.
-func (a Answer) MarshalJSON() ([]byte, error) {
-	object := map[string]any{"type": "cancelled"}
-	if a.kind != "" {
-		object["type"] = a.kind
+// answerTo encodes an answer, a value or nil, as hubs read it.
+func answerTo(kind string, value any) ([]byte, error) {
+	if value == nil {
+		return cancelled, nil
 	}
-	for name, value := range a.fields {
-		object[name] = value
+	text, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
 	}
-	return json.Marshal(object)
+	switch kind {
+	case Confirm:
+		return fmt.Appendf(nil, `{"type":"confirmed","value":%s}`, text), nil
+	case Prompt:
+		return fmt.Appendf(nil, `{"type":"text","value":%s}`, text), nil
+	case Select:
+		switch {
+		case string(text) == "null": // a nil slice
+			text = []byte("[]")
+		case text[0] != '[':
+			text = fmt.Appendf(nil, "[%s]", text)
+		}
+		return fmt.Appendf(nil, `{"type":"selected","values":%s}`, text), nil
+	}
+	return fmt.Appendf(nil, `{"data":%s,"type":"custom"}`, text), nil
 }

@@ -43,26 +43,26 @@ func asks(t testing.TB, question string) *fake {
 func TestQuestions(t *testing.T) {
 	tests := []struct {
 		name, item string
-		answer     func(q client.Question) client.Answer
+		answer     func(q client.Question) any
 		want       client.Question
 		told       string
 	}{
 		{
 			"confirm, as the newest hubs ask", `"type":"request","requestId":"r1","requestData":{"type":"confirm","message":"Sure?","default":true},"timeoutMs":30000`,
-			func(client.Question) client.Answer { return client.Confirmed(true) },
+			func(client.Question) any { return true },
 			client.Question{Kind: client.Confirm, Message: "Sure?", Default: json.RawMessage("true"), Timeout: 30 * time.Second},
 			`{"id":"r1","told":{"type":"confirmed","value":true}}`,
 		},
 		{
 			"prompt, as older hubs ask", `"type":"request",` + meta + `,"request_id":"r1","request":{"type":"prompt","message":"Name?","default":null,"placeholder":"you"},"timeout":500`,
-			func(client.Question) client.Answer { return client.Text("me") },
+			func(client.Question) any { return "me" },
 			client.Question{Kind: client.Prompt, Message: "Name?", Placeholder: "you", Timeout: 500 * time.Millisecond},
 			`{"id":"r1","told":{"type":"text","value":"me"}}`,
 		},
 		{
 			"select, in both spellings", `"type":"request",` + meta + `,"requestId":"r1","request_id":"r1","requestData":{"type":"select","message":"Which?","options":[{"value":"a","label":"A"},{"value":2,"label":"B","description":"two"}],"multi_select":true},"request":null,"timeoutMs":0,"timeout":null`,
-			func(q client.Question) client.Answer {
-				return client.Selected(q.Options[0].Value, q.Options[1].Value)
+			func(q client.Question) any {
+				return []json.RawMessage{q.Options[0].Value, q.Options[1].Value}
 			},
 			client.Question{Kind: client.Select, Message: "Which?", MultiSelect: true, Options: []client.Choice{
 				{Value: json.RawMessage(`"a"`), Label: "A"}, {Value: json.RawMessage("2"), Label: "B", Description: "two"}}},
@@ -70,19 +70,19 @@ func TestQuestions(t *testing.T) {
 		},
 		{
 			"custom", `"type":"request","requestId":7,"requestData":{"type":"custom","data":{"x":1}}`,
-			func(q client.Question) client.Answer { return client.CustomData(q.Data) },
+			func(q client.Question) any { return q.Data },
 			client.Question{Kind: client.Custom, Data: json.RawMessage(`{"x":1}`)},
 			`{"id":"7","told":{"data":{"x":1},"type":"custom"}}`,
 		},
 		{
 			"nothing chosen", `"type":"request","requestId":"r1","requestData":{"type":"select"}`,
-			func(q client.Question) client.Answer { return client.Selected() },
+			func(q client.Question) any { return []string{} },
 			client.Question{Kind: client.Select},
 			`{"id":"r1","told":{"type":"selected","values":[]}}`,
 		},
 		{
 			"of a kind that nobody knows", `"type":"request","requestId":"r1","requestData":[1]`,
-			func(q client.Question) client.Answer { return client.Answer{} },
+			func(q client.Question) any { return nil },
 			client.Question{},
 			`{"id":"r1","told":{"type":"cancelled"}}`,
 		},
@@ -91,7 +91,7 @@ func TestQuestions(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			h := asks(t, test.item)
 			var got client.Question
-			c := dial(t, h.url, client.WithAnswers(func(ctx context.Context, q client.Question) (client.Answer, error) {
+			c := dial(t, h.url, client.WithAnswers(func(ctx context.Context, q client.Question) (any, error) {
 				got = q
 				if _, ok := ctx.Deadline(); !ok {
 					t.Error("the callback has no deadline")
@@ -123,9 +123,9 @@ func TestUnansweredQuestions(t *testing.T) {
 	}
 
 	// Its time passes before somebody has answered: the method knows.
-	c := dial(t, h.url, client.WithAnswers(func(ctx context.Context, q client.Question) (client.Answer, error) {
+	c := dial(t, h.url, client.WithAnswers(func(ctx context.Context, q client.Question) (any, error) {
 		<-ctx.Done()
-		return client.Answer{}, ctx.Err()
+		return nil, ctx.Err()
 	}))
 	told, err = client.CallOne[json.RawMessage](within(t), c, "x.y", nil)
 	if err != nil || string(told) != cancelled {
@@ -133,15 +133,15 @@ func TestUnansweredQuestions(t *testing.T) {
 	}
 
 	mine := errors.New("the terminal is gone")
-	c = dial(t, h.url, client.WithAnswers(func(ctx context.Context, q client.Question) (client.Answer, error) {
-		return client.Confirmed(true), mine
+	c = dial(t, h.url, client.WithAnswers(func(ctx context.Context, q client.Question) (any, error) {
+		return true, mine
 	}))
 	if _, err = client.CallOne[json.RawMessage](within(t), c, "x.y", nil); !errors.Is(err, mine) {
 		t.Errorf("got %v", err)
 	}
 
-	c = dial(t, h.url, client.WithAnswers(func(ctx context.Context, q client.Question) (client.Answer, error) {
-		return client.CustomData(func() {}), nil
+	c = dial(t, h.url, client.WithAnswers(func(ctx context.Context, q client.Question) (any, error) {
+		return func() {}, nil
 	}))
 	if _, err = client.CallOne[json.RawMessage](within(t), c, "x.y", nil); err == nil {
 		t.Error("an answer that is not JSON was sent")

@@ -55,8 +55,8 @@ func TestSlowAlone(t *testing.T) {
 		c := dialPipe(t, p, client.WithQueue(4, 1<<20, 2*time.Second))
 		n := 0
 		for item, err := range c.Call(context.Background(), "x.many", nil) {
-			if err != nil || string(item.Content) != fmt.Sprint(n) {
-				t.Fatalf("%d: got %s, %v", n, item.Content, err)
+			if err != nil || content(item) != fmt.Sprint(n) {
+				t.Fatalf("%d: got %s, %v", n, content(item), err)
 			}
 			n++
 			time.Sleep(1900 * time.Millisecond)

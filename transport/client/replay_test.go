@@ -131,11 +131,11 @@ func compare(t *testing.T, c *client.Client, method string, params any, items []
 	t.Helper()
 	n := 0
 	for item, err := range c.Call(within(t), method, params) {
-		var rpc *client.RPCError
-		var stream *client.StreamError
+		var rpc *client.Error
+		var stream *client.Error
 		switch {
 		case errors.As(err, &rpc) && failure != nil:
-			if float64(rpc.Code) != failure["code"] || rpc.Message != failure["message"] {
+			if float64(rpc.ErrorCode()) != failure["code"] || rpc.Message != failure["message"] {
 				t.Errorf("%s: got %v, want %v", method, err, failure)
 			}
 			return
@@ -153,7 +153,7 @@ func compare(t *testing.T, c *client.Client, method string, params any, items []
 		if err := item.Decode(&content); err != nil {
 			t.Errorf("%s: %v", method, err)
 		}
-		if want := items[n]; item.Type != want["type"] || item.ContentType != want["content_type"] || !reflect.DeepEqual(content, want["content"]) {
+		if want := items[n]; string(item.Kind) != want["type"] || item.ContentType != want["content_type"] || !reflect.DeepEqual(content, want["content"]) {
 			t.Errorf("%s: got %+v, want %v", method, item, want)
 		}
 		n++

@@ -19,7 +19,7 @@ func (c *Client) Info(ctx context.Context) (HubInfo, error) {
 	if err != nil {
 		return HubInfo{}, err
 	}
-	return infoOf(item.Content, item.Metadata.Hash)
+	return infoOf(contentOf(&item), item.Metadata.Hash)
 }
 
 // Hash asks for the hash over everything that the hub serves. Who keeps
@@ -32,7 +32,7 @@ func (c *Client) Hash(ctx context.Context) (string, error) {
 	var told struct {
 		Value string `json:"value"`
 	}
-	if json.Unmarshal(item.Content, &told); told.Value == "" {
+	if json.Unmarshal(contentOf(&item), &told); told.Value == "" {
 		return "", fmt.Errorf("hash: %w", protocolError("the answer is %.64q", item.Content))
 	}
 	return told.Value, nil
@@ -52,7 +52,7 @@ func (c *Client) Schema(ctx context.Context, path string) (plugin.Schema, error)
 	if err != nil {
 		return plugin.Schema{}, err
 	}
-	schema, err := schemaOf(item.Content)
+	schema, err := schemaOf(contentOf(&item))
 	if err != nil {
 		return plugin.Schema{}, fmt.Errorf("%s: %w", asked.method, err)
 	}
@@ -60,9 +60,9 @@ func (c *Client) Schema(ctx context.Context, path string) (plugin.Schema, error)
 }
 
 // own calls a method that only reads and answers once.
-func (c *Client) own(ctx context.Context, asked call) (Item, error) {
+func (c *Client) own(ctx context.Context, asked call) (plugin.Item, error) {
 	asked.client, asked.idempotent = c, true
-	item, err := one(func(yield func(Item, error) bool) { asked.run(ctx, yield) })
+	item, err := one(func(yield func(plugin.Item, error) bool) { asked.run(ctx, yield) })
 	if err == ErrNoData {
 		err = fmt.Errorf("%s: %w", asked.method, err)
 	}

@@ -186,7 +186,7 @@ func register(t testing.TB, url string, g registryclient.Registration, options .
 type lines struct{ testkit.Log }
 
 func (l *lines) option() client.Option {
-	return client.WithLogger(l.Logger())
+	return registryclient.WithLogger(l.Logger())
 }
 
 // network stands between a client and a registry, and can be a bad one.

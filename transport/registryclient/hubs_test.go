@@ -291,3 +291,9 @@ func (p *peer) info(name string) {
 
 // object is a JSON object.
 type object = map[string]any
+
+// dialFailed reports whether there was no connection.
+func dialFailed(err error) bool {
+	_, ok := errors.AsType[*client.DialError](err)
+	return ok
+}

@@ -214,9 +214,9 @@ func (r *Registrar) Wait(ctx context.Context) error {
 		case <-changed:
 		case <-ctx.Done():
 			if err == nil {
-				return fmt.Errorf("registering %q: %w", r.registration.Name, contextError(ctx))
+				return fmt.Errorf("registering %q: %w", r.registration.Name, context.Cause(ctx))
 			}
-			return fmt.Errorf("registering %q: %w: %w", r.registration.Name, contextError(ctx), err)
+			return fmt.Errorf("registering %q: %w: %w", r.registration.Name, context.Cause(ctx), err)
 		}
 	}
 }

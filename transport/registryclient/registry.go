@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strconv"
 	"strings"
@@ -32,6 +33,16 @@ func RegistryURL(getenv func(string) string) string {
 		return ""
 	}
 	return cmp.Or(strings.TrimSpace(getenv("PLEXUS_REGISTRY_URL")), DefaultRegistry)
+}
+
+// WithLogger sets where [Register] and a [Resolver] log each change of their
+// state, once; the default is nowhere.
+func WithLogger(log *slog.Logger) client.Option {
+	return func(s *connect.Settings) {
+		if log != nil {
+			s.Log = log
+		}
+	}
 }
 
 // Backend is an entry of a registry. What the registry does not say is zero.
@@ -195,36 +206,20 @@ func (r *registry) entry(ctx context.Context, name string) (*Backend, error) {
 
 // refused tells that the registry was reached, and said no.
 func refused(err error) bool {
-	var rpc *client.RPCError
-	var stream *client.StreamError
+	var answered *client.Error
 	var told *refusal
-	return errors.As(err, &rpc) || errors.As(err, &stream) || errors.As(err, &told)
+	return errors.As(err, &answered) || errors.As(err, &told)
 }
 
 // unknownMethod tells that the registry said no because it knows no such
 // method.
 func unknownMethod(err error) bool {
-	var rpc *client.RPCError
-	var stream *client.StreamError
-	switch {
-	case errors.As(err, &rpc):
-		return rpc.Code == plugin.CodeMethodNotFound
-	case errors.As(err, &stream):
-		return stream.ErrorCode() == plugin.CodeMethodNotFound || strings.HasPrefix(stream.Message, "Method not found")
-	}
-	return false
+	var e *client.Error
+	return errors.As(err, &e) &&
+		(e.ErrorCode() == plugin.CodeMethodNotFound || strings.HasPrefix(e.Message, "Method not found"))
 }
 
 // protocolError is a client.ErrProtocol with its reason.
 func protocolError(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", client.ErrProtocol, fmt.Sprintf(format, args...))
-}
-
-// contextError says why ctx is done.
-func contextError(ctx context.Context) error {
-	err := context.Cause(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%w: %w", client.ErrTimeout, err)
-	}
-	return err
 }

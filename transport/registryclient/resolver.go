@@ -137,7 +137,7 @@ func (r *Resolver) look(ctx context.Context, name string) (b *Backend, stale boo
 			if ctx.Err() != nil || refused(err) {
 				return nil, false, err
 			}
-			if errors.Is(err, client.ErrTimeout) && b != nil {
+			if errors.Is(err, context.DeadlineExceeded) && b != nil {
 				return b, true, nil
 			}
 			if !errors.Is(err, client.ErrLost) && !errors.Is(err, client.ErrClosed) {
@@ -153,7 +153,7 @@ func (r *Resolver) look(ctx context.Context, name string) (b *Backend, stale boo
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil, false, contextError(ctx)
+			return nil, false, context.Cause(ctx)
 		}
 	}
 }

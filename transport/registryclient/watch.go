@@ -4,6 +4,7 @@ package registryclient
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -199,18 +200,19 @@ func (f *follower) watch(ctx context.Context, c *registry, params map[string]any
 		resuming = false
 	}
 	for item, err := range c.Call(ctx, "registry.watch", params) {
-		var stream *client.StreamError
+		var answered *client.Error
 		switch {
-		case errors.As(err, &stream) && stream.Recoverable:
+		case errors.As(err, &answered) && answered.Recoverable:
 			continue
 		case neverWatched(err):
 			return true, fmt.Errorf("%w: %w", ErrNoWatch, err)
 		case err != nil:
 			return true, err
-		case item.Type != client.Data:
+		case item.Kind != plugin.KindData:
 			continue
 		}
-		e, err := readEvent(item.Content)
+		content, _ := item.Content.(json.RawMessage)
+		e, err := readEvent(content)
 		switch {
 		case err != nil && params["after"] != nil && !told:
 			return false, err
