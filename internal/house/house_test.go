@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -43,11 +44,25 @@ var mayImport = map[string][]string{
 	"internal/testkit/testhub": {"hub", "internal/testkit", "plugin", "plugin/registry", "storage/sqlite", "transport"},
 }
 
-// goFiles parses every Go file of the project, by its path from the root.
-func goFiles(t *testing.T) map[string]*ast.File {
+// source is a Go file.
+type source struct {
+	*ast.File
+	text []byte
+}
+
+// goFiles returns every Go file of the project, by its path from the root.
+func goFiles(t *testing.T) map[string]source {
 	t.Helper()
+	files, err := parseAll()
+	if err != nil || len(files) < 20 {
+		t.Fatalf("%d Go files, %v", len(files), err)
+	}
+	return files
+}
+
+var parseAll = sync.OnceValues(func() (map[string]source, error) {
 	root := os.DirFS("../..")
-	files := map[string]*ast.File{}
+	files := map[string]source{}
 	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -61,17 +76,12 @@ func goFiles(t *testing.T) map[string]*ast.File {
 		if err != nil {
 			return err
 		}
-		files[name], err = parser.ParseFile(token.NewFileSet(), filepath.Join("../..", name), text, parser.ParseComments)
+		file, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ParseComments)
+		files[name] = source{file, text}
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(files) < 20 {
-		t.Fatalf("only %d Go files were found", len(files))
-	}
-	return files
-}
+	return files, err
+})
 
 func TestArrows(t *testing.T) {
 	for name, file := range goFiles(t) {
@@ -107,11 +117,7 @@ func TestEveryFile(t *testing.T) {
 	folders := map[string]string{}
 	for name, file := range goFiles(t) {
 		folder := path.Dir(name)
-		text, err := os.ReadFile(filepath.Join("../..", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.HasPrefix(string(text), "// SPDX-License-Identifier: AGPL-3.0-only\n") {
+		if !strings.HasPrefix(string(file.text), "// SPDX-License-Identifier: AGPL-3.0-only\n") {
 			t.Errorf("%s does not begin with its licence", name)
 		}
 		if slices.Contains([]string{"util", "utils", "common", "types"}, file.Name.Name) {

@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"go/ast"
 	"maps"
-	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,27 +18,73 @@ import (
 // forTests are the packages that only tests import.
 var forTests = regexp.MustCompile(`^(internal/(house|testkit)|plugin/plugintest|storage/storagetest)/`)
 
-// countedOnce are things of which the project has one: what its definition
-// looks like. Each match in a file that is no test is one.
-var countedOnce = []struct{ what, pattern string }{
-	{"file watchers", `fsnotify\.NewWatcher\(`},
-	{"help systems", `(?m)^func .*\b(usage|[Hh]elp)\(.*io\.Writer`},
-	{"sockets", `(?m)^type \w*[sS]ocket struct`},
-	{"coded errors", `(?m)^func \(.*\) ErrorCode\(\) int`},
+// countedOnce are things of which the project has one of each, and how they are
+// counted: by what no second one can do without.
+var countedOnce = []struct {
+	what  string
+	count func(files map[string]source) []string // one name each
+}{
+	// Who watches files, or parses TOML, imports the library.
+	{"file watchers", packagesThat(product, imports("github.com/fsnotify/fsnotify"))},
+	{"TOML readers", packagesThat(product, imports("github.com/BurntSushi/toml"))},
+	// Who looks for tables in the text of TOML knows their brackets.
+	{"TOML line finders", packagesThat(product, contains(`"\[\[|\\\[\\\[`))},
+	// Every library of commands prints help in its own way, and so does a function
+	// that writes help or usage.
+	{"help systems", func(files map[string]source) []string {
+		own := packagesThat(product, contains(`(?m)^func .*\b\w*([uU]sage|[hH]elp)\w*\(.*io\.Writer|Set(Help|Usage)Func\(|PrintDefaults\(`))(files)
+		for _, library := range []string{"flag", "github.com/spf13/cobra", "github.com/alecthomas/kong", "github.com/urfave/cli"} {
+			if len(packagesThat(product, imports(library))(files)) > 0 {
+				own = append(own, library)
+			}
+		}
+		return own
+	}},
+	// Who stands between a WebSocket and its connection has deadlines of its own.
+	{"sockets", packagesThat(product, contains(`(?m)^func \(.*\) SetWriteDeadline\(`))},
+	{"coded errors", packagesThat(product, contains(`(?m)^func \(.*\) ErrorCode\(\) int`))},
+	{"readers of recordings", packagesThat(func(string) bool { return true }, contains(`"transcripts"|testdata/(wire|transcripts)|\.jsonl"`))},
+}
+
+// product reports whether a file is part of the product: no test, no testing
+// package, no example.
+func product(name string) bool {
+	return !strings.HasSuffix(name, "_test.go") && !forTests.MatchString(name) && !strings.HasPrefix(name, "examples/")
+}
+
+// packagesThat returns the folders of the files that are in the scope and
+// satisfy the condition.
+func packagesThat(scope func(name string) bool, condition func(source) bool) func(map[string]source) []string {
+	return func(files map[string]source) []string {
+		folders := map[string]bool{}
+		for name, file := range files {
+			if scope(name) && condition(file) && path.Dir(name) != "internal/house" {
+				folders[path.Dir(name)] = true
+			}
+		}
+		return slices.Sorted(maps.Keys(folders))
+	}
+}
+
+func imports(library string) func(source) bool {
+	return func(file source) bool {
+		return slices.ContainsFunc(file.Imports, func(spec *ast.ImportSpec) bool { return strings.Trim(spec.Path.Value, `"`) == library })
+	}
+}
+
+func contains(pattern string) func(source) bool {
+	compiled := regexp.MustCompile(pattern)
+	return func(file source) bool { return compiled.Match(file.text) }
 }
 
 // TestSize prints how large the project is: `make size`.
 func TestSize(t *testing.T) {
-	var product, tests, kits, examples, exported int
+	var products, tests, kits, examples, exported int
 	public := map[string]int{}
 	var long []string
-	once := make([]int, len(countedOnce))
-	for name, file := range goFiles(t) {
-		text, err := os.ReadFile(filepath.Join("../..", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines := bytes.Count(text, []byte("\n"))
+	files := goFiles(t)
+	for name, file := range files {
+		lines := bytes.Count(file.text, []byte("\n"))
 		if lines > 450 {
 			long = append(long, fmt.Sprintf("%s (%d)", name, lines))
 		}
@@ -52,26 +96,25 @@ func TestSize(t *testing.T) {
 		case strings.HasPrefix(name, "examples/"):
 			examples += lines
 		default:
-			product += lines
-			for i, thing := range countedOnce {
-				once[i] += len(regexp.MustCompile(thing.pattern).FindAll(text, -1))
-			}
+			products += lines
 		}
 		if isPublic(path.Dir(name)) && !strings.HasSuffix(name, "_test.go") {
-			exported += countExported(file)
-			public[path.Dir(name)] += countExported(file)
+			exported += countExported(file.File)
+			public[path.Dir(name)] += countExported(file.File)
 		}
 	}
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "product code\t%d\tlines\n", product)
+	fmt.Fprintf(w, "product code\t%d\tlines\n", products)
 	fmt.Fprintf(w, "tests\t%d\tlines\n", tests)
 	fmt.Fprintf(w, "testing packages\t%d\tlines\n", kits)
 	fmt.Fprintf(w, "examples\t%d\tlines\n", examples)
 	fmt.Fprintf(w, "exported\t%d\tnames and methods\n", exported)
+	slices.Sort(long)
 	fmt.Fprintf(w, "files over 450 lines\t%d\t%s\n", len(long), strings.Join(long, ", "))
-	for i, thing := range countedOnce {
-		fmt.Fprintf(w, "%s\t%d\t\n", thing.what, once[i])
+	for _, thing := range countedOnce {
+		found := thing.count(files)
+		fmt.Fprintf(w, "%s\t%d\t%s\n", thing.what, len(found), strings.Join(found, ", "))
 	}
 	for _, folder := range slices.Sorted(maps.Keys(public)) {
 		fmt.Fprintf(w, "exported by %s\t%d\t\n", folder, public[folder])
