@@ -7,10 +7,10 @@ import (
 	"net/http"
 	"sync"
 	"testing"
-	"time"
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport"
 )
@@ -38,18 +38,14 @@ func TestRecheck(t *testing.T) {
 		}
 		return caller, nil
 	}))
-	all := map[string]*gorilla.Conn{}
+	all := map[string]*testkit.Conn{}
 	for _, name := range []string{"removed", "narrowed", "same", ""} {
 		set(name, "a", "b")
-		ws, _, err := gorilla.DefaultDialer.Dial("ws://"+s.addr, http.Header{"Authorization": {name}})
+		ws, _, err := testkit.DialWith(t, new(gorilla.Dialer), s.url, http.Header{"Authorization": {name}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer ws.Close()
-		ws.SetReadDeadline(time.Now().Add(patience))
-		if err := call(ws); err != nil {
-			t.Fatal(err)
-		}
+		ws.Quiet() // it is served
 		all[name] = ws
 	}
 	s.Recheck()
@@ -59,22 +55,11 @@ func TestRecheck(t *testing.T) {
 	set("narrowed", "a")
 	s.Recheck()
 	for _, name := range []string{"removed", "narrowed"} {
-		if _, _, err := all[name].ReadMessage(); !gorilla.IsCloseError(err, gorilla.ClosePolicyViolation) {
-			t.Errorf("%s: got %v", name, err)
+		if code := all[name].Closed(); code != gorilla.ClosePolicyViolation {
+			t.Errorf("%s: closed with %d", name, code)
 		}
 	}
 	for _, name := range []string{"same", ""} {
-		if err := call(all[name]); err != nil {
-			t.Errorf("%q is closed: %v", name, err)
-		}
+		all[name].Quiet() // it is still served
 	}
-}
-
-// call makes a call that is answered with one error.
-func call(ws *gorilla.Conn) error {
-	if err := ws.WriteMessage(gorilla.TextMessage, []byte(`{"jsonrpc":"2.0","id":1,"method":"none"}`)); err != nil {
-		return err
-	}
-	_, _, err := ws.ReadMessage()
-	return err
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,32 +17,31 @@ import (
 	gorilla "github.com/gorilla/websocket"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport"
 )
-
-const patience = 20 * time.Second
 
 // serving is a server of a hub with the method test.hang, which does not end
 // before the test releases it.
 type serving struct {
 	*transport.Server
-	addr     string
-	listener net.Listener
-	stop     context.CancelFunc
-	stopped  chan error
-	released chan struct{}
-	entered  chan struct{}
+	addr, url string
+	listener  net.Listener
+	stop      context.CancelFunc
+	stopped   chan error
+	released  chan struct{}
+	entered   chan struct{}
 }
 
 func serve(t *testing.T, options ...transport.Option) *serving {
 	t.Helper()
-	return serveOn(t, listen(t, "127.0.0.1:0"), options...)
+	return serveOn(t, testkit.Listen(t), options...)
 }
 
 func serveOn(t *testing.T, l net.Listener, options ...transport.Option) *serving {
 	t.Helper()
-	s := &serving{stopped: make(chan error, 1), released: make(chan struct{}), entered: make(chan struct{}, 1)}
+	s := &serving{listener: l, stopped: make(chan error, 1), released: make(chan struct{}), entered: make(chan struct{}, 1)}
 	h, err := hub.New("hub")
 	err = errors.Join(err, h.Register(plugin.Definition{
 		Namespace: "test", Version: "1.0.0", Description: "Test subject",
@@ -58,7 +58,8 @@ func serveOn(t *testing.T, l net.Listener, options ...transport.Option) *serving
 	}
 	var ctx context.Context
 	ctx, s.stop = context.WithCancel(t.Context())
-	s.addr, s.listener = l.Addr().String(), l
+	s.addr = transport.LocalAddress(l.Addr()).String()
+	s.url = "ws://" + s.addr
 	s.Server = transport.New(h, options...)
 	go func() { s.stopped <- s.Serve(ctx, l) }()
 	t.Cleanup(s.stop)
@@ -66,70 +67,71 @@ func serveOn(t *testing.T, l net.Listener, options ...transport.Option) *serving
 }
 
 // result waits until the server has stopped.
-func (s *serving) result(t *testing.T, within time.Duration) error {
+func (s *serving) result(t *testing.T) error {
 	t.Helper()
 	select {
 	case err := <-s.stopped:
 		return err
-	case <-time.After(within):
-		t.Fatalf("the server has not stopped after %v", within)
+	case <-time.After(testkit.Patience):
+		t.Fatal("the server has not stopped")
 		return nil
 	}
 }
 
-func (s *serving) dial(t *testing.T) *gorilla.Conn {
+// hang connects, and calls test.hang.
+func (s *serving) hang(t *testing.T) *testkit.Conn {
 	t.Helper()
-	ws, _, err := gorilla.DefaultDialer.Dial("ws://"+s.addr, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ws.Close() })
-	ws.SetReadDeadline(time.Now().Add(patience))
+	ws := testkit.Dial(t, s.url)
+	ws.Send(`{"jsonrpc":"2.0","id":1,"method":"test.hang"}`)
+	<-s.entered
 	return ws
 }
 
-// frames reads until the connection ends.
-func frames(ws *gorilla.Conn) (all []string, end error) {
-	for {
-		_, text, err := ws.ReadMessage()
-		if err != nil {
-			return all, err
-		}
-		all = append(all, string(text))
+// raw opens a connection and sends text.
+func (s *serving) raw(t *testing.T, text string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(testkit.Patience))
+	if _, err := io.WriteString(c, text); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// closed waits until the server closes a connection, and returns what it sent.
+func closed(t *testing.T, c net.Conn) string {
+	t.Helper()
+	sent, err := io.ReadAll(c)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the connection was left open")
+	}
+	return string(sent)
 }
 
 func TestServeStopsGracefully(t *testing.T) {
 	s := serve(t)
-	ws := s.dial(t)
-	if err := ws.WriteMessage(gorilla.TextMessage, []byte(`{"jsonrpc":"2.0","id":1,"method":"test.hang"}`)); err != nil {
-		t.Fatal(err)
-	}
-	<-s.entered
+	ws := s.hang(t)
 	if n := s.Stats().Connections; n != 1 {
 		t.Errorf("%d connections, want 1", n)
 	}
 	s.stop()
-	// The listener closes while the call goes on.
-	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+	testkit.Eventually(t, "the listener to close while the call goes on", func() bool {
 		c, err := net.Dial("tcp", s.addr)
-		if err != nil {
-			break
+		if err == nil {
+			c.Close()
 		}
-		c.Close()
-		if time.Now().After(end) {
-			t.Fatal("new connections are still accepted")
-		}
-	}
+		return err != nil
+	})
 	close(s.released)
-	got, err := frames(ws)
-	if len(got) != 3 || !strings.Contains(got[1], `"released"`) || !strings.Contains(got[2], `"done"`) {
-		t.Errorf("got %s", strings.Join(got, "\n"))
+	got, code := ws.Rest()
+	if len(got) != 3 || !strings.Contains(got[1], `"released"`) || !strings.Contains(got[2], `"done"`) || code != gorilla.CloseGoingAway {
+		t.Errorf("got %s, closed with %d", strings.Join(got, "\n"), code)
 	}
-	if !gorilla.IsCloseError(err, gorilla.CloseGoingAway) {
-		t.Errorf("got %v, want the close code 1001", err)
-	}
-	if err := s.result(t, patience); err != nil {
+	if err := s.result(t); err != nil {
 		t.Errorf("got %v, want a complete stop", err)
 	}
 	if n := s.Stats().Connections; n != 0 {
@@ -137,25 +139,21 @@ func TestServeStopsGracefully(t *testing.T) {
 	}
 }
 
-func TestServeCutsOffWhatHangs(t *testing.T) {
+func TestServeCutsOffCallsThatDoNotEnd(t *testing.T) {
 	s := serve(t, transport.WithStopTimeout(100*time.Millisecond))
-	ws := s.dial(t)
-	if err := ws.WriteMessage(gorilla.TextMessage, []byte(`{"jsonrpc":"2.0","id":1,"method":"test.hang"}`)); err != nil {
-		t.Fatal(err)
-	}
-	<-s.entered
+	ws := s.hang(t)
 	s.stop()
-	err := s.result(t, 5*time.Second)
+	err := s.result(t)
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(fmt.Sprint(err), "cut off") || !strings.Contains(fmt.Sprint(err), s.addr) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := frames(ws); gorilla.IsCloseError(err, gorilla.CloseGoingAway) {
-		t.Errorf("got %v, want a connection that was cut", err)
+	if code := ws.Closed(); code == gorilla.CloseGoingAway {
+		t.Error("closed with 1001, want a connection that was cut")
 	}
 	close(s.released)
 }
 
-func TestServeIsNotHeldUpByWhatIsNoWebSocket(t *testing.T) {
+func TestPendingConnectionsDoNotDelayAStop(t *testing.T) {
 	for name, sent := range map[string]string{
 		"nothing":            "",
 		"half a request":     "GET / HTTP/1.1\r\nHost: x\r\n",
@@ -163,49 +161,38 @@ func TestServeIsNotHeldUpByWhatIsNoWebSocket(t *testing.T) {
 		"an idle keep-alive": "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := serve(t, transport.WithStopTimeout(patience))
-			upgraded := s.dial(t)
-			c, err := net.Dial("tcp", s.addr)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close()
-			if _, err := io.WriteString(c, sent); err != nil {
-				t.Fatal(err)
-			}
+			s := serve(t, transport.WithStopTimeout(testkit.Patience))
+			ws := testkit.Dial(t, s.url)
+			c := s.raw(t, sent)
 			if strings.Contains(sent, "\r\n\r\n") { // answered at once
-				c.SetReadDeadline(time.Now().Add(patience))
 				if _, err := c.Read(make([]byte, 1)); err != nil {
 					t.Fatal(err)
 				}
 			}
 			begin := time.Now()
 			s.stop()
-			if _, err := frames(upgraded); !gorilla.IsCloseError(err, gorilla.CloseGoingAway) {
-				t.Errorf("got %v, want the close code 1001", err)
+			if code := ws.Closed(); code != gorilla.CloseGoingAway {
+				t.Errorf("closed with %d, want 1001", code)
 			}
-			if err := s.result(t, patience); err != nil {
+			if err := s.result(t); err != nil {
 				t.Errorf("got %v, want a complete stop", err)
 			}
 			if took := time.Since(begin); took > 3*time.Second {
 				t.Errorf("stopped after %v", took)
 			}
-			c.SetReadDeadline(time.Now().Add(patience))
-			if _, err := io.Copy(io.Discard, c); errors.Is(err, context.DeadlineExceeded) {
-				t.Error("the connection was left open")
-			}
+			closed(t, c)
 		})
 	}
 }
 
 func TestServeEndsEverythingWhenTheListenerFails(t *testing.T) {
 	s := serve(t)
-	ws := s.dial(t)
+	ws := testkit.Dial(t, s.url)
 	s.listener.Close()
-	if _, err := frames(ws); !gorilla.IsCloseError(err, gorilla.CloseGoingAway) {
-		t.Errorf("got %v, want the close code 1001", err)
+	if code := ws.Closed(); code != gorilla.CloseGoingAway {
+		t.Errorf("closed with %d, want 1001", code)
 	}
-	if err := s.result(t, patience); !errors.Is(err, net.ErrClosed) || !strings.Contains(err.Error(), s.addr) {
+	if err := s.result(t); !errors.Is(err, net.ErrClosed) || !strings.Contains(err.Error(), s.addr) {
 		t.Errorf("got %v, want the listener's error", err)
 	}
 }
@@ -215,7 +202,7 @@ func TestServeWithAContextThatIsDone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := listen(t, "127.0.0.1:0")
+	l := testkit.Listen(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := transport.New(h).Serve(ctx, l); err != nil {
@@ -228,8 +215,7 @@ func TestServeWithAContextThatIsDone(t *testing.T) {
 }
 
 func TestAPlainRequestIsAnsweredAtOnce(t *testing.T) {
-	s := serve(t)
-	response, err := (&http.Client{Timeout: patience}).Get("http://" + s.addr + "/")
+	response, err := (&http.Client{Timeout: testkit.Patience}).Get("http://" + serve(t).addr + "/")
 	if err != nil {
 		t.Fatal(err)
 	}

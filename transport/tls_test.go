@@ -63,23 +63,12 @@ func serveTLS(t *testing.T, a *testkit.Authority, change func(*transport.TLS), o
 	return serve(t, append(options, transport.WithTLS(config))...), f, log
 }
 
-func (s *serving) dialTLS(t *testing.T, config *tls.Config) *gorilla.Conn {
-	t.Helper()
-	ws, _, err := (&gorilla.Dialer{TLSClientConfig: config}).Dial("wss://"+s.addr, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ws.Close() })
-	ws.SetReadDeadline(time.Now().Add(patience))
-	return ws
-}
-
 // call makes a call over a new WebSocket, and returns the name of the server's
-// certificate. TLS 1.3 tells a client that its certificate was refused only
+// certificate. In TLS 1.3 a client only learns that its certificate was refused
 // when it reads.
-func (s *serving) call(config *tls.Config) (name string, err error) {
-	dialer := gorilla.Dialer{TLSClientConfig: config, HandshakeTimeout: patience}
-	ws, _, err := dialer.Dial("wss://"+s.addr, nil)
+func (s *serving) call(t *testing.T, config *tls.Config) (name string, err error) {
+	t.Helper()
+	ws, _, err := testkit.DialWith(t, &gorilla.Dialer{TLSClientConfig: config}, "wss://"+s.addr, nil)
 	if err != nil {
 		return "", err
 	}
@@ -87,7 +76,6 @@ func (s *serving) call(config *tls.Config) (name string, err error) {
 	if err := ws.WriteMessage(gorilla.TextMessage, []byte(`{"jsonrpc":"2.0","id":1,"method":"_info"}`)); err != nil {
 		return "", err
 	}
-	ws.SetReadDeadline(time.Now().Add(patience))
 	if _, _, err := ws.ReadMessage(); err != nil {
 		return "", err
 	}
@@ -98,24 +86,22 @@ func TestCertificatesAreReloaded(t *testing.T) {
 	a := testkit.NewAuthority(t, "authority")
 	s, f, _ := serveTLS(t, a, nil)
 	client := &tls.Config{RootCAs: a.Pool()}
-	if name, err := s.call(client); err != nil || name != "one" {
+	if name, err := s.call(t, client); err != nil || name != "one" {
 		t.Errorf("got %q, %v", name, err)
 	}
-	before := s.dialTLS(t, client)
+	before, _, err := testkit.DialWith(t, &gorilla.Dialer{TLSClientConfig: client}, "wss://"+s.addr, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	f.writePair(a.Pair("two"))
-	until(t, "the second certificate", func() bool {
-		name, err := s.call(client)
+	testkit.Eventually(t, "the second certificate", func() bool {
+		name, err := s.call(t, client)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return name == "two"
 	})
-	if err := before.WriteMessage(gorilla.TextMessage, []byte(`{"jsonrpc":"2.0","id":1,"method":"_info"}`)); err != nil {
-		t.Error(err)
-	}
-	if _, _, err := before.ReadMessage(); err != nil {
-		t.Errorf("a connection from before: %v", err)
-	}
+	before.Quiet() // it is still served
 }
 
 func TestWrongFilesChangeNothing(t *testing.T) {
@@ -156,13 +142,13 @@ func TestWrongFilesChangeNothing(t *testing.T) {
 				return now.Certificates[0].Leaf.Subject.CommonName
 			}
 			damage(f)
-			until(t, "an error in the log", func() bool { return log.Count("level=ERROR") > 0 })
+			testkit.Eventually(t, "an error in the log", func() bool { return log.Count("level=ERROR") > 0 })
 			if got := shown(); got != "one" {
 				t.Errorf("%q is shown", got)
 			}
 			f.write("clients.pem", a.PEM())
 			f.writePair(cert, key)
-			until(t, "the new certificate", func() bool { return shown() == "two" })
+			testkit.Eventually(t, "the new certificate", func() bool { return shown() == "two" })
 			if n := log.Count("level=ERROR"); n != 1 {
 				t.Errorf("%d errors are logged, want 1", n)
 			}
@@ -203,13 +189,13 @@ func TestClientCertificates(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, byCertificate, transport.WithAnonymous())
-		if _, err := s.call(shown(clients)); err != nil || <-names != "ann" {
+		if _, err := s.call(t, shown(clients)); err != nil || <-names != "ann" {
 			t.Errorf("optional %v: a client with a certificate: %v", optional, err)
 		}
-		if _, err := s.call(shown(strangers)); err == nil {
+		if _, err := s.call(t, shown(strangers)); err == nil {
 			t.Errorf("optional %v: a client with a stranger's certificate is let in", optional)
 		}
-		_, err := s.call(shown(nil))
+		_, err := s.call(t, shown(nil))
 		if (err == nil) != optional {
 			t.Errorf("optional %v: a client without a certificate: %v", optional, err)
 		}
@@ -220,18 +206,18 @@ func TestClientCertificates(t *testing.T) {
 		// been in before come no more.
 		keeps := shown(clients)
 		keeps.ClientSessionCache = tls.NewLRUClientSessionCache(4)
-		if _, err := s.call(keeps); err != nil || <-names != "ann" {
+		if _, err := s.call(t, keeps); err != nil || <-names != "ann" {
 			t.Error(err)
 		}
 		f.write("clients.pem", strangers.PEM())
-		until(t, "the new authority", func() bool {
-			_, err := s.call(shown(strangers))
+		testkit.Eventually(t, "the new authority", func() bool {
+			_, err := s.call(t, shown(strangers))
 			if err == nil {
 				<-names
 			}
 			return err == nil
 		})
-		if _, err := s.call(keeps); err == nil {
+		if _, err := s.call(t, keeps); err == nil {
 			t.Errorf("optional %v: a client of the former authority is let in", optional)
 		}
 	}
@@ -241,7 +227,7 @@ func TestOldTLSIsRefused(t *testing.T) {
 	a := testkit.NewAuthority(t, "authority")
 	s, _, _ := serveTLS(t, a, nil)
 	for version, ok := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
-		_, err := s.call(&tls.Config{RootCAs: a.Pool(), MinVersion: version, MaxVersion: version})
+		_, err := s.call(t, &tls.Config{RootCAs: a.Pool(), MinVersion: version, MaxVersion: version})
 		if (err == nil) != ok {
 			t.Errorf("%s: %v", tls.VersionName(version), err)
 		}
@@ -255,7 +241,7 @@ func TestOldTLSIsRefused(t *testing.T) {
 	if got := c.ConnectionState().NegotiatedProtocol; got != "http/1.1" {
 		t.Errorf("the protocol is %q", got)
 	}
-	if _, _, err := gorilla.DefaultDialer.Dial("ws://"+s.addr, nil); err == nil {
+	if _, _, err := gorilla.DefaultDialer.Dial(s.url, nil); err == nil {
 		t.Error("a WebSocket without TLS is served")
 	}
 }
@@ -269,11 +255,11 @@ func TestHalfOpenHandshakesAreDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(patience))
+	c.SetDeadline(time.Now().Add(testkit.Patience))
 	for _, c := range append(half, c) {
-		cut(t, c)
+		closed(t, c)
 	}
-	until(t, "no connection", func() bool { return s.Stats().Pending == 0 })
+	testkit.Eventually(t, "no connection", func() bool { return s.Stats().Pending == 0 })
 }
 
 func TestWrongTLSSettings(t *testing.T) {
@@ -315,11 +301,11 @@ func TestACME(t *testing.T) {
 			ACME:               transport.ACME{Names: []string{"hub.example"}, Cache: f.path, Directory: "http://127.0.0.1:1/"},
 		}
 	})
-	if name, err := s.call(&tls.Config{RootCAs: server.Pool(), ServerName: "hub.example"}); err != nil || name != "hub.example" {
+	if name, err := s.call(t, &tls.Config{RootCAs: server.Pool(), ServerName: "hub.example"}); err != nil || name != "hub.example" {
 		t.Errorf("got %q, %v", name, err)
 	}
 	for _, name := range []string{"other.example", ""} {
-		if _, err := s.call(&tls.Config{RootCAs: server.Pool(), ServerName: name, InsecureSkipVerify: true}); err == nil {
+		if _, err := s.call(t, &tls.Config{RootCAs: server.Pool(), ServerName: name, InsecureSkipVerify: true}); err == nil {
 			t.Errorf("a certificate for %q is shown", name)
 		}
 	}
@@ -332,7 +318,7 @@ func TestACMEFails(t *testing.T) {
 		*settings = transport.TLS{ACME: transport.ACME{Names: []string{"hub.example"}, Cache: t.TempDir(), Directory: "http://127.0.0.1:1/"}}
 	})
 	for _, name := range []string{"strange.example", "hub.example", "HUB.EXAMPLE"} {
-		if _, err := s.call(&tls.Config{ServerName: name, InsecureSkipVerify: true}); err == nil {
+		if _, err := s.call(t, &tls.Config{ServerName: name, InsecureSkipVerify: true}); err == nil {
 			t.Errorf("there is a certificate for %s", name)
 		}
 	}
@@ -367,10 +353,10 @@ func TestTheAuthorityLooks(t *testing.T) {
 		if got := c.ConnectionState().NegotiatedProtocol; len(protocols) == 1 && got != protocols[0] {
 			t.Errorf("%v: the protocol is %q", protocols, got)
 		}
-		c.SetDeadline(time.Now().Add(patience))
+		c.SetDeadline(time.Now().Add(testkit.Patience))
 		// The write may be too late already.
 		_, _ = c.Write([]byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"))
-		if got := cut(t, c); got != "" {
+		if got := closed(t, c); got != "" {
 			t.Errorf("%v: got %q without a client certificate", protocols, got)
 		}
 	}

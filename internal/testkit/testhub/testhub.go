@@ -77,7 +77,7 @@ func Start(t testing.TB, config Config) *Hub {
 		listener, err = net.Listen("tcp", cmp.Or(config.Address, "127.0.0.1:0"))
 		return err == nil
 	})
-	h.Addr = listener.Addr().String()
+	h.Addr = transport.LocalAddress(listener.Addr()).String()
 	h.URL = "ws://" + h.Addr
 	h.Server = transport.New(inner, config.Options...)
 	ctx, cancel := context.WithCancel(context.Background())
