@@ -108,21 +108,3 @@ func TestNotificationThatFailsLeavesTheBufferAsItWas(t *testing.T) {
 		}
 	}
 }
-
-func TestBatchIsAnsweredMemberByMember(t *testing.T) {
-	h := newHub(t, "H", registry)
-	m := wire.Parse([]byte(`[{"jsonrpc":"2.0","id":1,"method":"nope"},5,{"jsonrpc":"2.0","id":"b","method":"registry_get","params":[]},{"id":3}]`), wire.MaxDepth)
-	var got []string
-	for _, r := range m.Batch {
-		got = append(got, serve(t, h, r, 1)...)
-	}
-	want := []string{
-		`{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"Method not found"}}`,
-		`{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Invalid request"}}`,
-		`{"jsonrpc":"2.0","id":"b","error":{"code":-32602,"message":"Invalid params","data":"No more params"}}`,
-		`{"jsonrpc":"2.0","id":3,"error":{"code":-32600,"message":"Invalid request"}}`,
-	}
-	if strings.Join(got, "\n") != strings.Join(want, "\n") {
-		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
-}

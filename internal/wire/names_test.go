@@ -7,9 +7,49 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
 )
+
+type registerParams struct {
+	Name     string  `json:"name"`
+	Host     string  `json:"host"`
+	Port     uint16  `json:"port"`
+	Protocol *string `json:"protocol"`
+}
+
+type nameParams struct {
+	Name string `json:"name"`
+}
+
+type listParams struct {
+	ActiveOnly *bool `json:"active_only"`
+}
+
+func method[In any](name string) plugin.Method {
+	return plugin.Unary(name, "", func(context.Context, In) (string, error) { return name + " was called", nil })
+}
+
+// registry has the methods of the recorded registry, and their parameters.
+var registry = plugin.Definition{Namespace: "registry", Version: "1.0.0", Methods: []plugin.Method{
+	method[registerParams]("register"), method[listParams]("list"), method[nameParams]("get"),
+	method[nameParams]("delete"), method[nameParams]("ping"), method[plugin.None]("reload"),
+}}
+
+func newHub(t testing.TB, namespace string, activations ...plugin.Activation) *hub.Hub {
+	t.Helper()
+	h, err := hub.New(namespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range activations {
+		if err := h.Register(a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return h
+}
 
 // echoing makes an activation whose methods answer with their own path.
 func echoing(namespace string, methods ...string) plugin.Definition {

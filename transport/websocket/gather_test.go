@@ -5,6 +5,7 @@ package websocket_test
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/plexus-go/plexus/transport/websocket"
@@ -48,5 +49,21 @@ func TestALoneAnswerIsNotDelayed(t *testing.T) {
 				t.Errorf("answered after %v", took)
 			}
 		}
+	})
+}
+
+// TestAQuickCallBesideABusyWriter: the reader answers a quick call, unless
+// somebody else writes; then the writer does.
+func TestAQuickCallBesideABusyWriter(t *testing.T) {
+	inMemory(t, func(t *testing.T, s *server, c *client) {
+		c.Send(`{"jsonrpc":"2.0","id":1,"method":"probe.block"}`)
+		synctest.Wait() // the writer waits for the client
+		time.Sleep(time.Millisecond)
+		c.Send(`{"jsonrpc":"2.0","id":2,"method":"_info"}`)
+		synctest.Wait()
+		c.Item(c.Subscribed("1"), "data")
+		sub := c.Subscribed("2")
+		c.Item(sub, "data")
+		c.Item(sub, "done")
 	})
 }
