@@ -3,7 +3,6 @@
 package wire
 
 import (
-	"math"
 	"strconv"
 	"time"
 
@@ -71,30 +70,24 @@ func AppendResponded(dst []byte, method, hash string, now time.Time) []byte {
 	return append(dst, "}}}"...)
 }
 
-// AppendNotification appends the frame that carries an item of a stream under
-// the name method. It fails where the content can't be written as JSON; dst is
-// then returned as it was.
-func AppendNotification(dst []byte, method string, subscription int64, item *plugin.Item) ([]byte, error) {
-	return AppendNotificationWithin(dst, method, subscription, item, math.MaxInt)
-}
-
-// AppendNotificationWithin is AppendNotification for an item that may be too
-// long to be kept: where the JSON of its content has more than most bytes it
-// fails with a [*codec.SizeError].
-func AppendNotificationWithin(dst []byte, method string, subscription int64, item *plugin.Item, most int) ([]byte, error) {
+// AppendItem appends the notification that carries an item of a stream under
+// the name method. It fails where the content can't be written as JSON, and with
+// a [*codec.SizeError] where its JSON has more than maxBytes; dst is then
+// returned as it was.
+func AppendItem(dst []byte, method string, subscription int64, item *plugin.Item, maxBytes int) ([]byte, error) {
 	out := append(dst, `{"jsonrpc":"2.0","method":`...)
 	out = appendString(out, method)
 	out = append(out, `,"params":{"subscription":`...)
 	out = strconv.AppendInt(out, subscription, 10)
 	out = append(out, `,"result":`...)
-	out, err := appendItem(out, item, most)
+	out, err := appendItem(out, item, maxBytes)
 	if err != nil {
 		return dst, err
 	}
 	return append(out, "}}"...), nil
 }
 
-func appendItem(dst []byte, item *plugin.Item, most int) ([]byte, error) {
+func appendItem(dst []byte, item *plugin.Item, maxBytes int) ([]byte, error) {
 	dst = append(dst, `{"type":"`...)
 	dst = append(dst, item.Kind...)
 	dst = append(dst, `","metadata":`...)
@@ -106,9 +99,9 @@ func appendItem(dst []byte, item *plugin.Item, most int) ([]byte, error) {
 		dst = appendString(dst, item.ContentType)
 		dst = append(dst, `,"content":`...)
 		if inner, ok := item.Content.(*plugin.Item); ok {
-			dst, err = appendItem(dst, inner, most)
+			dst, err = appendItem(dst, inner, maxBytes)
 		} else {
-			dst, err = codec.AppendJSONWithin(dst, item.Content, most)
+			dst, err = codec.AppendJSONWithin(dst, item.Content, maxBytes)
 		}
 	case plugin.KindProgress:
 		dst = append(dst, `,"message":`...)
@@ -130,7 +123,7 @@ func appendItem(dst []byte, item *plugin.Item, most int) ([]byte, error) {
 		dst = strconv.AppendBool(dst, item.Recoverable)
 		if item.Details != nil {
 			dst = append(dst, `,"data":`...)
-			dst, err = codec.AppendJSONWithin(dst, item.Details, most)
+			dst, err = codec.AppendJSONWithin(dst, item.Details, maxBytes)
 		}
 	}
 	return append(dst, '}'), err

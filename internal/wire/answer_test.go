@@ -71,7 +71,7 @@ func TestNotifications(t *testing.T) {
 			`{"type":"data",` + m + `,"content_type":"plexus.call","content":{"type":"data",` + m + `,"content_type":"plexus.call","content":{"type":"error",` + m + `,"message":"so","code":"-32000","recoverable":false}}}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := wire.AppendNotification([]byte("before"), "registry-hub.call", 1275710172627390, &test.item)
+			got, err := wire.AppendItem([]byte("before"), "registry-hub.call", 1275710172627390, &test.item, math.MaxInt)
 			want := `before{"jsonrpc":"2.0","method":"registry-hub.call","params":{"subscription":1275710172627390,"result":` + test.want + `}}`
 			if err != nil || string(got) != want {
 				t.Errorf("%v\n got %s\nwant %s", err, got, want)
@@ -84,7 +84,7 @@ func TestNotifications(t *testing.T) {
 }
 
 func TestNotificationOfAMethodWithSpecialCharacters(t *testing.T) {
-	got, err := wire.AppendNotification(nil, "a\"é\xff", 1, &plugin.Item{Kind: plugin.KindDone})
+	got, err := wire.AppendItem(nil, "a\"é\xff", 1, &plugin.Item{Kind: plugin.KindDone}, math.MaxInt)
 	if want := `{"jsonrpc":"2.0","method":"a\"é` + "\ufffd" + `","params":`; err != nil || !strings.HasPrefix(string(got), want) {
 		t.Errorf("%s, %v", got, err)
 	}
@@ -101,7 +101,7 @@ func TestNotificationThatFailsLeavesTheBufferAsItWas(t *testing.T) {
 			{Kind: plugin.KindData, Content: &plugin.Item{Kind: plugin.KindData, Content: content}},
 		} {
 			before := append(make([]byte, 0, 4096), "before"...)
-			got, err := wire.AppendNotification(before, "m", 1, item)
+			got, err := wire.AppendItem(before, "m", 1, item, math.MaxInt)
 			if err == nil || string(got) != "before" {
 				t.Errorf("%s: %q, %v", name, got, err)
 			}

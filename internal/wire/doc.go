@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-// Package wire is the Plexus protocol as text: JSON-RPC 2.0 envelopes, the
-// names of a hub's methods, subscription ids, and the items of streams.
+// Package wire is the Plexus protocol as text, for transports and clients. A
+// hub reads and answers the same over each of them.
 //
-// [Parse] reads what a client sent, strictly: names are case-sensitive, no
-// name may stand twice in one object, and text must be UTF-8. What is wrong
-// comes back as an error of JSON-RPC, ready to be answered. The Append functions write
-// what a hub answers onto the end of a buffer, so that a way in can gather
-// frames without copying.
+// For transports:
 //
-// Every way in uses this package, so that a hub reads and says the same
-// whatever carries it.
+//	request.go       a message of a client becomes requests ([Parse])
+//	names.go         what a top-level method stands for ([Resolve]), and its call
+//	answer.go        answers and items, appended to a buffer
+//	errors.go        the errors of JSON-RPC that a request is answered with
+//	subscription.go  ids of subscriptions
+//
+// For clients:
+//
+//	ask.go           requests, appended to a buffer
+//	frame.go         an answer or an item is read ([ParseFrame])
+//
+// Both read with one parser (parser.go). What clients send is read strictly:
+// names are case-sensitive, no name may stand twice in one object, and text must
+// be UTF-8. What hubs send is read leniently.
 package wire

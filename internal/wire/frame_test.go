@@ -5,6 +5,7 @@ package wire_test
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -120,9 +121,9 @@ func TestPeekSubscription(t *testing.T) {
 
 // TestWhatHubsSay reads what package wire itself writes.
 func TestWhatHubsSay(t *testing.T) {
-	text, err := wire.AppendNotification(nil, "m", 7, &plugin.Item{
+	text, err := wire.AppendItem(nil, "m", 7, &plugin.Item{
 		Kind: plugin.KindData, Metadata: plugin.Metadata{Provenance: []string{"a"}, Hash: "00e9", Timestamp: 17}, ContentType: "x.y", Content: "z",
-	})
+	}, math.MaxInt)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ package wire_test
 
 import (
 	"encoding/json"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -182,7 +183,7 @@ func FuzzResolve(f *testing.F) {
 			}
 			ends := 0
 			for item := range call.Items(t.Context()) {
-				frame, err := wire.AppendNotification(nil, target.Notify, 1, item)
+				frame, err := wire.AppendItem(nil, target.Notify, 1, item, math.MaxInt)
 				if err != nil || !json.Valid(frame) {
 					t.Fatalf("%s, %v", frame, err)
 				}

@@ -71,7 +71,7 @@ func (c *session) admit(call *call, a *admission) *jsonrpc2.Error {
 	case calls.closed:
 		return wire.NewError(plugin.CodeFailure, hub.ErrShutdown.Error(), "")
 	case calls.full():
-		c.server.counts.busy.Add(1)
+		c.server.count(&c.server.counts.Busy)
 		return wire.NewError(plugin.CodeTooMany, "Too many calls",
 			fmt.Sprintf("%d calls are running on this connection, as many as it may have", calls.count))
 	}

@@ -16,7 +16,7 @@ import (
 // read its answers is not read from either, and begins no calls.
 func (c *session) dispatch(m wire.Message) {
 	if c.rate.wait(max(1, len(m.Batch)), c.ctx.Done()) {
-		c.server.counts.slowed.Add(1)
+		c.server.count(&c.server.counts.Slowed)
 		if !c.slowed {
 			c.slowed = true
 			c.log.Info("slowing down a client that calls too often", "remote", c.remote, "max", c.limits.MaxCallsPerSecond)

@@ -229,7 +229,7 @@ func (q *sendQueue) encode(dst []byte, c *call, item *plugin.Item, maxBytes int)
 			err = fmt.Errorf("%w: panic: %v", errNotJSON, cause)
 		}
 	}()
-	buf, err := wire.AppendNotificationWithin(dst, c.notify, c.subscription, item, maxBytes)
+	buf, err := wire.AppendItem(dst, c.notify, c.subscription, item, maxBytes)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNotJSON, err)
 	}

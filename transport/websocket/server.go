@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -36,9 +35,9 @@ type Server struct {
 
 	queued  *memoryLimiter // of all send queues
 	reading *memoryLimiter // of all messages that are being read
-	counts  counters
 
 	mu       sync.Mutex
+	counts   Counts // but for what the limiters and sessions know
 	sessions map[*session]struct{}
 	stopped  bool
 	ended    sync.WaitGroup // one for each session
@@ -192,27 +191,22 @@ type Counts struct {
 	Refused     int64 // items and messages for which no memory was left
 }
 
-// counters are what the sessions count of that.
-type counters struct {
-	slowed, stalled, idle, large, deep, busy atomic.Int64
-}
-
 // Counts returns the present counts.
 func (s *Server) Counts() Counts {
 	s.mu.Lock()
-	connections := len(s.sessions)
+	defer s.mu.Unlock()
+	counts := s.counts
+	counts.Connections = int64(len(s.sessions))
+	counts.Held = s.queued.used.Load() + s.reading.used.Load()
+	counts.Refused = s.queued.refused.Load() + s.reading.refused.Load()
+	return counts
+}
+
+// count adds one to a field of s.counts.
+func (s *Server) count(field *int64) {
+	s.mu.Lock()
+	*field++
 	s.mu.Unlock()
-	return Counts{
-		Connections: int64(connections),
-		Held:        s.queued.used.Load() + s.reading.used.Load(),
-		Slowed:      s.counts.slowed.Load(),
-		Stalled:     s.counts.stalled.Load(),
-		Idle:        s.counts.idle.Load(),
-		Large:       s.counts.large.Load(),
-		Deep:        s.counts.deep.Load(),
-		Busy:        s.counts.busy.Load(),
-		Refused:     s.queued.refused.Load() + s.reading.refused.Load(),
-	}
 }
 
 // Shutdown ends every stream, lets the calls finish, closes every connection

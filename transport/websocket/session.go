@@ -131,10 +131,10 @@ func (c *session) endByReason(reason error) {
 	switch reason {
 	case errStalled:
 		c.log.Warn("closing a client that does not read", "remote", c.remote)
-		c.server.counts.stalled.Add(1)
+		c.server.count(&c.server.counts.Stalled)
 		c.close(websocket.ClosePolicyViolation, reason.Error())
 	case errIdle:
-		c.server.counts.idle.Add(1)
+		c.server.count(&c.server.counts.Idle)
 		c.close(websocket.CloseNormalClosure, reason.Error())
 	case errExpelled:
 		c.close(websocket.ClosePolicyViolation, reason.Error())
@@ -158,7 +158,7 @@ func (c *session) endByReader(first bool) {
 		return
 	case first && c.reader.tooSlow(err):
 		c.log.Warn("closing a client that sends too slowly", "remote", c.remote)
-		c.server.counts.stalled.Add(1)
+		c.server.count(&c.server.counts.Stalled)
 		c.close(websocket.ClosePolicyViolation, errSlow.Error())
 		return
 	case errors.As(err, &lost):
@@ -169,7 +169,7 @@ func (c *session) endByReader(first bool) {
 	default:
 		// The library has said what was wrong, but for a length beyond reason.
 		if errors.Is(err, websocket.ErrReadLimit) {
-			c.server.counts.large.Add(1)
+			c.server.count(&c.server.counts.Large)
 		}
 		c.close(websocket.CloseMessageTooBig, "")
 	}
