@@ -28,17 +28,9 @@ import (
 var binary string
 
 // TestMain builds the command once; the tests of this package run it as a
-// user would. Where the tests look for data races, the command does too. For one
-// of them, this program is a hub that registers itself.
+// user would. Where the tests look for data races, the command does too.
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
-		if os.Getenv(workerVariable) != "" {
-			if err := work(); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				return 1
-			}
-			return 0
-		}
 		dir, err := os.MkdirTemp("", "plexus-registry")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

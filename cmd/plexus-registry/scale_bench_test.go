@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -18,17 +17,13 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"github.com/plexus-go/plexus/config"
-	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/internal/testkit"
-	"github.com/plexus-go/plexus/plugin/registry"
-	"github.com/plexus-go/plexus/storage/sqlite"
 )
 
 const many = 10_000
 
 // BenchmarkListOfMany measures a list of 10,000 entries, and a page of 100 of
-// them, through a socket and without one.
+// them, through a socket. (The benchmarks of the registry do without.)
 func BenchmarkListOfMany(b *testing.B) {
 	calls := []struct {
 		name   string
@@ -38,68 +33,32 @@ func BenchmarkListOfMany(b *testing.B) {
 		{"all", `{}`, many},
 		{"page", `{"limit":100}`, 100},
 	}
-	b.Run("process", func(b *testing.B) {
-		dir := b.TempDir()
-		path := filepath.Join(dir, "backends.toml")
-		writeFile(b, path, manyEntries("h"))
-		store, err := sqlite.Open(b.Context(), filepath.Join(dir, "registry.db"))
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer store.Close()
-		reg, err := registry.New(b.Context(), store, registry.WithSource(config.NewFile(path)))
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer reg.Close()
-		for _, c := range calls {
-			b.Run(c.name, func(b *testing.B) {
-				var params registry.ListParams
-				if c.want < many {
-					limit := uint32(c.want)
-					params.Limit = &limit
+	dir := b.TempDir()
+	writeFile(b, filepath.Join(dir, "plexus", "backends.toml"), manyEntries("h"))
+	p := start(b, command(dir))
+	ws := testkit.Dial(b, p.url)
+	ws.SetReadDeadline(time.Now().Add(5 * time.Minute))
+	for _, c := range calls {
+		b.Run(c.name, func(b *testing.B) {
+			request := []byte(`{"jsonrpc":"2.0","id":1,"method":"registry_list","params":` + c.params + `}`)
+			quantiles(b, func() {
+				if err := ws.WriteMessage(websocket.TextMessage, request); err != nil {
+					b.Fatal(err)
 				}
-				var buffer []byte
-				quantiles(b, func() {
-					event, err := reg.List(context.Background(), params)
-					if err == nil {
-						buffer, err = codec.AppendJSON(buffer[:0], event)
-					}
-					if err != nil || len(event.Backends.Backends) != c.want {
-						b.Fatalf("%d entries, %v", len(event.Backends.Backends), err)
-					}
-				})
-			})
-		}
-	})
-	b.Run("socket", func(b *testing.B) {
-		dir := b.TempDir()
-		writeFile(b, filepath.Join(dir, "plexus", "backends.toml"), manyEntries("h"))
-		p := start(b, command(dir))
-		ws := testkit.Dial(b, p.url)
-		ws.SetReadDeadline(time.Now().Add(5 * time.Minute))
-		for _, c := range calls {
-			b.Run(c.name, func(b *testing.B) {
-				request := []byte(`{"jsonrpc":"2.0","id":1,"method":"registry_list","params":` + c.params + `}`)
-				quantiles(b, func() {
-					if err := ws.WriteMessage(websocket.TextMessage, request); err != nil {
+				size := 0
+				for range framesPerCall {
+					_, frame, err := ws.ReadMessage()
+					if err != nil {
 						b.Fatal(err)
 					}
-					size := 0
-					for range framesPerCall {
-						_, frame, err := ws.ReadMessage()
-						if err != nil {
-							b.Fatal(err)
-						}
-						size = max(size, len(frame))
-					}
-					if size < c.want*100 {
-						b.Fatalf("the longest frame has %d bytes", size)
-					}
-				})
+					size = max(size, len(frame))
+				}
+				if size < c.want*100 {
+					b.Fatalf("the longest frame has %d bytes", size)
+				}
 			})
-		}
-	})
+		})
+	}
 }
 
 // quantiles reports how long work takes, mostly and at worst.

@@ -40,7 +40,7 @@ type Hub struct {
 	Addr     string // 127.0.0.1:port
 	Server   *transport.Server
 	Registry *registry.Registry // nil without one
-	Log      *testkit.Log       // of the hub, from level debug on
+	Log      *testkit.Log       // of hub and server, from level debug on
 
 	stop func() error
 }
@@ -79,7 +79,7 @@ func Start(t testing.TB, config Config) *Hub {
 	})
 	h.Addr = transport.LocalAddress(listener.Addr()).String()
 	h.URL = "ws://" + h.Addr
-	h.Server = transport.New(inner, config.Options...)
+	h.Server = transport.New(inner, append([]transport.Option{transport.WithLogger(log)}, config.Options...)...)
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- h.Server.Serve(ctx, listener) }()
