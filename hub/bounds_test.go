@@ -15,7 +15,7 @@ import (
 type child string
 
 func (c child) Define() plugin.Definition {
-	return plugin.Definition{Namespace: "c", Dynamic: &plugin.Dynamic{Gate: "child", Find: findChild}}
+	return plugin.Definition{Namespace: "c", Dynamic: &plugin.Dynamic{Kind: "child", Find: findChild}}
 }
 
 func findChild(_ context.Context, name string) (plugin.Activation, error) { return child(name), nil }

@@ -77,7 +77,7 @@ func TestProvenanceOfSiblings(t *testing.T) {
 
 // TestChildrenAtTheTopLevel are found by their whole path, as clients spell it.
 func TestChildrenAtTheTopLevel(t *testing.T) {
-	fleet := plugin.Definition{Namespace: "fleet", Dynamic: &plugin.Dynamic{Gate: "truck", Find: func(context.Context, string) (plugin.Activation, error) {
+	fleet := plugin.Definition{Namespace: "fleet", Dynamic: &plugin.Dynamic{Kind: "truck", Find: func(context.Context, string) (plugin.Activation, error) {
 		return activation("truck", "position"), nil
 	}}}
 	h, _ := newHub(t, "H", solar("Grey"), fleet)

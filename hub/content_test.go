@@ -166,7 +166,7 @@ func TestHashesFollowTheContent(t *testing.T) {
 		{"an example", replaceCast(cast[spell, point]("cast", "Cast a spell", asks, magic, plugin.Example(spell{On: "fire"}))), "wizard"},
 		{"an HTTP method", replaceCast(cast[spell, point]("cast", "Cast a spell", asks, magic, plugin.HTTPMethod("DELETE"))), "wizard"},
 		{"dynamic children", func(g *grounds) {
-			g.wizard.Dynamic = &plugin.Dynamic{Gate: "apprentice", Find: func(context.Context, string) (plugin.Activation, error) { return nil, nil }}
+			g.wizard.Dynamic = &plugin.Dynamic{Kind: "apprentice", Find: func(context.Context, string) (plugin.Activation, error) { return nil, nil }}
 		}, "wizard"},
 
 		{"a child less", func(g *grounds) { g.solar.Children = g.solar.Children[:1] }, "solar"},

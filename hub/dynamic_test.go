@@ -34,7 +34,7 @@ func (k *truck) Define() plugin.Definition {
 			plugin.Unary("wait", "", func(ctx context.Context, _ plugin.None) (string, error) { return k.method(ctx) }),
 		},
 		Children: []plugin.Activation{body("engine", "Loud")},
-		Dynamic: &plugin.Dynamic{Gate: "trailer", Find: func(_ context.Context, name string) (plugin.Activation, error) {
+		Dynamic: &plugin.Dynamic{Kind: "trailer", Find: func(_ context.Context, name string) (plugin.Activation, error) {
 			return &truck{name: name}, nil
 		}},
 	}
@@ -55,7 +55,7 @@ func fleet(find func(ctx context.Context, name string) (plugin.Activation, error
 		Namespace: "fleet", Version: "1.0.0", Description: "Trucks",
 		Methods: []plugin.Method{plugin.Unary("count", "", func(context.Context, plugin.None) (int, error) { return 1, nil })},
 		Dynamic: &plugin.Dynamic{
-			Gate: "truck", Description: "A truck", Find: find,
+			Kind: "truck", Description: "A truck", Find: find,
 			List:   func(context.Context) iter.Seq2[string, error] { return names("t1", "t2") },
 			Search: func(_ context.Context, q string) iter.Seq2[string, error] { return names(q + "1") },
 		},

@@ -19,10 +19,10 @@ type Hub struct {
 	version     string
 	description string
 	log         *slog.Logger
-	own         []string // the provenance of what the hub itself refuses
+	own         []string // the provenance of what the hub itself rejects
 	methods     []plugin.MethodSchema
 
-	// The hub's own methods, which answer with what the table says then.
+	// The hub's own methods.
 	root   map[string]*Route // called directly
 	nested map[string]*Route // called through call
 	info   *Route
@@ -45,7 +45,7 @@ type Option func(*Hub)
 // slog.Default.
 func WithLogger(log *slog.Logger) Option { return func(h *Hub) { h.log = log } }
 
-// WithVersion sets the version that the hub's schema tells; the default is
+// WithVersion sets the version in the hub's schema; the default is
 // "1.0.0".
 func WithVersion(version string) Option { return func(h *Hub) { h.version = version } }
 
@@ -64,7 +64,7 @@ func WithMiddleware(wraps ...plugin.Middleware) Option {
 // before they cancel them; the default is 5 seconds.
 func WithDrain(limit time.Duration) Option { return func(h *Hub) { h.drain = limit } }
 
-// WithMechanisms sets how callers may tell who they are, as _info says it:
+// WithMechanisms sets the mechanisms of authentication that _info lists:
 // "bearer", "cookie" and the like; the default is "anonymous" alone.
 func WithMechanisms(kinds ...string) Option {
 	return func(h *Hub) {
@@ -76,7 +76,7 @@ func WithMechanisms(kinds ...string) Option {
 }
 
 // New makes a hub without activations. The namespace is its name, which
-// clients learn by _info and call it by: it must satisfy plugin.ValidateName.
+// clients learn by _info and call it by: see plugin.ValidateName.
 func New(namespace string, options ...Option) (*Hub, error) {
 	if err := plugin.ValidateName(namespace); err != nil {
 		return nil, fmt.Errorf("hub namespace %w", err)
@@ -110,7 +110,8 @@ func New(namespace string, options ...Option) (*Hub, error) {
 // Namespace returns the hub's name.
 func (h *Hub) Namespace() string { return h.namespace }
 
-// Hash returns the hash over the hub's schema and all that is below it.
+// Hash returns the hash of the hub's schema, which changes with every schema
+// below it.
 func (h *Hub) Hash() string { return h.table.Load().schema.Hash }
 
 // Schema returns what the hub says of itself. It is shared: don't change what

@@ -35,7 +35,7 @@ const ending = 1 << 62
 
 func newLifecycle(h *Hub, namespace string) *lifecycle {
 	ctx, cancel := context.WithCancel(plugin.WithCaller(context.Background(), plugin.Local()))
-	// Like a call, but of nobody: nothing takes its items.
+	// Like a call, but nothing takes its items.
 	scope := &run{Context: ctx, route: &Route{hub: h, path: namespace}}
 	return &lifecycle{scope: scope, cancel: cancel, drained: make(chan struct{}), running: map[*run]struct{}{}}
 }

@@ -70,7 +70,7 @@ func (h *Hub) infoRoute() *Route {
 	}
 }
 
-// hashesMethod tells the hashes of the hub's schema.
+// hashesMethod answers with the hashes of the hub's schema.
 func (h *Hub) hashesMethod() plugin.Method {
 	type ChildHashes struct { // a name in the schema
 		_         struct{} `description:"Hash information for a child plugin"`

@@ -11,7 +11,7 @@ import (
 )
 
 // Register starts an activation and its children, where they are
-// [plugin.Starter], and mounts it under its namespace. It is refused if its
+// [plugin.Starter], and mounts it under its namespace. It fails if its
 // definition is malformed, if the namespace is taken or the hub's own, or if a
 // start fails; then the hub is as it was. A panic of a middleware of the hub goes
 // on to the caller.

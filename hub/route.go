@@ -97,11 +97,11 @@ type Call struct {
 func (h *Hub) Call(path string, params []byte) Call {
 	route, err := h.route(path)
 	if err != nil {
-		return h.refuse(err)
+		return h.reject(err)
 	}
 	call, err := route.bind(params, false)
 	if err != nil {
-		return h.refuse(err)
+		return h.reject(err)
 	}
 	return call
 }
@@ -154,8 +154,8 @@ func (h *Hub) route(path string) (*Route, error) {
 	return nil, notFound("Method not found: %s", shown(path))
 }
 
-// refuse makes a call whose only item is err.
-func (h *Hub) refuse(err error) Call {
+// reject makes a call whose only item is err.
+func (h *Hub) reject(err error) Call {
 	return Call{route: &Route{hub: h, path: h.namespace, provenance: h.own}, err: err}
 }
 

@@ -197,7 +197,7 @@ func (r *run) done() bool {
 	return r.send(r.route.provenance)
 }
 
-// stop tells the caller why the method was to stop, and ends the stream.
+// stop sends the caller why the method was to stop, and ends the stream.
 func (r *run) stop(why error) {
 	r.fail(&plugin.Error{Message: why.Error(), Recoverable: true})
 	r.done()

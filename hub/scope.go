@@ -56,9 +56,9 @@ func (r *run) Call(ctx context.Context, path string, params []byte) iter.Seq2[an
 		call := hub.Call(path, params)
 		switch {
 		case r.depth >= maxNested:
-			call = hub.refuse(tooDeep())
+			call = hub.reject(tooDeep())
 		case call.route == hub.nested[callMethod]:
-			call = hub.refuse(plugin.Errorf(plugin.CodeInvalidParams, "%s is called by its own path", callMethod))
+			call = hub.reject(plugin.Errorf(plugin.CodeInvalidParams, "%s is called by its own path", callMethod))
 		}
 		inner := &run{Context: ctx, route: call.route, call: call, depth: r.depth + 1, above: r}
 		inner.yield = func(item *plugin.Item) bool {

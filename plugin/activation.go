@@ -14,6 +14,22 @@ type Activation interface {
 	Define() Definition
 }
 
+// Starter is an [Activation] that does something before it is called: it opens
+// what it needs, or begins what runs beside its calls. A hub starts it, and its
+// children after it, when it is registered; if that fails, the hub is as it
+// was.
+//
+// ctx does not end when Start returns, but when the activation is unregistered
+// and its calls have ended: what Start begins can use it. [Call] and [Logger]
+// work with it.
+//
+// An activation that is an io.Closer is closed after that: there it waits for
+// what it has begun.
+type Starter interface {
+	Activation
+	Start(ctx context.Context) error
+}
+
 // Definition describes an activation: what its schema says, and its methods.
 // One without state can be registered as it stands, since a Definition is an
 // [Activation] itself.
@@ -25,7 +41,7 @@ type Definition struct {
 	Version string
 	// Description is one line about what it is for.
 	Description string
-	// LongDescription tells the rest; empty for none.
+	// LongDescription is the rest; empty for none.
 	LongDescription string
 	// Methods in the order in which the schema shows them. The names
 	// "schema" and "hash" are taken: the hub serves them itself.
@@ -36,14 +52,12 @@ type Definition struct {
 	Children []Activation
 	// Dynamic finds more children at run time; nil for none.
 	Dynamic *Dynamic
-	// Middleware goes around every method of Methods, and around those by
-	// which Dynamic tells of children; the first is the outermost. Children
-	// have their own: what is called by their path does not pass it, nor does
-	// the Find that leads there.
+	// Middleware goes around every method of Methods and the methods that find
+	// dynamic children; the first is the outermost. It does not go around the
+	// methods of children, nor around the Find that leads there.
 	Middleware []Middleware
-	// Resolve tells what a [Handle] of this activation stands for; nil for an
-	// activation without handles. It may fail with an [Error] where
-	// there is nothing any more.
+	// Resolve returns what a [Handle] of this activation stands for; nil for an
+	// activation without handles. It may fail with an [Error].
 	Resolve func(ctx context.Context, h Handle) (any, error)
 }
 
@@ -58,16 +72,16 @@ const maxNameBytes = 64
 // defaultVersion is what an empty version stands for.
 const defaultVersion = "0.0.0"
 
-// Validate tells what is wrong with the definition and those of its children:
+// Validate returns what is wrong with the definition and those of its children:
 // see [TreeOf].
 func (d Definition) Validate() error {
 	_, err := TreeOf(d)
 	return err
 }
 
-// ValidateName checks a namespace or the name of a method: one letter at
-// least to begin with, then letters, digits, '-' and '_', at most 64 bytes,
-// all ASCII. A dot would be a path.
+// ValidateName checks the name of a hub, an activation or a method: a letter,
+// then letters, digits, '-' and '_', at most 64 bytes, all ASCII. A dot would
+// be a path.
 func ValidateName(name string) error {
 	bad := name == "" || len(name) > maxNameBytes || !isLetter(rune(name[0])) ||
 		strings.ContainsFunc(name, func(r rune) bool {

@@ -14,17 +14,17 @@ import (
 
 // Why a question has no answer. The caller may read each of them.
 var (
-	// ErrCancelled says that the caller does not want to answer.
+	// ErrCancelled says that the caller has declined to answer.
 	ErrCancelled = &Error{Message: "cancelled by the caller"}
 	// ErrUnanswered says that no answer came in time.
 	ErrUnanswered = &Error{Message: "the question was not answered in time"}
-	// ErrCannotAsk says that there is nobody to ask: the method does not say
-	// that it is [Bidirectional], or was called by one that is not, or runs
-	// outside of a hub.
+	// ErrCannotAsk says that no caller can be asked: the method is not marked
+	// [Bidirectional], or was called by one that is not, or runs outside of a
+	// hub.
 	ErrCannotAsk = &Error{Message: "the caller can't be asked"}
 )
 
-// Question is what a method may ask its caller: a [Confirm], [Prompt],
+// Question is a question to the caller of a method: a [Confirm], [Prompt],
 // [Select], [SelectMany] or [Custom]. A is the type of the answer.
 type Question[A any] interface {
 	question() any // the union that is sent
@@ -58,7 +58,7 @@ func AskWithin[A any](ctx context.Context, timeout time.Duration, q Question[A])
 	err = s.Ask(ctx, Query{Data: data, Timeout: timeout, Accept: func(text []byte) error {
 		var r response[anything]
 		if bad := codec.DecodeStrictly("response_data", text, &r); bad != nil {
-			return refused(bad)
+			return invalidParams(bad)
 		}
 		if cancelled = r.Cancelled != nil; cancelled {
 			return nil
@@ -111,8 +111,7 @@ func (Prompt) answer(r *response[anything]) (string, error) {
 // Select asks for one of several values.
 type Select[T ~string] struct {
 	Message string
-	// Options are what there is to choose from; nil for all values of T,
-	// where that is [Enumerated].
+	// Options are offered; nil for all values of T, if T is [Enumerated].
 	Options []Choice
 }
 
@@ -132,8 +131,7 @@ func (s Select[T]) answer(r *response[anything]) (T, error) {
 // SelectMany asks for any number of several values.
 type SelectMany[T ~string] struct {
 	Message string
-	// Options are what there is to choose from; nil for all values of T,
-	// where that is [Enumerated].
+	// Options are offered; nil for all values of T, if T is [Enumerated].
 	Options []Choice
 }
 
@@ -155,7 +153,7 @@ func (Custom[Q, A]) answer(r *response[anything]) (answer A, err error) {
 		return answer, unexpected("custom")
 	}
 	if bad := codec.DecodeStrictly("response_data.data", r.Custom.Data, &answer); bad != nil {
-		return answer, refused(bad)
+		return answer, invalidParams(bad)
 	}
 	return answer, nil
 }
@@ -164,7 +162,7 @@ func unexpected(want string) error {
 	return InvalidParams("expected an answer of type `" + want + "` or `cancelled`")
 }
 
-// options returns what there is to choose from.
+// options returns the options that are offered.
 func options[T ~string](given []Choice) []Choice {
 	var zero T
 	if e, ok := any(zero).(Enumerated); ok && given == nil {
@@ -263,5 +261,5 @@ type customResponse[A any] struct {
 	Data A `json:"data"`
 }
 
-// anything is the data of what is no custom question, and is never set.
+// anything stands for the data of a custom question where there is none.
 type anything = stdjson.RawMessage

@@ -13,12 +13,12 @@ import (
 
 // Call calls another method of the hub that runs this one, by its path
 // ("registry.list"), without a socket, and for the same caller. params is encoded
-// as JSON, nil for none; each content is decoded into a T. Of the
-// method's progress the caller learns nothing; its questions are put to the
-// caller, if both methods are [Bidirectional].
+// as JSON, nil for none; each content is decoded into a T. Progress of the
+// method is dropped; its questions go to the caller, if both methods are
+// [Bidirectional].
 //
-// To break off the range ends the method. An error that ends it is an [Error],
-// as a client of the hub would have read it.
+// The method ends when the range does. An error that ends it is an [Error], as
+// a client of the hub would read it.
 func Call[T any](ctx context.Context, path string, params any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
@@ -48,20 +48,20 @@ func Call[T any](ctx context.Context, path string, params any) iter.Seq2[T, erro
 }
 
 // CallOne is [Call] for a method that answers once: it returns the first
-// content.
+// content, or the first error that is not recoverable.
 func CallOne[T any](ctx context.Context, path string, params any) (T, error) {
 	for content, err := range Call[T](ctx, path, params) {
-		var told *Error
-		if errors.As(err, &told) && told.Recoverable {
+		var failure *Error
+		if errors.As(err, &failure) && failure.Recoverable {
 			continue
 		}
 		return content, err
 	}
 	var none T
-	return none, fmt.Errorf("calling %s: it has answered nothing", path)
+	return none, fmt.Errorf("calling %s: no answer", path)
 }
 
-// contentAs makes a T of what an activation gave. A T is taken as it is: it
+// contentAs makes a T of what an activation yielded. A T is taken as it is: it
 // is shared with its activation.
 func contentAs[T any](from string, content any) (value T, err error) {
 	if value, ok := content.(T); ok {

@@ -8,28 +8,28 @@ import (
 	"strings"
 )
 
-// Caller is who asked for a call, as far as the way in has found out.
+// Caller is who has made a call, as far as the transport knows.
 type Caller struct {
-	// Name is who it is; empty for one who has not said, or not proved it.
+	// Name is the proven name; empty for none.
 	Name string
-	// Means is how that was proved: "token", "jwt", "certificate"; empty
-	// where it was not.
+	// Means is how the name was proved: "token", "jwt", "certificate"; empty
+	// for none.
 	Means string
 	// Remote is the caller's network address; empty within the program.
 	Remote string
-	// Scopes are what it may do: see [Caller.May]. Nil is nothing that needs
-	// a scope.
+	// Scopes are what it may do: see [Caller.May]. Without any, it may do what
+	// needs no scope.
 	Scopes []string
 }
 
 // Local is the caller of what the program calls itself: it may do everything.
 func Local() Caller { return Caller{Name: "local", Means: "local", Scopes: []string{"*"}} }
 
-// May tells whether one of the caller's scopes covers what is needed. Scopes
-// are words between colons, and each covers itself and the narrower ones:
-// "registry" covers "registry:write". A star at the end covers whatever goes on
-// like that: "registry:*", "*". What a caller has named is no word of a scope:
-// see [Caller.MayFor].
+// May reports whether one of the caller's scopes covers this one. Scopes are
+// words between colons, and each covers itself and the narrower ones:
+// "registry" covers "registry:write". A star at the end covers every
+// continuation: "registry:*", "*". For names from parameters see
+// [Caller.MayFor].
 func (c Caller) May(scope string) bool {
 	return slices.ContainsFunc(c.Scopes, func(held string) bool {
 		if begin, open := strings.CutSuffix(held, "*"); open {
@@ -40,11 +40,11 @@ func (c Caller) May(scope string) bool {
 	})
 }
 
-// MayFor is [Caller.May] for one subject, such as the name of an entry. A caller
-// may so that holds the scope, or that of the subject alone,
-// "registry:write:alpha", or that of those that begin alike,
-// "registry:write:team-a-*". The subject is one unit, though it holds colons:
-// who may write "alpha" may not write "alpha:beta".
+// MayFor is [Caller.May] for one subject, such as the name of an entry: covered
+// by the scope itself, by that of the subject alone, "registry:write:alpha", or
+// by that of a prefix, "registry:write:team-a-*". A subject is one unit even if
+// it holds colons: "registry:write:alpha" does not cover the subject
+// "alpha:beta".
 func (c Caller) MayFor(scope, subject string) bool {
 	return c.May(scope) || slices.ContainsFunc(c.Scopes, func(held string) bool {
 		if begin, open := strings.CutSuffix(held, "*"); open {
@@ -54,20 +54,20 @@ func (c Caller) MayFor(scope, subject string) bool {
 	})
 }
 
-// Same tells whether two callers are the same to an activation: they have
-// proved the same name by the same means, or none.
+// Same reports whether two callers have proved the same name by the same means,
+// or none.
 func (c Caller) Same(other Caller) bool { return c.Name == other.Name && c.Means == other.Means }
 
 type callerKey struct{}
 
-// WithCaller returns a context whose calls are made for c. Ways in call it,
+// WithCaller returns a context whose calls are made for c. Transports use it,
 // once for each connection.
 func WithCaller(ctx context.Context, c Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, &c)
 }
 
-// CallerOf returns who asked for the call that runs. It is [Local] where no way
-// in has said otherwise.
+// CallerOf returns who has made the call that runs. It is [Local] unless a
+// transport has set another.
 func CallerOf(ctx context.Context) Caller {
 	if c, ok := ctx.Value(callerKey{}).(*Caller); ok {
 		return *c
@@ -75,8 +75,8 @@ func CallerOf(ctx context.Context) Caller {
 	return Local()
 }
 
-// Require fails, with CodeUnauthenticated or CodeForbidden, where the caller
-// may not do what needs the scope.
+// Require fails, with CodeUnauthenticated or CodeForbidden, if the caller does
+// not hold the scope.
 func Require(ctx context.Context, scope string) error {
 	return require(ctx, CallerOf(ctx).May(scope), scope)
 }

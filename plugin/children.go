@@ -11,28 +11,27 @@ import (
 	"github.com/plexus-go/plexus/internal/codec"
 )
 
-// Dynamic finds the children of an activation that are not there once and for
-// all: rows of a table, connected machines, whatever has a name.
+// Dynamic finds children of an activation at run time: rows of a table,
+// connected machines, whatever has a name.
 //
-// A child is reached by its path, "fleet.truck-7.position". In the schema of
-// its parent stands a method of the name Gate whose role is "dynamic_child",
-// and list_children and search_children beside it, where they are offered.
+// A child is called by its path, "fleet.truck-7.position". The schema of its
+// parent shows a method named Kind, whose role is "dynamic_child", and the
+// methods list_children and search_children, if they are offered.
 type Dynamic struct {
-	// Gate names the kind of children in the singular, "truck". To call it
-	// with a name tells whether there is such a child.
-	Gate        string
+	// Kind is what the children are, in the singular: "truck". The method of
+	// that name answers whether there is a child of a given name.
+	Kind        string
 	Description string
-	// Find returns the child of that name; nil where there is none. Any name
-	// may be asked for, not only one that ValidateName accepts, but without
-	// dots. A child that is the same value as before, the same pointer for one,
-	// is not looked at again. One that is made anew at each call costs about
-	// a millisecond for a few methods, at each level of the path: keep them.
-	// Find gives children that are ready: a hub neither starts nor closes them.
+	// Find returns the child of that name; nil if there is none. The name may
+	// be any without dots, not only one that ValidateName accepts. Return the
+	// same value (such as the same pointer) for the same child: one that is
+	// made anew for each call costs about a millisecond for a few methods, at
+	// each level of the path. A hub neither starts nor closes these children.
 	Find func(ctx context.Context, name string) (Activation, error)
-	// List yields the names of all children; nil where that is not offered.
+	// List yields the names of all children; nil if that is not offered.
 	List func(ctx context.Context) iter.Seq2[string, error]
-	// Search yields the names of the children that a query finds; nil where
-	// that is not offered.
+	// Search yields the names of the children that a query finds; nil if that
+	// is not offered.
 	Search func(ctx context.Context, query string) iter.Seq2[string, error]
 }
 
@@ -42,7 +41,6 @@ const (
 	searchChildren = "search_children"
 )
 
-// The parameters of gates and of searches.
 type (
 	childParams struct {
 		Name string `json:"name" description:"The name of the child"`
@@ -66,7 +64,7 @@ func (d *Dynamic) methods() []Method {
 		beside = append(beside, Stream(searchChildren, "Find the names of children",
 			func(ctx context.Context, in searchParams) iter.Seq2[string, error] { return d.Search(ctx, in.Query) }))
 	}
-	gate := Unary(d.Gate, d.Description, func(ctx context.Context, in childParams) (childSummary, error) {
+	find := Unary(d.Kind, d.Description, func(ctx context.Context, in childParams) (childSummary, error) {
 		var child Activation
 		var err error
 		if !strings.Contains(in.Name, ".") { // no path leads to one
@@ -80,10 +78,10 @@ func (d *Dynamic) methods() []Method {
 		}
 		return summaryOf(child.Define()), nil
 	}, withRole(role))
-	return append([]Method{gate}, beside...)
+	return append([]Method{find}, beside...)
 }
 
-// childSummary is what a gate tells of a child.
+// childSummary is what a method that leads to children says of one.
 type childSummary struct {
 	Namespace   string `json:"namespace"`
 	Version     string `json:"version"`

@@ -35,7 +35,7 @@ func TestDefinitionIsValidated(t *testing.T) {
 		{"two methods that differ in case", plugin.Definition{Namespace: "a", Methods: named("one", "One")}, ""},
 		{"the hub's schema", plugin.Definition{Namespace: "a", Methods: named("schema")}, `method "schema" is taken`},
 		{"the hub's hash", plugin.Definition{Namespace: "a", Methods: named("hash")}, `method "hash" is taken`},
-		{"a method that was not made", plugin.Definition{Namespace: "a", Methods: make([]plugin.Method, 1)}, "neither Unary nor Stream"},
+		{"a method that was not made", plugin.Definition{Namespace: "a", Methods: make([]plugin.Method, 1)}, "neither from Unary nor from Stream"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := test.definition.Validate()

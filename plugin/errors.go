@@ -20,7 +20,7 @@ const (
 	CodeInternal       = -32603
 
 	CodeFailure         = -32000 // a method failed
-	CodeUnauthenticated = -32001 // who is calling?
+	CodeUnauthenticated = -32001 // the caller has not proved a name
 	CodeForbidden       = -32003 // the caller may not
 	CodeTooLarge        = -32007 // the message is over the limit
 	CodeTooMany         = -32029 // too many calls at once
@@ -62,10 +62,10 @@ func Errorf(code int, format string, args ...any) *Error {
 // InvalidParams makes an [Error] that says what is wrong with the parameters
 // of a call.
 func InvalidParams(reason string) *Error {
-	return refused(&codec.Invalid{Reason: reason, Detail: reason})
+	return invalidParams(&codec.Invalid{Reason: reason, Detail: reason})
 }
 
-func refused(bad *codec.Invalid) *Error {
+func invalidParams(bad *codec.Invalid) *Error {
 	return &Error{Code: CodeInvalidParams, Message: "Invalid params: " + bad.Reason, detail: bad.Detail}
 }
 

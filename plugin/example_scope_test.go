@@ -271,7 +271,7 @@ func ExampleDynamic() {
 	stock := map[string]float64{"apples": 1.2, "pears": 2}
 	shop := plugin.Definition{Namespace: "shop", Version: "1.0.0", Description: "Sells fruit"}
 	shop.Dynamic = &plugin.Dynamic{
-		Gate: "fruit", Description: "Find a kind of fruit",
+		Kind: "fruit", Description: "Find a kind of fruit",
 		Find: func(_ context.Context, name string) (plugin.Activation, error) {
 			price, ok := stock[name]
 			if !ok {

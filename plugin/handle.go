@@ -15,8 +15,8 @@ import (
 	"github.com/plexus-go/plexus/internal/codec"
 )
 
-// Handle refers to something that an activation keeps: whoever is given one
-// can have it resolved, wherever the activation is mounted. As text it is
+// Handle refers to something that an activation keeps. It can be resolved by
+// every method of the hub, wherever the activation is mounted. As text it is
 //
 //	<plugin id>@<version>::<method>:<meta>:<meta>…
 //
@@ -25,13 +25,13 @@ type Handle struct {
 	PluginID uuid.UUID `json:"plugin_id"`
 	// Version is the activation's when the handle was made.
 	Version string `json:"version"`
-	// Method tells which of the activation's things it is, or how it is got.
+	// Method says which kind of thing it is, or by which method it is got.
 	Method string `json:"method"`
-	// Meta is what the activation finds it by; nil for nothing.
+	// Meta is by what the activation finds it; nil for nothing.
 	Meta []string `json:"meta,omitempty"`
 }
 
-// ErrNoHandle is what is wrong with a handle that nobody owns.
+// ErrNoHandle says that no activation resolves a handle.
 var ErrNoHandle = errors.New("no activation resolves this handle")
 
 // ID returns the identity of the activation of that namespace and version: it
@@ -66,7 +66,7 @@ func ParseHandle(text string) (Handle, error) {
 	return h, h.Validate()
 }
 
-// Validate tells what is missing, or can't be in the text form.
+// Validate returns what is missing, or has no text form.
 func (h Handle) Validate() error {
 	switch {
 	case h.PluginID == uuid.Nil:
@@ -79,8 +79,8 @@ func (h Handle) Validate() error {
 	return nil
 }
 
-// String returns the text form. A colon within Meta can't be told from one
-// between its parts: such handles are safe in JSON only.
+// String returns the text form. Parts of Meta that hold colons are split when
+// it is parsed: send such handles as JSON.
 func (h Handle) String() string {
 	return strings.Join(append([]string{h.PluginID.String() + "@" + h.Version + "::" + h.Method}, h.Meta...), ":")
 }
@@ -94,9 +94,8 @@ func (Handle) JSONSchema() json.RawMessage {
 		"meta": {"type": "array", "items": {"type": "string"}}}}`)
 }
 
-// Resolve returns what a handle stands for, by asking the activation of this
-// hub that owns it: see Definition.Resolve. The error wraps [ErrNoHandle]
-// where there is none.
+// Resolve returns what a handle stands for: see Definition.Resolve. The error
+// wraps [ErrNoHandle] if no activation of the hub owns the handle.
 func Resolve[T any](ctx context.Context, h Handle) (T, error) {
 	var value T
 	s := scopeOf(ctx)

@@ -30,13 +30,13 @@ type Method struct {
 	quick  bool
 }
 
-// IsQuick tells whether [Quick] has marked the method.
+// IsQuick reports whether the method is marked by [Quick].
 func (m Method) IsQuick() bool { return m.quick && !m.Streaming() }
 
 // Name returns the name of the method, without its namespace.
 func (m Method) Name() string { return m.schema.Name }
 
-// Streaming tells whether [Stream] made the method.
+// Streaming reports whether [Stream] made the method.
 func (m Method) Streaming() bool { return m.schema != nil && m.schema.Streaming }
 
 // Schema returns what the method says of itself. It is shared: don't change
@@ -58,12 +58,12 @@ func (m Method) Schema() MethodSchema {
 func (m Method) Bind(raw []byte, positional bool) (any, error) { return m.bind(raw, positional) }
 
 // Handle runs the method, inside its middlewares, on parameters that Bind has
-// made. A range over it that is broken off stops the producer.
+// made. It ends when the range over it does.
 func (m Method) Handle(ctx context.Context, params any) iter.Seq2[any, error] {
 	return func(yield func(any, error) bool) { m.handle(ctx, params, yield) }
 }
 
-// None is the parameter type of a method that takes none. Whatever a caller
+// None is the parameter type of a method without parameters. What a caller
 // sends is ignored.
 type None struct{}
 
@@ -128,7 +128,7 @@ func newMethod[In, Out any](name, description string, streaming, isNil bool, han
 	m.bind = func(raw []byte, positional bool) (any, error) {
 		in := new(In)
 		if bad := params.Decode(raw, positional, in); bad != nil {
-			return nil, refused(bad)
+			return nil, invalidParams(bad)
 		}
 		return in, nil
 	}

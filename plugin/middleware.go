@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// Middleware wraps the handler of a method, once, when the method takes its
-// place: for one method by [With], for an activation in its [Definition], for
-// all of a hub by an option of the hub. What it does for a call, it does in the
-// handler that it returns; the context tells it [PathOf] and [CallerOf].
+// Middleware wraps the handler of a method, once, when the method is mounted:
+// for one method by [Wrap], for an activation in its [Definition], for a whole
+// hub by an option of the hub. What it does for a call, it does in the handler
+// that it returns; [PathOf] and [CallerOf] work there.
 type Middleware func(m Method, next Handler) Handler
 
 // With returns the method inside these middlewares, of which the first is the
@@ -28,17 +28,17 @@ func (m Method) With(wraps ...Middleware) Method {
 // Outcome is how a call ended, for those who observe it.
 type Outcome struct {
 	Path     string
-	Duration time.Duration // until the last item was taken, waits for the caller included
+	Duration time.Duration // until the last item was taken, with the waits for the caller
 	Items    int           // contents that the method has yielded
-	// Err is the error that ended the call; nil for none. A caller that left
-	// early is none, unless the method ends with the error of its context.
+	// Err is the error that ended the call; nil for none. A caller that leaves
+	// is none, unless the method ends with the error of its context.
 	Err error
 }
 
 var errPanicked = errors.New("it has panicked")
 
-// Timing tells observe of every call when it has ended. It is called on the
-// call's goroutine, also where the method panics.
+// Timing calls observe when a call has ended, on the call's goroutine, also if
+// the method panics.
 func Timing(observe func(ctx context.Context, o Outcome)) Middleware {
 	return func(_ Method, next Handler) Handler {
 		return func(ctx context.Context, params any, yield func(any, error) bool) {
@@ -50,10 +50,10 @@ func Timing(observe func(ctx context.Context, o Outcome)) Middleware {
 			}()
 			var last error
 			next(ctx, params, func(content any, err error) bool {
-				var told *Error
+				var failure *Error
 				if last = err; err == nil {
 					o.Items++
-				} else if errors.As(err, &told) && told.Recoverable {
+				} else if errors.As(err, &failure) && failure.Recoverable {
 					last = nil // the stream goes on
 				}
 				return yield(content, err)
@@ -75,7 +75,7 @@ func Logging(level slog.Level) Middleware {
 	})
 }
 
-// Access refuses callers that may not do what needs the scope: see [Require].
+// Access rejects callers without the scope: see [Require].
 func Access(scope string) Middleware {
 	return access(func(ctx context.Context, _ any) error { return Require(ctx, scope) })
 }
@@ -93,8 +93,8 @@ func access(check func(ctx context.Context, params any) error) Middleware {
 }
 
 // Deadline ends the context of a call after d, which must be above zero. A
-// method that heeds it and stops is reported to have taken too long. One that
-// does not goes on: nothing can stop it from outside.
+// method that then stops fails with an error that says so. One that ignores its
+// context goes on.
 func Deadline(d time.Duration) Middleware {
 	return func(m Method, next Handler) Handler {
 		return func(ctx context.Context, params any, yield func(any, error) bool) {

@@ -71,7 +71,7 @@ func TestMiddlewareOrder(t *testing.T) {
 // tell.
 func TestMiddlewareGuardsWhatFindsChildren(t *testing.T) {
 	tree, err := plugin.TreeOf(plugin.Definition{Namespace: "n", Middleware: []plugin.Middleware{plugin.Access("x")}, Dynamic: &plugin.Dynamic{
-		Gate: "child",
+		Kind: "child",
 		Find: func(context.Context, string) (plugin.Activation, error) {
 			return plugin.Definition{Namespace: "c"}, nil
 		},

@@ -26,12 +26,12 @@ func Returns[T any]() Option {
 	return func(m *Method) { m.schema.Returns = returns }
 }
 
-// Quick marks a method that never waits for anything, neither for I/O nor for
-// others: ways in may run it where they read the call, which is faster. While
-// it runs, nothing else is read from that client.
+// Quick marks a method that never waits, neither for I/O nor for a lock:
+// transports may run it where they read the call, which is faster. While it
+// runs, nothing else is read from that client.
 func Quick() Option { return func(m *Method) { m.quick = true } }
 
-// LongDescription tells what the description, one line, has no room for.
+// LongDescription is for what the description, one line, has no room for.
 func LongDescription(text string) Option {
 	return func(m *Method) { m.schema.LongDescription = text }
 }
@@ -85,8 +85,8 @@ func Wrap(wraps ...Middleware) Option {
 	return func(m *Method) { *m = m.With(wraps...) }
 }
 
-// Requires lets in only callers with the scope, "notes:write", and says so in
-// the schema.
+// Requires rejects callers without the scope, "notes:write", and says so in the
+// schema.
 func Requires(scope string) Option {
 	return func(m *Method) {
 		m.schema.Scopes = append(m.schema.Scopes, scope)
@@ -95,9 +95,8 @@ func Requires(scope string) Option {
 }
 
 // RequiresFor is [Requires] for one subject, which the parameters name: with the
-// scope "notes:write" and the subject "shopping", a caller that holds
-// "notes:write:shopping" is let in, and one with all of "notes:write". The
-// subject is one unit, though it holds colons: see [Caller.MayFor].
+// scope "notes:write" and the subject "shopping", a caller needs
+// "notes:write:shopping" or all of "notes:write": see [Caller.MayFor].
 func RequiresFor[In any](scope string, subject func(in In) string) Option {
 	return func(m *Method) {
 		if m.params != reflect.TypeFor[In]() {
@@ -114,7 +113,7 @@ func RequiresFor[In any](scope string, subject func(in In) string) Option {
 func Bidirectional() Option { return BidirectionalOf[anything, anything]() }
 
 // BidirectionalOf is [Bidirectional] for a method that asks [Custom] questions
-// of these types: the schema tells clients both.
+// of these types, which the schema shows.
 func BidirectionalOf[Q, A any]() Option {
 	asks, err := codec.ResultSchema(reflect.TypeFor[request[Q]]())
 	if err != nil {

@@ -22,7 +22,7 @@ type Schema struct {
 	Children []ChildSchema `json:"children,omitempty"`
 }
 
-// ChildSchema is what a schema tells of each child.
+// ChildSchema is what a schema says of each child.
 type ChildSchema struct {
 	Namespace   string `json:"namespace"`
 	Description string `json:"description"`
@@ -34,7 +34,7 @@ type MethodSchema struct {
 	Name        string `json:"name"`
 	Description string `json:"description"`
 	Hash        string `json:"hash"`
-	// LongDescription tells the rest; empty for none.
+	// LongDescription is the rest; empty for none.
 	LongDescription string `json:"long_description,omitempty"`
 	// Params is nil for a method without parameters, Returns for one whose
 	// content may be anything.
@@ -54,7 +54,7 @@ type MethodSchema struct {
 	Deprecation *Deprecation `json:"deprecation,omitempty"`
 }
 
-// Role tells clients what a method is to them: "rpc" for one to call,
+// Role is what a method is to clients: "rpc" for one to call,
 // "static_child" and "dynamic_child" for one that leads to children.
 type Role struct {
 	Kind string `json:"kind"`
@@ -64,7 +64,7 @@ type Role struct {
 	SearchMethod string `json:"search_method,omitempty"`
 }
 
-// Deprecation tells why a method should not be called any more.
+// Deprecation says why a method should no longer be called.
 type Deprecation struct {
 	Since     string `json:"since"`
 	RemovedIn string `json:"removed_in"`

@@ -33,8 +33,8 @@ type Scope interface {
 type Query struct {
 	Data    []byte        // JSON, as clients read it
 	Timeout time.Duration // how long the answer is waited for; above zero
-	// Accept takes the answer, JSON. What it refuses by an error is told to
-	// who answered, and does not count as an answer.
+	// Accept takes the answer, JSON. An error goes to the client that answered,
+	// and the question stays open.
 	Accept func(answer []byte) error
 }
 
@@ -69,9 +69,9 @@ func Logger(ctx context.Context) *slog.Logger {
 // Unknown is the percentage of a [Progress] whose end can't be foreseen.
 const Unknown float64 = -1
 
-// Progress tells the caller how far the method is: percentage is between 0
-// and 100, or [Unknown]. It waits while the caller does not read. Whether
-// there is still a caller is told by ctx; outside of a hub nothing happens.
+// Progress sends the caller how far the method is: percentage is between 0 and
+// 100, or [Unknown]. It waits while the caller does not read. Outside of a hub,
+// and once the caller has left, it does nothing.
 func Progress(ctx context.Context, message string, percentage float64) {
 	if s := scopeOf(ctx); s != nil {
 		s.Progress(message, min(percentage, 100))

@@ -148,7 +148,7 @@ func TestCallOneTakesTheFirstContent(t *testing.T) {
 		{"a content after what is recoverable", []any{&plugin.Error{Message: "so", Recoverable: true}, 3}, 3, ""},
 		{"an error", []any{failed, 1}, 0, "broken"},
 		{"an error to be told", []any{&plugin.Error{Message: "so"}}, 0, "so"},
-		{"nothing", nil, 0, "calling a.b: it has answered nothing"},
+		{"nothing", nil, 0, "calling a.b: no answer"},
 	} {
 		s := &scope{contents: test.contents}
 		got, err := plugin.CallOne[int](s.in(t.Context()), "a.b", nil)

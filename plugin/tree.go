@@ -24,11 +24,10 @@ type Tree struct {
 	Children []*Tree
 }
 
-// How many activations one may have below it, and how deep: whatever is more
-// has been taken for a cycle that no comparison finds.
+// Bounds of a tree. More is taken for a cycle that no comparison finds.
 const (
-	mostDepth = 16
-	mostBelow = 10_000
+	maxLevels      = 16
+	maxActivations = 10_000
 )
 
 // versions are those of semver.org.
@@ -49,9 +48,9 @@ func treeOf(a Activation, above []Activation, below *int) (*Tree, error) {
 	if slices.ContainsFunc(above, func(b Activation) bool { return same(a, b) }) {
 		return nil, fmt.Errorf("activation %q is its own descendant", a.Define().Namespace)
 	}
-	if *below++; len(above) >= mostDepth || *below > mostBelow {
+	if *below++; len(above) >= maxLevels || *below > maxActivations {
 		return nil, fmt.Errorf("activation %q: more than %d levels or %d activations: is it its own descendant?",
-			a.Define().Namespace, mostDepth, mostBelow)
+			a.Define().Namespace, maxLevels, maxActivations)
 	}
 	d := a.Define()
 	if err := ValidateName(d.Namespace); err != nil {
@@ -71,16 +70,16 @@ func treeOf(a Activation, above []Activation, below *int) (*Tree, error) {
 	}
 	for _, m := range d.Methods {
 		if m.handle == nil {
-			return nil, fmt.Errorf("activation %q: a method that neither Unary nor Stream made", d.Namespace)
+			return nil, fmt.Errorf("activation %q: a method that is neither from Unary nor from Stream", d.Namespace)
 		}
 		t.Methods = append(t.Methods, m.With(d.Middleware...))
 	}
 	for _, c := range t.Children {
-		t.Methods = append(t.Methods, c.gate())
+		t.Methods = append(t.Methods, c.method())
 	}
 	if d.Dynamic != nil {
 		if d.Dynamic.Find == nil {
-			return nil, fmt.Errorf("activation %q: dynamic children %q without Find", d.Namespace, d.Dynamic.Gate)
+			return nil, fmt.Errorf("activation %q: dynamic children %q without Find", d.Namespace, d.Dynamic.Kind)
 		}
 		for _, m := range d.Dynamic.methods() {
 			t.Methods = append(t.Methods, m.With(d.Middleware...))
@@ -99,15 +98,15 @@ func treeOf(a Activation, above []Activation, below *int) (*Tree, error) {
 	return t, nil
 }
 
-// gate is the method by which the schema of the parent shows a fixed child.
-func (t *Tree) gate() Method {
+// method is what the schema of the parent shows for a fixed child.
+func (t *Tree) method() Method {
 	d := t.Definition
 	return Unary(d.Namespace, d.Description, func(context.Context, None) (childSummary, error) {
 		return summaryOf(d), nil
 	}, withRole(Role{Kind: "static_child"}))
 }
 
-// same tells whether two activations are one. Those that can't be compared
+// same reports whether two activations are one; those that can't be compared
 // are not.
 func same(a, b Activation) bool {
 	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.ValueOf(a).Comparable() && a == b

@@ -91,12 +91,12 @@ func TestTreeRefuses(t *testing.T) {
 		{"a child named hash", child(plugin.Definition{Namespace: "hash"}), `activation "sun": method "hash" is taken`},
 		{"a malformed child", child(plugin.Definition{Namespace: "a.b"}), `activation "sun": namespace "a.b" is malformed`},
 		{"a malformed grandchild", child(plugin.Definition{Namespace: "earth", Children: []plugin.Activation{plugin.Definition{}}}), `activation "sun": activation "earth": namespace "" is malformed`},
-		{"a method that nobody made", plugin.Definition{Namespace: "sun", Methods: []plugin.Method{{}}}, `neither Unary nor Stream`},
-		{"dynamic children without Find", plugin.Definition{Namespace: "sun", Dynamic: &plugin.Dynamic{Gate: "planet"}}, `dynamic children "planet" without Find`},
+		{"a method that nobody made", plugin.Definition{Namespace: "sun", Methods: []plugin.Method{{}}}, `neither from Unary nor from Stream`},
+		{"dynamic children without Find", plugin.Definition{Namespace: "sun", Dynamic: &plugin.Dynamic{Kind: "planet"}}, `dynamic children "planet" without Find`},
 		{"a malformed gate", plugin.Definition{Namespace: "sun", Dynamic: &plugin.Dynamic{Find: find}}, `method "" is malformed`},
-		{"a gate with the name of a child", plugin.Definition{Namespace: "sun", Children: []plugin.Activation{earth}, Dynamic: &plugin.Dynamic{Gate: "earth", Find: find}}, `method "earth" is taken`},
-		{"a gate with the name of a list", plugin.Definition{Namespace: "sun", Dynamic: &plugin.Dynamic{Gate: "list_children", Find: find, List: list}}, `method "list_children" is taken`},
-		{"a method with the name of a list", with("list_children", plugin.Definition{Namespace: "sun", Dynamic: &plugin.Dynamic{Gate: "planet", Find: find, List: list}}), `method "list_children" is taken`},
+		{"a method with the name of a child", plugin.Definition{Namespace: "sun", Children: []plugin.Activation{earth}, Dynamic: &plugin.Dynamic{Kind: "earth", Find: find}}, `method "earth" is taken`},
+		{"a method with the name of a list", plugin.Definition{Namespace: "sun", Dynamic: &plugin.Dynamic{Kind: "list_children", Find: find, List: list}}, `method "list_children" is taken`},
+		{"a method with the name of a list", with("list_children", plugin.Definition{Namespace: "sun", Dynamic: &plugin.Dynamic{Kind: "planet", Find: find, List: list}}), `method "list_children" is taken`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			tree, err := plugin.TreeOf(test.a)
@@ -128,8 +128,8 @@ func TestTreeTakes(t *testing.T) {
 	}
 }
 
-// TestGatesInTheSchema states how children show among the methods.
-func TestGatesInTheSchema(t *testing.T) {
+// TestChildrenInTheSchema states how children show among the methods.
+func TestChildrenInTheSchema(t *testing.T) {
 	names := func(of ...string) iter.Seq2[string, error] {
 		return func(yield func(string, error) bool) {
 			for _, n := range of {
@@ -140,7 +140,7 @@ func TestGatesInTheSchema(t *testing.T) {
 		}
 	}
 	d := plugin.Dynamic{
-		Gate: "truck", Description: "A truck",
+		Kind: "truck", Description: "A truck",
 		Find: func(_ context.Context, name string) (plugin.Activation, error) {
 			switch name {
 			case "t1":

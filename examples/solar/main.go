@@ -83,7 +83,7 @@ func solar() plugin.Definition {
 			body("moon", Body{Name: "Phobos", RadiusKM: 11.3, Orbit: 0.32}),
 			body("moon", Body{Name: "Deimos", RadiusKM: 6.2, Orbit: 1.26})))
 	sun.Dynamic = &plugin.Dynamic{
-		Gate: "comet", Description: "Find a comet by its name",
+		Kind: "comet", Description: "Find a comet by its name",
 		Find:   findComet,
 		List:   func(ctx context.Context) iter.Seq2[string, error] { return searchComets(ctx, "") },
 		Search: searchComets,

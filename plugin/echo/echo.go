@@ -10,8 +10,8 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 )
 
-// MostRepeats bounds RepeatParams.Count.
-const MostRepeats = 1_000_000
+// MaxRepeats bounds RepeatParams.Count.
+const MaxRepeats = 1_000_000
 
 // OnceParams are the parameters of once.
 type OnceParams struct {
@@ -26,8 +26,8 @@ type RepeatParams struct {
 
 // Validate checks the bounds.
 func (p *RepeatParams) Validate() error {
-	if p.Count > MostRepeats {
-		return fmt.Errorf("count %d is more than %d", p.Count, MostRepeats)
+	if p.Count > MaxRepeats {
+		return fmt.Errorf("count %d is more than %d", p.Count, MaxRepeats)
 	}
 	return nil
 }

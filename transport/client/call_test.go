@@ -319,7 +319,7 @@ func BenchmarkStream(b *testing.B) {
 	b.ReportAllocs()
 	n := 0
 	for n < b.N {
-		for _, err := range c.Call(context.Background(), "echo.repeat", echo.RepeatParams{Message: "hi", Count: uint32(min(b.N-n, echo.MostRepeats))}) {
+		for _, err := range c.Call(context.Background(), "echo.repeat", echo.RepeatParams{Message: "hi", Count: uint32(min(b.N-n, echo.MaxRepeats))}) {
 			if err != nil {
 				b.Fatal(err)
 			}
