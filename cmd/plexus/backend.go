@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
-
-	"github.com/plexus-go/plexus/plugin/registry"
 )
 
 // backend is an entry of a registry, read as far as it makes sense.
@@ -61,7 +59,7 @@ const maxPages = 1000
 
 // backends lists the backends of a registry, the inactive ones included.
 func (h *hubs) backends(ctx context.Context, from *hub) (all []*backend, err error) {
-	const list = registry.Namespace + ".list"
+	const list = "registry.list"
 	params := map[string]any{"active_only": false}
 	for range maxPages {
 		content, err := h.one(ctx, from, list, params)

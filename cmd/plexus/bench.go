@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -18,11 +19,14 @@ type benchOptions struct {
 	duration, warmup      time.Duration
 	backends              int
 	rate                  float64
+	// timeout is how long operations may take to end after the last was sent,
+	// and how long each call of the preparation may take.
+	timeout time.Duration
 }
 
 // bench is the command that measures what a hub with a registry carries.
 func (c *command) bench() *cobra.Command {
-	var o benchOptions
+	o := benchOptions{timeout: cmp.Or(c.benchTimeout, 10*time.Second)}
 	cmd := &cobra.Command{
 		Use: "bench URL [flags]", Short: "Measure how many operations a registry carries",
 		Long: "Registers backends of its own, keeps calls in flight over several connections, prints operations a second and latencies, from the request to the end of its stream, and deletes the backends again.\n\n" +

@@ -43,7 +43,7 @@ const interruptTimeout = 2 * time.Second
 // ended, and returns how long that took.
 func (b *benchmark) load(ctx context.Context, length time.Duration) (took time.Duration) {
 	begin := b.now()
-	calls, cancel := context.WithTimeout(context.WithoutCancel(ctx), length+callTimeout)
+	calls, cancel := context.WithTimeout(context.WithoutCancel(ctx), length+b.timeout)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() {
 		select {

@@ -36,11 +36,6 @@ func (o operation) shares() []share {
 	return nil
 }
 
-// callTimeout is how long operations may take to end after the last was sent,
-// and how long each call of the preparation may take. It is a variable for
-// tests.
-var callTimeout = 10 * time.Second
-
 // measure puts a hub under load until the duration is over or ctx is done. When
 // it returns, its backends are removed and its connections closed.
 //
@@ -60,7 +55,7 @@ func measure(ctx context.Context, h *hubs, url string, o *benchOptions) (report 
 		}
 	}
 	for i, s := range b.shares { // each once, to see that the hub has it
-		trial, cancel := context.WithTimeout(ctx, callTimeout)
+		trial, cancel := context.WithTimeout(ctx, b.timeout)
 		err := b.operate(trial, b.hub, i)
 		cancel()
 		if err != nil {
@@ -154,7 +149,7 @@ func (b *benchmark) remove(ctx context.Context) error {
 // write makes a call to its end, even if ctx is done: a write that is given up
 // might take effect after the backends were removed.
 func (b *benchmark) write(ctx context.Context, method string, params any, want string) (*object, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.timeout)
 	defer cancel()
 	content, err := client.CallOne[json.RawMessage](ctx, b.hub, method, params)
 	if err != nil {

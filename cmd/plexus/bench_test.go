@@ -51,8 +51,14 @@ func benched(ctx context.Context, url string, more ...string) (code int, stdout,
 
 // benchCommand runs the command.
 func benchCommand(ctx context.Context, args ...string) (code int, stdout, stderr string) {
+	return benchCommandWithin(ctx, 0, args...)
+}
+
+// benchCommandWithin runs the command, with a bound for each call.
+func benchCommandWithin(ctx context.Context, timeout time.Duration, args ...string) (code int, stdout, stderr string) {
 	var out, problems bytes.Buffer
 	c := testCommand()
+	c.benchTimeout = timeout
 	c.printer.out, c.printer.err = &out, &problems
 	err := c.do(ctx, append([]string{"bench"}, args...))
 	c.hubs.close()
@@ -60,6 +66,7 @@ func benchCommand(ctx context.Context, args ...string) (code int, stdout, stderr
 }
 
 func TestBenchPrints(t *testing.T) {
+	t.Parallel()
 	url, reg := benchHub(t)
 	cases := map[string]struct {
 		args []string
@@ -141,6 +148,7 @@ const benchJSONLatency = `{
     }`
 
 func TestBenchJSON(t *testing.T) {
+	t.Parallel()
 	url, _ := benchHub(t)
 	status, stdout, stderr := benched(t.Context(), url, "--json")
 	if status != 0 || stderr != "" {
@@ -211,6 +219,7 @@ func TestBenchHelps(t *testing.T) {
 }
 
 func TestBenchFails(t *testing.T) {
+	t.Parallel()
 	status, stdout, stderr := benched(t.Context(), "ws://127.0.0.1:1")
 	if status != 1 || stdout != "" || !strings.Contains(stderr, "nothing listens") || strings.Count(stderr, "\n") != 1 {
 		t.Errorf("without a hub: status %d, %q, %q", status, stdout, stderr)
@@ -219,6 +228,7 @@ func TestBenchFails(t *testing.T) {
 
 // Broken off under load, it prints what it has, and leaves nothing behind.
 func TestBenchInterrupted(t *testing.T) {
+	t.Parallel()
 	url, reg := benchHub(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

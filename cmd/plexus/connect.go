@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/plexus-go/plexus/plugin"
-	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/transport/client"
 )
 
@@ -177,7 +176,7 @@ func (h *hubs) named(ctx context.Context, name string) (*hub, error) {
 
 // lookUp asks the registry of a hub for a backend.
 func (h *hubs) lookUp(ctx context.Context, first *hub, name string) (*backend, error) {
-	const get = registry.Namespace + ".get"
+	const get = "registry.get"
 	content, err := h.one(ctx, first, get, map[string]string{"name": name})
 	switch {
 	case notFound(err):

@@ -18,6 +18,7 @@ import (
 // TestPorts: where no port is given, the registry's is tried, and then that of
 // a hub.
 func TestPorts(t *testing.T) {
+	t.Parallel()
 	// All of 127.0.0.0/8 is this machine, on Linux: the ports are free there.
 	host := fmt.Sprintf("127.%d.%d.%d", 1+rand.N(250), rand.N(250), 1+rand.N(250))
 	listen := func(port int) net.Listener {

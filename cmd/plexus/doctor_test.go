@@ -14,6 +14,7 @@ import (
 
 // TestDoctor goes to servers each of which fails at another step.
 func TestDoctor(t *testing.T) {
+	t.Parallel()
 	answer := func(status int) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
 	}
@@ -88,6 +89,7 @@ func TestDoctor(t *testing.T) {
 
 // TestDoctorNoAddress: what is no address may be one nearly.
 func TestDoctorNoAddress(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct{ word, hint string }{
 		{"localhost:4444", "Did you mean ws://localhost:4444?\n"},
 		{"127.0.0.1:4445", "Did you mean ws://127.0.0.1:4445?\n"},

@@ -12,6 +12,7 @@ import (
 // TestCredentialsAreNotGathered: a hub that the registry names, which may be
 // anybody's, gets the token only where that was said.
 func TestCredentialsAreNotGathered(t *testing.T) {
+	t.Parallel()
 	seen := make(chan string, 8)
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen <- r.Header.Get("Authorization") + r.Header.Get("Cookie")

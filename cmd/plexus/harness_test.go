@@ -7,11 +7,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"iter"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,7 +41,19 @@ const timeLimit = 20 * time.Second
 // the name plexus is main.
 func TestMain(m *testing.M) {
 	cobra.EnableCommandSorting = false // as main does
-	testscript.Main(m, map[string]func(){"plexus": main})
+	testscript.Main(waiting{m}, map[string]func(){"plexus": main})
+}
+
+// waiting are tests that mostly wait for processes: more of them may run at
+// once than there are processors.
+type waiting struct{ *testing.M }
+
+func (w waiting) Run() int {
+	flag.Parse()
+	if err := flag.Set("test.parallel", strconv.Itoa(max(8, runtime.GOMAXPROCS(0)))); err != nil {
+		panic(err)
+	}
+	return w.M.Run()
 }
 
 // coneParams have a parameter of every kind.

@@ -24,6 +24,7 @@ func checkWidth(t *testing.T, what, text string) {
 
 // TestHelpWidth reads every help text that there is.
 func TestHelpWidth(t *testing.T) {
+	t.Parallel()
 	root := testCommand().root()
 	checkWidth(t, "plexus", helpOf(root))
 	for _, cmd := range root.Commands() {

@@ -36,6 +36,7 @@ func (f *fakeHub) await(t *testing.T, method string) {
 // TestInterrupt: Ctrl-C ends the stream at the hub, and exits as shells expect
 // it of what was interrupted.
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		signal syscall.Signal
 		want   int
@@ -75,6 +76,7 @@ func TestInterrupt(t *testing.T) {
 // TestInterruptStuck: a command that can't go on, because nobody writes what it
 // reads, or reads what it writes, ends when it is told to all the same.
 func TestInterruptStuck(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		args   []string
@@ -177,6 +179,7 @@ func TestInterruptBench(t *testing.T) {
 
 // TestFewRequests: a call costs no more requests than it must.
 func TestFewRequests(t *testing.T) {
+	t.Parallel()
 	f := busyHub()
 	defer f.stop()
 	if r := plexus(t, f.url(), "busy", "work", "do"); r.status != 0 || r.stdout != "\"finished\"\n" {

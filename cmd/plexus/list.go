@@ -8,8 +8,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-
-	"github.com/plexus-go/plexus/plugin/registry"
 )
 
 // list lists the backends of the registry.
@@ -26,7 +24,7 @@ func (c *command) list(ctx context.Context, _ []string) error {
 		}
 		return c.printer.schema(t)
 	case c.printer.mode() == modeRaw:
-		return c.call(ctx, &target{hub: first, words: []string{registry.Namespace, "list"}, unknown: -1}, map[string]bool{"active_only": false}, c.printer.item)
+		return c.call(ctx, &target{hub: first, words: []string{"registry", "list"}, unknown: -1}, map[string]bool{"active_only": false}, c.printer.item)
 	}
 	all, err := c.hubs.backends(ctx, first)
 	switch {

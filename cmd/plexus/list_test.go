@@ -12,6 +12,7 @@ import (
 // TestPages lists a registry that gives its entries page by page, and one
 // whose pages never end.
 func TestPages(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name string
 		next func(after string) string
@@ -58,6 +59,7 @@ c     ws://:0       inactive
 
 // TestWatchErrors: errors that the registry tells of are no events.
 func TestWatchErrors(t *testing.T) {
+	t.Parallel()
 	f := newFake("h", func(c *fakeCall) {
 		c.stream("7", fakeData(`{"type":"error","message":"one"}`), strings.Replace(fakeError("two", "-1"), `"recoverable":false`, `"recoverable":true`, 1),
 			fakeData(`{"type":"backend_deleted","name":"a"}`), fakeDone)

@@ -36,6 +36,8 @@ type command struct {
 	prompter *prompter
 	forced   *forcedExit
 	began    time.Time
+
+	benchTimeout time.Duration // of calls of bench, in tests; 0 for the default
 }
 
 func run(args []string, getenv func(string) string, stdin, stdout, stderr *os.File) int {

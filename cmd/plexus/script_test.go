@@ -31,6 +31,7 @@ import (
 // command and checks its exit status, and the condition [no:TOOL], for a tool
 // that is missing here; in CI it must not be.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,

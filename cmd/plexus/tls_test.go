@@ -20,6 +20,7 @@ import (
 // TestCertificates talks to a hub that is known to an authority of its own, and
 // wants to know who calls.
 func TestCertificates(t *testing.T) {
+	t.Parallel()
 	folder, hubs, callers := t.TempDir(), testkit.NewAuthority(t, "hubs"), testkit.NewAuthority(t, "callers")
 	file := func(name string, text []byte) string {
 		path := filepath.Join(folder, name)
@@ -64,6 +65,7 @@ func TestCertificates(t *testing.T) {
 		{"no certificate in it", "--ca nonsense.pem", misused, "--ca: nonsense.pem: no certificate"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			args := strings.Fields(test.args)
 			bench := []string{"bench", url, "--op", "info", "--connections", "1", "--duration", "300ms", "--warmup", "0s"}
 			for _, words := range [][]string{args, append(append([]string{}, args...), bench...), append(bench, args...), append(append([]string{}, args...), "doctor", url)} {

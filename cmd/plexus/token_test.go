@@ -17,6 +17,7 @@ import (
 // TestToken shows a token to a hub that lets nobody in without, in all the ways
 // that there are.
 func TestToken(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "tokens.toml")
 	token, entry, err := auth.NewToken("ci", []string{"*"}, time.Time{})
 	if err == nil {
@@ -50,6 +51,7 @@ func TestToken(t *testing.T) {
 		{"two of them", "--token $T --cookie access_token=$T", "", failed},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			with := func(text string) string { return strings.ReplaceAll(text, "$T", token) }
 			args := strings.Fields(with(test.args))
 			for i := range args {

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/plexus-go/plexus/plugin"
-	"github.com/plexus-go/plexus/plugin/registry"
 )
 
 // watch prints what happens in the registry, until it is interrupted.
@@ -20,7 +19,7 @@ func (c *command) watch(ctx context.Context, words []string) error {
 	if err != nil {
 		return err
 	}
-	t := &target{hub: first, words: []string{registry.Namespace, "watch"}, unknown: -1}
+	t := &target{hub: first, words: []string{"registry", "watch"}, unknown: -1}
 	var params any
 	if len(words) == 1 {
 		params = map[string]string{"name": words[0]}
