@@ -25,9 +25,9 @@ type Limits struct {
 	MaxConnections           int
 	MaxConnectionsPerAddress int
 	// MaxRequestRate is how many requests one address may make per second,
-	// 100, and MaxRequestBurst how many at once after a pause, 1,000. One more
-	// is answered with the status 429. A request with wrong credentials counts
-	// as 20.
+	// 100, and MaxRequestBurst how many at once after a pause: those of 10
+	// seconds. One more is answered with the status 429. A request with wrong
+	// credentials counts as 20.
 	MaxRequestRate  float64
 	MaxRequestBurst int
 	// MaxPending is how many connections may be pending, which are not
@@ -59,7 +59,7 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.MaxConnections, 10_000)
 	setDefault(&l.MaxConnectionsPerAddress, 1_000)
 	setDefault(&l.MaxRequestRate, 100)
-	setDefault(&l.MaxRequestBurst, 1_000)
+	setDefault(&l.MaxRequestBurst, max(1, int(10*l.MaxRequestRate)))
 	setDefault(&l.MaxPending, 1_000)
 	setDefault(&l.MaxPendingPerAddress, 250)
 	setDefault(&l.MaxHeaderBytes, 16<<10)

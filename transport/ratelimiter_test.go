@@ -53,6 +53,14 @@ func TestRates(t *testing.T) {
 	})
 }
 
+func TestTheDefaultBurstIsThatOfTenSeconds(t *testing.T) {
+	for rate, want := range map[float64]int{0: 1_000, 7: 70, 0.01: 1} {
+		if got := (Limits{MaxRequestRate: rate}).withDefaults().MaxRequestBurst; got != want {
+			t.Errorf("rate %v: got %d, want %d", rate, got, want)
+		}
+	}
+}
+
 func TestRatesCanBeUnbounded(t *testing.T) {
 	for _, limits := range []Limits{{MaxRequestRate: -1}, {MaxRequestBurst: -1}} {
 		limits = limits.withDefaults()

@@ -58,12 +58,12 @@ func TestAccessControlAndLimits(t *testing.T) {
 			"--max-memory=0", "--header-timeout=0", "--handshake-timeout=0s", "--idle-timeout=0"}, nil,
 			func(s *Registry) {
 				l := &s.Limits
-				l.MaxConnections, l.MaxConnectionsPerAddress, l.MaxRequestRate, l.MaxRequestBurst, l.MaxCallsPerSecond = -1, -1, -1, -10, -1
+				l.MaxConnections, l.MaxConnectionsPerAddress, l.MaxRequestRate, l.MaxCallsPerSecond = -1, -1, -1, -1
 				l.MaxCalls, l.MaxMessageBytes, l.MaxHeaderBytes, l.MaxDepth, l.MaxQueueBytes, l.MaxQueueFrames = -1, -1, -1, -1, -1, -1
 				l.MaxMemoryBytes, l.HeaderTimeout, l.HandshakeTimeout, l.IdleTimeout = -1, -1, -1, -1
 				s.MaxNameBytes, s.MaxRegistrations = -1, -1
 			}},
-		{[]string{"--max-upgrade-rate=7"}, nil, func(s *Registry) { s.Limits.MaxRequestRate, s.Limits.MaxRequestBurst = 7, 70 }},
+		{[]string{"--max-upgrade-rate=7"}, nil, func(s *Registry) { s.Limits.MaxRequestRate = 7 }},
 	} {
 		want := defaults(t)
 		test.want(want)

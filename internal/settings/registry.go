@@ -77,8 +77,6 @@ func (s *Registry) Read(getenv func(string) string) error {
 	if err := errors.Join(s.finishHealth(), s.finishAccess()); err != nil {
 		return errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
-	// After a pause, an address may make as many requests as in ten seconds.
-	s.Limits.MaxRequestBurst = int(10 * s.Limits.MaxRequestRate)
 	return s.finishPaths(getenv)
 }
 
