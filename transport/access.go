@@ -3,13 +3,13 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
-	"strings"
 
 	gorilla "github.com/gorilla/websocket"
 	"golang.org/x/time/rate"
@@ -75,11 +75,43 @@ func (a *accessControl) sourceOf(r *http.Request) source {
 	return from
 }
 
+// reason is why a request or a connection is refused.
+type reason int
+
+const (
+	malformed reason = iota
+	wrongHost
+	wrongOrigin
+	wrongCredentials
+	overRate
+	overAddress
+	overLimit
+	late
+	reasons // how many there are
+)
+
+// answers are what clients are answered, and how logs name the reason.
+var answers = [reasons]struct {
+	name       string
+	status     int
+	text       string
+	retryAfter string // seconds
+}{
+	malformed:        {"malformed", http.StatusBadRequest, "The request has more than one Origin.", ""},
+	wrongHost:        {"host", http.StatusMisdirectedRequest, "This hub does not answer to the host name of this request. Its operator can allow the name.", ""},
+	wrongOrigin:      {"origin", http.StatusForbidden, "Pages of this origin may not connect to this hub. Its operator can allow the origin.", ""},
+	wrongCredentials: {"credentials", http.StatusUnauthorized, "The credentials are not valid.", ""},
+	overRate:         {"rate", http.StatusTooManyRequests, "Too many requests from this address.", "1"},
+	overAddress:      {"address", http.StatusTooManyRequests, "Too many connections from this address.", "10"},
+	overLimit:        {"limit", http.StatusServiceUnavailable, "Too many connections to this hub.", "10"},
+	late:             {"late", http.StatusServiceUnavailable, "The request came too late.", "10"},
+}
+
 // refusal is why a request is rejected.
 type refusal struct {
 	reason reason
-	text   string // for the client
 	cause  error  // for the log
+	text   string // for the client, if not that of the reason
 }
 
 func (a *accessControl) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -103,20 +135,19 @@ func (a *accessControl) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // of an upgrade counts as open from then on.
 func (a *accessControl) admit(r *http.Request, from source) (plugin.Caller, *refusal) {
 	if !a.rates.allow(from.limited) {
-		return plugin.Caller{}, &refusal{overRate, "Too many requests from this address.", nil}
+		return plugin.Caller{}, &refusal{reason: overRate}
 	}
 	if why, full := a.connections.full(from.limited); full {
-		return plugin.Caller{}, tooManyConnections(why)
+		return plugin.Caller{}, &refusal{reason: why}
 	}
 	if !a.allowsHost(r.Host, from.proxied) {
 		return plugin.Caller{}, a.misdirected(r.Host, from.proxied)
 	}
-	if origins := r.Header["Origin"]; len(origins) > 1 {
-		return plugin.Caller{}, &refusal{malformed, "The request has more than one Origin.", nil}
-	} else if len(origins) == 1 && !a.allowsOrigin(origins[0], from.proxied) {
-		return plugin.Caller{}, &refusal{wrongOrigin,
-			"Pages of this origin may not connect to this hub. Its operator can allow the origin.",
-			fmt.Errorf("origin %.100q", origins[0])}
+	switch origins := r.Header["Origin"]; {
+	case len(origins) > 1:
+		return plugin.Caller{}, &refusal{reason: malformed}
+	case len(origins) == 1 && !a.allowsOrigin(origins[0], from.proxied):
+		return plugin.Caller{}, &refusal{reason: wrongOrigin, cause: fmt.Errorf("origin %.100q", origins[0])}
 	}
 	caller, refused := a.callerOf(r, from)
 	// The WebSocket server answers a request that is no upgrade; its connection
@@ -125,51 +156,44 @@ func (a *accessControl) admit(r *http.Request, from source) (plugin.Caller, *ref
 		return caller, refused
 	}
 	if why, ok := a.connections.open(connOf(r), from.limited); !ok {
-		return plugin.Caller{}, tooManyConnections(why)
+		return plugin.Caller{}, &refusal{reason: why}
 	}
 	a.counters.accepted.Add(1)
 	return caller, nil
 }
 
-func tooManyConnections(why reason) *refusal {
-	if why == overAddress {
-		return &refusal{why, "Too many connections from this address.", nil}
-	}
-	return &refusal{why, "Too many connections to this hub.", nil}
-}
-
 func (a *accessControl) misdirected(host string, proxied bool) *refusal {
-	text := "This hub does not answer to the host name of this request. Its operator can allow the name."
+	why := &refusal{reason: wrongHost, cause: fmt.Errorf("host %.100q", host)}
 	switch {
 	case a.local && proxied:
-		text = "Behind a proxy, this hub answers only to host names that its operator has allowed. " +
+		why.text = "Behind a proxy, this hub answers only to host names that its operator has allowed. " +
 			"The proxy must pass on the Host of the request."
 	case a.local:
-		text = "This hub answers to localhost, loopback addresses, and host names that its operator has allowed."
+		why.text = "This hub answers to localhost, loopback addresses, and host names that its operator has allowed."
 	}
-	return &refusal{wrongHost, text, fmt.Errorf("host %.100q", host)}
+	return why
 }
 
 // refuse answers a request that is rejected.
 func (a *accessControl) refuse(w http.ResponseWriter, r *http.Request, from source, why *refusal) {
+	answer := answers[why.reason]
+	text := cmp.Or(why.text, answer.text)
 	a.counters.refused[why.reason].Add(1)
 	if a.logged[why.reason].Allow() { // clients without access must not fill the disk
-		a.log.Warn("a request was refused", "reason", why.reason.String(), "remote", from.remote,
-			"peer", r.RemoteAddr, "text", why.text, "error", why.cause)
+		a.log.Warn("a request was refused", "reason", answer.name, "remote", from.remote,
+			"peer", r.RemoteAddr, "text", text, "error", why.cause)
 	}
-	switch why.reason {
-	case wrongCredentials:
-		challenge := []string{`Bearer realm="plexus"`}
+	if why.reason == wrongCredentials {
+		challenge := `Bearer realm="plexus"`
 		if why.cause != nil {
-			challenge = append(challenge, `error="invalid_token"`)
+			challenge += `, error="invalid_token"`
 		}
-		w.Header().Set("WWW-Authenticate", strings.Join(challenge, ", "))
-	case overRate:
-		w.Header().Set("Retry-After", "1")
-	case overAddress, overLimit, late:
-		w.Header().Set("Retry-After", "10")
+		w.Header().Set("WWW-Authenticate", challenge)
 	}
-	http.Error(w, why.text, why.reason.status())
+	if answer.retryAfter != "" {
+		w.Header().Set("Retry-After", answer.retryAfter)
+	}
+	http.Error(w, text, answer.status)
 }
 
 type connKey struct{}

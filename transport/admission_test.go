@@ -130,7 +130,9 @@ func (p public) Accept() (net.Conn, error) {
 	return far{c.(*net.TCPConn)}, nil
 }
 
-func (p public) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4zero, Port: p.Listener.Addr().(*net.TCPAddr).Port} }
+func (p public) Addr() net.Addr {
+	return &net.TCPAddr{IP: net.IPv4zero, Port: p.Listener.Addr().(*net.TCPAddr).Port}
+}
 
 type far struct{ *net.TCPConn }
 

@@ -57,7 +57,7 @@ func (a *accessControl) callerOf(r *http.Request, from source) (plugin.Caller, *
 		}
 		if err != nil {
 			a.rates.charge(from.limited)
-			return plugin.Caller{}, &refusal{wrongCredentials, "The credentials are not valid.", err}
+			return plugin.Caller{}, &refusal{reason: wrongCredentials, cause: err}
 		}
 	}
 	if caller.Name == "" && caller.Means == "" && caller.Scopes == nil {
@@ -67,7 +67,7 @@ func (a *accessControl) callerOf(r *http.Request, from source) (plugin.Caller, *
 		case a.authenticate == nil:
 			caller.Scopes = []string{"*"}
 		default:
-			return plugin.Caller{}, &refusal{wrongCredentials, "Credentials are needed.", nil}
+			return plugin.Caller{}, &refusal{reason: wrongCredentials, text: "Credentials are needed."}
 		}
 	}
 	caller.Remote = from.remote

@@ -128,7 +128,7 @@ func TestOpenConnectionsAreLimited(t *testing.T) {
 			return entered, ""
 		}
 		entered.Close()
-		return nil, why.String()
+		return nil, answers[why].name
 	}
 	var in []*conn
 	for i, tt := range []struct {

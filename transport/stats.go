@@ -3,7 +3,6 @@
 package transport
 
 import (
-	"net/http"
 	"sync/atomic"
 
 	"github.com/plexus-go/plexus/transport/websocket"
@@ -34,39 +33,6 @@ type Stats struct {
 	RefusedLate int64
 	// WebSocket are the counters of the connections that were accepted.
 	WebSocket websocket.Counts
-}
-
-// reason is why a request or a connection is refused.
-type reason int
-
-const (
-	malformed reason = iota
-	wrongHost
-	wrongOrigin
-	wrongCredentials
-	overRate
-	overAddress
-	overLimit
-	late
-	reasons // how many there are
-)
-
-func (r reason) String() string {
-	return [reasons]string{"malformed", "host", "origin", "credentials", "rate", "address", "limit", "late"}[r]
-}
-
-// status is the HTTP status of the answer.
-func (r reason) status() int {
-	return [reasons]int{
-		malformed:        http.StatusBadRequest,
-		wrongHost:        http.StatusMisdirectedRequest,
-		wrongOrigin:      http.StatusForbidden,
-		wrongCredentials: http.StatusUnauthorized,
-		overRate:         http.StatusTooManyRequests,
-		overAddress:      http.StatusTooManyRequests,
-		overLimit:        http.StatusServiceUnavailable,
-		late:             http.StatusServiceUnavailable,
-	}[r]
 }
 
 // counters are those of access control.
