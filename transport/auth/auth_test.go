@@ -6,10 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	gorilla "github.com/gorilla/websocket"
+
+	"github.com/plexus-go/plexus/internal/testkit"
+	"github.com/plexus-go/plexus/internal/testkit/testhub"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport"
 )
@@ -85,5 +90,41 @@ func TestSecretsComeBeforeCertificates(t *testing.T) {
 				t.Errorf("%s: %v: it passes for nobody: %v", name, c.r.Header, err)
 			}
 		}
+	}
+}
+
+// As a browser does it: the secret comes in a subprotocol, and is not sent back.
+func TestSubprotocolIsNeverEchoed(t *testing.T) {
+	token, entry := newToken(t, "page", time.Time{})
+	tokens := open(t, tokenFile(t, written(t, entry)))
+	url := testhub.Start(t, testhub.Config{Options: []transport.Option{transport.WithAuthentication(tokens.Authenticate)}}).URL
+	for _, offer := range [][]string{{"plexus", "plexus.bearer." + encoded(token)}, {"plexus.bearer." + encoded(token), "plexus"}} {
+		_, response, err := testkit.DialWith(t, &gorilla.Dialer{Subprotocols: offer}, url, nil)
+		must(t, err)
+		if got := response.Header["Sec-Websocket-Protocol"]; !slices.Equal(got, []string{"plexus"}) {
+			t.Errorf("the answer has %q", got)
+		}
+	}
+	_, response, err := testkit.DialWith(t, &gorilla.Dialer{Subprotocols: []string{"plexus"}}, url, nil)
+	if err == nil || response.StatusCode != http.StatusUnauthorized {
+		t.Errorf("without a secret: %v", err)
+	}
+}
+
+func BenchmarkAuthenticate(b *testing.B) {
+	token, entry := newToken(b, "ci", time.Time{}, "registry:read")
+	tokens := open(b, tokenFile(b, written(b, entry)))
+	signer := newIssuer(b)
+	authenticate := Any(tokens.Authenticate, signer.jwt(b, JWTConfig{}).Authenticate)
+	for name, secret := range map[string]string{"token": token, "RS256": signer.sign(b, nil)} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			r := bearing(secret)
+			for b.Loop() {
+				if _, err := authenticate(r); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -297,12 +297,12 @@ func TestKeyFileIsReloaded(t *testing.T) {
 		t.Error("not the keys that are in the file")
 	}
 	must(t, os.WriteFile(path, []byte("{"), 0o600))
-	until(t, "a word about a broken file", func() bool { return strings.Contains(log.String(), "stay in use") })
+	testkit.Eventually(t, "a word about a broken file", func() bool { return strings.Contains(log.String(), "stay in use") })
 	if !lets(before) {
 		t.Error("a broken file takes keys away")
 	}
 	must(t, os.WriteFile(path, []byte(jwks(t, after.public()...)), 0o600))
-	until(t, "the new keys", func() bool { return lets(after) })
+	testkit.Eventually(t, "the new keys", func() bool { return lets(after) })
 	if lets(before) {
 		t.Error("the old keys are still good")
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ import (
 	"github.com/plexus-go/plexus/transport"
 )
 
-func open(t *testing.T, path string) *Tokens {
+func open(t testing.TB, path string) *Tokens {
 	t.Helper()
 	tokens, err := OpenTokens(path, nil)
 	must(t, err)
@@ -119,96 +120,61 @@ func TestTokensWarnOfAWideMode(t *testing.T) {
 	}
 }
 
-// reloading is a file of tokens that Run follows.
-type reloading struct {
-	*Tokens
-	t    *testing.T
-	path string
-	log  testkit.Log
-}
-
-func reload(t *testing.T, text string) *reloading {
-	t.Helper()
-	r := &reloading{t: t, path: tokenFile(t, text)}
-	var err error
-	r.Tokens, err = OpenTokens(r.path, r.log.Logger())
-	must(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
-	running(t, func() { r.Run(ctx) })
-	t.Cleanup(cancel)
-	return r
-}
-
-// save replaces the file and waits until that is in force, or until it is
-// logged that it isn't.
-func (r *reloading) save(text string, good bool) {
-	r.t.Helper()
-	changed, before := r.Changed(), strings.Count(r.log.String(), "stay in use")
-	must(r.t, replace(r.path, []byte(text)))
-	until(r.t, "the file to be read", func() bool {
-		select {
-		case <-changed:
-			return true
-		default:
-			return strings.Count(r.log.String(), "stay in use") > before
-		}
-	})
-	select {
-	case <-changed:
-		if !good {
-			r.t.Errorf("%q is in force", text)
-		}
-	default:
-		if good {
-			r.t.Errorf("%q is not in force: %s", text, r.log.String())
-		}
-	}
-}
-
 func TestTokensAreReloaded(t *testing.T) {
 	t.Parallel()
 	one, oneEntry := newToken(t, "one", time.Time{})
 	two, twoEntry := newToken(t, "two", time.Time{})
-	r := reload(t, written(t, oneEntry))
-	check := func(token string, good bool) {
-		t.Helper()
-		if _, err := r.Authenticate(bearing(token)); (err == nil) != good {
-			t.Errorf("got %v", err)
+	three, threeEntry := newToken(t, "two", time.Time{}) // of the same name
+	var log testkit.Log
+	path := tokenFile(t, written(t, oneEntry))
+	tokens, err := OpenTokens(path, log.Logger())
+	must(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	running(t, func() { tokens.Run(ctx) })
+	t.Cleanup(cancel)
+	const missing = "-"
+	for _, step := range []struct {
+		text   string
+		refuse string // what is logged about a file that can't be used
+		valid  []string
+	}{
+		{written(t, oneEntry, twoEntry), "", []string{one, two}},
+		{written(t, twoEntry), "", []string{two}},
+		{"[[token]", "tokens.toml:1: ", []string{two}},
+		{" \n", "is empty", []string{two}},
+		{written(t, threeEntry), "", []string{three}},
+		{missing, "is missing", []string{three}},
+		{"# none\n", "", nil},
+	} {
+		changed, before := tokens.Changed(), len(log.String())
+		if step.text == missing {
+			must(t, os.Remove(path))
+		} else {
+			must(t, replace(path, []byte(step.text)))
+		}
+		isChanged := func() bool {
+			select {
+			case <-changed:
+				return true
+			default:
+				return false
+			}
+		}
+		testkit.Eventually(t, "the file to be read", func() bool {
+			return step.refuse == "" && isChanged() || step.refuse != "" && strings.Contains(log.String()[before:], step.refuse)
+		})
+		if step.refuse != "" && isChanged() {
+			t.Errorf("%q is in use", step.text)
+		}
+		for _, token := range []string{one, two, three} {
+			if _, err := tokens.Authenticate(bearing(token)); (err == nil) != slices.Contains(step.valid, token) {
+				t.Errorf("%q: got %v", step.text, err)
+			}
 		}
 	}
-	check(two, false)
-	r.save(written(t, oneEntry, twoEntry), true)
-	check(one, true)
-	check(two, true)
-	r.save(written(t, twoEntry), true)
-	check(one, false)
-	check(two, true)
-	r.save("[[token]", false)
-	check(two, true)
-	r.save(" \n", false)
-	check(two, true)
-	// One that is rotated: the name stays, the old token doesn't.
-	three, threeEntry := newToken(t, "two", time.Time{})
-	r.save(written(t, threeEntry), true)
-	check(two, false)
-	check(three, true)
-	twoEntry.Name = "more"
-	must(t, AddToken(r.path, twoEntry))
-	until(t, "an added token", func() bool { _, err := r.Authenticate(bearing(two)); return err == nil })
-	changed := r.Changed()
-	must(t, os.Remove(r.path))
-	until(t, "a word about the file that is gone", func() bool { return strings.Contains(r.log.String(), "is missing") })
-	check(two, true)
-	select {
-	case <-changed:
-		t.Error("a file that is gone is a change")
-	default:
-	}
-	must(t, os.WriteFile(r.path, []byte("# none\n"), 0o600))
-	until(t, "no tokens", func() bool { _, err := r.Authenticate(bearing(two)); return err != nil })
 	for _, secret := range []string{one, two, three} {
-		if strings.Contains(r.log.String(), secret) {
-			t.Errorf("a token is in the log")
+		if strings.Contains(log.String(), secret) {
+			t.Error("a token is in the log")
 		}
 	}
 }
@@ -224,5 +190,5 @@ func TestRunGoesOnFromWhatWasOpened(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	running(t, func() { tokens.Run(ctx) })
 	t.Cleanup(cancel)
-	until(t, "the second token", func() bool { _, err := tokens.Authenticate(bearing(two)); return err == nil })
+	testkit.Eventually(t, "the second token", func() bool { _, err := tokens.Authenticate(bearing(two)); return err == nil })
 }
