@@ -53,24 +53,20 @@ func (e *events) drain() {
 	}
 }
 
-// wait waits for some time, or less where something changes, but not less than
-// pause. It reports false where ctx is done.
+// wait waits until something changes, or for a while, but at least for pause where
+// that is not longer. It reports false when ctx is done.
 func (e *events) wait(ctx context.Context, atMost time.Duration) bool {
-	timer := time.NewTimer(min(pause, atMost))
+	if e == nil || atMost <= pause {
+		return sleep(ctx, atMost, nil)
+	}
+	return sleep(ctx, pause, nil) && sleep(ctx, atMost-pause, e.changed)
+}
+
+// sleep waits for a while, or until there is something in the channel. It reports
+// false when ctx is done.
+func sleep(ctx context.Context, atMost time.Duration, changed <-chan struct{}) bool {
+	timer := time.NewTimer(atMost)
 	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-	}
-	if atMost <= pause {
-		return true
-	}
-	var changed chan struct{}
-	if e != nil {
-		changed = e.changed
-	}
-	timer.Reset(atMost - pause)
 	select {
 	case <-ctx.Done():
 		return false

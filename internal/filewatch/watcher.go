@@ -63,19 +63,14 @@ func New(maxBytes int64, paths ...string) *Watcher {
 // Read returns the files as they are now, in the order of their paths.
 func (w *Watcher) Read() []File { return w.use(w.look()) }
 
-// ReadSettled returns the files as [Watcher.Read] does, but waits for the end of
-// a save, up to 3 seconds, after which there is an error. It returns at once where the
-// files were written a while ago. Where ctx is done, the error is that of ctx.
+// ReadSettled returns the files as [Watcher.Read] does, but not in the middle of a
+// save: it waits for the end of that for up to 3 seconds, and then returns an
+// error. Files that were written a while ago are returned at once. Where ctx is
+// done, the error is that of ctx.
 func (w *Watcher) ReadSettled(ctx context.Context) ([]File, error) {
 	var still debounce
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for start := time.Now(); ; timer.Reset(pause) {
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-timer.C:
-		}
+	start := time.Now()
+	for wait := time.Duration(0); sleep(ctx, wait, nil); wait = pause {
 		latest := w.look()
 		switch {
 		case still.settled(latest) || w.settledBefore(latest):
@@ -87,6 +82,7 @@ func (w *Watcher) ReadSettled(ctx context.Context) ([]File, error) {
 			return nil, errBusy
 		}
 	}
+	return nil, ctx.Err()
 }
 
 // Changes yields the files whenever their content, or why there is none, is not
@@ -100,23 +96,23 @@ func (w *Watcher) Changes(ctx context.Context) iter.Seq[[]File] {
 		var still debounce
 		var latest look
 		for wait := time.Duration(0); events.wait(ctx, wait); {
-			// A busy directory is no reason to read the files again.
-			returned := latest.content == w.returnedLast()
-			if returned && time.Since(latest.began) < reread && w.unchanged(latest) {
+			// Events in a busy directory are no reason to read the files again.
+			if latest.content == w.returned() && time.Since(latest.began) < reread && w.unchanged(latest) {
 				continue
 			}
-			events.refresh() // before the look, so that nothing is missed between them
+			events.refresh() // before the look, so that nothing is missed in between
 			latest = w.look()
 			settled := still.settled(latest)
+			wait = pause
 			switch {
-			case latest.content == w.returnedLast():
+			case latest.content == w.returned():
 				wait = poll
 			case !settled:
-				wait = pause
 			case ctx.Err() != nil || !yield(w.use(latest)):
 				return
-			default:
-				wait = pause
+			}
+			for i := range latest.files {
+				latest.files[i].Data = nil // they may be large
 			}
 		}
 	}
@@ -180,7 +176,8 @@ func (w *Watcher) use(l look) []File {
 	return files
 }
 
-func (w *Watcher) returnedLast() digest {
+// returned returns the digest of what was returned last.
+func (w *Watcher) returned() digest {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.known

@@ -49,7 +49,7 @@ func parse(path, text string, names []string) (*Document, *Error) {
 	d := &Document{path: path, tables: map[string][]*Table{}, used: map[string]int{}}
 	for _, key := range byLine(values, func(key string) int { return found.keys[key] }) {
 		if !slices.Contains(names, key) {
-			return nil, &Error{Line: found.keys[key], Err: fmt.Errorf("unknown key %s: there may only be [[%s]] tables", quote(key), strings.Join(names, "]] and [["))}
+			return nil, &Error{Line: found.keys[key], Err: fmt.Errorf("unknown key %.64q: there may only be [[%s]] tables", key, strings.Join(names, "]] and [["))}
 		}
 		entries, ok := arrayOf(values[key])
 		if !ok {

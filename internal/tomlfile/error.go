@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // Error is what is wrong with a file, and where. Its text is one line that begins
@@ -48,25 +47,11 @@ func oneLine(text string) string {
 	}, text)
 }
 
-const maxShown = 255
-
 // showable returns a name that can be shown, else nothing.
 func showable(name string) string {
-	if len(name) > maxShown || !utf8.ValidString(name) || oneLine(name) != name {
+	const maxBytes = 255
+	if len(name) > maxBytes || oneLine(name) != name {
 		return ""
 	}
 	return name
-}
-
-// quote shows a key, shortened so that an error stays readable.
-func quote(key string) string {
-	const maxBytes = 64
-	if len(key) > maxBytes {
-		cut := maxBytes
-		for cut > 0 && !utf8.RuneStart(key[cut]) {
-			cut--
-		}
-		key = key[:cut] + "…"
-	}
-	return strconv.Quote(key)
 }

@@ -187,18 +187,9 @@ func (f *finder) quoted() string {
 
 // unquote returns the text of a quoted key.
 func unquote(written string) string {
-	if len(written) < 2 {
-		return written
-	}
-	inner := written[1 : len(written)-1]
-	if written[0] == '\'' || !strings.Contains(inner, `\`) {
-		return inner
-	}
-	document, err := decode("key = " + written)
-	if text, ok := document["key"].(string); ok && err == nil {
-		return text
-	}
-	return inner
+	values, _ := decode("key = " + written)
+	text, _ := values["key"].(string)
+	return text
 }
 
 // skip walks over space, line ends and comments.

@@ -127,7 +127,7 @@ func (t *Table) Err() error {
 	problems := t.problems
 	for _, key := range byLine(t.values, t.Line) {
 		if !slices.Contains(t.asked, key) {
-			problems = append(problems, t.Fail(key, fmt.Errorf("unknown key %s: there may be %s", quote(key), listed(t.asked))))
+			problems = append(problems, t.Fail(key, fmt.Errorf("unknown key %.64q: there may be %s", key, listed(t.asked))))
 			break
 		}
 	}
