@@ -31,7 +31,6 @@ import (
 	"github.com/plexus-go/plexus/config"
 	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/internal/settings"
-	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage/sqlite"
 	"github.com/plexus-go/plexus/transport"
@@ -151,7 +150,7 @@ func serve(ctx context.Context, s *settings.Registry, log *slog.Logger, stdout i
 	}
 	server := transport.New(h, access.options...)
 
-	s.Health.Prober = newProber()
+	s.Health.Probe = prober()
 	options := []registry.Option{
 		registry.WithLogger(log),
 		registry.WithRegistrations(s.MaxRegistrations),
@@ -212,19 +211,15 @@ func clientURL(s *settings.Registry, at net.Addr) string {
 	}
 }
 
-// prober asks hubs for their names.
-type prober struct{ options []client.Option }
-
-// newProber makes a prober whose probes share TLS sessions.
-func newProber() prober {
-	const mostSessions = 16 << 10 // or backends that are probed in turn would drive each other out
-	sessions := &tls.Config{ClientSessionCache: tls.NewLRUClientSessionCache(mostSessions)}
-	return prober{[]client.Option{client.WithTLS(sessions)}}
-}
-
-func (p prober) Probe(ctx context.Context, url string) (name string, err error) {
-	info, err := client.Info(ctx, url, p.options...)
-	return info.Name, err
+// prober returns a function that asks a hub for its name. Its probes share TLS
+// sessions.
+func prober() func(ctx context.Context, url string) (name string, err error) {
+	const maxSessions = 16 << 10 // or backends that are probed in turn would drive each other out
+	sessions := client.WithTLS(&tls.Config{ClientSessionCache: tls.NewLRUClientSessionCache(maxSessions)})
+	return func(ctx context.Context, url string) (name string, err error) {
+		info, err := client.Info(ctx, url, sessions)
+		return info.Name, err
+	}
 }
 
 // reloadOnHangup does what registry.reload does at each SIGHUP, until ctx is
@@ -239,9 +234,8 @@ func reloadOnHangup(ctx context.Context, reg *registry.Registry, log *slog.Logge
 			return
 		case <-hangup:
 			// What goes wrong is logged by the registry.
-			event, err := reg.Reload(ctx, plugin.None{})
-			if err == nil && event.Reloaded != nil {
-				log.Info("reloaded at a hangup", "changed", event.Reloaded.Count)
+			if count, err := reg.Reload(ctx); err == nil {
+				log.Info("reloaded at a hangup", "changed", count)
 			}
 		}
 	}

@@ -14,13 +14,15 @@ import (
 	"time"
 
 	hosting "github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/codec"
+	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage/sqlite"
 	"github.com/plexus-go/plexus/transport"
 )
 
 // benchHub runs a hub with a registry until the test ends.
-func benchHub(t *testing.T, options ...transport.Option) (url string, reg *registry.Registry) {
+func benchHub(t *testing.T, options ...transport.Option) (url string, h *hosting.Hub) {
 	t.Helper()
 	store, err1 := sqlite.Open(t.Context(), ":memory:")
 	h, err2 := hosting.New("test-hub")
@@ -41,7 +43,28 @@ func benchHub(t *testing.T, options ...transport.Option) (url string, reg *regis
 			t.Error(err)
 		}
 	})
-	return "ws://" + listener.Addr().String(), reg
+	return "ws://" + listener.Addr().String(), h
+}
+
+// listedBackend is a backend that a hub's registry lists.
+type listedBackend struct {
+	LastSeen *int64 `json:"last_seen"`
+}
+
+// listed lists the backends of a hub's registry.
+func listed(t *testing.T, h *hosting.Hub) []listedBackend {
+	t.Helper()
+	var list struct{ Backends []listedBackend }
+	for item := range h.Call("registry.list", nil).Items(context.Background()) {
+		content, err := codec.AppendJSON(nil, item.Content)
+		if item.Kind == plugin.KindData && err == nil {
+			err = json.Unmarshal(content, &list)
+		}
+		if err != nil || item.Kind == plugin.KindError {
+			t.Errorf("registry.list: %v %s", err, item.Message)
+		}
+	}
+	return list.Backends
 }
 
 // benched runs the command on a small load, with more arguments.
@@ -67,7 +90,7 @@ func benchCommandWithin(ctx context.Context, timeout time.Duration, args ...stri
 
 func TestBenchPrints(t *testing.T) {
 	t.Parallel()
-	url, reg := benchHub(t)
+	url, hub := benchHub(t)
 	cases := map[string]struct {
 		args []string
 		want []string
@@ -89,9 +112,8 @@ func TestBenchPrints(t *testing.T) {
 			}
 		})
 	}
-	event, err := reg.List(t.Context(), registry.ListParams{})
-	if err != nil || len(event.Backends.Backends) != 0 {
-		t.Errorf("left are %v, %v", event.Backends, err)
+	if left := listed(t, hub); len(left) != 0 {
+		t.Errorf("left are %v", left)
 	}
 }
 
@@ -229,17 +251,9 @@ func TestBenchFails(t *testing.T) {
 // Broken off under load, it prints what it has, and leaves nothing behind.
 func TestBenchInterrupted(t *testing.T) {
 	t.Parallel()
-	url, reg := benchHub(t)
+	url, hub := benchHub(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	list := func() []*registry.BackendInfo {
-		event, err := reg.List(context.Background(), registry.ListParams{})
-		if err != nil {
-			t.Error(err)
-			return nil
-		}
-		return event.Backends.Backends
-	}
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
@@ -247,7 +261,7 @@ func TestBenchInterrupted(t *testing.T) {
 		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 			// The first is pinged before the load, others only by it.
 			pinged := 0
-			for _, b := range list() {
+			for _, b := range listed(t, hub) {
 				if b.LastSeen != nil {
 					pinged++
 				}
@@ -263,7 +277,7 @@ func TestBenchInterrupted(t *testing.T) {
 	if status != 1 || stderr != "" || !strings.Contains(stdout, "interrupted: only a part") {
 		t.Errorf("status %d, %q, %q", status, stdout, stderr)
 	}
-	if left := list(); len(left) != 0 {
+	if left := listed(t, hub); len(left) != 0 {
 		t.Errorf("%d backends are left", len(left))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"iter"
 	"net"
 	"net/http"
@@ -141,9 +142,12 @@ func serveHub(name string, withRegistry bool, others map[string]string) (url str
 		err = errors.Join(err, errRegistry, h.Register(reg))
 		for other, url := range others {
 			host, port, _ := net.SplitHostPort(strings.TrimPrefix(url, "ws://"))
-			number, _ := strconv.ParseUint(port, 10, 16)
-			_, errPut := reg.Register(ctx, registry.RegisterParams{Name: other, Host: host, Port: uint16(number)})
-			err = errors.Join(err, errPut)
+			params := fmt.Sprintf(`{"name":%q,"host":%q,"port":%s}`, other, host, port)
+			for item := range h.Call("registry.register", []byte(params)).Items(ctx) {
+				if item.Kind == plugin.KindError {
+					err = errors.Join(err, errors.New(item.Message))
+				}
+			}
 		}
 	}
 	ended := make(chan error, 1)

@@ -58,7 +58,7 @@ func outcome(content any, err error) string {
 	case err != nil:
 		return "failed"
 	}
-	switch e, _ := content.(Event); {
+	switch e, _ := content.(event); {
 	case e.Error != nil, e.Ping != nil && !e.Ping.Success:
 		return "refused"
 	case e.Ping != nil && !e.Ping.activated:
@@ -69,12 +69,12 @@ func outcome(content any, err error) string {
 
 // What the audit tells of the parameters of each method.
 func auditRegister(params any) []any {
-	in := params.(*RegisterParams)
+	in := params.(*registerParams)
 	return append(auditName(in.Name), "host", shown(in.Host), "port", in.Port)
 }
 
 func auditUpdate(params any) []any {
-	in := params.(*UpdateParams)
+	in := params.(*updateParams)
 	about := auditName(in.Name)
 	if in.Host != nil {
 		about = append(about, "host", shown(*in.Host))
@@ -85,7 +85,7 @@ func auditUpdate(params any) []any {
 	return about
 }
 
-func auditLease(params any) []any { return auditName(params.(*LeaseParams).Name) }
+func auditLease(params any) []any { return auditName(params.(*leaseParams).Name) }
 
 func auditName(name string) []any { return []any{"name", shown(name)} }
 

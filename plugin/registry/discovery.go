@@ -41,9 +41,9 @@ func (r *Registry) discover(ctx context.Context) {
 	for _, b := range d.self {
 		answered[b.Name] = true
 	}
-	if r.health.Prober != nil {
+	if r.health.Probe != nil {
 		r.probeAll(ctx, len(d.addresses), func(ctx context.Context, i int) {
-			name, err := r.health.Prober.Probe(ctx, addressOf(d.addresses[i].backend("")))
+			name, err := r.health.Probe(ctx, addressOf(d.addresses[i].backend("")))
 			if err != nil {
 				return // as good as not there
 			}

@@ -36,7 +36,7 @@
 //
 // # Health and leases
 //
-// With a [Prober], every entry is asked for its name in every round. An entry
+// With [WithHealth], every entry is asked for its name in every round. An entry
 // that fails three times in a row, or answers under another name, is
 // deactivated, and activated again when it answers rightly. An entry that said
 // goodbye, was dropped by its source or let its lease expire is not activated

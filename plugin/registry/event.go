@@ -16,49 +16,49 @@ import (
 	"github.com/plexus-go/plexus/storage"
 )
 
-// Event is what every method of the registry answers with.
-type Event struct {
+// event is what every method of the registry answers with.
+type event struct {
 	plugin.Union `discriminator:"type" title:"RegistryEvent" description:"Events emitted by registry methods"`
 
-	Registered   *BackendEvent  `tag:"backend_registered" description:"Backend was registered"`
-	Updated      *BackendEvent  `tag:"backend_updated" description:"Backend was updated"`
-	Deleted      *NameEvent     `tag:"backend_deleted" description:"Backend was deleted"`
-	Deregistered *NameEvent     `tag:"backend_deregistered" description:"Backend was deactivated, and is kept"`
-	Backends     *BackendsEvent `tag:"backends" description:"List of backends"`
-	Backend      *LookupEvent   `tag:"backend" description:"Single backend info"`
-	Ping         *PingEvent     `tag:"ping" description:"Ping response"`
-	Reloaded     *ReloadedEvent `tag:"reloaded" description:"Config reloaded"`
-	Status       *StatusEvent   `tag:"status" description:"State of the registry"`
-	Error        *ErrorEvent    `tag:"error" description:"Error occurred"`
+	Registered   *backendEvent  `tag:"backend_registered" description:"Backend was registered"`
+	Updated      *backendEvent  `tag:"backend_updated" description:"Backend was updated"`
+	Deleted      *nameEvent     `tag:"backend_deleted" description:"Backend was deleted"`
+	Deregistered *nameEvent     `tag:"backend_deregistered" description:"Backend was deactivated, and is kept"`
+	Backends     *backendsEvent `tag:"backends" description:"List of backends"`
+	Backend      *lookupEvent   `tag:"backend" description:"Single backend info"`
+	Ping         *pingEvent     `tag:"ping" description:"Ping response"`
+	Reloaded     *reloadedEvent `tag:"reloaded" description:"Config reloaded"`
+	Status       *statusEvent   `tag:"status" description:"State of the registry"`
+	Error        *errorEvent    `tag:"error" description:"Error occurred"`
 }
 
-// BackendEvent carries an entry.
-type BackendEvent struct {
+// backendEvent carries an entry.
+type backendEvent struct {
 	Backend  BackendInfo `json:"backend"`
 	LeaseID  string      `json:"lease_id,omitzero" description:"Names this registration, to renew or end it and no other"`
 	Revision int64       `json:"revision,omitzero" description:"Revision of the change, where changes are watched"`
 }
 
-// NameEvent tells of an entry by its name.
-type NameEvent struct {
+// nameEvent tells of an entry by its name.
+type nameEvent struct {
 	Name     string `json:"name"`
 	Revision int64  `json:"revision,omitzero" description:"Revision of the change, where changes are watched"`
 }
 
-// BackendsEvent is a list, the newest entry first.
-type BackendsEvent struct {
+// backendsEvent is a list, the newest entry first.
+type backendsEvent struct {
 	Backends []*BackendInfo `json:"backends"`
 	Next     string         `json:"next,omitzero" description:"Where the next page begins: give it as after; absent on the last page"`
 	Revision *int64         `json:"revision,omitzero" description:"Revision that the list is of, where changes are watched"`
 }
 
-// LookupEvent is the entry that was asked for, null if there is none.
-type LookupEvent struct {
+// lookupEvent is the entry that was asked for, null if there is none.
+type lookupEvent struct {
 	Backend *BackendInfo `json:"backend"`
 }
 
-// PingEvent tells whether there was a backend to ping.
-type PingEvent struct {
+// pingEvent tells whether there was a backend to ping.
+type pingEvent struct {
 	Name    string `json:"name"`
 	Success bool   `json:"success"`
 	Message string `json:"message"`
@@ -66,19 +66,19 @@ type PingEvent struct {
 	activated bool // the entry was inactive
 }
 
-// ReloadedEvent tells how many backends a load added or changed.
-type ReloadedEvent struct {
+// reloadedEvent tells how many backends a load added or changed.
+type reloadedEvent struct {
 	Count uint `json:"count"`
 }
 
-// ErrorEvent is a failure that the caller can understand, such as a name that
+// errorEvent is a failure that the caller can understand, such as a name that
 // is not there.
-type ErrorEvent struct {
+type errorEvent struct {
 	Message string `json:"message"`
 }
 
 // AppendJSON writes entries as they were encoded when they changed.
-func (e Event) AppendJSON(dst []byte) ([]byte, error) {
+func (e event) AppendJSON(dst []byte) ([]byte, error) {
 	switch {
 	case e.Backends != nil:
 		return e.Backends.appendJSON(dst)
@@ -90,19 +90,19 @@ func (e Event) AppendJSON(dst []byte) ([]byte, error) {
 	case e.Updated != nil && e.Updated.LeaseID == "":
 		return e.Updated.appendJSON(dst, causeUpdated)
 	}
-	type plain Event // without this method
+	type plain event // without this method
 	return codec.AppendJSON(dst, plain(e))
 }
 
 // SizeJSON tells how long a list is. Nothing else is large.
-func (e Event) SizeJSON() int {
+func (e event) SizeJSON() int {
 	if e.Backends == nil {
 		return 0
 	}
 	return e.Backends.sizeJSON()
 }
 
-func (e *BackendsEvent) sizeJSON() int {
+func (e *backendsEvent) sizeJSON() int {
 	size := 128
 	for _, b := range e.Backends {
 		size += len(b.encoded) + 1
@@ -110,7 +110,7 @@ func (e *BackendsEvent) sizeJSON() int {
 	return size
 }
 
-func (e *BackendsEvent) appendJSON(dst []byte) (_ []byte, err error) {
+func (e *backendsEvent) appendJSON(dst []byte) (_ []byte, err error) {
 	dst = slices.Grow(dst, e.sizeJSON())
 	dst = append(dst, `{"type":"backends","backends":[`...)
 	for i, b := range e.Backends {
@@ -134,7 +134,7 @@ func (e *BackendsEvent) appendJSON(dst []byte) (_ []byte, err error) {
 	return append(dst, '}'), nil
 }
 
-func (e *BackendEvent) appendJSON(dst []byte, tag string) ([]byte, error) {
+func (e *backendEvent) appendJSON(dst []byte, tag string) ([]byte, error) {
 	dst, err := appendEntry(dst, tag, &e.Backend)
 	if e.Revision != 0 {
 		dst = append(dst, `,"revision":`...)
@@ -162,7 +162,7 @@ type BackendInfo struct {
 	Description  *string       `json:"description,omitzero" description:"Optional description"`
 	Namespace    *string       `json:"namespace,omitzero" description:"Optional routing namespace"`
 	Version      *string       `json:"version,omitzero" description:"Plexus version (from hash)"`
-	Metadata     AnyMetadata   `json:"metadata,omitzero" description:"JSON metadata (extensibility)"`
+	Metadata     anyMetadata   `json:"metadata,omitzero" description:"JSON metadata (extensibility)"`
 	Source       BackendSource `json:"source" description:"Source of registration"`
 	IsActive     bool          `json:"is_active" description:"Whether this backend is active"`
 	RegisteredAt int64         `json:"registered_at" description:"Timestamp when registered (Unix seconds)"`
@@ -198,13 +198,13 @@ func newInfo(b storage.Backend, c *condition) *BackendInfo {
 		Description:  b.Description,
 		Namespace:    b.Namespace,
 		Version:      b.Version,
-		Metadata:     AnyMetadata(b.Metadata),
+		Metadata:     anyMetadata(b.Metadata),
 		Source:       BackendSource(b.Source),
 		IsActive:     b.Active,
 		RegisteredAt: b.RegisteredAt,
 		CreatedAt:    b.CreatedAt,
 		UpdatedAt:    b.UpdatedAt,
-		Health:       StatusUnknown,
+		Health:       statusUnknown,
 		TTLSeconds:   b.LeaseSeconds,
 	}
 	seen := b.LastSeen
@@ -248,36 +248,36 @@ func (BackendSource) Enum() []plugin.Choice {
 // EnumDescription says what the enumeration is.
 func (BackendSource) EnumDescription() string { return "Source of a backend registration" }
 
-// Metadata is a JSON object, kept as it came. That it is one is checked where
+// metadata is a JSON object, kept as it came. That it is one is checked where
 // the parameters are validated.
-type Metadata json.RawMessage
+type metadata json.RawMessage
 
 var (
-	_ json.Unmarshaler = (*Metadata)(nil)
-	_ plugin.Schematic = Metadata(nil)
+	_ json.Unmarshaler = (*metadata)(nil)
+	_ plugin.Schematic = metadata(nil)
 )
 
 // UnmarshalJSON keeps the text.
-func (m *Metadata) UnmarshalJSON(text []byte) error {
+func (m *metadata) UnmarshalJSON(text []byte) error {
 	*m = append((*m)[:0], text...)
 	return nil
 }
 
 // JSONSchema allows any object.
-func (Metadata) JSONSchema() json.RawMessage { return json.RawMessage(`{"type": "object"}`) }
+func (metadata) JSONSchema() json.RawMessage { return json.RawMessage(`{"type": "object"}`) }
 
-// AnyMetadata is metadata as the store holds it: an object, or text that
+// anyMetadata is metadata as the store holds it: an object, or text that
 // another registry left there.
-type AnyMetadata json.RawMessage
+type anyMetadata json.RawMessage
 
 var (
-	_ json.Marshaler   = AnyMetadata(nil)
-	_ plugin.Schematic = AnyMetadata(nil)
+	_ json.Marshaler   = anyMetadata(nil)
+	_ plugin.Schematic = anyMetadata(nil)
 )
 
 // MarshalJSON writes an object as it is and anything else as a string, also
 // one that names a member twice.
-func (m AnyMetadata) MarshalJSON() ([]byte, error) {
+func (m anyMetadata) MarshalJSON() ([]byte, error) {
 	if len(m) > 0 && m[0] == '{' && jsontext.Value(m).IsValid() {
 		return m, nil
 	}
@@ -285,6 +285,6 @@ func (m AnyMetadata) MarshalJSON() ([]byte, error) {
 }
 
 // JSONSchema allows a string as well: clients of old know no other form.
-func (AnyMetadata) JSONSchema() json.RawMessage {
+func (anyMetadata) JSONSchema() json.RawMessage {
 	return json.RawMessage(`{"type": ["string", "object"]}`)
 }

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/plexus-go/plexus/internal/codec"
-	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/registry"
 )
 
@@ -54,7 +53,7 @@ func TestEventsAreWrittenAsTheirTypeSays(t *testing.T) {
 	add(h.registry.Deregister(ctx, registry.LeaseParams{Name: "full"}))
 	list(false)
 	add(h.registry.Delete(ctx, registry.LeaseParams{Name: "full"}))
-	add(h.registry.Reload(ctx, plugin.None{}))
+	add(h.registry.ReloadEvent(ctx))
 	// One that nobody registered, made by another Go program.
 	made := registry.BackendInfo{Name: "made", Host: "h", Port: 1, Protocol: "ws", Source: "manual", Metadata: registry.AnyMetadata(`x`)}
 	add(registry.Event{Registered: &registry.BackendEvent{Backend: made}}, nil)
@@ -67,7 +66,7 @@ func TestEventsAreWrittenAsTheirTypeSays(t *testing.T) {
 	add(registry.Event{Registered: &registry.BackendEvent{Backend: made, Revision: revision}}, nil)
 	add(registry.Event{Registered: &registry.BackendEvent{Backend: made, LeaseID: "lease"}}, nil)
 	add(registry.Event{Updated: &registry.BackendEvent{Backend: made, Revision: revision}}, nil)
-	add(h.registry.Status(ctx, plugin.None{}))
+	add(h.registry.Status(ctx))
 
 	seen := map[string]bool{}
 	for _, e := range events {

@@ -20,16 +20,12 @@ import (
 	"github.com/plexus-go/plexus/storage"
 )
 
-// Prober asks the hub at url ("ws://127.0.0.1:4444") for its name. It returns
-// an error where there is no answer before ctx is done.
-type Prober interface {
-	Probe(ctx context.Context, url string) (name string, err error)
-}
-
 // Health is how backends are watched.
 type Health struct {
-	// Prober asks; nil turns health and discovery off.
-	Prober Prober
+	// Probe asks the hub at a URL ("ws://127.0.0.1:4444") for its name. It
+	// returns an error where there is no answer before ctx is done. Nil turns
+	// health and discovery off.
+	Probe func(ctx context.Context, url string) (name string, err error)
 	// Interval is the time between two rounds, in which every entry is probed
 	// once; 0 turns health off.
 	Interval time.Duration
@@ -45,10 +41,10 @@ var _ plugin.Enumerated = HealthStatus("")
 // Enum lists the statuses.
 func (HealthStatus) Enum() []plugin.Choice {
 	return []plugin.Choice{
-		{Value: string(StatusUnknown), Description: "Not probed yet"},
-		{Value: string(StatusPassing), Description: "It answers, under its name"},
-		{Value: string(StatusWarning), Description: "It failed lately, or it is flapping"},
-		{Value: string(StatusCritical), Description: "It failed three times in a row, or answers under another name"},
+		{Value: string(statusUnknown), Description: "Not probed yet"},
+		{Value: string(statusPassing), Description: "It answers, under its name"},
+		{Value: string(statusWarning), Description: "It failed lately, or it is flapping"},
+		{Value: string(statusCritical), Description: "It failed three times in a row, or answers under another name"},
 	}
 }
 
@@ -57,10 +53,10 @@ func (HealthStatus) EnumDescription() string { return "How a backend was when it
 
 // The statuses.
 const (
-	StatusUnknown  HealthStatus = "unknown"  // not probed yet
-	StatusPassing  HealthStatus = "passing"  // it answers, under its name
-	StatusWarning  HealthStatus = "warning"  // it failed lately, or it is flapping
-	StatusCritical HealthStatus = "critical" // it failed three times in a row, or answers under another name
+	statusUnknown  HealthStatus = "unknown"  // not probed yet
+	statusPassing  HealthStatus = "passing"  // it answers, under its name
+	statusWarning  HealthStatus = "warning"  // it failed lately, or it is flapping
+	statusCritical HealthStatus = "critical" // it failed three times in a row, or answers under another name
 )
 
 const (
@@ -113,17 +109,17 @@ func (c *condition) next(address string, err error, latency time.Duration, now i
 	n.probes = min(n.probes+1, flapResults)
 	n.latency = latency
 	if err == nil {
-		n.status, n.failures, n.reason, n.seen = StatusPassing, 0, "", now
+		n.status, n.failures, n.reason, n.seen = statusPassing, 0, "", now
 	} else {
 		n.results |= 1
 		n.failures++
-		n.status, n.reason = StatusWarning, plain(err)
+		n.status, n.reason = statusWarning, plain(err)
 		if n.failures >= mostFailures || errors.As(err, &misnamed{}) {
-			n.status = StatusCritical
+			n.status = statusCritical
 		}
 	}
-	if n.status == StatusPassing && n.flapping() {
-		n.status = StatusWarning
+	if n.status == statusPassing && n.flapping() {
+		n.status = statusWarning
 	}
 	return n
 }
@@ -135,7 +131,7 @@ func (c *condition) excused(address string, err error) *condition {
 	if c != nil && c.address == address {
 		*n = *c
 	}
-	n.status, n.reason = StatusWarning, plain(err)
+	n.status, n.reason = statusWarning, plain(err)
 	return n
 }
 
@@ -242,7 +238,7 @@ func addressOf(b storage.Backend) string {
 func (r *Registry) probe(ctx context.Context, e *entry) probed {
 	p := probed{entry: e, address: addressOf(e.backend)}
 	begin := time.Now()
-	name, err := r.health.Prober.Probe(ctx, p.address)
+	name, err := r.health.Probe(ctx, p.address)
 	p.latency, p.err = time.Since(begin), err
 	if err == nil && name != e.backend.Name {
 		p.err = misnamed{name}
@@ -322,9 +318,9 @@ func verdict(b storage.Backend, c *condition, now int64) (storage.Write, bool) {
 	w := storage.Write{Backend: b, IfUnchanged: true}
 	w.Backend.UpdatedAt = now
 	switch {
-	case b.Active && c.status == StatusCritical:
+	case b.Active && c.status == statusCritical:
 		w.Backend.Active, w.Backend.Reason, w.Cause = false, storage.ReasonUnhealthy, causeDeregistered
-	case !b.Active && c.status == StatusPassing && (b.Reason == storage.ReasonUnhealthy || b.Reason == ""):
+	case !b.Active && c.status == statusPassing && (b.Reason == storage.ReasonUnhealthy || b.Reason == ""):
 		w.Backend.Active, w.Backend.Reason, w.Cause = true, "", causeRegistered
 	default:
 		return w, false

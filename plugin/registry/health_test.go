@@ -36,7 +36,7 @@ func newPatient(t *testing.T, store storage.Store) *patient {
 	var err error
 	p.reg, err = registry.New(t.Context(), store,
 		registry.WithLogger(slog.New(slog.NewTextHandler(p.log, nil))),
-		registry.WithHealth(registry.Health{Prober: p.hubs, Interval: interval, Timeout: 2 * time.Second}))
+		registry.WithHealth(registry.Health{Probe: p.hubs.Probe, Interval: interval, Timeout: 2 * time.Second}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -311,7 +311,7 @@ func TestProbesAreBoundedAndEndInTime(t *testing.T) {
 		}
 		var prober slow
 		reg, err := registry.New(t.Context(), store,
-			registry.WithHealth(registry.Health{Prober: &prober, Interval: interval, Timeout: 2 * time.Second}))
+			registry.WithHealth(registry.Health{Probe: prober.Probe, Interval: interval, Timeout: 2 * time.Second}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -338,7 +338,7 @@ func TestDiscoveryRegistersWhatAnswers(t *testing.T) {
 		answering := &hubs{answer: map[string]string{}}
 		reg, err := registry.New(t.Context(), memory(t),
 			registry.WithDiscovery(registry.Address{Host: "127.0.0.1", Port: 4444, Protocol: "ws"}),
-			registry.WithHealth(registry.Health{Prober: answering, Interval: interval, Timeout: time.Second}))
+			registry.WithHealth(registry.Health{Probe: answering.Probe, Interval: interval, Timeout: time.Second}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -372,7 +372,7 @@ func (f failing) Probe(context.Context, string) (string, error) { return "", f.e
 func failingHealth(t *testing.T, err error) *patient {
 	t.Helper()
 	reg, newErr := registry.New(t.Context(), memory(t),
-		registry.WithHealth(registry.Health{Prober: failing{err}, Interval: interval, Timeout: time.Second}))
+		registry.WithHealth(registry.Health{Probe: failing{err}.Probe, Interval: interval, Timeout: time.Second}))
 	if newErr != nil {
 		t.Fatal(newErr)
 	}

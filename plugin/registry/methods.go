@@ -18,21 +18,21 @@ import (
 	"github.com/plexus-go/plexus/storage"
 )
 
-// Register adds a backend, or replaces the address of the one of that name and
+// register adds a backend, or replaces the address of the one of that name and
 // activates it again: what is registered at run time wins over everything.
-func (r *Registry) Register(ctx context.Context, in RegisterParams) (Event, error) {
+func (r *Registry) register(ctx context.Context, in registerParams) (event, error) {
 	if err := in.Validate(); err != nil {
-		return Event{}, plugin.InvalidParams(err.Error())
+		return event{}, plugin.InvalidParams(err.Error())
 	}
 	if len(in.Name) > r.nameBytes {
-		return Event{}, plugin.InvalidParams(fmt.Sprintf("name: %d bytes, more than %d", len(in.Name), r.nameBytes))
+		return event{}, plugin.InvalidParams(fmt.Sprintf("name: %d bytes, more than %d", len(in.Name), r.nameBytes))
 	}
 	// Until the end: who deletes the entry meanwhile must not take away what
 	// this registration counts, or its lease.
 	defer r.writing.lock(in.Name).Unlock()
 	undo, err := r.quota.take(ctx, in.Name)
 	if err != nil {
-		return Event{}, err
+		return event{}, err
 	}
 	c, err := r.writeLocked(ctx, in.Name, func(old *storage.Backend, now int64) (storage.Write, error) {
 		w := storage.Write{Cause: causeRegistered}
@@ -52,9 +52,9 @@ func (r *Registry) Register(ctx context.Context, in RegisterParams) (Event, erro
 	if err != nil {
 		undo()
 		r.restoreLease(in.Name)
-		return Event{}, failed(in.Name, err)
+		return event{}, failed(in.Name, err)
 	}
-	return Event{Registered: &BackendEvent{Backend: *r.view.infoOf(c.After), LeaseID: c.After.LeaseID}}, nil
+	return event{Registered: &backendEvent{Backend: *r.view.infoOf(c.After), LeaseID: c.After.LeaseID}}, nil
 }
 
 // sameRegistration tells whether registering b over old changed nothing but
@@ -64,26 +64,26 @@ func sameRegistration(old, b storage.Backend) bool {
 		old.Source == b.Source && old.Runtime == b.Runtime && old.Active == b.Active && old.LeaseSeconds == b.LeaseSeconds
 }
 
-// Get returns the entry of that name; none is no error.
-func (r *Registry) Get(_ context.Context, in NameParams) (Event, error) {
-	lookup := &LookupEvent{}
+// get returns the entry of that name; none is no error.
+func (r *Registry) get(_ context.Context, in nameParams) (event, error) {
+	lookup := &lookupEvent{}
 	if e := r.view.get(in.Name); e != nil {
 		lookup.Backend = e.info
 	}
-	return Event{Backend: lookup}, nil
+	return event{Backend: lookup}, nil
 }
 
-// Update changes what is given of an entry, and nothing else.
-func (r *Registry) Update(ctx context.Context, in UpdateParams) (Event, error) {
+// update changes what is given of an entry, and nothing else.
+func (r *Registry) update(ctx context.Context, in updateParams) (event, error) {
 	if err := in.Validate(); err != nil {
-		return Event{}, plugin.InvalidParams(err.Error())
+		return event{}, plugin.InvalidParams(err.Error())
 	}
 	c, err := r.write(ctx, in.Name, func(old *storage.Backend, now int64) (storage.Write, error) {
 		if old == nil {
 			return storage.Write{}, storage.ErrNotFound
 		}
 		b := *old
-		if in == (UpdateParams{Name: in.Name}) {
+		if in == (updateParams{Name: in.Name}) {
 			return storage.Write{Backend: b, Cause: causeUpdated}, nil // nothing is given
 		}
 		in.apply(&b)
@@ -96,12 +96,12 @@ func (r *Registry) Update(ctx context.Context, in UpdateParams) (Event, error) {
 	if err != nil {
 		return failure(in.Name, nil, err)
 	}
-	return Event{Updated: &BackendEvent{Backend: *r.view.infoOf(c.After)}}, nil
+	return event{Updated: &backendEvent{Backend: *r.view.infoOf(c.After)}}, nil
 }
 
-// Delete erases an entry. One that a source still lists returns when that is
+// delete erases an entry. One that a source still lists returns when that is
 // loaded the next time.
-func (r *Registry) Delete(ctx context.Context, in LeaseParams) (Event, error) {
+func (r *Registry) delete(ctx context.Context, in leaseParams) (event, error) {
 	err := r.erase(in.Name, func() error {
 		defer r.writing.lock(in.Name).Unlock()
 		_, err := r.writeLocked(ctx, in.Name, func(old *storage.Backend, _ int64) (storage.Write, error) {
@@ -116,11 +116,11 @@ func (r *Registry) Delete(ctx context.Context, in LeaseParams) (Event, error) {
 	if err != nil {
 		return failure(in.Name, in.LeaseID, err)
 	}
-	return Event{Deleted: &NameEvent{Name: in.Name}}, nil
+	return event{Deleted: &nameEvent{Name: in.Name}}, nil
 }
 
-// Ping notes that a backend was seen, activates it again and renews its lease.
-func (r *Registry) Ping(ctx context.Context, in LeaseParams) (Event, error) {
+// ping notes that a backend was seen, activates it again and renews its lease.
+func (r *Registry) ping(ctx context.Context, in leaseParams) (event, error) {
 	activated := false
 	_, err := r.write(ctx, in.Name, func(old *storage.Backend, now int64) (storage.Write, error) {
 		if err := in.check(old); err != nil {
@@ -138,16 +138,16 @@ func (r *Registry) Ping(ctx context.Context, in LeaseParams) (Event, error) {
 		return w, nil
 	})
 	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, errOver) {
-		return Event{Ping: &PingEvent{Name: shown(in.Name), Message: refusal(in.Name, in.LeaseID, err)}}, nil
+		return event{Ping: &pingEvent{Name: shown(in.Name), Message: refusal(in.Name, in.LeaseID, err)}}, nil
 	}
 	if err != nil {
 		return failure(in.Name, in.LeaseID, err)
 	}
-	return Event{Ping: &PingEvent{Name: in.Name, Success: true, Message: "Backend health check updated", activated: activated}}, nil
+	return event{Ping: &pingEvent{Name: in.Name, Success: true, Message: "Backend health check updated", activated: activated}}, nil
 }
 
-// Deregister deactivates an entry and keeps it.
-func (r *Registry) Deregister(ctx context.Context, in LeaseParams) (Event, error) {
+// deregister deactivates an entry and keeps it.
+func (r *Registry) deregister(ctx context.Context, in leaseParams) (event, error) {
 	_, err := r.write(ctx, in.Name, func(old *storage.Backend, now int64) (storage.Write, error) {
 		if err := in.check(old); err != nil {
 			return storage.Write{}, err
@@ -157,7 +157,7 @@ func (r *Registry) Deregister(ctx context.Context, in LeaseParams) (Event, error
 	if err != nil {
 		return failure(in.Name, in.LeaseID, err)
 	}
-	return Event{Deregistered: &NameEvent{Name: in.Name}}, nil
+	return event{Deregistered: &nameEvent{Name: in.Name}}, nil
 }
 
 // deactivated is the write that deactivates b. The reason is the last one.
@@ -170,7 +170,7 @@ func deactivated(b storage.Backend, reason storage.Reason, now int64) storage.Wr
 }
 
 // check refuses what concerns another registration than the present one.
-func (p *LeaseParams) check(old *storage.Backend) error {
+func (p *leaseParams) check(old *storage.Backend) error {
 	switch {
 	case old == nil:
 		return storage.ErrNotFound
@@ -180,17 +180,16 @@ func (p *LeaseParams) check(old *storage.Backend) error {
 	return nil
 }
 
-// Reload loads the sources again. Those that can't be stay as they were, and
-// the caller is told why.
-func (r *Registry) Reload(ctx context.Context, _ plugin.None) (Event, error) {
-	count, err := r.reload(context.WithoutCancel(ctx))
+// reload loads the sources again. The caller is told why one can't be loaded.
+func (r *Registry) reload(ctx context.Context, _ plugin.None) (event, error) {
+	count, err := r.Reload(context.WithoutCancel(ctx))
 	if loading := (*loadError)(nil); errors.As(err, &loading) {
-		return Event{Error: &ErrorEvent{Message: err.Error()}}, nil
+		return event{Error: &errorEvent{Message: err.Error()}}, nil
 	}
 	if err != nil {
-		return Event{}, &plugin.Error{Message: "the registry could not store what its sources list", Err: err}
+		return event{}, &plugin.Error{Message: "the registry could not store what its sources list", Err: err}
 	}
-	return Event{Reloaded: &ReloadedEvent{Count: uint(count)}}, nil
+	return event{Reloaded: &reloadedEvent{Count: uint(count)}}, nil
 }
 
 // write stores what make makes of the present entry, nil where there is none,
@@ -280,11 +279,11 @@ func (r *Registry) stored(ctx context.Context, name string) (*storage.Backend, e
 }
 
 // failure is the answer where an entry could not be written.
-func failure(name string, lease *string, err error) (Event, error) {
+func failure(name string, lease *string, err error) (event, error) {
 	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, errOver) {
-		return Event{Error: &ErrorEvent{Message: refusal(name, lease, err)}}, nil
+		return event{Error: &errorEvent{Message: refusal(name, lease, err)}}, nil
 	}
-	return Event{}, failed(name, err)
+	return event{}, failed(name, err)
 }
 
 // refusal says why an entry is not written.

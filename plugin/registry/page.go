@@ -14,9 +14,9 @@ import (
 	"github.com/plexus-go/plexus/storage"
 )
 
-// List returns the active entries, or all of them, the newest first: those
+// list returns the active entries, or all of them, the newest first: those
 // that the filters let through, a page at a time where a limit is given.
-func (r *Registry) List(_ context.Context, in ListParams) (Event, error) {
+func (r *Registry) list(_ context.Context, in listParams) (event, error) {
 	activeOnly := valueOr(in.ActiveOnly, true)
 	limit := int64(math.MaxInt64)
 	if in.Limit != nil {
@@ -26,17 +26,17 @@ func (r *Registry) List(_ context.Context, in ListParams) (Event, error) {
 	if in.After != nil {
 		cursor, err := parseCursor(*in.After)
 		if err != nil {
-			return Event{}, err
+			return event{}, err
 		}
 		last = &entry{backend: cursor}
 	}
-	event := &BackendsEvent{}
+	page := &backendsEvent{}
 	r.view.read(func(oldest []*entry) {
 		if last != nil {
 			at, _ := slices.BinarySearchFunc(oldest, last, byCreation)
 			oldest = oldest[:at]
 		}
-		event.Backends = make([]*BackendInfo, 0, min(limit, int64(len(oldest))))
+		page.Backends = make([]*BackendInfo, 0, min(limit, int64(len(oldest))))
 		for _, e := range slices.Backward(oldest) {
 			b := &e.backend
 			if activeOnly && !b.Active ||
@@ -44,14 +44,14 @@ func (r *Registry) List(_ context.Context, in ListParams) (Event, error) {
 				in.Source != nil && *in.Source != string(b.Source) {
 				continue
 			}
-			if int64(len(event.Backends)) == limit {
-				event.Next = cursorOf(event.Backends[limit-1])
+			if int64(len(page.Backends)) == limit {
+				page.Next = cursorOf(page.Backends[limit-1])
 				return
 			}
-			event.Backends = append(event.Backends, e.info)
+			page.Backends = append(page.Backends, e.info)
 		}
 	})
-	return Event{Backends: event}, nil
+	return event{Backends: page}, nil
 }
 
 // cursorOf says where a page ended. What it says stays true when entries come

@@ -11,8 +11,8 @@ import (
 	"github.com/plexus-go/plexus/storage"
 )
 
-// RegisterParams are the parameters of register.
-type RegisterParams struct {
+// registerParams are the parameters of register.
+type registerParams struct {
 	Name        string   `json:"name" description:"The name parameter"`
 	Host        string   `json:"host" description:"The host parameter"`
 	Port        uint16   `json:"port" description:"The port parameter"`
@@ -20,7 +20,7 @@ type RegisterParams struct {
 	Description *string  `json:"description" description:"The description parameter"`
 	Namespace   *string  `json:"namespace" description:"The namespace parameter"`
 	Version     *string  `json:"version" description:"The version of the hub"`
-	Metadata    Metadata `json:"metadata,omitzero" description:"Any JSON object, up to 16 KiB; returned as it came"`
+	Metadata    metadata `json:"metadata,omitzero" description:"Any JSON object, up to 16 KiB; returned as it came"`
 	Source      *string  `json:"source" description:"Who registers: \"auto\" for a hub that announces itself, else \"manual\""`
 	TTLSeconds  *uint32  `json:"ttl_seconds" description:"Deactivate the backend unless it is pinged or registered again within so many seconds (5 to 86400)"`
 }
@@ -33,7 +33,7 @@ const (
 
 // backend is what the parameters say, normalized; what they leave open is
 // taken from old, the zero Backend where there is none.
-func (p *RegisterParams) backend(old storage.Backend) storage.Backend {
+func (p *registerParams) backend(old storage.Backend) storage.Backend {
 	b := old
 	b.Name, b.Host, b.Port = p.Name, p.Host, int(p.Port)
 	b.Protocol = valueOr(p.Protocol, "")
@@ -55,7 +55,7 @@ func (p *RegisterParams) backend(old storage.Backend) storage.Backend {
 }
 
 // Validate checks what was given by the rules for backends.
-func (p *RegisterParams) Validate() error {
+func (p *registerParams) Validate() error {
 	if p.Source != nil && *p.Source != string(storage.SourceAuto) && *p.Source != string(storage.SourceManual) {
 		return &storage.FieldError{Field: "source", Value: fmt.Sprintf("%.64q", *p.Source), Rule: `is neither "auto" nor "manual"`}
 	}
@@ -70,8 +70,8 @@ func (p *RegisterParams) Validate() error {
 	return b.Validate()
 }
 
-// ListParams are the parameters of list.
-type ListParams struct {
+// listParams are the parameters of list.
+type listParams struct {
 	ActiveOnly *bool   `json:"active_only" description:"The active_only parameter"` // true where absent
 	Namespace  *string `json:"namespace" description:"Only backends of this routing namespace"`
 	Source     *string `json:"source" description:"Only backends from this source: auto, file, manual or env"`
@@ -80,7 +80,7 @@ type ListParams struct {
 }
 
 // Validate checks what only certain values make sense for.
-func (p *ListParams) Validate() error {
+func (p *listParams) Validate() error {
 	if p.Source != nil && rank(storage.Source(*p.Source)) < 0 && *p.Source != string(storage.SourceManual) {
 		return &storage.FieldError{Field: "source", Value: fmt.Sprintf("%.64q", *p.Source), Rule: "is not one of auto, file, manual, env"}
 	}
@@ -95,28 +95,28 @@ func (p *ListParams) Validate() error {
 	return nil
 }
 
-// NameParams are the parameters of get.
-type NameParams struct {
+// nameParams are the parameters of get.
+type nameParams struct {
 	Name string `json:"name" description:"The name parameter"`
 }
 
-// LeaseParams are the parameters of what concerns one registration.
-type LeaseParams struct {
+// leaseParams are the parameters of what concerns one registration.
+type leaseParams struct {
 	Name    string  `json:"name" description:"The name parameter"`
 	LeaseID *string `json:"lease_id" description:"Only if this registration is still the present one"`
 }
 
-func (p LeaseParams) name() string { return p.Name }
+func (p leaseParams) name() string { return p.Name }
 
-// WatchParams are the parameters of watch.
-type WatchParams struct {
+// watchParams are the parameters of watch.
+type watchParams struct {
 	Name      *string `json:"name" description:"Only the backend of this name"`
 	Namespace *string `json:"namespace" description:"Only backends of this routing namespace"`
 	After     *int64  `json:"after" description:"Go on after this revision, without the list that a watch begins with"`
 }
 
-// UpdateParams are the parameters of update.
-type UpdateParams struct {
+// updateParams are the parameters of update.
+type updateParams struct {
 	Name        string  `json:"name" description:"The name parameter"`
 	Host        *string `json:"host" description:"The host parameter"`
 	Port        *uint16 `json:"port" description:"The port parameter"`
@@ -126,7 +126,7 @@ type UpdateParams struct {
 }
 
 // apply makes the changes to b.
-func (p *UpdateParams) apply(b *storage.Backend) {
+func (p *updateParams) apply(b *storage.Backend) {
 	b.Host = valueOr(p.Host, b.Host)
 	if p.Port != nil {
 		b.Port = int(*p.Port)
@@ -141,7 +141,7 @@ func (p *UpdateParams) apply(b *storage.Backend) {
 
 // Validate checks what was given, and only that: an entry that breaks today's
 // rules elsewhere can still be mended piece by piece.
-func (p *UpdateParams) Validate() error {
+func (p *updateParams) Validate() error {
 	b := storage.Backend{Name: "any", Host: "any", Port: 1, Protocol: "ws", Source: storage.SourceManual}
 	p.apply(&b)
 	if p.Protocol != nil && *p.Protocol == "" {
@@ -165,7 +165,7 @@ func firstOf[T any](p, fallback *T) *T {
 }
 
 // Validate refuses filters that nothing can pass.
-func (p *WatchParams) Validate() error {
+func (p *watchParams) Validate() error {
 	if p.Name != nil && len(*p.Name) > mostFilter {
 		return &storage.FieldError{Field: "name", Value: fmt.Sprintf("%.64q", *p.Name), Rule: fmt.Sprintf("is longer than %d bytes", mostFilter)}
 	}

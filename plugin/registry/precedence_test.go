@@ -15,7 +15,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage"
 	"github.com/plexus-go/plexus/storage/sqlite"
@@ -243,7 +242,7 @@ func drive(t *testing.T, rng *rand.Rand, steps int) {
 			}
 		}
 		reg, err = registry.New(t.Context(), store, registry.WithSource(env), registry.WithSource(file),
-			registry.WithDiscovery(addresses...), registry.WithHealth(registry.Health{Prober: answering, Timeout: time.Second}))
+			registry.WithDiscovery(addresses...), registry.WithHealth(registry.Health{Probe: answering.Probe, Timeout: time.Second}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -332,7 +331,7 @@ func drive(t *testing.T, rng *rand.Rand, steps int) {
 			m.load(byEnv, m.lists[byEnv])
 			m.load(byFile, m.lists[byFile])
 			m.settle()
-			if _, err := reg.Reload(t.Context(), plugin.None{}); err != nil {
+			if _, err := reg.Reload(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			did = "reload"
@@ -418,7 +417,7 @@ func pair(t *testing.T, high, low string, highFirst, restart bool) {
 	start := func() {
 		reg, err = registry.New(t.Context(), store, registry.WithSource(env), registry.WithSource(file),
 			registry.WithDiscovery(registry.Address{Host: byAuto, Port: 4444, Protocol: "ws"}),
-			registry.WithHealth(registry.Health{Prober: answering, Interval: time.Minute, Timeout: time.Second}))
+			registry.WithHealth(registry.Health{Probe: answering.Probe, Interval: time.Minute, Timeout: time.Second}))
 		if err != nil {
 			t.Fatal(err)
 		}

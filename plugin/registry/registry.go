@@ -140,13 +140,13 @@ func New(ctx context.Context, store storage.Store, options ...Option) (*Registry
 		d.found = make([]string, len(d.addresses))
 		r.feeds.add(d.feed)
 	}
-	if err := r.list(ctx); err != nil {
+	if err := r.fillView(ctx); err != nil {
 		return nil, err
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r.stop = stop
 	r.running.Go(func() { r.follow(running) })
-	if _, err := r.reload(ctx); err != nil {
+	if _, err := r.Reload(ctx); err != nil {
 		stop()
 		r.running.Wait()
 		return nil, err
@@ -169,7 +169,7 @@ func (r *Registry) start(ctx context.Context) {
 			r.running.Go(func() { r.followSource(ctx, f) })
 		}
 	}
-	if r.discovery.feed != nil || r.health.Prober != nil {
+	if r.discovery.feed != nil || r.health.Probe != nil {
 		r.running.Go(func() { r.watchHealth(ctx) })
 	}
 }
@@ -196,22 +196,22 @@ func (r *Registry) Define() plugin.Definition {
 		Version:     "1.0.0",
 		Description: "Backend discovery and registration service for Plexus hubs",
 		Methods: []plugin.Method{
-			plugin.Unary("register", "Register a new Plexus backend for discovery", r.Register,
-				writes(func(in RegisterParams) string { return in.Name }), r.audit("register", auditRegister)),
-			plugin.Unary("list", "List all registered backends", r.List, plugin.Quick(), plugin.Requires(ScopeRead)),
-			plugin.Unary("get", "Get information about a specific backend by name", r.Get, plugin.Quick(), plugin.Requires(ScopeRead)),
-			plugin.Unary("update", "Update an existing backend's connection information", r.Update,
-				writes(func(in UpdateParams) string { return in.Name }), r.audit("update", auditUpdate)),
-			plugin.Unary("delete", "Remove a backend from the registry", r.Delete,
-				writes(LeaseParams.name), r.audit("delete", auditLease)),
-			plugin.Unary("ping", "Update the health check timestamp for a backend", r.Ping,
-				writes(LeaseParams.name), r.audit("ping", auditLease)),
-			plugin.Unary("reload", "Reload backends from the configuration file", r.Reload,
+			plugin.Unary("register", "Register a new Plexus backend for discovery", r.register,
+				writes(func(in registerParams) string { return in.Name }), r.audit("register", auditRegister)),
+			plugin.Unary("list", "List all registered backends", r.list, plugin.Quick(), plugin.Requires(ScopeRead)),
+			plugin.Unary("get", "Get information about a specific backend by name", r.get, plugin.Quick(), plugin.Requires(ScopeRead)),
+			plugin.Unary("update", "Update an existing backend's connection information", r.update,
+				writes(func(in updateParams) string { return in.Name }), r.audit("update", auditUpdate)),
+			plugin.Unary("delete", "Remove a backend from the registry", r.delete,
+				writes(leaseParams.name), r.audit("delete", auditLease)),
+			plugin.Unary("ping", "Update the health check timestamp for a backend", r.ping,
+				writes(leaseParams.name), r.audit("ping", auditLease)),
+			plugin.Unary("reload", "Reload backends from the configuration file", r.reload,
 				plugin.Requires(ScopeAdmin), r.audit("reload", auditNothing)),
-			plugin.Unary("deregister", "Mark a backend as gone, and keep its entry", r.Deregister,
-				writes(LeaseParams.name), r.audit("deregister", auditLease)),
-			plugin.Stream("watch", "Tell what happens to backends, as it happens", r.Watch, plugin.Requires(ScopeRead)),
-			plugin.Unary("status", "Tell how the registry is", r.Status, plugin.Requires(ScopeAdmin)),
+			plugin.Unary("deregister", "Mark a backend as gone, and keep its entry", r.deregister,
+				writes(leaseParams.name), r.audit("deregister", auditLease)),
+			plugin.Stream("watch", "Tell what happens to backends, as it happens", r.watch, plugin.Requires(ScopeRead)),
+			plugin.Unary("status", "Tell how the registry is", r.status, plugin.Requires(ScopeAdmin)),
 		},
 	}
 }

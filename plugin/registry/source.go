@@ -94,10 +94,10 @@ func (e *loadError) Error() string { return e.err.Error() }
 
 func (e *loadError) Unwrap() error { return e.err }
 
-// reload loads every source and applies what they list, as one change. It
-// returns how many backends were added or changed. Where a source can't be
-// loaded nothing is changed, and the error is a [*loadError].
-func (r *Registry) reload(ctx context.Context) (count int, err error) {
+// Reload loads every source again, as the method reload does, and returns how
+// many entries were added or changed. Where a source can't be loaded nothing
+// changes, and the error is the source's; the registry has logged it.
+func (r *Registry) Reload(ctx context.Context) (count int, err error) {
 	r.feeds.mu.Lock()
 	defer r.feeds.mu.Unlock()
 	return r.load(ctx, r.feeds.all...)

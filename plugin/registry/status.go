@@ -10,8 +10,8 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 )
 
-// StatusEvent tells how the registry is.
-type StatusEvent struct {
+// statusEvent tells how the registry is.
+type statusEvent struct {
 	Version       string          `json:"version" description:"Version of the program"`
 	Revision      int64           `json:"revision" description:"Revision of the store"`
 	UptimeSeconds int64           `json:"uptime_seconds" description:"Seconds since the registry was started"`
@@ -43,10 +43,10 @@ type sized interface {
 	Size(ctx context.Context) (int64, error)
 }
 
-// Status tells how the registry is.
-func (r *Registry) Status(ctx context.Context, _ plugin.None) (Event, error) {
+// status tells how the registry is.
+func (r *Registry) status(ctx context.Context, _ plugin.None) (event, error) {
 	entries, revision := r.view.all()
-	s := &StatusEvent{
+	s := &statusEvent{
 		Version:       r.version,
 		Revision:      revision,
 		UptimeSeconds: int64(time.Since(r.started).Seconds()),
@@ -73,7 +73,7 @@ func (r *Registry) Status(ctx context.Context, _ plugin.None) (Event, error) {
 			r.log.Warn("the size of the database is not known", "error", err)
 		}
 	}
-	return Event{Status: s}, nil
+	return event{Status: s}, nil
 }
 
 func (fs *feeds) status() []*SourceStatus {

@@ -211,8 +211,8 @@ func (v *view) setConditions(outcomes []probed, conditions []*condition) {
 	}
 }
 
-// list fills the view from the store.
-func (r *Registry) list(ctx context.Context) error {
+// fillView lists the store anew.
+func (r *Registry) fillView(ctx context.Context) error {
 	backends, revision, err := r.store.List(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the registry: %w", err)
@@ -230,7 +230,7 @@ func (r *Registry) follow(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := r.followOnce(ctx)
 		if errors.Is(err, storage.ErrCompacted) {
-			err = r.list(ctx)
+			err = r.fillView(ctx)
 		}
 		switch {
 		case err == nil || ctx.Err() != nil:

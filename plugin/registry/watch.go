@@ -20,12 +20,12 @@ const (
 	causeDeregistered = "backend_deregistered"
 )
 
-// Watch yields what happens to entries: first a list of all, unless the watch
+// watch yields what happens to entries: first a list of all, unless the watch
 // resumes after a revision, then every change in order. A caller that is too
 // slow for the history of the store gets a new list in place of the changes that
 // it has missed.
-func (r *Registry) Watch(ctx context.Context, in WatchParams) iter.Seq2[Event, error] {
-	return func(yield func(Event, error) bool) {
+func (r *Registry) watch(ctx context.Context, in watchParams) iter.Seq2[event, error] {
+	return func(yield func(event, error) bool) {
 		w := watcher{registry: r, params: in, yield: yield}
 		if in.After != nil {
 			w.after = *in.After
@@ -38,10 +38,10 @@ func (r *Registry) Watch(ctx context.Context, in WatchParams) iter.Seq2[Event, e
 			case err == nil:
 				return
 			case !errors.Is(err, storage.ErrCompacted):
-				yield(Event{}, &plugin.Error{Message: "the registry can't be watched any more", Err: err})
+				yield(event{}, &plugin.Error{Message: "the registry can't be watched any more", Err: err})
 				return
 			case in.After != nil && w.after == *in.After:
-				yield(Event{Error: &ErrorEvent{Message: fmt.Sprintf(
+				yield(event{Error: &errorEvent{Message: fmt.Sprintf(
 					"Revision %d can't be resumed from, the changes after it are not kept: list again", w.after)}}, nil)
 				return
 			}
@@ -55,9 +55,9 @@ func (r *Registry) Watch(ctx context.Context, in WatchParams) iter.Seq2[Event, e
 // watcher is one call of watch.
 type watcher struct {
 	registry *Registry
-	params   WatchParams
+	params   watchParams
 	after    int64 // everything up to this revision was yielded
-	yield    func(Event, error) bool
+	yield    func(event, error) bool
 }
 
 // wants reports whether the filters let an entry through.
@@ -76,7 +76,7 @@ func (w *watcher) list() bool {
 			infos = append(infos, e.info)
 		}
 	}
-	return w.yield(Event{Backends: &BackendsEvent{Backends: infos, Revision: &revision}}, nil)
+	return w.yield(event{Backends: &backendsEvent{Backends: infos, Revision: &revision}}, nil)
 }
 
 // follow yields changes until the caller leaves (nil) or the store's watch fails.
@@ -123,17 +123,17 @@ func latest(e storage.EntryChange) *storage.Backend {
 }
 
 // event is the event of what happened to one entry.
-func (w *watcher) event(e storage.EntryChange, revision int64) Event {
-	name := &NameEvent{Name: e.Name(), Revision: revision}
+func (w *watcher) event(e storage.EntryChange, revision int64) event {
+	name := &nameEvent{Name: e.Name(), Revision: revision}
 	switch {
 	case e.After == nil:
-		return Event{Deleted: name}
+		return event{Deleted: name}
 	case e.Cause == causeDeregistered || e.Cause == "" && !e.After.Active:
-		return Event{Deregistered: name}
+		return event{Deregistered: name}
 	}
-	changed := &BackendEvent{Backend: *w.registry.view.infoOf(e.After), Revision: revision}
+	changed := &backendEvent{Backend: *w.registry.view.infoOf(e.After), Revision: revision}
 	if e.Cause == causeRegistered {
-		return Event{Registered: changed}
+		return event{Registered: changed}
 	}
-	return Event{Updated: changed}
+	return event{Updated: changed}
 }
