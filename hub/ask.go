@@ -52,7 +52,7 @@ func (q *question) giveUp() (answered bool) {
 }
 
 // Ask sends a question to the caller and waits for the answer.
-func (r *run) Ask(ctx context.Context, query plugin.Query) error {
+func (r *run) Ask(ctx context.Context, text []byte, timeout time.Duration, accept func(answer []byte) error) error {
 	if !r.route.method.Schema().Bidirectional {
 		return &plugin.Error{ // the cause is for the author of the method
 			Message: plugin.ErrCannotAsk.Message,
@@ -60,7 +60,7 @@ func (r *run) Ask(ctx context.Context, query plugin.Query) error {
 		}
 	}
 	if r.above != nil {
-		return r.above.Ask(ctx, query)
+		return r.above.Ask(ctx, text, timeout, accept)
 	}
 	defer r.asking.Add(-1)
 	if r.asking.Add(1) > maxQuestions {
@@ -69,13 +69,13 @@ func (r *run) Ask(ctx context.Context, query plugin.Query) error {
 	var random [16]byte // so that nobody guesses the id
 	rand.Read(random[:])
 	id := hex.EncodeToString(random[:])
-	q := &question{caller: plugin.CallerOf(r.Context), accept: query.Accept, answered: make(chan struct{})}
+	q := &question{caller: plugin.CallerOf(r.Context), accept: accept, answered: make(chan struct{})}
 	r.route.hub.questions.Store(id, q)
 	defer r.route.hub.questions.Delete(id)
-	if !r.request(id, query) {
+	if !r.request(id, text, timeout) {
 		return context.Canceled
 	}
-	timer := time.NewTimer(query.Timeout)
+	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	var failure error
 	select {
@@ -95,10 +95,10 @@ func (r *run) Ask(ctx context.Context, query plugin.Query) error {
 }
 
 // request sends the item that asks.
-func (r *run) request(id string, query plugin.Query) bool {
+func (r *run) request(id string, text []byte, timeout time.Duration) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.item = plugin.Item{Kind: plugin.KindRequest, RequestID: id, Question: query.Data, Timeout: query.Timeout}
+	r.item = plugin.Item{Kind: plugin.KindRequest, RequestID: id, Question: text, Timeout: timeout}
 	return r.send(r.route.provenance)
 }
 

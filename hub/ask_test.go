@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/callscope"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -285,8 +286,10 @@ func TestAnAnswerThatWasTakenCounts(t *testing.T) {
 		inner, cancel := context.WithCancel(ctx)
 		defer cancel()
 		accept := func([]byte) error { cancel(); return nil }
-		scope := ctx.Value(plugin.ScopeKey).(plugin.Scope)
-		return "answered", scope.Ask(inner, plugin.Query{Data: []byte("{}"), Timeout: time.Hour, Accept: accept})
+		scope := ctx.Value(callscope.Key{}).(interface {
+			Ask(context.Context, []byte, time.Duration, func([]byte) error) error
+		})
+		return "answered", scope.Ask(inner, []byte("{}"), time.Hour, accept)
 	}, plugin.Bidirectional()))
 	for range 20 { // which of the two is seen first is left to chance
 		got := conversation(t.Context(), h.Call("q.m", nil), func(q plugin.Item) {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"iter"
 
+	"github.com/plexus-go/plexus/internal/callscope"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -125,7 +126,7 @@ func (h *Hub) ownRoutes(methods []plugin.Method, namespace string, provenance []
 // of the inner stream.
 func (h *Hub) call(ctx context.Context, in callParams) iter.Seq2[any, error] {
 	return func(yield func(any, error) bool) {
-		parent, _ := ctx.Value(plugin.ScopeKey).(*run)
+		parent, _ := ctx.Value(callscope.Key{}).(*run)
 		if parent != nil && parent.depth >= maxNested {
 			yield(nil, tooDeep())
 			return

@@ -8,17 +8,13 @@ import (
 	"iter"
 	"log/slog"
 
+	"github.com/plexus-go/plexus/internal/callscope"
 	"github.com/plexus-go/plexus/plugin"
-)
-
-var (
-	_ context.Context = (*run)(nil)
-	_ plugin.Scope    = (*run)(nil)
 )
 
 // Value finds the run itself, as the scope of its method.
 func (r *run) Value(key any) any {
-	if key == plugin.ScopeKey {
+	if _, ok := key.(callscope.Key); ok {
 		return r
 	}
 	return r.Context.Value(key)

@@ -55,7 +55,7 @@ func AskWithin[A any](ctx context.Context, timeout time.Duration, q Question[A])
 		return answer, fmt.Errorf("a question of %s: %w", s.Path(), err)
 	}
 	cancelled := false
-	err = s.Ask(ctx, Query{Data: data, Timeout: timeout, Accept: func(text []byte) error {
+	err = s.Ask(ctx, data, timeout, func(text []byte) error {
 		var r response[anything]
 		if bad := codec.DecodeStrictly("response_data", text, &r); bad != nil {
 			return invalidParams(bad)
@@ -66,7 +66,7 @@ func AskWithin[A any](ctx context.Context, timeout time.Duration, q Question[A])
 		var err error
 		answer, err = q.answer(&r)
 		return err
-	}})
+	})
 	if err == nil && cancelled {
 		err = ErrCancelled
 	}

@@ -7,44 +7,34 @@ import (
 	"iter"
 	"log/slog"
 	"time"
+
+	"github.com/plexus-go/plexus/internal/callscope"
 )
 
-// Scope is what a hub gives to each call that it runs. Handlers don't see it:
-// they use [Progress], [Ask], [Call], [Resolve], [CallerOf], [PathOf] and
-// [Logger], which find it in their context. Who writes a hub of their own
-// puts one there, under [ScopeKey].
-type Scope interface {
+// scope is what a hub gives to each call that it runs. Handlers use [Progress],
+// [Ask], [Call], [Resolve], [PathOf] and [Logger], which find it in their
+// context.
+type scope interface {
 	// Path is where the method was called: "solar.earth.luna.info".
 	Path() string
 	// Logger logs for the call.
 	Logger() *slog.Logger
-	// Progress sends an item about how far the method is; percentage is below
-	// zero where that is not known.
+	// Progress sends an item about how far the method is; a percentage below
+	// zero is unknown.
 	Progress(message string, percentage float64)
-	// Ask sends a question to the caller and waits for the answer.
-	Ask(ctx context.Context, q Query) error
+	// Ask sends a question, JSON, to the caller and waits for the answer. An
+	// error of accept goes to the client that answered, and the question stays
+	// open.
+	Ask(ctx context.Context, question []byte, timeout time.Duration, accept func(answer []byte) error) error
 	// Call runs another method of the hub and yields its contents.
 	Call(ctx context.Context, path string, params []byte) iter.Seq2[any, error]
 	// Resolve asks the activation that owns the handle what it stands for.
 	Resolve(ctx context.Context, h Handle) (any, error)
 }
 
-// Query is a question on its way to a caller.
-type Query struct {
-	Data    []byte        // JSON, as clients read it
-	Timeout time.Duration // how long the answer is waited for; above zero
-	// Accept takes the answer, JSON. An error goes to the client that answered,
-	// and the question stays open.
-	Accept func(answer []byte) error
-}
-
-// ScopeKey finds the [Scope] of a call in its context.
-var ScopeKey any = scopeKey{}
-
-type scopeKey struct{}
-
-func scopeOf(ctx context.Context) Scope {
-	s, _ := ctx.Value(ScopeKey).(Scope)
+// scopeOf returns the scope of the call that runs; nil outside of a hub.
+func scopeOf(ctx context.Context) scope {
+	s, _ := ctx.Value(callscope.Key{}).(scope)
 	return s
 }
 

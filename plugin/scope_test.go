@@ -9,7 +9,9 @@ import (
 	"iter"
 	"log/slog"
 	"testing"
+	"time"
 
+	"github.com/plexus-go/plexus/internal/callscope"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -18,19 +20,18 @@ type scope struct {
 	path     string
 	log      bytes.Buffer
 	progress []any
-	query    plugin.Query
-	answers  []string // given to Accept one by one
-	refusals []string // what Accept said
+	question string
+	timeout  time.Duration
+	answers  []string // given to accept one by one
+	refusals []string // what accept said
 	askErr   error
 	contents []any // contents and errors of every call
 	called   string
 	handle   any
 }
 
-var _ plugin.Scope = (*scope)(nil)
-
 func (s *scope) in(ctx context.Context) context.Context {
-	return context.WithValue(ctx, plugin.ScopeKey, plugin.Scope(s))
+	return context.WithValue(ctx, callscope.Key{}, s)
 }
 
 func (s *scope) Path() string { return s.path }
@@ -43,10 +44,10 @@ func (s *scope) Progress(message string, percentage float64) {
 	s.progress = append(s.progress, message, percentage)
 }
 
-func (s *scope) Ask(_ context.Context, q plugin.Query) error {
-	s.query = q
+func (s *scope) Ask(_ context.Context, question []byte, timeout time.Duration, accept func([]byte) error) error {
+	s.question, s.timeout = string(question), timeout
 	for _, a := range s.answers {
-		err := q.Accept([]byte(a))
+		err := accept([]byte(a))
 		if err == nil {
 			return nil
 		}

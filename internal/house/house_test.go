@@ -23,11 +23,11 @@ const module = "github.com/plexus-go/plexus/"
 // listed may import nothing of ours; cmd and examples may import everything,
 // and tests are free.
 var mayImport = map[string][]string{
-	"plugin":                   {"internal/codec"},
+	"plugin":                   {"internal/callscope", "internal/codec"},
 	"plugin/echo":              {"plugin"},
 	"plugin/plugintest":        {"hub", "plugin", "internal/codec"},
 	"plugin/registry":          {"plugin", "storage", "internal/codec"},
-	"hub":                      {"plugin"},
+	"hub":                      {"internal/callscope", "plugin"},
 	"transport":                {"hub", "internal/filewatch", "plugin", "transport/client", "transport/registryclient", "transport/websocket"},
 	"transport/auth":           {"internal/filewatch", "internal/tomlfile", "plugin", "transport"},
 	"internal/wire":            {"hub", "plugin", "internal/codec"},
