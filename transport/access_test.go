@@ -48,7 +48,7 @@ func (e *testAccess) ask(from string, header http.Header) *httptest.ResponseReco
 	r.Header.Set("Connection", "Upgrade")
 	r.Header.Set("Upgrade", "websocket")
 	r.RemoteAddr = from
-	c, _ := newStranger("127.0.0.1:1")
+	c, _ := newPeer("127.0.0.1:1")
 	pending := e.connections.add(c)
 	e.t.Cleanup(func() { pending.Close() })
 	r = r.WithContext(context.WithValue(r.Context(), connKey{}, pending))
@@ -87,9 +87,12 @@ func TestAccessControl(t *testing.T) {
 	proxies := WithTrustedProxies(prefixes("10.0.0.0/8", "127.0.0.0/8")...)
 	auth := WithAuthentication(known)
 	on := map[string]*testAccess{
-		"loopback":    newTestAccess(t, true, origins),
-		"closed":      newTestAccess(t, true, origins, auth),
-		"half open":   newTestAccess(t, true, origins, auth, WithAnonymous("registry:read")),
+		"loopback":  newTestAccess(t, true, origins),
+		"closed":    newTestAccess(t, true, origins, auth),
+		"half open": newTestAccess(t, true, origins, auth, WithAnonymous("registry:read")),
+		"unnamed": newTestAccess(t, true, WithAuthentication(func(*http.Request) (plugin.Caller, error) {
+			return plugin.Caller{}, nil
+		})),
 		"limited":     newTestAccess(t, true, WithAnonymous()),
 		"proxied":     newTestAccess(t, true, origins, hosts, proxies),
 		"any host":    newTestAccess(t, false, origins),
@@ -138,6 +141,7 @@ func TestAccessControl(t *testing.T) {
 		{on: "closed", from: v4, host: "localhost", header: http.Header{"Authorization": {"Bearer good"}}, caller: ann},
 		{on: "closed", from: v4, host: "localhost", origin: stranger, header: http.Header{"Authorization": {"Bearer good"}}, status: 403},
 		{on: "closed", from: v4, host: "evil.example", header: http.Header{"Authorization": {"Bearer good"}}, status: 421},
+		{on: "unnamed", from: v4, host: "localhost", header: http.Header{"Authorization": {"Bearer good"}}, status: 401},
 		{on: "half open", from: v4, host: "localhost", caller: plugin.Caller{Scopes: []string{"registry:read"}}},
 		{on: "half open", from: v4, host: "localhost", header: http.Header{"Authorization": {"Bearer bad"}}, status: 401},
 		{on: "half open", from: v4, host: "localhost", header: http.Header{"Authorization": {"Bearer good"}}, caller: ann},

@@ -21,7 +21,7 @@ func BenchmarkAccessControl(b *testing.B) {
 		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Origin": {"https://app.example"},
 		"X-Forwarded-For": {"203.0.113.5, 10.0.0.2"}, "Authorization": {"Bearer good"},
 	}
-	at, _ := newStranger("10.0.0.1:1")
+	at, _ := newPeer("10.0.0.1:1")
 	defer at.Close()
 	for b.Loop() {
 		c := a.connections.add(at)
