@@ -23,9 +23,10 @@ type registration struct {
 //
 //	transport.New(h, transport.WithRegistration("", registryclient.Registration{}))
 //
-// An empty registryURL is what the environment says: PLEXUS_REGISTRY_URL, or
-// ws://127.0.0.1:4444. PLEXUS_NO_REGISTRY (1, true or yes) turns registration
-// off, whatever is given here. What r leaves empty is taken from the hub, its
+// An empty registryURL stands for [registryclient.URLs] of the environment,
+// without the hub's own address: PLEXUS_REGISTRY_URL, or ws://127.0.0.1:4445,
+// then ws://127.0.0.1:4444. PLEXUS_NO_REGISTRY (1, true or yes) turns
+// registration off, whatever is given here. What r leaves empty is taken from the hub, its
 // namespace, version and hash, and from the listener: its address, or
 // 127.0.0.1 where it listens on all, and the protocol, wss with TLS. To be
 // reached from elsewhere, or through a proxy, give Host, Port and Protocol.
@@ -43,8 +44,7 @@ func WithRegistration(registryURL string, r registryclient.Registration, options
 // deregisters it.
 func (s *Server) register(ctx context.Context, at net.Addr) (stop func()) {
 	stop = func() {}
-	environment := registryclient.RegistryURL(os.Getenv)
-	if s.registration == nil || environment == "" {
+	if s.registration == nil || registryclient.URLs(os.Getenv) == nil {
 		return stop
 	}
 	schema := s.hub.Schema()
@@ -57,13 +57,14 @@ func (s *Server) register(ctx context.Context, at net.Addr) (stop func()) {
 	if r.Protocol == "" && s.tls != nil {
 		r.Protocol = "wss"
 	}
+	r.Listener = at
 	r.Version = cmp.Or(r.Version, schema.Version)
 	if r.SchemaHash == nil {
 		r.SchemaHash = s.hub.Hash
 	}
 	options := append([]client.Option{registryclient.WithLogger(s.log)}, s.registration.options...)
 	// Not ended by ctx, but by the stop, which waits for it.
-	registrar, err := registryclient.Register(context.WithoutCancel(ctx), cmp.Or(s.registration.registry, environment), r, options...)
+	registrar, err := registryclient.Register(context.WithoutCancel(ctx), s.registration.registry, r, options...)
 	if err != nil {
 		s.log.Error("the hub can't be registered", "error", err)
 		return stop

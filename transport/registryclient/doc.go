@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-// Package registryclient is the client of registries: it registers a hub, finds
-// hubs by name, and follows what happens.
+// Package registryclient registers a hub in a registry, finds hubs by name, and
+// follows what changes. A hub stays registered until the Registrar is closed:
 //
-// [Register] keeps a hub registered until it is closed. A server of package
-// transport does so by itself, with its WithRegistration:
-//
-//	r, err := registryclient.Register(ctx, registryclient.RegistryURL(os.Getenv), registryclient.Registration{
+//	r, err := registryclient.Register(ctx, "", registryclient.Registration{
 //		Name: "my-hub", Host: "127.0.0.1", Port: 4446,
 //	})
 //	…
 //	defer r.Close()
 //
-// A [Resolver] finds hubs by name, from a cache that a watch of the registry
-// keeps current, and [Watch] is a range over all changes.
+// A server of package transport does so by itself, with its WithRegistration. A
+// [Resolver] finds hubs by name, from a cache that a watch of the registry keeps
+// current, and [Watch] is a range over all changes.
+//
+// The URL of the registry may be empty everywhere: then it is looked for where
+// PLEXUS_REGISTRY_URL says, or at ws://127.0.0.1:4445, then ws://127.0.0.1:4444,
+// see [URLs]. A token, cookie or header goes to the first of them only.
 //
 // Other registries give no leases and can't be watched: there the hub is
 // registered, and looked after, without a lease, and a Resolver asks for every
-// name.
+// name. Connections are those of package client.
 package registryclient

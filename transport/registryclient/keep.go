@@ -20,6 +20,7 @@ const partingTime = time.Second
 
 // held is what a Registrar believes that the registry has of the hub.
 type held struct {
+	url      string        // of the registry
 	sent     bool          // register was sent, so there may be an entry
 	answered bool          // register was answered once: what was there before is replaced
 	lease    string        // its lease; empty for none, or one that is gone
@@ -39,7 +40,7 @@ func (r *Registrar) run(ctx context.Context) {
 	parting := context.AfterFunc(ctx, func() { time.AfterFunc(partingTime, cut) })
 	defer parting()
 
-	pause := r.settings.backoff()
+	pause := r.locator.backoff()
 	for ctx.Err() == nil {
 		begun := time.Now()
 		connected, err := r.session(ctx, calls)
@@ -68,9 +69,12 @@ func (r *Registrar) session(ctx, calls context.Context) (connected bool, err err
 	}
 	calls, release := context.WithCancel(calls)
 	defer release()
-	c, err := r.settings.dial(dialing, calls, r.url)
+	c, err := r.locator.connect(dialing, calls)
 	if err != nil {
 		return false, err
+	}
+	if c.url != r.held.url { // another registry knows nothing of this hub
+		r.held = held{url: c.url}
 	}
 	defer c.Close()
 	r.held.unleased = false
@@ -83,8 +87,8 @@ func (r *Registrar) session(ctx, calls context.Context) (connected bool, err err
 		}
 		select {
 		case <-ctx.Done():
-		case <-c.ended:
-			return true, c.lost
+		case <-c.lost:
+			return true, c.err
 		case <-time.After(r.held.term/3 - rand.N(r.held.term/12)): // #nosec G404 -- it spreads renewals, and is no secret
 		}
 	}
@@ -194,7 +198,7 @@ func (r *Registrar) leave(ctx context.Context, c *registry) error {
 	return r.gone(err)
 }
 
-// answered tells that the registry did answer, if only nonsense, which says
+// answered reports that the registry did answer, if only nonsense, which says
 // nothing about the entry.
 func answered(err error) bool { return refused(err) || errors.Is(err, client.ErrProtocol) }
 
@@ -206,7 +210,7 @@ func (r *Registrar) gone(err error) error {
 	return err
 }
 
-// sameProcess tells that an entry is not known to be another process's.
+// sameProcess reports whether an entry is not known to be another process's.
 func sameProcess(b *Backend) bool {
 	var told struct {
 		PID int `json:"pid"`

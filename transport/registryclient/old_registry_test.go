@@ -23,6 +23,7 @@ import (
 type oldRegistry struct {
 	strict bool // refuses parameters that it does not know
 	plain  bool // has none of deregister and ping
+	none   bool // is a hub without a registry
 
 	mu      sync.Mutex
 	entries map[string]object
@@ -60,10 +61,15 @@ func (o *oldRegistry) serve(c *peer) {
 func (o *oldRegistry) answer(method string, params object) (object, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.none {
+		return nil, fmt.Errorf(`"message":"Activation not found: registry","code":"-32601"`)
+	}
 	o.calls[method]++
 	name, _ := params["name"].(string)
 	entry := o.entries[name]
 	switch {
+	case method == "registry.schema":
+		return object{"namespace": "registry", "version": "1.0.0", "hash": "x", "methods": []any{}}, nil
 	case method == "registry.register":
 		if _, ok := params["ttl_seconds"]; ok && o.strict {
 			return nil, errors.New(`"message":"Invalid params: unknown field: ttl_seconds","code":"-32602"`)

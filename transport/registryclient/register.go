@@ -10,12 +10,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/netip"
 	"os"
 	"sync"
 	"time"
 
-	"github.com/plexus-go/plexus/internal/connect"
 	"github.com/plexus-go/plexus/transport/client"
 )
 
@@ -37,6 +37,10 @@ type Registration struct {
 	// "pid" and the "schema_hash" in any case. Don't change it later.
 	Metadata map[string]any
 
+	// Listener is where the hub listens: a registry is not looked for there.
+	// Nil stands for Host and Port.
+	Listener net.Addr
+
 	// TTL is how long the registry keeps the hub active after it was last
 	// heard, in whole seconds from 5 seconds to a day. 0 stands for 30 seconds;
 	// below zero, the entry stays active for ever.
@@ -46,8 +50,8 @@ type Registration struct {
 // The bounds of leases.
 const (
 	defaultTTL = 30 * time.Second
-	leastTTL   = 5 * time.Second
-	mostTTL    = 24 * time.Hour
+	minTTL     = 5 * time.Second
+	maxTTL     = 24 * time.Hour
 )
 
 // check completes a registration, or says what is wrong with it.
@@ -64,8 +68,8 @@ func (g *Registration) check() error {
 		return fmt.Errorf("port %d is not 1–65535", g.Port)
 	case g.Protocol != "ws" && g.Protocol != "wss":
 		return fmt.Errorf("protocol %q is neither ws nor wss", g.Protocol)
-	case g.TTL > 0 && (g.TTL < leastTTL || g.TTL > mostTTL || g.TTL%time.Second != 0):
-		return fmt.Errorf("ttl %v is not in whole seconds from %v to %v", g.TTL, leastTTL, mostTTL)
+	case g.TTL > 0 && (g.TTL < minTTL || g.TTL > maxTTL || g.TTL%time.Second != 0):
+		return fmt.Errorf("ttl %v is not in whole seconds from %v to %v", g.TTL, minTTL, maxTTL)
 	case err != nil:
 		return fmt.Errorf("metadata: %w", err)
 	}
@@ -100,11 +104,21 @@ func (g *Registration) hash() string {
 	return g.SchemaHash()
 }
 
-// at tells whether an entry names this hub's address, however loopback is
+// at reports whether an entry has this hub's address, however loopback is
 // written there.
 func (g *Registration) at(b *Backend) bool {
 	return b.Port == g.Port && cmp.Or(b.Protocol, "ws") == g.Protocol &&
 		(b.Host == g.Host || loopback(b.Host) && loopback(g.Host))
+}
+
+// localPort returns the port at which the hub listens on 127.0.0.1, if it
+// does.
+func (g *Registration) localPort() (port int, ok bool) {
+	if g.Listener == nil {
+		return g.Port, loopback(g.Host)
+	}
+	at, err := netip.ParseAddrPort(g.Listener.String())
+	return int(at.Port()), err == nil && (at.Addr().IsUnspecified() || at.Addr().Unmap().IsLoopback())
 }
 
 func loopback(host string) bool {
@@ -114,8 +128,7 @@ func loopback(host string) bool {
 
 // Registrar keeps one hub registered. Make it with [Register].
 type Registrar struct {
-	url          string
-	settings     *settings
+	locator      *locator
 	registration Registration
 
 	cancel context.CancelFunc
@@ -131,7 +144,7 @@ type Registrar struct {
 
 var _ io.Closer = (*Registrar)(nil)
 
-// registrarState is what changes are logged of.
+// registrarState is what is logged when it changes.
 type registrarState string
 
 const (
@@ -143,35 +156,36 @@ const (
 	stateClosed      registrarState = "closed"
 )
 
-// Register keeps a hub registered in the registry at registryURL, until ctx is
-// done or the Registrar is closed. It returns at once: a registry that is down
-// stops nobody. An empty registryURL, see [RegistryURL], is none, and nothing
-// is done.
+// Register keeps a hub registered until ctx is done or the Registrar is closed.
+// It returns at once, whether or not the registry is there. An empty
+// registryURL stands for [URLs] of the environment, without the hub's own
+// address: the first that has a registry is used. Where PLEXUS_NO_REGISTRY is
+// set, nothing is done.
 //
-// The hub is announced, with a lease if the registry gives one, which is
-// renewed three times in its time. It is announced again when the connection
+// The hub is registered with a lease, if the registry gives one, which is
+// renewed three times in its time. It is registered again when the connection
 // was lost, when the registry was restarted, with its database or without,
-// and when the entry or the lease is gone. Attempts begin a quarter of a second
-// apart, and come to be 2 seconds apart, each at random a little less;
-// WithBackoff, WithDialTimeout (2 seconds here) and WithKeepAlive (1 and 3
-// seconds) set that.
+// and when the entry or the lease is gone. Attempts are a quarter of a second
+// apart at first and 2 seconds later, shortened at random; client.WithBackoff,
+// client.WithDialTimeout (2 seconds here) and client.WithKeepAlive (1 and 3
+// seconds) change that.
 //
 // One name has one entry. When another hub, at another address, registers
-// under the name, it has it: it is left alone until it is inactive.
+// under the name, it is left alone until it is inactive.
 //
 // The error says what is wrong with the arguments.
 func Register(ctx context.Context, registryURL string, registration Registration, options ...client.Option) (*Registrar, error) {
 	r := &Registrar{
-		url: registryURL, settings: newSettings(options), registration: registration,
-		ended: make(chan struct{}), changed: make(chan struct{}),
+		registration: registration, ended: make(chan struct{}), changed: make(chan struct{}),
 	}
+	var err error
+	r.locator, err = newLocator(registryURL, os.Getenv, options)
 	ctx, r.cancel = context.WithCancel(ctx)
-	if registryURL == "" {
-		r.note(stateClosed, ErrNoRegistry)
+	if err == ErrNoRegistry {
+		r.note(stateClosed, err)
 		close(r.ended)
 		return r, nil
 	}
-	err := checkURL(registryURL) // before it is tried again and again
 	if err == nil {
 		err = r.registration.check()
 	}
@@ -179,13 +193,12 @@ func Register(ctx context.Context, registryURL string, registration Registration
 		r.cancel()
 		return nil, fmt.Errorf("registering %q: %w", registration.Name, err)
 	}
+	if port, local := r.registration.localPort(); local {
+		r.locator.exclude(port)
+	}
 	go r.run(ctx)
 	return r, nil
 }
-
-// ErrNoRegistry is why a hub is not registered where there is no registry to
-// be used.
-var ErrNoRegistry = errors.New("no registry is to be used")
 
 // Close deregisters the hub: its entry stays, inactive. When it returns, within
 // about a second, nothing of the Registrar is left. The error says why the
@@ -232,7 +245,7 @@ func (r *Registrar) note(state registrarState, err error) {
 	if state == old {
 		return
 	}
-	log := r.settings.Log.With("registry", connect.RedactURL(r.url), "hub", r.registration.Name)
+	log := r.locator.logger().With("hub", r.registration.Name)
 	switch state {
 	case stateRegistered:
 		log.Info("the hub is registered", "host", r.registration.Host, "port", r.registration.Port)
@@ -241,7 +254,7 @@ func (r *Registrar) note(state registrarState, err error) {
 	case stateRefused:
 		log.Warn("the registry refuses the hub; registration goes on trying", "error", err)
 	case stateTaken:
-		log.Warn("another hub has registered under the name, and has it until it is inactive", "error", err)
+		log.Warn("another hub is registered under the name; it is left alone until it is inactive", "error", err)
 	case stateClosed:
 		switch {
 		case r.left != nil:

@@ -18,26 +18,6 @@ import (
 	"github.com/plexus-go/plexus/transport/registryclient"
 )
 
-func TestRegistryURL(t *testing.T) {
-	tests := []struct{ url, off, want string }{
-		{"", "", "ws://127.0.0.1:4444"},
-		{"  ", "", "ws://127.0.0.1:4444"},
-		{"wss://registry:4445", "", "wss://registry:4445"},
-		{"wss://registry:4445", "1", ""},
-		{"", "true", ""},
-		{"", "TRUE", ""},
-		{"", " Yes ", ""},
-		{"", "0", "ws://127.0.0.1:4444"},
-		{"", "no", "ws://127.0.0.1:4444"},
-	}
-	for _, test := range tests {
-		env := map[string]string{"PLEXUS_REGISTRY_URL": test.url, "PLEXUS_NO_REGISTRY": test.off}
-		if got := registryclient.RegistryURL(func(name string) string { return env[name] }); got != test.want {
-			t.Errorf("%q, %q: got %q, want %q", test.url, test.off, got, test.want)
-		}
-	}
-}
-
 func TestRegisterRefusesWhatMakesNoSense(t *testing.T) {
 	noLeak(t)
 	change := func(change func(*registryclient.Registration)) registryclient.Registration {
@@ -71,6 +51,7 @@ func TestRegisterRefusesWhatMakesNoSense(t *testing.T) {
 
 func TestRegisterWithoutARegistry(t *testing.T) {
 	noLeak(t)
+	t.Setenv("PLEXUS_NO_REGISTRY", "1")
 	r, err := registryclient.Register(context.Background(), "", registryclient.Registration{})
 	if err != nil {
 		t.Fatal(err)

@@ -7,26 +7,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync"
 	"time"
 
-	"github.com/plexus-go/plexus/internal/connect"
 	"github.com/plexus-go/plexus/transport/client"
 )
 
-// The ways in which a name does not lead to a hub.
+// Why a name is not resolved.
 var (
 	// ErrUnknown: the registry has no entry of that name.
 	ErrUnknown = errors.New("no such backend")
-	// ErrInactive: it has one, but the hub said goodbye, or does not answer.
+	// ErrInactive: it has one, but the hub was deregistered, or does not answer.
 	ErrInactive = errors.New("the backend is inactive")
 )
 
 // Resolution is what a name leads to.
 type Resolution struct {
 	Backend
-	// Stale tells that the registry can't be reached: this is what was last
-	// known, and may be wrong by now.
+	// Stale reports whether the registry can't be reached: this is what was
+	// last known, and may be obsolete.
 	Stale bool
 }
 
@@ -34,20 +34,19 @@ type Resolution struct {
 // Make it with [NewResolver]; its methods may be called at once by any number
 // of goroutines.
 type Resolver struct {
-	url      string
-	settings *settings
-	cancel   context.CancelFunc
-	ended    chan struct{} // closed when no goroutine is left
+	locator *locator
+	cancel  context.CancelFunc
+	ended   chan struct{} // closed when no goroutine is left
 
-	mu      sync.Mutex
-	cache   map[string]Backend
-	fresh   bool          // the cache is kept true by watching
-	was     time.Time     // when it was true for the last time, since it is not
-	client  *registry     // nil while there is no connection
-	err     error         // why there is none; nil where that is not known yet
-	blind   bool          // the registry can be asked, but not watched
-	shown   string        // the state that was logged
-	changed chan struct{} // closed, and replaced, when any of these changes
+	mu        sync.Mutex
+	cache     map[string]Backend
+	current   bool          // a watch keeps the cache current
+	last      time.Time     // when it was current last, since it is not
+	client    *registry     // nil while there is no connection
+	err       error         // why there is none; nil where that is not known yet
+	unwatched bool          // the registry can be asked, but not watched
+	logged    string        // the state that was logged
+	changed   chan struct{} // closed, and replaced, when any of these changes
 }
 
 var _ io.Closer = (*Resolver)(nil)
@@ -56,29 +55,30 @@ var _ io.Closer = (*Resolver)(nil)
 // a connection that is lost and made again.
 const grace = 2 * time.Second
 
-// NewResolver makes a Resolver of the registry at registryURL, and begins to
-// watch that. The registry need not be there yet. Of the options, those of a
-// connection have an effect, and WithLogger.
+// NewResolver makes a Resolver of the registry at registryURL, which may be
+// empty as that of [Register], and begins to watch it. The registry need not be
+// there yet.
 //
-// The error is a [*client.DialError] for an address that makes no sense.
+// The error is ErrNoRegistry, or a [*client.DialError] for an invalid address.
 func NewResolver(registryURL string, options ...client.Option) (*Resolver, error) {
-	if err := checkURL(registryURL); err != nil {
+	l, err := newLocator(registryURL, os.Getenv, options)
+	if err != nil {
 		return nil, err
 	}
 	r := &Resolver{
-		url: registryURL, settings: newSettings(options), ended: make(chan struct{}),
+		locator: l, ended: make(chan struct{}),
 		cache: map[string]Backend{}, changed: make(chan struct{}),
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
 	f := follower{
-		url: registryURL, settings: r.settings,
-		up: r.up, down: r.down, event: r.event, blind: r.unwatched,
+		locator: l,
+		up:      r.up, down: r.down, event: r.event, unwatched: r.cannotWatch,
 	}
 	go func() {
 		defer close(r.ended)
-		_ = f.run(ctx) // that it can't be watched is no end
-		r.change("closed", nil, func() { r.client, r.fresh, r.err = nil, false, client.ErrClosed })
+		_ = f.run(ctx) // ends with ctx: cannotWatch is set
+		r.change("closed", nil, func() { r.client, r.current, r.err = nil, false, client.ErrClosed })
 	}()
 	return r, nil
 }
@@ -92,16 +92,16 @@ func (r *Resolver) Close() error {
 	return nil
 }
 
-// Resolve looks up the hub of that name. What it returns is what the registry
-// says: it comes from a cache only while a watch keeps that true, or did so
-// until two seconds ago; else the registry is asked. When it can't be reached,
-// what was last known is given, as Stale.
+// Resolve looks up the hub of that name. The answer comes from a cache while a
+// watch keeps it current, or did so until two seconds ago; else the registry
+// is asked. When it can't be reached, what was last known is returned, as
+// Stale.
 //
 // The error is ErrUnknown, or ErrInactive, with which the entry is returned
 // all the same; else it says why the registry could not be asked, as that of
 // [client.Client.Call] or [client.Dial] does, or client.ErrClosed.
 func (r *Resolver) Resolve(ctx context.Context, name string) (Resolution, error) {
-	b, stale, err := r.look(ctx, name)
+	b, stale, err := r.find(ctx, name)
 	switch {
 	case err != nil:
 		return Resolution{}, fmt.Errorf("resolving %q: %w", name, err)
@@ -113,14 +113,14 @@ func (r *Resolver) Resolve(ctx context.Context, name string) (Resolution, error)
 	return Resolution{*b, stale}, nil
 }
 
-// look finds the entry of that name; nil where there is none.
-func (r *Resolver) look(ctx context.Context, name string) (b *Backend, stale bool, err error) {
+// find returns the entry of that name; nil where there is none.
+func (r *Resolver) find(ctx context.Context, name string) (b *Backend, stale bool, err error) {
 	for {
 		r.mu.Lock()
 		if known, ok := r.cache[name]; ok {
 			b = &known
 		}
-		trusted := r.fresh || !r.was.IsZero() && time.Since(r.was) < grace
+		trusted := r.current || !r.last.IsZero() && time.Since(r.last) < grace
 		c, err, changed := r.client, r.err, r.changed
 		r.mu.Unlock()
 		switch {
@@ -158,41 +158,41 @@ func (r *Resolver) look(ctx context.Context, name string) (b *Backend, stale boo
 	}
 }
 
-// remember keeps what a registry that can't be watched has said, for when it
+// remember keeps what a registry that can't be watched answered, for when it
 // can't be reached.
 func (r *Resolver) remember(c *registry, name string, b *Backend) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.blind || r.client != c {
-		return // what is watched knows better
+	if !r.unwatched || r.client != c {
+		return // the watch is more recent
 	}
 	if b == nil {
 		delete(r.cache, name)
-	} else if len(r.cache) < mostBackends {
+	} else if len(r.cache) < maxBackends {
 		r.cache[name] = *b
 	}
 }
 
-// change makes a change, and wakes who waits for it. A new state, if it is one,
-// is logged.
+// change applies a change, and wakes those who wait for one. A new state is
+// logged.
 func (r *Resolver) change(state string, err error, apply func()) {
 	r.mu.Lock()
 	apply()
 	close(r.changed)
 	r.changed = make(chan struct{})
-	news := state != "" && state != r.shown
-	if news {
-		r.shown = state
+	isNew := state != "" && state != r.logged
+	if isNew {
+		r.logged = state
 	}
 	r.mu.Unlock()
-	if !news {
+	if !isNew {
 		return
 	}
-	log := r.settings.Log.With("registry", connect.RedactURL(r.url))
+	log := r.locator.logger()
 	switch state {
 	case "down":
-		log.Warn("the registry can't be reached; what was last known is given", "error", err)
-	case "blind":
+		log.Warn("the registry can't be reached; names resolve to what was last known", "error", err)
+	case "unwatched":
 		log.Info("the registry can't be watched; it is asked for every name", "error", err)
 	case "watched":
 		log.Info("the registry is watched")
@@ -200,20 +200,20 @@ func (r *Resolver) change(state string, err error, apply func()) {
 }
 
 func (r *Resolver) up(c *registry) {
-	r.change("", nil, func() { r.client, r.err, r.blind = c, nil, false })
+	r.change("", nil, func() { r.client, r.err, r.unwatched = c, nil, false })
 }
 
-func (r *Resolver) unwatched(err error) {
-	r.change("blind", err, func() {
+func (r *Resolver) cannotWatch(err error) {
+	r.change("unwatched", err, func() {
 		r.distrust()
-		r.blind = true
+		r.unwatched = true
 	})
 }
 
-// distrust notes that the cache is not kept true any more. The lock is held.
+// distrust notes that the cache is not kept current any more. The lock is held.
 func (r *Resolver) distrust() {
-	if r.fresh {
-		r.fresh, r.was = false, time.Now()
+	if r.current {
+		r.current, r.last = false, time.Now()
 	}
 }
 
@@ -224,7 +224,7 @@ func (r *Resolver) down(err error, connected bool) {
 	}
 	r.change(state, err, func() {
 		r.distrust()
-		r.client, r.blind = nil, false
+		r.client, r.unwatched = nil, false
 		if !connected {
 			r.err = err
 		}
@@ -239,15 +239,15 @@ func (r *Resolver) event(e Event) (err error) {
 	r.change(state, nil, func() {
 		switch e.Kind {
 		case EventListed:
-			r.cache, r.fresh = map[string]Backend{}, true
+			r.cache, r.current = map[string]Backend{}, true
 			for _, b := range e.Backends {
 				r.cache[b.Name] = b
 			}
 		case EventResumed:
-			r.fresh = true
+			r.current = true
 		case EventRegistered, EventUpdated:
-			if _, known := r.cache[e.Name]; !known && len(r.cache) >= mostBackends {
-				err = fmt.Errorf("%w: it has more than %d entries", ErrNoWatch, mostBackends)
+			if _, known := r.cache[e.Name]; !known && len(r.cache) >= maxBackends {
+				err = fmt.Errorf("%w: it has more than %d entries", ErrNoWatch, maxBackends)
 				return
 			}
 			r.cache[e.Name] = e.Backend

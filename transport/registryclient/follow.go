@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package registryclient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/transport/client"
+)
+
+// follower watches a registry through one connection after the other.
+type follower struct {
+	locator *locator
+
+	up    func(c *registry)               // there is a connection
+	down  func(err error, connected bool) // it was lost, or there is none
+	event func(e Event) error             // its error ends the session
+	// unwatched is called when the registry can't be watched; its connection
+	// is kept. Nil makes that the end.
+	unwatched func(err error)
+
+	url      string    // of the registry that was watched last
+	revision int64     // the last one that was seen there
+	heard    time.Time // when that was; zero where it can't be resumed from
+}
+
+// run follows the registry until ctx is done, or until it can't be.
+func (f *follower) run(ctx context.Context) error {
+	pause := f.locator.backoff()
+	for ctx.Err() == nil {
+		begun := time.Now()
+		connected, err := f.session(ctx)
+		if errors.Is(err, ErrNoWatch) {
+			return err
+		}
+		pause.Wait(ctx, time.Since(begun), connected)
+	}
+	return nil
+}
+
+// session follows the registry through one connection, until it is lost.
+func (f *follower) session(ctx context.Context) (connected bool, err error) {
+	c, err := f.locator.connect(ctx, context.Background())
+	if err != nil {
+		if ctx.Err() == nil {
+			f.down(err, false)
+		}
+		return false, err
+	}
+	defer c.Close()
+	if c.url != f.url {
+		f.url, f.heard = c.url, time.Time{}
+	}
+	f.up(c)
+	err = f.follow(ctx, c)
+	switch {
+	case ctx.Err() != nil:
+		return true, nil
+	case !errors.Is(err, ErrNoWatch):
+	case f.unwatched == nil:
+		return true, err
+	default:
+		f.heard = time.Time{}
+		f.unwatched(err)
+		select {
+		case <-c.lost:
+			err = c.err
+		case <-ctx.Done():
+			return true, nil
+		}
+	}
+	f.down(err, true)
+	return true, err
+}
+
+// follow watches, from the last revision if that is possible, until it fails.
+func (f *follower) follow(ctx context.Context, c *registry) error {
+	reached, err := f.reached(ctx, c)
+	if err != nil {
+		return err
+	}
+	if reached >= 0 {
+		resumable, err := f.watch(ctx, c, map[string]any{"after": f.revision}, reached)
+		if resumable {
+			return err
+		}
+	}
+	_, err = f.watch(ctx, c, map[string]any{}, 0)
+	return err
+}
+
+// reached returns the revision that the registry has reached, if it is the one
+// whose revision is known; else -1, and it has to be listed again.
+//
+// A registry that was restarted may have another database, or an older one,
+// with revisions of the same numbers. So only one that has been up since it
+// was last heard can be resumed from.
+func (f *follower) reached(ctx context.Context, c *registry) (int64, error) {
+	if f.heard.IsZero() {
+		return -1, nil
+	}
+	a, err := c.ask(ctx, "status", nil, "status", client.Idempotent())
+	switch {
+	case refused(err):
+		return -1, nil
+	case err != nil:
+		return -1, err
+	case time.Duration(a.UptimeSeconds)*time.Second < time.Since(f.heard) || a.Revision < f.revision:
+		return -1, nil
+	}
+	return a.Revision, nil
+}
+
+// watch calls registry.watch and passes its events on: from a list, or after
+// a revision, in which case EventResumed follows once the revision reached is
+// reached. It always ends with an error; resumable is false where the registry
+// does not keep the changes after that revision any more.
+func (f *follower) watch(ctx context.Context, c *registry, params map[string]any, reached int64) (resumable bool, err error) {
+	_, resuming := params["after"]
+	began := false
+	if resuming && f.revision >= reached {
+		if err := f.event(Event{Kind: EventResumed, Revision: f.revision}); err != nil {
+			return true, err
+		}
+		resuming = false
+	}
+	for item, err := range c.Call(ctx, "registry.watch", params) {
+		var answered *client.Error
+		switch {
+		case errors.As(err, &answered) && answered.Recoverable:
+			continue
+		case neverWatched(err):
+			return true, fmt.Errorf("%w: %w", ErrNoWatch, err)
+		case err != nil:
+			return true, err
+		case item.Kind != plugin.KindData:
+			continue
+		}
+		content, _ := item.Content.(json.RawMessage)
+		e, err := readEvent(content)
+		switch {
+		case err != nil && params["after"] != nil && !began:
+			return false, err
+		case err != nil:
+			return true, err
+		}
+		began = true
+		if e.Kind == "" {
+			continue // unknown here
+		}
+		f.revision, f.heard = e.Revision, time.Now()
+		err = f.event(e)
+		if e.Kind == EventListed {
+			resuming = false
+		} else if err == nil && resuming && f.revision >= reached {
+			err = f.event(Event{Kind: EventResumed, Revision: f.revision})
+			resuming = false
+		}
+		if err != nil {
+			return true, err
+		}
+	}
+	return true, protocolError("registry.watch has ended")
+}
+
+// neverWatched reports whether another attempt to watch would fail as well.
+func neverWatched(err error) bool {
+	if e, ok := errors.AsType[*client.Error](err); ok {
+		switch e.ErrorCode() {
+		case plugin.CodeInvalidParams, plugin.CodeUnauthenticated, plugin.CodeForbidden:
+			return true
+		}
+	}
+	return unknownMethod(err) || errors.Is(err, client.ErrTooLarge)
+}
