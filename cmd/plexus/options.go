@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/plexus-go/plexus/transport/registryclient"
 )
 
 // options are what the flags of plexus itself say.
@@ -184,9 +186,8 @@ func (o *options) addresses(getenv func(string) string) ([]string, error) {
 	if strings.ContainsAny(host, "/ ?#@") {
 		return nil, usagef("invalid value for --host: %q (must be a host name or an IP address; --registry takes a URL)", o.host)
 	}
-	at := func(port int) string { return "ws://" + net.JoinHostPort(host, strconv.Itoa(port)) }
 	if o.port != 0 {
-		return []string{at(o.port)}, nil
+		return []string{"ws://" + net.JoinHostPort(host, strconv.Itoa(o.port))}, nil
 	}
-	return []string{at(registryPort), at(hubPort)}, nil
+	return registryclient.DefaultURLs(host), nil
 }

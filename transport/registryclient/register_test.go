@@ -295,7 +295,7 @@ func TestNameIsTaken(t *testing.T) {
 				t.Fatalf("the name was taken back: %+v", b)
 			}
 		}
-		if n := log.Count("has it until it is inactive"); n != 1 {
+		if n := log.Count("another hub is registered"); n != 1 {
 			t.Errorf("it is said %d times: %s", n, &log)
 		}
 		// Not even a lost connection makes it take the name back.
