@@ -18,7 +18,7 @@ import (
 	"github.com/plexus-go/plexus/storage/sqlite"
 )
 
-func mustOpen(t *testing.T, path string, opts ...sqlite.Option) *sqlite.Store {
+func mustOpen(t *testing.T, path string, opts ...sqlite.Option) storage.Store {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), path, opts...)
 	if err != nil {

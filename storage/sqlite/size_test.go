@@ -3,17 +3,12 @@
 package sqlite
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 )
 
 func TestSizeGrows(t *testing.T) {
-	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "registry.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := openTest(t)
 	before, err := s.Size(t.Context())
 	if err != nil {
 		t.Fatal(err)

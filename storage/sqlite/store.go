@@ -16,7 +16,7 @@ import (
 	"github.com/plexus-go/plexus/storage"
 )
 
-var _ storage.Store = (*Store)(nil)
+var _ storage.Store = (*store)(nil)
 
 const (
 	// readerConns bounds how many Get and List calls run at once; more wait.
@@ -26,8 +26,8 @@ const (
 	queueLength = 1024
 )
 
-// Store is a [storage.Store] in a SQLite file. [Open] makes one.
-type Store struct {
+// store is a [storage.Store] in a SQLite file.
+type store struct {
 	log     *slog.Logger
 	lock    *fileLock // nil in memory
 	history *history
@@ -54,20 +54,20 @@ type Store struct {
 }
 
 // Option changes how a store is opened.
-type Option func(*Store)
+type Option func(*store)
 
 // WithLogger sets where the store logs, such as rows that break today's rules.
 // By default it does not log.
-func WithLogger(log *slog.Logger) Option { return func(s *Store) { s.log = log } }
+func WithLogger(log *slog.Logger) Option { return func(s *store) { s.log = log } }
 
 // Open opens the database at path, or creates it with the directories above
 // it. The path ":memory:" opens a store without a file, which is lost when it is
 // closed.
 //
 // The error is [ErrInUse], [ErrForeign] or [ErrNewer] where those apply; the
-// file is then as it was. ctx bounds the opening alone.
-func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
-	s := &Store{
+// file is then as it was. The context bounds the opening only.
+func Open(ctx context.Context, path string, opts ...Option) (storage.Store, error) {
+	s := &store{
 		log:     slog.New(slog.DiscardHandler),
 		queue:   make(chan *request, queueLength),
 		written: make(chan struct{}),
@@ -89,7 +89,7 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 }
 
 // open fills in everything that release gives back.
-func (s *Store) open(ctx context.Context, path string) (err error) {
+func (s *store) open(ctx context.Context, path string) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func (s *Store) open(ctx context.Context, path string) (err error) {
 
 // warnOfOddRows logs each backend that could not be registered today. Such
 // rows come from other programs or older rules; they are served as they are.
-func (s *Store) warnOfOddRows(conn *sqlite.Conn) error {
+func (s *store) warnOfOddRows(conn *sqlite.Conn) error {
 	backends, err := selectAll(context.Background(), conn)
 	if err != nil {
 		return err
@@ -158,7 +158,7 @@ func (s *Store) warnOfOddRows(conn *sqlite.Conn) error {
 }
 
 // Get implements [storage.Store].
-func (s *Store) Get(ctx context.Context, name string) (storage.Backend, error) {
+func (s *store) Get(ctx context.Context, name string) (storage.Backend, error) {
 	var b *storage.Backend
 	err := s.read(ctx, func(conn *sqlite.Conn) (err error) {
 		if b, err = selectOne(conn, name); err == nil && b == nil {
@@ -173,7 +173,7 @@ func (s *Store) Get(ctx context.Context, name string) (storage.Backend, error) {
 }
 
 // Size returns how many bytes the database takes, without its log.
-func (s *Store) Size(ctx context.Context) (bytes int64, err error) {
+func (s *store) Size(ctx context.Context) (bytes int64, err error) {
 	err = s.read(ctx, func(conn *sqlite.Conn) error {
 		for _, pragma := range []string{"PRAGMA page_size", "PRAGMA page_count"} {
 			stmt, err := conn.Prepare(pragma)
@@ -195,7 +195,7 @@ func (s *Store) Size(ctx context.Context) (bytes int64, err error) {
 }
 
 // List implements [storage.Store].
-func (s *Store) List(ctx context.Context) (backends []storage.Backend, revision int64, err error) {
+func (s *store) List(ctx context.Context) (backends []storage.Backend, revision int64, err error) {
 	err = s.read(ctx, func(conn *sqlite.Conn) error {
 		if err := exec(conn, "BEGIN"); err != nil {
 			return err
@@ -215,11 +215,11 @@ func (s *Store) List(ctx context.Context) (backends []storage.Backend, revision 
 }
 
 // MaxWrites implements [storage.Store]: one Apply may make any number.
-func (s *Store) MaxWrites() int { return 0 }
+func (s *store) MaxWrites() int { return 0 }
 
 // Watch implements [storage.Store]. Changes are replayed from memory: those
 // since Open, as many as fit into 32 MiB.
-func (s *Store) Watch(ctx context.Context, after int64) iter.Seq2[storage.Change, error] {
+func (s *store) Watch(ctx context.Context, after int64) iter.Seq2[storage.Change, error] {
 	watch := s.history.watch(ctx, after)
 	return func(yield func(storage.Change, error) bool) {
 		if ctx.Err() == nil && s.isClosing() {
@@ -231,7 +231,7 @@ func (s *Store) Watch(ctx context.Context, after int64) iter.Seq2[storage.Change
 }
 
 // read lends a connection to f.
-func (s *Store) read(ctx context.Context, f func(*sqlite.Conn) error) error {
+func (s *store) read(ctx context.Context, f func(*sqlite.Conn) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -252,7 +252,7 @@ func (s *Store) read(ctx context.Context, f func(*sqlite.Conn) error) error {
 	}
 }
 
-func (s *Store) isClosing() bool {
+func (s *store) isClosing() bool {
 	select {
 	case <-s.closing:
 		return true
@@ -263,7 +263,7 @@ func (s *Store) isClosing() bool {
 
 // Close implements [storage.Store]. It waits for calls that are under way, not
 // for watchers to notice. Closing again does nothing and returns the same.
-func (s *Store) Close() error {
+func (s *store) Close() error {
 	s.closeOnce.Do(func() {
 		close(s.closing)
 		s.enqueuing.Lock()
@@ -282,7 +282,7 @@ func (s *Store) Close() error {
 
 // release closes the connections, the writer's last, and gives back the lock.
 // Nobody may use the connections any more.
-func (s *Store) release() error {
+func (s *store) release() error {
 	var first error
 	note := func(err error) {
 		if err != nil && first == nil {

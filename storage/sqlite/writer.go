@@ -24,7 +24,7 @@ type request struct {
 }
 
 // Apply implements [storage.Store].
-func (s *Store) Apply(ctx context.Context, writes ...storage.Write) (storage.Change, error) {
+func (s *store) Apply(ctx context.Context, writes ...storage.Write) (storage.Change, error) {
 	r, err := s.enqueue(ctx, writes)
 	if err != nil {
 		return storage.Change{}, fmt.Errorf("writing: %w", err)
@@ -39,7 +39,7 @@ func (s *Store) Apply(ctx context.Context, writes ...storage.Write) (storage.Cha
 
 // enqueue hands the writes to the writer, which will answer the request. It
 // waits for a place in the queue.
-func (s *Store) enqueue(ctx context.Context, writes []storage.Write) (*request, error) {
+func (s *store) enqueue(ctx context.Context, writes []storage.Write) (*request, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (s *Store) enqueue(ctx context.Context, writes []storage.Write) (*request, 
 }
 
 // write is the goroutine that writes, until the queue is closed and empty.
-func (s *Store) write() {
+func (s *store) write() {
 	defer close(s.written)
 	var batch []*request
 	for first := range s.queue {
@@ -104,7 +104,7 @@ func (s *Store) write() {
 // changes and leaves the answers in the requests. On an error nothing was
 // written, and the error is the answer to all of them, as the answer to one may
 // depend on what another wrote.
-func (s *Store) commit(conn *sqlite.Conn, batch []*request) (err error) {
+func (s *store) commit(conn *sqlite.Conn, batch []*request) (err error) {
 	if err := exec(conn, "BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("beginning to write: %w", err)
 	}

@@ -14,14 +14,14 @@ import (
 	"github.com/plexus-go/plexus/storage"
 )
 
-func openTest(t testing.TB, opts ...Option) *Store {
+func openTest(t testing.TB, opts ...Option) *store {
 	t.Helper()
 	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "registry.db"), opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	return s
+	return s.(*store)
 }
 
 func put(name string) storage.Write {
@@ -31,12 +31,12 @@ func put(name string) storage.Write {
 
 // hold keeps the writer from writing, so that what is enqueued becomes one
 // transaction, until the returned function is called.
-func (s *Store) hold() (release func()) {
+func (s *store) hold() (release func()) {
 	conn := <-s.writers
 	return func() { s.writers <- conn }
 }
 
-func mustEnqueue(t *testing.T, s *Store, writes ...storage.Write) *request {
+func mustEnqueue(t *testing.T, s *store, writes ...storage.Write) *request {
 	t.Helper()
 	r, err := s.enqueue(t.Context(), writes)
 	if err != nil {
@@ -188,7 +188,7 @@ func TestContextEndsAfterEnqueuing(t *testing.T) {
 }
 
 // fillQueue holds the writer, and fills the queue behind it.
-func fillQueue(t *testing.T, s *Store) (release func()) {
+func fillQueue(t *testing.T, s *store) (release func()) {
 	release = s.hold()
 	mustEnqueue(t, s, put("first"))
 	for len(s.queue) > 0 { // until the writer has taken it
