@@ -15,12 +15,10 @@ import (
 // frame. Once failed, the frame is not JSON that this package accepts, and
 // whatever was read of it is void.
 type parser struct {
-	frame    []byte
-	buffer   bytes.Buffer
-	dec      *jsontext.Decoder
-	failed   bool
-	maxDepth int  // how deep the frame may be nested; 0 where it can't be deeper
-	tooDeep  bool // failed since it is
+	frame  []byte
+	buffer bytes.Buffer
+	dec    *jsontext.Decoder
+	failed bool
 }
 
 var parsers = sync.Pool{New: func() any { return &parser{dec: jsontext.NewDecoder(new(bytes.Buffer))} }}
@@ -30,7 +28,7 @@ var parsers = sync.Pool{New: func() any { return &parser{dec: jsontext.NewDecode
 // and text must be UTF-8.
 func newParser(frame []byte, options ...jsontext.Options) *parser {
 	p := parsers.Get().(*parser)
-	p.frame, p.failed, p.tooDeep, p.maxDepth = frame, false, false, 0
+	p.frame, p.failed = frame, false
 	p.buffer = *bytes.NewBuffer(frame)
 	p.dec.Reset(&p.buffer, options...)
 	return p
@@ -58,14 +56,6 @@ func (p *parser) object(each func(name []byte)) {
 
 // value returns the next value.
 func (p *parser) value() []byte {
-	if p.maxDepth > 0 {
-		return p.valueWithin()
-	}
-	return p.wholeValue()
-}
-
-// wholeValue is value, whatever its depth.
-func (p *parser) wholeValue() []byte {
 	v, err := p.dec.ReadValue()
 	if err != nil {
 		p.failed = true
@@ -73,31 +63,6 @@ func (p *parser) wholeValue() []byte {
 	}
 	end := int(p.dec.InputOffset())
 	return p.frame[end-len(v) : end : end]
-}
-
-// valueWithin is value, read token by token up to the first that is too deep.
-// Nothing here calls itself, so depth costs no stack.
-func (p *parser) valueWithin() []byte {
-	outside := p.dec.StackDepth()
-	begin := -1
-	for begin < 0 || p.dec.StackDepth() > outside {
-		kind := p.dec.PeekKind()
-		if (kind == '{' || kind == '[') && p.dec.StackDepth() >= p.maxDepth {
-			p.failed, p.tooDeep = true, true
-			return nil
-		}
-		if begin < 0 && kind != '{' && kind != '[' {
-			return p.wholeValue()
-		}
-		if p.token(); p.failed {
-			return nil
-		}
-		if begin < 0 {
-			begin = int(p.dec.InputOffset()) - 1
-		}
-	}
-	end := int(p.dec.InputOffset())
-	return p.frame[begin:end:end]
 }
 
 // token skips a token whose kind is known.

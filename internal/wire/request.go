@@ -58,13 +58,9 @@ func Parse(frame []byte, maxDepth int) Message {
 	if len(frame) == 0 || frame[0] != '{' && frame[0] != '[' {
 		return Message{Request: Request{Err: ParseError}}
 	}
-	p := newParser(frame)
+	deep := tooDeepAt(frame, maxDepth)
+	p := newParser(frame[:deep])
 	defer p.free()
-	// Nearly every frame opens fewer levels than it may be deep. To count them
-	// costs next to nothing, and such a frame is read value by value.
-	if bytes.Count(frame, []byte{'{'})+bytes.Count(frame, []byte{'['}) > maxDepth {
-		p.maxDepth = maxDepth
-	}
 	var m Message
 	if frame[0] == '[' {
 		m = p.batch()
@@ -72,12 +68,38 @@ func Parse(frame []byte, maxDepth int) Message {
 		m.Request = p.request()
 	}
 	switch {
-	case p.tooDeep:
+	case deep < len(frame):
 		return Message{Request: Request{IDText: m.Request.IDText, Err: tooDeep(maxDepth)}, Deep: true}
 	case p.failed || !p.atEnd():
 		return Message{Request: Request{Err: ParseError}}
 	}
 	return m
+}
+
+// tooDeepAt returns where the frame is nested too deep; its length for nowhere.
+func tooDeepAt(frame []byte, maxDepth int) int {
+	// Nearly every frame opens fewer levels than it may be deep. To count them
+	// costs next to nothing.
+	if bytes.Count(frame, []byte{'{'})+bytes.Count(frame, []byte{'['}) <= maxDepth {
+		return len(frame)
+	}
+	depth, quoted := 0, false
+	for i := 0; i < len(frame); i++ {
+		switch c := frame[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return i
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return len(frame)
 }
 
 func (p *parser) batch() Message {

@@ -20,7 +20,6 @@ import (
 // call is a call in flight.
 type call struct {
 	hub.Call
-	id           []byte // of the request, until it is answered
 	notify       string // the method that its notifications name
 	subscription int64
 	bytes        int64 // of its parameters
@@ -171,10 +170,12 @@ func (c *session) unsubscribe(subscription int64) bool {
 	return true
 }
 
-// run runs a call to its end. Unless announce, the subscription was answered
-// already.
-func (c *session) run(call *call, announce bool) {
+// run runs a call, whose subscription was answered, to its end.
+func (c *session) run(call *call) {
 	defer c.calls.end(call)
+	if !call.quick {
+		c.queue.wakeWriter() // not before, so that a first item may be written with the answer
+	}
 	defer func() {
 		// The hub answers for what a method does, but not for content that
 		// ends the goroutine when it is written.
@@ -185,10 +186,6 @@ func (c *session) run(call *call, announce bool) {
 			c.fail(call, call.item, errNotJSON)
 		}
 	}()
-	if announce {
-		c.queue.subscription(call)
-	}
-	call.id = nil // a part of the message
 	for item := range call.Items(call.ctx) {
 		if item.Kind == plugin.KindDone || item.Kind == plugin.KindError && !item.Recoverable {
 			c.calls.forget(call.subscription)

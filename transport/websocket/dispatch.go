@@ -27,133 +27,99 @@ func (c *session) dispatch(m wire.Message) {
 	} else {
 		c.single(&m.Request)
 	}
+	// Some clients wait for more after an answer to a question.
+	for _, method := range c.responded {
+		c.queue.answer(wire.AppendResponded(nil, method, c.server.hub.Hash(), time.Now()), false)
+	}
+	c.responded = nil
 }
 
 // single serves a message that is one request.
 func (c *session) single(r *wire.Request) {
-	a := c.handle(r, &admission{})
+	var room [128]byte
+	answer, call := c.handle(room[:0], r, &admission{})
+	// A quick call needs neither another goroutine to run it nor one to write
+	// its answer, where nobody else writes.
+	quick := call != nil && call.Quick()
+	c.queue.answer(answer, call != nil)
 	switch {
-	case a.call != nil && a.call.Quick():
-		// Neither another goroutine to run it nor one to write its answer,
-		// where nobody else writes.
-		a.call.quick = true
-		c.run(a.call, true)
+	case quick:
+		call.quick = true
+		c.run(call)
 		c.flushIfIdle()
-	case a.call != nil:
-		go c.run(a.call, true)
-	case !a.silent:
-		c.queue.answer(a.append)
-	}
-	if a.responded {
-		c.afterResponse(r.Method)
+	case call != nil:
+		go c.run(call)
 	}
 }
 
 // batch serves each member as if alone, but sends their direct answers as one
 // array, before the first item of any stream.
 func (c *session) batch(members []wire.Request) {
-	answers := []byte{'['}
 	var started []*call
 	defer func() { // also where the parameters of another end the goroutine
 		for _, call := range started {
-			go c.run(call, false)
+			go c.run(call)
 		}
 	}()
-	var responded []string // the methods of answers that were taken
+	var answers []byte // each behind a comma
 	var admission admission
 	for i := range members {
-		a := c.handle(&members[i], &admission)
-		if a.silent {
-			continue
+		longer, call := c.handle(append(answers, ','), &members[i], &admission)
+		if len(longer) > len(answers)+1 {
+			answers = longer
 		}
-		if a.responded {
-			responded = append(responded, members[i].Method)
-		}
-		if len(answers) > 1 {
-			answers = append(answers, ',')
-		}
-		answers = a.append(answers)
-		if a.call != nil {
-			started = append(started, a.call)
+		if call != nil {
+			started = append(started, call)
 		}
 	}
-	if len(answers) > 1 {
-		c.queue.answer(func(dst []byte) []byte { return append(append(dst, answers...), ']') })
-	}
-	for _, method := range responded {
-		c.afterResponse(method)
+	if len(answers) > 0 {
+		answers[0] = '['
+		c.queue.answer(append(answers, ']'), false)
 	}
 }
 
-// afterResponse sends what some clients wait for after an answer to a question.
-func (c *session) afterResponse(method string) {
-	c.queue.answer(func(dst []byte) []byte {
-		return wire.AppendResponded(dst, method, c.server.hub.Hash(), time.Now())
-	})
-}
-
-// answer is the direct answer to a request.
-type answer struct {
-	id     []byte
-	silent bool            // the request asked for none
-	err    *jsonrpc2.Error // the answer, or
-	call   *call           // its subscription is the answer, or
-	result string          // JSON text, the answer
-	// responded reports that the request was the answer to a question, and was
-	// taken.
-	responded bool
-}
-
-func (a *answer) append(dst []byte) []byte {
-	switch {
-	case a.err != nil:
-		return wire.AppendError(dst, a.id, a.err)
-	case a.call != nil:
-		return wire.AppendSubscription(dst, a.id, a.call.subscription)
-	default:
-		return wire.AppendResult(dst, a.id, []byte(a.result))
+// handle does what a request asks for, and appends the direct answer to dst:
+// nothing for a notification, which starts nothing. A call is admitted, but not
+// yet run.
+func (c *session) handle(dst []byte, r *wire.Request, admission *admission) ([]byte, *call) {
+	id, params, err := r.IDText, wire.Text(r.Params), r.Err
+	if err != nil {
+		return wire.AppendError(dst, id, err), nil
 	}
-}
-
-// handle does what a request asks for. A call is admitted, but not yet run.
-func (c *session) handle(r *wire.Request, admission *admission) answer {
-	a := answer{id: r.IDText, err: r.Err}
-	switch {
-	case a.err != nil:
-		return a
-	case r.Notif: // which starts nothing
-		a.silent = true
-		return a
+	if r.Notif {
+		return dst, nil
 	}
-	params := wire.Text(r.Params)
 	switch target := wire.Resolve(c.server.hub, r.Method); target.Action {
 	case wire.Subscribe:
-		a.call, a.err = c.begin(r, target, c.detach(params), admission)
-	case wire.Unsubscribe:
-		if id, ok := wire.ParseSubscription(params); ok {
-			a.result = strconv.FormatBool(c.unsubscribe(id))
-		} else {
-			a.err = wire.InvalidParams("expected [subscription], the id that the call was answered with")
+		var call *call
+		if call, err = c.begin(target, c.detach(params), admission); err == nil {
+			return wire.AppendSubscription(dst, id, call.subscription), call
 		}
+	case wire.Unsubscribe:
+		if subscription, ok := wire.ParseSubscription(params); ok {
+			return wire.AppendResult(dst, id, strconv.AppendBool(nil, c.unsubscribe(subscription))), nil
+		}
+		err = wire.InvalidParams("expected [subscription], the id that the call was answered with")
 	case wire.Respond:
-		if a.err = target.Respond(c.ctx, params); a.err == nil {
-			a.result, a.responded = wire.Responded, true
+		if err = target.Respond(c.ctx, params); err == nil {
 			c.calls.willEnd() // the one that has asked
+			c.responded = append(c.responded, r.Method)
+			return wire.AppendResult(dst, id, []byte(wire.Responded)), nil
 		}
 	default:
-		a.err = wire.MethodNotFound
+		err = wire.MethodNotFound
 	}
-	return a
+	return wire.AppendError(dst, id, err), nil
 }
 
 // begin prepares a call.
-func (c *session) begin(r *wire.Request, target wire.Target, params []byte, admission *admission) (*call, *jsonrpc2.Error) {
+func (c *session) begin(target wire.Target, params []byte, admission *admission) (*call, *jsonrpc2.Error) {
 	bound, err := target.Bind(params)
 	if err != nil {
 		return nil, err
 	}
 	c.queue.await()
-	call := &call{Call: bound, id: r.IDText, notify: target.Notify, bytes: int64(len(params))}
+	call := &call{Call: bound, notify: target.Notify, bytes: int64(len(params))}
 	if err := c.admit(call, admission); err != nil {
 		return nil, err
 	}

@@ -107,13 +107,13 @@ func (q *sendQueue) waitForRoom(c *call) error {
 	}
 }
 
-// add adds the frame that buf, the filling buffer, now ends with. The writer
-// is not woken for frames of a quick call: its reader writes them, or wakes it.
-func (q *sendQueue) add(buf []byte, quick bool) {
+// add adds the frame that buf, the filling buffer, now ends with. It wakes the
+// writer, unless the caller will do that, or writes itself.
+func (q *sendQueue) add(buf []byte, later bool) {
 	q.filling.buf = buf
 	q.filling.ends = append(q.filling.ends, len(buf))
 	q.count()
-	if !quick {
+	if !later {
 		q.wakeWriter()
 	}
 }
@@ -154,22 +154,13 @@ func (q *sendQueue) await() (waited bool) {
 	return waited
 }
 
-// answer queues a frame that appendTo writes. Only a client that is gone does
-// not get it.
-func (q *sendQueue) answer(appendTo func(dst []byte) []byte) {
+// answer queues a frame that answers a request; "" is none. Only a client that
+// is gone does not get it. later is as for add.
+func (q *sendQueue) answer(text []byte, later bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.waitForRoom(nil) == nil {
-		q.add(appendTo(q.filling.buf), false)
-	}
-}
-
-// subscription queues the answer that the stream of c begins with.
-func (q *sendQueue) subscription(c *call) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.waitForRoom(c) == nil {
-		q.add(wire.AppendSubscription(q.filling.buf, c.id, c.subscription), c.quick)
+	if len(text) > 0 && q.waitForRoom(nil) == nil {
+		q.add(append(q.filling.buf, text...), later)
 	}
 }
 

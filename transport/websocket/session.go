@@ -37,6 +37,8 @@ type session struct {
 	rate   rateLimiter // of the reader
 	slowed bool        // it was logged that the client is slowed down
 
+	responded []string // the methods of answers to questions in the present message
+
 	recheck  func() error  // why the caller must leave; nil for one who may stay
 	expelled chan struct{} // has room for one: the caller must leave
 
