@@ -51,7 +51,7 @@ func conversation(ctx context.Context, c hub.Call, answer func(q plugin.Item)) [
 	var all []string
 	for item := range c.Items(ctx) {
 		k := kept(item)
-		all = append(all, told(k))
+		all = append(all, describe(k))
 		if k.Kind == plugin.KindRequest {
 			answer(k)
 		}
@@ -80,9 +80,7 @@ func TestQuestionIsAnswered(t *testing.T) {
 				}
 			}
 		})
-		if want := []string{"request", `data q.m "true"`, "done"}; !slices.Equal(got, want) {
-			t.Errorf("%q, want %q", got, want)
-		}
+		equal(t, got, "request", `data q.m "true"`, "done")
 	}
 }
 
@@ -123,9 +121,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 			}
 		}
 	})
-	if want := []string{"request", `data q.m "false"`, "done"}; !slices.Equal(got, want) {
-		t.Errorf("%q, want %q", got, want)
-	}
+	equal(t, got, "request", `data q.m "false"`, "done")
 	var bad *plugin.Error
 	for _, params := range []string{``, `null`, `{}`, `{"response_data":{}}`, `7`, `{"request_id":7}`} {
 		if err := h.Respond(ctx, []byte(params)); !errors.As(err, &bad) || bad.Detail() == "" {
@@ -144,9 +140,7 @@ func TestQuestionWithoutAnAnswer(t *testing.T) {
 		begin := time.Now()
 		var id string
 		got := conversation(t.Context(), h.Call("q.m", nil), func(q plugin.Item) { id = q.RequestID })
-		if want := []string{"request", `data q.m "the question was not answered in time, timeout: true"`, "done"}; !slices.Equal(got, want) {
-			t.Errorf("%q, want %q", got, want)
-		}
+		equal(t, got, "request", `data q.m "the question was not answered in time, timeout: true"`, "done")
 		if waited := time.Since(begin); waited != time.Minute {
 			t.Errorf("waited %v", waited)
 		}
@@ -158,13 +152,9 @@ func TestQuestionWithoutAnAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, _ := newHub(t, "H", asker(sure, plugin.Bidirectional()))
 		got := conversation(t.Context(), h.Call("q.m", nil), func(plugin.Item) {})
-		if want := []string{"request", `error -32000 the question was not answered in time`}; !slices.Equal(got, want) {
-			t.Errorf("%q, want %q", got, want)
-		}
+		equal(t, got, "request", `error -32000 the question was not answered in time`)
 		got = conversation(t.Context(), h.Call("q.m", nil), func(q plugin.Item) { respond(t.Context(), h, q.RequestID, `{"type":"cancelled"}`) })
-		if want := []string{"request", `error -32000 cancelled by the caller`}; !slices.Equal(got, want) {
-			t.Errorf("%q, want %q", got, want)
-		}
+		equal(t, got, "request", `error -32000 cancelled by the caller`)
 	})
 }
 
@@ -297,17 +287,13 @@ func TestAnAnswerThatWasTakenCounts(t *testing.T) {
 				t.Error(wrong)
 			}
 		})
-		if want := []string{"request", `data q.m "answered"`, "done"}; !slices.Equal(got, want) {
-			t.Fatalf("%q, want %q", got, want)
-		}
+		equal(t, got, "request", `data q.m "answered"`, "done")
 	}
 }
 
 func TestWhoCantAsk(t *testing.T) {
 	h, _ := newHub(t, "H", asker(sure))
-	if got := allTold(items(t.Context(), h.Call("q.m", nil))); !slices.Equal(got, []string{"error -32000 the caller can't be asked"}) {
-		t.Errorf("a method that is not bidirectional: %q", got)
-	}
+	equal(t, run(t.Context(), h.Call("q.m", nil)), "error -32000 the caller can't be asked")
 }
 
 // TestQuestionsThroughAnotherMethod: both must say that they ask.
@@ -335,9 +321,7 @@ func TestQuestionsThroughAnotherMethod(t *testing.T) {
 			}
 			respond(t.Context(), h, q.RequestID, yes)
 		})
-		if !slices.Equal(got, test.want) {
-			t.Errorf("%+v: %q", test, got)
-		}
+		equal(t, got, test.want...)
 	}
 }
 
@@ -355,7 +339,7 @@ func TestQuestionsThroughCallOfCall(t *testing.T) {
 			}
 			inner = below
 		}
-		got = append(got, told(*inner))
+		got = append(got, describe(*inner))
 		if asks := inner.RequestID != "" && inner.Question != nil && inner.Timeout > 0; asks != (inner.Kind == plugin.KindRequest) {
 			t.Errorf("%+v: is it a question?", inner)
 		}
@@ -367,103 +351,5 @@ func TestQuestionsThroughCallOfCall(t *testing.T) {
 	}
 	if len(got) < 3 || got[0] != "request" || got[1] != `data q.m "true"` || got[2] != "done" {
 		t.Errorf("%q", got)
-	}
-}
-
-// progressing makes an activation s with a method m that runs fn and yields
-// once.
-func progressing(fn func(ctx context.Context)) plugin.Definition {
-	return streaming(func(ctx context.Context, yield func(any, error) bool) { fn(ctx); yield(1, nil) })
-}
-
-func TestProgress(t *testing.T) {
-	h, _ := newHub(t, "H", progressing(func(ctx context.Context) {
-		plugin.Progress(ctx, "half", 50)
-		plugin.Progress(ctx, "more than all", 101)
-		plugin.Progress(ctx, "who knows", plugin.Unknown)
-		done := make(chan struct{})
-		go func() { defer close(done); plugin.Progress(ctx, "from elsewhere", 0) }()
-		<-done
-	}))
-	all := items(t.Context(), h.Call("s.m", nil))
-	type step struct {
-		message    string
-		percentage float64
-	}
-	var got []step
-	for _, i := range all {
-		if i.Kind == plugin.KindProgress {
-			got = append(got, step{i.Message, i.Percentage})
-			if !slices.Equal(i.Metadata.Provenance, []string{"s"}) || i.Metadata.Hash != h.Hash() {
-				t.Errorf("%+v", i.Metadata)
-			}
-		} else if i.Message != "" || i.Percentage != 0 {
-			t.Errorf("%+v carries what was left of a progress", i)
-		}
-	}
-	if want := []step{{"half", 50}, {"more than all", 100}, {"who knows", -1}, {"from elsewhere", 0}}; !slices.Equal(got, want) || len(all) != 6 {
-		t.Errorf("%v, want %v", got, want)
-	}
-}
-
-// TestNothingFollowsTheEnd, from whatever goroutine of the method, while others
-// try. It finds races, too.
-func TestNothingFollowsTheEnd(t *testing.T) {
-	for _, test := range []struct {
-		name string
-		end  func(yield func(any, error) bool)
-		last plugin.Kind
-	}{
-		{"done", func(yield func(any, error) bool) { yield(1, nil) }, plugin.KindDone},
-		{"an error", func(yield func(any, error) bool) { yield(nil, errors.New("broken")) }, plugin.KindError},
-		{"a caller that leaves", func(yield func(any, error) bool) { yield("leave", nil) }, plugin.KindData},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			var noise sync.WaitGroup
-			var over func()
-			h, _ := newHub(t, "H", streaming(func(ctx context.Context, yield func(any, error) bool) {
-				stop := make(chan struct{})
-				over = sync.OnceFunc(func() { close(stop) })
-				started := make(chan struct{}, 2)
-				for range 2 {
-					noise.Go(func() {
-						for i := 0; ; i++ {
-							select {
-							case <-stop:
-								return
-							default:
-								plugin.Progress(ctx, "noise", 1)
-							}
-							if i == 0 {
-								started <- struct{}{}
-							}
-						}
-					})
-				}
-				<-started
-				<-started
-				test.end(yield)
-			}))
-			for range 40 {
-				var last plugin.Kind
-				ended := 0
-				for item := range h.Call("s.m", nil).Items(t.Context()) {
-					last = item.Kind
-					if last == plugin.KindDone || last == plugin.KindError {
-						ended++
-					} else if ended > 0 {
-						t.Error("an item after the end")
-					}
-					if item.Content == "leave" {
-						break
-					}
-				}
-				over()
-				noise.Wait()
-				if last != test.last || ended > 1 {
-					t.Fatalf("the last item is of kind %q, %d ends", last, ended)
-				}
-			}
-		})
 	}
 }

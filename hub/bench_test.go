@@ -20,9 +20,7 @@ func BenchmarkCall(b *testing.B) {
 				for i := range namespaces {
 					d := activation(fmt.Sprint("n", i), "m")
 					d.Methods = append(d.Methods, plugin.Unary("quick", "", answer, plugin.Quick()))
-					if err := h.Register(d); err != nil {
-						b.Fatal(err)
-					}
+					register(b, h, d)
 				}
 				benchmarkCall(b, h, fmt.Sprintf("n%d.%s", namespaces/2, method))
 			})
@@ -65,17 +63,11 @@ func BenchmarkRegister(b *testing.B) {
 		b.Run(fmt.Sprintf("namespaces=%d", namespaces), func(b *testing.B) {
 			h, _ := newHub(b, "H")
 			for i := range namespaces {
-				if err := h.Register(activation(fmt.Sprint("n", i), "m")); err != nil {
-					b.Fatal(err)
-				}
+				register(b, h, activation(fmt.Sprint("n", i), "m"))
 			}
 			for b.Loop() {
-				if err := h.Register(activation("one-more", "m")); err != nil {
-					b.Fatal(err)
-				}
-				if err := h.Unregister("one-more"); err != nil {
-					b.Fatal(err)
-				}
+				register(b, h, activation("one-more", "m"))
+				unregister(b, h, "one-more")
 			}
 		})
 	}

@@ -52,9 +52,7 @@ func TestChildrenAreRouted(t *testing.T) {
 		{"solar." + strings.Repeat("earth.", 300) + "info", []string{"error -32601 Method not found: " + ("solar." + strings.Repeat("earth.", 300))[:256] + "…"}, "H"},
 	} {
 		all := items(t.Context(), h.Call(test.path, nil))
-		if got := allTold(all); !slices.Equal(got, test.want) {
-			t.Errorf("%s\ngot  %q\nwant %q", test.path, got, test.want)
-		}
+		equal(t, lines(all), test.want...)
 		for _, i := range all {
 			if got := strings.Join(i.Metadata.Provenance, " "); got != test.provenance || i.Metadata.Hash != h.Hash() {
 				t.Errorf("%s comes from %q, want %q", test.path, got, test.provenance)
@@ -109,7 +107,7 @@ func TestChildrenAtTheTopLevel(t *testing.T) {
 				t.Errorf("%s: %v, notified as %s", name, fault, target.Notify)
 				continue
 			}
-			last := allTold(items(t.Context(), call))
+			last := run(t.Context(), call)
 			if got := last[len(last)-1]; got != "done" && name != "fleet.t1.anything" {
 				t.Errorf("%s: %q", name, got)
 			}
@@ -129,7 +127,7 @@ func contentOf(t *testing.T, h *hub.Hub, path, params string, into any) {
 	t.Helper()
 	all := items(t.Context(), h.Call(path, []byte(params)))
 	if len(all) != 2 || all[0].Kind != plugin.KindData {
-		t.Fatalf("%s %s: %q", path, params, allTold(all))
+		t.Fatalf("%s %s: %q", path, params, lines(all))
 	}
 	if !strings.HasSuffix(path, "hash") && !strings.HasSuffix(all[0].ContentType, "schema") {
 		t.Errorf("%s: content type %s", path, all[0].ContentType)
@@ -187,7 +185,7 @@ func TestSchemaAndHashAtEveryLevel(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 	for name, told := range map[string]string{"nope": "nope", strings.Repeat("x", 5000): strings.Repeat("x", 256) + "…"} {
-		all := allTold(items(t.Context(), h.Call("solar.earth.schema", fmt.Appendf(nil, `{"method":%q}`, name))))
+		all := run(t.Context(), h.Call("solar.earth.schema", fmt.Appendf(nil, `{"method":%q}`, name)))
 		if !slices.Equal(all, []string{"error -32601 Method not found: solar.earth." + told}) {
 			t.Errorf("%q", all)
 		}

@@ -91,14 +91,10 @@ func (g *grounds) hub(t *testing.T) *hub.Hub {
 	}
 	all := []plugin.Activation{g.echo, g.solar, g.wizard}
 	for _, i := range g.order {
-		if err := h.Register(all[i]); err != nil {
-			t.Fatal(err)
-		}
+		register(t, h, all[i])
 	}
 	for _, a := range g.also {
-		if err := h.Register(a); err != nil {
-			t.Fatal(err)
-		}
+		register(t, h, a)
 	}
 	return h
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -122,9 +121,7 @@ func TestDynamicChildren(t *testing.T) {
 	} {
 		t.Run(test.path, func(t *testing.T) {
 			all := items(t.Context(), h.Call(test.path, []byte(test.params)))
-			if got := allTold(all); !slices.Equal(got, test.want) {
-				t.Errorf("%s\ngot  %q\nwant %q", test.params, got, test.want)
-			}
+			equal(t, lines(all), test.want...)
 			if got := strings.Join(all[len(all)-1].Metadata.Provenance, " "); got != test.provenance {
 				t.Errorf("%s: comes from %q, want %q", test.params, got, test.provenance)
 			}
@@ -136,7 +133,7 @@ func TestDynamicChildren(t *testing.T) {
 		}
 	}
 	call, err := h.Find("fleet", "t1.position").Bind([]byte(`["x"]`))
-	if got := allTold(items(t.Context(), call)); err != nil || got[0] != `data fleet.t1.position "t1 for x at fleet.t1.position"` {
+	if got := run(t.Context(), call); err != nil || got[0] != `data fleet.t1.position "t1 for x at fleet.t1.position"` {
 		t.Errorf("by position: %q, %v", got, err)
 	}
 	// A dynamic child has a schema and a hash; it does not show in its parent's.
@@ -175,11 +172,49 @@ func TestADynamicChildIsLookedAtOnce(t *testing.T) {
 	}
 	fresh = 0
 	for i := range 3 {
-		got := allTold(items(t.Context(), h.Call("fleet.other.position", []byte(`"x"`))))
+		got := run(t.Context(), h.Call("fleet.other.position", []byte(`"x"`)))
 		if want := fmt.Sprintf(`data fleet.n%d.position "n%d for x at fleet.n%d.position"`, i+1, i+1, i+1); got[0] != want {
 			t.Errorf("got %q, want %q", got[0], want)
 		}
 	}
+}
+
+// named is the same value whenever it is found by the same name.
+type named struct {
+	name    string
+	defined *int
+}
+
+func (n named) Define() plugin.Definition {
+	*n.defined++
+	return plugin.Definition{Namespace: n.name, Dynamic: &plugin.Dynamic{Kind: "child", Find: n.find}}
+}
+
+func (n named) find(_ context.Context, name string) (plugin.Activation, error) {
+	return named{name, n.defined}, nil
+}
+
+// TestDynamicChildrenAreNotKeptWithoutBound: a client that asks for ever new
+// names fills no memory, at whatever level.
+func TestDynamicChildrenAreNotKeptWithoutBound(t *testing.T) {
+	const bound = 4096
+	defined := 0
+	h, _ := newHub(t, "H", named{"a", &defined})
+	ask := func(path string, want int) {
+		t.Helper()
+		defined = 0
+		if run(t.Context(), h.Call(path, nil)); defined != want {
+			t.Errorf("%s: %d children were looked at, want %d", path, defined, want)
+		}
+	}
+	ask("a.x.y.hash", 2)
+	ask("a.x.y.hash", 0)
+	for n := range bound - 2 {
+		ask(fmt.Sprintf("a.x.n%d.hash", n), 1)
+	}
+	ask("a.x.y.hash", 0)
+	ask("a.x.more.hash", 1)
+	ask("a.x.y.hash", 2)
 }
 
 // TestDynamicCallsWhileTheyAreRemoved: a call of a dynamic child belongs to its
@@ -212,26 +247,18 @@ func TestDynamicCallsWhileTheyAreRemoved(t *testing.T) {
 				}))
 				var got []string
 				done := make(chan struct{})
-				go func() { defer close(done); got = allTold(items(t.Context(), h.Call(test.path, nil))) }()
+				go func() { defer close(done); got = run(t.Context(), h.Call(test.path, nil)) }()
 				synctest.Wait()
-				if err := h.Unregister("fleet"); err != nil {
-					t.Error(err)
-				}
+				unregister(t, h, "fleet")
 				<-done
-				if !slices.Equal(got, test.want) {
-					t.Errorf("got  %q\nwant %q", got, test.want)
-				}
+				equal(t, got, test.want...)
 			})
 		})
 	}
 	h, _ := newHub(t, "H", fleet(func(context.Context, string) (plugin.Activation, error) { return &truck{name: "t1"}, nil }))
 	call := h.Call("fleet.t1.position", []byte(`"x"`))
-	if err := h.Unregister("fleet"); err != nil {
-		t.Fatal(err)
-	}
-	if got := allTold(items(t.Context(), call)); !slices.Equal(got, []string{"error -32601 Activation not found: fleet"}) {
-		t.Errorf("a call that had not begun: %q", got)
-	}
+	unregister(t, h, "fleet")
+	equal(t, run(t.Context(), call), "error -32601 Activation not found: fleet")
 }
 
 // TestQuestionsOfADynamicChild are put to the caller like others.
@@ -240,7 +267,5 @@ func TestQuestionsOfADynamicChild(t *testing.T) {
 		return asker(sure, plugin.Bidirectional()), nil
 	}))
 	got := conversation(t.Context(), h.Call("fleet.any.m", nil), func(q plugin.Item) { respond(t.Context(), h, q.RequestID, yes) })
-	if want := []string{"request", `data fleet.q.m "true"`, "done"}; !slices.Equal(got, want) {
-		t.Errorf("%q", got)
-	}
+	equal(t, got, "request", `data fleet.q.m "true"`, "done")
 }

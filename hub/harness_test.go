@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"slices"
 	"testing"
 
 	"github.com/plexus-go/plexus/hub"
@@ -44,16 +45,33 @@ func streaming(fn func(ctx context.Context, yield func(any, error) bool)) plugin
 func newHub(t testing.TB, namespace string, activations ...plugin.Activation) (*hub.Hub, *testkit.Log) {
 	t.Helper()
 	log := &testkit.Log{}
-	h, err := hub.New(namespace, hub.WithLogger(slog.New(slog.NewTextHandler(log, nil))))
+	return newHubWith(t, namespace, []hub.Option{hub.WithLogger(slog.New(slog.NewTextHandler(log, nil)))}, activations...), log
+}
+
+func newHubWith(t testing.TB, namespace string, options []hub.Option, activations ...plugin.Activation) *hub.Hub {
+	t.Helper()
+	h, err := hub.New(namespace, options...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, a := range activations {
-		if err := h.Register(a); err != nil {
-			t.Fatal(err)
-		}
+		register(t, h, a)
 	}
-	return h, log
+	return h
+}
+
+func register(t testing.TB, h *hub.Hub, a plugin.Activation) {
+	t.Helper()
+	if err := h.Register(a); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func unregister(t testing.TB, h *hub.Hub, namespace string) {
+	t.Helper()
+	if err := h.Unregister(namespace); err != nil {
+		t.Error(err)
+	}
 }
 
 // items runs a call and keeps its items, which the hub uses again.
@@ -73,12 +91,12 @@ func kept(item *plugin.Item) plugin.Item {
 	return k
 }
 
-// told says in one line what an item is, but for its metadata.
-func told(item plugin.Item) string {
+// describe says in one line what an item is, but for its metadata.
+func describe(item plugin.Item) string {
 	switch item.Kind {
 	case plugin.KindData:
 		if inner, ok := item.Content.(plugin.Item); ok {
-			return "data " + item.ContentType + " [" + told(inner) + "]"
+			return "data " + item.ContentType + " [" + describe(inner) + "]"
 		}
 		text, err := codec.AppendJSON(nil, item.Content)
 		if err != nil {
@@ -97,10 +115,20 @@ func told(item plugin.Item) string {
 	return fmt.Sprintf("%s", item.Kind)
 }
 
-func allTold(all []plugin.Item) []string {
+func lines(all []plugin.Item) []string {
 	lines := []string{}
 	for _, item := range all {
-		lines = append(lines, told(item))
+		lines = append(lines, describe(item))
 	}
 	return lines
+}
+
+// run runs a call and describes its items.
+func run(ctx context.Context, c hub.Call) []string { return lines(items(ctx, c)) }
+
+func equal(t *testing.T, got []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -109,12 +108,8 @@ func TestCallsBetweenActivations(t *testing.T) {
 				}
 				return nil
 			}))
-			if all := allTold(items(t.Context(), h.Call("out.m", nil))); !slices.Equal(all, []string{`data out.m "fine"`, "done"}) {
-				t.Errorf("the caller got %q", all)
-			}
-			if !slices.Equal(got, test.want) {
-				t.Errorf("got  %q\nwant %q", got, test.want)
-			}
+			equal(t, run(t.Context(), h.Call("out.m", nil)), `data out.m "fine"`, "done")
+			equal(t, got, test.want...)
 		})
 	}
 }
@@ -133,9 +128,7 @@ func TestCallThatIsBrokenOffStopsTheOther(t *testing.T) {
 		}
 		return nil
 	}))
-	if all := allTold(items(t.Context(), h.Call("out.m", nil))); !slices.Equal(all, []string{`data out.m "fine"`, "done"}) {
-		t.Errorf("%q", all)
-	}
+	equal(t, run(t.Context(), h.Call("out.m", nil)), `data out.m "fine"`, "done")
 }
 
 // TestCallIsForTheSameCaller, and its errors pass through a method that
@@ -148,13 +141,11 @@ func TestCallIsForTheSameCaller(t *testing.T) {
 		return err
 	}))
 	ctx := plugin.WithCaller(t.Context(), plugin.Caller{Name: "ada", Scopes: []string{"in"}})
-	if all := allTold(items(ctx, h.Call("out.m", nil))); who != "ada at in.who" {
+	if all := run(ctx, h.Call("out.m", nil)); who != "ada at in.who" {
 		t.Errorf("%q, %q", who, all)
 	}
 	ctx = plugin.WithCaller(t.Context(), plugin.Caller{Name: "bob"})
-	if all := allTold(items(ctx, h.Call("out.m", nil))); !slices.Equal(all, []string{"error -32003 Forbidden: in.who needs in, and the caller is \"bob\""}) {
-		t.Errorf("%q", all)
-	}
+	equal(t, run(ctx, h.Call("out.m", nil)), "error -32003 Forbidden: in.who needs in, and the caller is \"bob\"")
 }
 
 func TestProgressOfAnotherMethodIsItsOwn(t *testing.T) {
@@ -164,9 +155,7 @@ func TestProgressOfAnotherMethodIsItsOwn(t *testing.T) {
 		plugin.Progress(ctx, fmt.Sprint(n), plugin.Unknown)
 		return err
 	}))
-	if all := allTold(items(t.Context(), h.Call("out.m", nil))); !slices.Equal(all, []string{"progress", `data out.m "fine"`, "done"}) {
-		t.Errorf("%q", all)
-	}
+	equal(t, run(t.Context(), h.Call("out.m", nil)), "progress", `data out.m "fine"`, "done")
 }
 
 // TestCallsAreNestedOnlySoDeep: a method that calls itself comes to an end.
@@ -177,9 +166,7 @@ func TestCallsAreNestedOnlySoDeep(t *testing.T) {
 		_, err := plugin.CallOne[string](ctx, "out.m", nil)
 		return err
 	}))
-	if all := allTold(items(t.Context(), h.Call("out.m", nil))); !slices.Equal(all, []string{"error -32602 Invalid params: calls are nested deeper than 8"}) {
-		t.Errorf("%q", all)
-	}
+	equal(t, run(t.Context(), h.Call("out.m", nil)), "error -32602 Invalid params: calls are nested deeper than 8")
 	if depth != 9 {
 		t.Errorf("%d calls, want one and 8 within it", depth)
 	}
@@ -200,11 +187,9 @@ func TestRemovalWhileAMethodCallsAnother(t *testing.T) {
 		}))
 		var got []string
 		done := make(chan struct{})
-		go func() { defer close(done); got = allTold(items(t.Context(), h.Call("out.m", nil))) }()
+		go func() { defer close(done); got = run(t.Context(), h.Call("out.m", nil)) }()
 		synctest.Wait()
-		if err := h.Unregister("in"); err != nil {
-			t.Error(err)
-		}
+		unregister(t, h, "in")
 		<-done
 		if len(got) != 1 || !strings.HasPrefix(got[0], "error -32000") {
 			t.Errorf("%q", got)

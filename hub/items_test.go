@@ -61,16 +61,14 @@ func TestStreamEndsOnce(t *testing.T) {
 				}
 			}))
 			all := items(t.Context(), h.Call("s.m", nil))
-			if got := allTold(all); !slices.Equal(got, test.want) {
-				t.Errorf("got  %q\nwant %q", got, test.want)
-			}
+			equal(t, lines(all), test.want...)
 			for _, item := range all {
 				want := "s"
 				if item.Code == "-32602" {
 					want = "H" // as if the hub had refused it
 				}
 				if !slices.Equal(item.Metadata.Provenance, []string{want}) {
-					t.Errorf("%s comes from %q, want %s", told(item), item.Metadata.Provenance, want)
+					t.Errorf("%s comes from %q, want %s", describe(item), item.Metadata.Provenance, want)
 				}
 			}
 			if got := log.String(); (got == "") != (test.log == "") || !strings.Contains(got, test.log) {
@@ -92,9 +90,7 @@ func TestUnaryEndsOnce(t *testing.T) {
 		{"a panic of the runtime", func(context.Context, plugin.None) (int, error) { return outOfRange(nil), nil }, []string{"error -32000 u.m failed"}},
 	} {
 		h, _ := newHub(t, "H", plugin.Definition{Namespace: "u", Methods: []plugin.Method{plugin.Unary("m", "", test.fn)}})
-		if got := allTold(items(t.Context(), h.Call("u.m", nil))); !slices.Equal(got, test.want) {
-			t.Errorf("%s: %q", test.name, got)
-		}
+		equal(t, run(t.Context(), h.Call("u.m", nil)), test.want...)
 	}
 }
 
@@ -158,14 +154,10 @@ func TestAPanicHarmsNoOtherStream(t *testing.T) {
 	const panics, good = `{"panic":true}`, `{"panic":false}`
 	var got []string
 	for item := range h.Call("s.m", []byte(good)).Items(t.Context()) {
-		got = append(got, told(*item))
-		if bad := allTold(items(t.Context(), h.Call("s.m", []byte(panics)))); !slices.Equal(bad, []string{"data s.m 1", "error -32000 s.m failed"}) {
-			t.Errorf("%q", bad)
-		}
+		got = append(got, describe(*item))
+		equal(t, run(t.Context(), h.Call("s.m", []byte(panics))), "data s.m 1", "error -32000 s.m failed")
 	}
-	if want := []string{"data s.m 1", "data s.m 2", "done"}; !slices.Equal(got, want) {
-		t.Errorf("%q", got)
-	}
+	equal(t, got, "data s.m 1", "data s.m 2", "done")
 	if err := h.Unregister("s"); err != nil {
 		t.Errorf("calls that panicked are still counted: %v", err)
 	}
@@ -233,7 +225,7 @@ func TestPanicAfterTheEndIsLoggedOnly(t *testing.T) {
 		defer func() { panic("late") }()
 		yield(nil, errors.New("the last"))
 	}))
-	if got := allTold(items(t.Context(), h.Call("s.m", nil))); !slices.Equal(got, []string{"error -32000 s.m failed"}) || !strings.Contains(log.String(), "late") {
+	if got := run(t.Context(), h.Call("s.m", nil)); !slices.Equal(got, []string{"error -32000 s.m failed"}) || !strings.Contains(log.String(), "late") {
 		t.Errorf("%q, logged %s", got, log)
 	}
 }
@@ -249,9 +241,7 @@ func TestPanicInTheCheckOfParametersIsAnswered(t *testing.T) {
 	h, log := newHub(t, "H", plugin.Definition{Namespace: "a", Methods: []plugin.Method{
 		plugin.Unary("m", "", func(context.Context, panickingParams) (int, error) { return 1, nil }),
 	}})
-	if got := allTold(items(t.Context(), h.Call("a.m", []byte(`"x"`)))); !slices.Equal(got, []string{"error -32000 a.m failed"}) {
-		t.Errorf("%q", got)
-	}
+	equal(t, run(t.Context(), h.Call("a.m", []byte(`"x"`))), "error -32000 a.m failed")
 	if _, err := h.Find("a", "m").Bind([]byte(`"x"`)); err == nil || err.Error() != "a.m failed" {
 		t.Errorf("bound directly: %v", err)
 	}
@@ -336,7 +326,7 @@ func TestCancelledContext(t *testing.T) {
 			defer cancel(nil)
 			var got []string
 			for item := range h.Call("s.m", nil).Items(ctx) {
-				if got = append(got, told(*item)); len(got) == 1 {
+				if got = append(got, describe(*item)); len(got) == 1 {
 					cancel(test.cause)
 				}
 			}
@@ -351,9 +341,7 @@ func TestShutdownLetsAUnaryMethodAnswer(t *testing.T) {
 	h, _ := newHub(t, "H", activation("a", "m"))
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(hub.ErrShutdown)
-	if got := allTold(items(ctx, h.Call("a.m", []byte(`"x"`)))); !slices.Equal(got, []string{`data a.m "for x"`, "done"}) {
-		t.Errorf("%q", got)
-	}
+	equal(t, run(ctx, h.Call("a.m", []byte(`"x"`))), `data a.m "for x"`, "done")
 }
 
 func TestMetadataIsOnEveryItem(t *testing.T) {
@@ -366,7 +354,7 @@ func TestMetadataIsOnEveryItem(t *testing.T) {
 	all := items(t.Context(), h.Call("s.m", nil))
 	after := time.Now().Unix()
 	if len(all) != 4 || old == h.Hash() {
-		t.Fatalf("%q", allTold(all))
+		t.Fatalf("%q", lines(all))
 	}
 	for i, item := range all {
 		want := h.Hash()
@@ -375,10 +363,10 @@ func TestMetadataIsOnEveryItem(t *testing.T) {
 		}
 		m := item.Metadata
 		if !slices.Equal(m.Provenance, []string{"s"}) || m.Hash != want || m.Timestamp < before || m.Timestamp > after {
-			t.Errorf("%s: %+v, want the hash %s", told(item), m, want)
+			t.Errorf("%s: %+v, want the hash %s", describe(item), m, want)
 		}
 		if item.Kind != plugin.KindData && (item.Content != nil || item.ContentType != "") || item.Kind != plugin.KindError && (item.Message != "" || item.Code != "" || item.Recoverable) {
-			t.Errorf("%s carries what was left of another: %+v", told(item), item)
+			t.Errorf("%s carries what was left of another: %+v", describe(item), item)
 		}
 	}
 }
@@ -394,7 +382,5 @@ func TestMethodMayStreamFromAnotherSequence(t *testing.T) {
 			}
 		}),
 	}})
-	if got := allTold(items(t.Context(), h.Call("s.m", nil))); !slices.Equal(got, []string{`data s.m "a"`, `data s.m "b"`, "done"}) {
-		t.Errorf("%q", got)
-	}
+	equal(t, run(t.Context(), h.Call("s.m", nil)), `data s.m "a"`, `data s.m "b"`, "done")
 }

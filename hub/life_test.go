@@ -103,9 +103,7 @@ func TestLifeInOrder(t *testing.T) {
 	if got, err := plugin.CallOne[string](ctx, "a.b.m", nameParams{"me"}); err != nil || got != "for me" {
 		t.Errorf("called by what Start has begun: %q, %v", got, err)
 	}
-	if err := h.Unregister("a"); err != nil {
-		t.Error(err)
-	}
+	unregister(t, h, "a")
 	d.check(t, append(slices.Clone(defined), "start a", "start b", "start c", "start d", "close d", "close c", "close b", "close a")...)
 }
 
@@ -165,9 +163,7 @@ func TestCloseThatFails(t *testing.T) {
 		t.Errorf("it is still there, or logged %s", log)
 	}
 	d = diary{}
-	if err := h.Register(a); err != nil {
-		t.Fatal(err)
-	}
+	register(t, h, a)
 	if err := h.Close(); err == nil || !strings.HasPrefix(err.Error(), "hub H: close: close c: torn\n") {
 		t.Errorf("%v", err)
 	}
@@ -177,9 +173,7 @@ func TestCloseThatFails(t *testing.T) {
 	if err := h.Register(activation("late", "m")); err == nil || err.Error() != "hub H: register: the hub is closed" {
 		t.Errorf("registered with a closed hub: %v", err)
 	}
-	if got := allTold(items(t.Context(), h.Call("other.m", []byte(`"x"`)))); !slices.Equal(got, []string{"error -32601 Activation not found: other"}) {
-		t.Errorf("called: %q", got)
-	}
+	equal(t, run(t.Context(), h.Call("other.m", []byte(`"x"`))), "error -32601 Activation not found: other")
 }
 
 func TestRegisterDuringAStart(t *testing.T) {
@@ -196,9 +190,7 @@ func TestRegisterDuringAStart(t *testing.T) {
 		}
 		return h.Register(activation("b", "m"))
 	}
-	if err := h.Register(a); err != nil {
-		t.Fatal(err)
-	}
+	register(t, h, a)
 	if h.Find("a", "m") == nil || h.Find("b", "m") == nil {
 		t.Error("one of them is not there")
 	}
@@ -262,24 +254,18 @@ func TestUnregisterWaitsForCalls(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, of the whole hub: %v", test.name, all), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					var d diary
-					h, err := hub.New("H", hub.WithDrain(3*time.Second))
-					if err == nil {
-						err = h.Register(waiting(&d, test.call, test.heeds))
-					}
-					if err != nil {
-						t.Fatal(err)
-					}
+					h := newHubWith(t, "H", []hub.Option{hub.WithDrain(3 * time.Second)}, waiting(&d, test.call, test.heeds))
 					d.lines = nil
 					var got []string
 					done := make(chan struct{})
-					go func() { defer close(done); got = allTold(items(t.Context(), h.Call("s.m", nil))) }()
+					go func() { defer close(done); got = run(t.Context(), h.Call("s.m", nil)) }()
 					synctest.Wait()
 					begin := time.Now()
+					end := func() error { return h.Unregister("s") }
 					if all {
-						err = h.Close()
-					} else {
-						err = h.Unregister("s")
+						end = h.Close
 					}
+					err := end()
 					if (err == nil) != (test.err == "") || err != nil && !strings.HasSuffix(err.Error(), test.err) {
 						t.Errorf("%v, want %q", err, test.err)
 					}
@@ -287,9 +273,7 @@ func TestUnregisterWaitsForCalls(t *testing.T) {
 						t.Errorf("it took %v, want %v", took, test.took)
 					}
 					<-done
-					if !slices.Equal(got, test.items) {
-						t.Errorf("the caller got %q\nwant %q", got, test.items)
-					}
+					equal(t, got, test.items...)
 					d.check(t, test.diary...)
 				})
 			})
@@ -301,27 +285,20 @@ func TestUnregisterWaitsForCalls(t *testing.T) {
 // nothing. It finds races, too.
 func TestNoCallBeginsWhileItIsRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, err := hub.New("H", hub.WithDrain(0))
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := newHubWith(t, "H", []hub.Option{hub.WithDrain(0)})
 		for range 50 {
-			if err := h.Register(streaming(func(ctx context.Context, yield func(any, error) bool) { <-ctx.Done() })); err != nil {
-				t.Fatal(err)
-			}
+			register(t, h, streaming(func(ctx context.Context, yield func(any, error) bool) { <-ctx.Done() }))
 			var callers sync.WaitGroup
 			calls := []hub.Call{h.Call("s.m", nil), h.Call("s.m", nil), h.Call("s.m", nil)}
 			for _, call := range calls {
 				callers.Go(func() {
-					got := allTold(items(context.Background(), call))
+					got := run(context.Background(), call)
 					if !slices.Equal(got, []string{"error -32601 Activation not found: s"}) && !slices.Equal(got, []string{"error -32000 the activation was removed (recoverable)", "done"}) {
 						t.Errorf("%q", got)
 					}
 				})
 			}
-			if err := h.Unregister("s"); err != nil {
-				t.Error(err)
-			}
+			unregister(t, h, "s")
 			callers.Wait()
 		}
 	})
@@ -381,12 +358,8 @@ func TestHandlesAreResolved(t *testing.T) {
 	})); err != nil {
 		t.Fatal(err)
 	}
-	if got := allTold(items(t.Context(), h.Call("out.m", nil))); !slices.Equal(got, []string{"error 9 note x"}) {
-		t.Errorf("%q", got)
-	}
-	if err := h.Unregister("notes"); err != nil {
-		t.Fatal(err)
-	}
+	equal(t, run(t.Context(), h.Call("out.m", nil)), "error 9 note x")
+	unregister(t, h, "notes")
 	if got, err := h.Resolve(t.Context(), handle); err != nil || got != "never x" {
 		t.Errorf("the next of that name: %v, %v", got, err)
 	}
@@ -434,18 +407,10 @@ func TestMiddlewareOfTheHub(t *testing.T) {
 	a := activation("a", "m", "panics")
 	a.Children = []plugin.Activation{activation("b", "m")}
 	a.Middleware = []plugin.Middleware{note("a")}
-	h, err := hub.New("H", hub.WithMiddleware(note("hub"), note("second")), hub.WithMiddleware(note("third")))
-	if err == nil {
-		err = h.Register(a)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := newHubWith(t, "H", []hub.Option{hub.WithMiddleware(note("hub"), note("second")), hub.WithMiddleware(note("third"))}, a)
 	for _, path := range []string{"a.m", "a.b.m", "a.schema", "H.hash"} {
 		items(t.Context(), h.Call(path, []byte(`{"name":"x"}`)))
 	}
-	if got := allTold(items(t.Context(), h.Call("a.panics", []byte(`"x"`)))); !slices.Equal(got, []string{"error -32000 a.panics failed"}) {
-		t.Errorf("%q", got)
-	}
+	equal(t, run(t.Context(), h.Call("a.panics", []byte(`"x"`))), "error -32000 a.panics failed")
 	d.check(t, "hub a.m", "second a.m", "third a.m", "a a.m", "hub a.b.m", "second a.b.m", "third a.b.m", "hub a.panics")
 }

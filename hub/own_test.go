@@ -21,7 +21,7 @@ func content(t *testing.T, call hub.Call) (item plugin.Item, text []byte) {
 	t.Helper()
 	all := items(t.Context(), call)
 	if len(all) != 2 || all[0].Kind != plugin.KindData || all[1].Kind != plugin.KindDone {
-		t.Fatalf("%q", allTold(all))
+		t.Fatalf("%q", lines(all))
 	}
 	text, err := codec.AppendJSON(nil, all[0].Content)
 	if err != nil {
@@ -44,7 +44,7 @@ func TestInfo(t *testing.T) {
 	for _, params := range []string{"", "null", "[]", "{}", `{"x":1}`, "[1]", "5", `"x"`} {
 		all := items(t.Context(), bound(t, h.Info(), params))
 		want := []string{`data _info {"backend":"H","auth_capabilities":{"mechanisms":[{"kind":"anonymous"}]}}`, "done"}
-		if got := allTold(all); !slices.Equal(got, want) {
+		if got := lines(all); !slices.Equal(got, want) {
 			t.Errorf("%s: %q", params, got)
 		}
 		for _, item := range all {
@@ -223,7 +223,7 @@ func TestSchemaOfOneMethod(t *testing.T) {
 		{"a.schema", `{"method":5}`, "error -32602 Invalid params: invalid type: integer `5`, expected a string"},
 	} {
 		all := items(t.Context(), h.Call(test.path, []byte(test.params)))
-		if got := allTold(all); !slices.Equal(got, []string{test.want}) || !slices.Equal(all[0].Metadata.Provenance, []string{"H"}) {
+		if got := lines(all); !slices.Equal(got, []string{test.want}) || !slices.Equal(all[0].Metadata.Provenance, []string{"H"}) {
 			t.Errorf("%s %s: %q from %q", test.path, test.params, got, all[0].Metadata.Provenance)
 		}
 	}
@@ -239,9 +239,7 @@ func TestBindCall(t *testing.T) {
 			t.Errorf("%s: %v", params, err)
 			continue
 		}
-		if got := allTold(items(t.Context(), call)); !slices.Equal(got, []string{`data a.m "for x"`, "done"}) {
-			t.Errorf("%s: %q", params, got)
-		}
+		equal(t, run(t.Context(), call), `data a.m "for x"`, "done")
 	}
 	for _, params := range []string{`"H.hash"`, `["H.hash"]`, `{"method":"H.hash","params":null}`} {
 		call, err := h.Find(h.Namespace(), "call").Bind([]byte(params))

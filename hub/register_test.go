@@ -5,7 +5,6 @@ package hub_test
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -51,57 +50,28 @@ func TestRegisterRefusals(t *testing.T) {
 	}
 }
 
-// TestRegistrationThatIsBrokenOff, by foreign code on its goroutine, leaves the
-// hub as it was, and closes what had started.
-func TestRegistrationThatIsBrokenOff(t *testing.T) {
-	for _, test := range []struct {
-		name   string
-		breaks func(a, c *living)
-		wraps  string // the method at which the hub's middleware panics
-		want   []string
-		cause  any // of the panic, which goes on; nil for none
-	}{
-		{"by a middleware that panics", func(_, _ *living) {}, "breaks",
-			[]string{"start a", "start b", "start c", "start d", "close d", "close c", "close b", "close a"}, "in the middleware"},
-		{"by a start that ends its goroutine", func(_, c *living) {
-			c.start = func(context.Context) error { runtime.Goexit(); return nil }
-		}, "", []string{"start a", "start b", "start c", "close b", "close a"}, nil},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			h, err := hub.New("H", hub.WithMiddleware(func(m plugin.Method, next plugin.Handler) plugin.Handler {
-				if m.Name() == test.wraps {
-					panic("in the middleware")
-				}
-				return next
-			}))
-			if err != nil {
-				t.Fatal(err)
-			}
-			before := h.Hash()
-			var d diary
-			a, _, c, _ := family(&d)
-			a.Methods = activation("", "breaks").Methods
-			test.breaks(a, c)
-			var cause any
-			over := make(chan struct{})
-			go func() {
-				defer close(over)
-				defer func() { cause = recover() }()
-				t.Errorf("it has returned: %v", h.Register(a))
-			}()
-			<-over
-			if cause != test.cause {
-				t.Errorf("it has panicked: %v, want %v", cause, test.cause)
-			}
-			d.check(t, append(slices.Clone(defined), test.want...)...)
-			if h.Hash() != before || h.Find("a", "breaks") != nil {
-				t.Error("the hub is not as it was")
-			}
-			if err := h.Register(activation("a", "m")); err != nil {
-				t.Errorf("the namespace is not free: %v", err)
-			}
-		})
+// TestAMiddlewareThatPanicsAtRegistration leaves the hub as it was, and what had
+// started is closed. The panic goes on.
+func TestAMiddlewareThatPanicsAtRegistration(t *testing.T) {
+	h := newHubWith(t, "H", []hub.Option{hub.WithMiddleware(func(m plugin.Method, next plugin.Handler) plugin.Handler {
+		if m.Name() == "breaks" {
+			panic("in the middleware")
+		}
+		return next
+	})})
+	before := h.Hash()
+	var d diary
+	a, _, _, _ := family(&d)
+	a.Methods = activation("", "breaks").Methods
+	cause := func() (cause any) {
+		defer func() { cause = recover() }()
+		return h.Register(a)
+	}()
+	if cause != "in the middleware" || h.Hash() != before || h.Find("a", "breaks") != nil {
+		t.Errorf("%v, or the hub is not as it was", cause)
 	}
+	d.check(t, append(slices.Clone(defined), "start a", "start b", "start c", "start d", "close d", "close c", "close b", "close a")...)
+	register(t, h, activation("a", "m")) // the namespace is free
 }
 
 func TestNamespacesThatDifferInCaseAreTwo(t *testing.T) {
@@ -114,22 +84,14 @@ func TestNamespacesThatDifferInCaseAreTwo(t *testing.T) {
 func TestUnregister(t *testing.T) {
 	h, _ := newHub(t, "H", activation("a", "m"))
 	before := h.Hash()
-	if err := h.Register(activation("b", "m")); err != nil {
-		t.Fatal(err)
-	}
+	register(t, h, activation("b", "m"))
 	call := h.Call("b.m", []byte(`"x"`))
-	if err := h.Unregister("b"); err != nil {
-		t.Fatal(err)
-	}
+	unregister(t, h, "b")
 	if h.Hash() != before || len(h.Schema().Children) != 1 || h.Find("b", "m") != nil {
 		t.Error("the hub is not as it was before b")
 	}
-	if got := allTold(items(t.Context(), h.Call("b.m", []byte(`"x"`)))); !slices.Equal(got, []string{"error -32601 Activation not found: b"}) {
-		t.Errorf("a call of what is gone: %q", got)
-	}
-	if got := allTold(items(t.Context(), call)); !slices.Equal(got, []string{"error -32601 Activation not found: b"}) {
-		t.Errorf("a call that had not begun: %q", got)
-	}
+	equal(t, run(t.Context(), h.Call("b.m", []byte(`"x"`))), "error -32601 Activation not found: b")
+	equal(t, run(t.Context(), call), "error -32601 Activation not found: b")
 	if err := h.Unregister("b"); err == nil || !strings.Contains(err.Error(), `no activation "b"`) {
 		t.Errorf("gone already: %v", err)
 	}
@@ -147,9 +109,7 @@ func TestHashFollowsTheActivationsNotTheirOrder(t *testing.T) {
 	for _, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
 		h, _ := newHub(t, "H")
 		for _, i := range order {
-			if err := h.Register(all[i]); err != nil {
-				t.Fatal(err)
-			}
+			register(t, h, all[i])
 		}
 		hashes[h.Hash()] = true
 		var names []string
@@ -181,10 +141,7 @@ func TestHashFollowsTheActivationsNotTheirOrder(t *testing.T) {
 func firstOf[A, B any](a A, _ B) A { return a }
 
 func TestOptionsAreInTheSchema(t *testing.T) {
-	h, err := hub.New("H", hub.WithVersion("2.3.4"), hub.WithDescription("A hub"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := newHubWith(t, "H", []hub.Option{hub.WithVersion("2.3.4"), hub.WithDescription("A hub")})
 	if s := h.Schema(); s.Namespace != "H" || h.Namespace() != "H" || s.Version != "2.3.4" || s.Description != "A hub" || s.Hash != h.Hash() {
 		t.Errorf("%+v", s)
 	}
@@ -203,21 +160,17 @@ func TestConcurrentChangesAndCalls(t *testing.T) {
 		all.Go(func() {
 			namespace := fmt.Sprint("comes", worker)
 			for range 10 {
-				if err := h.Register(activation(namespace, "m")); err != nil {
-					t.Error(err)
-				}
+				register(t, h, activation(namespace, "m"))
 				if h.Find(namespace, "m") == nil {
 					t.Errorf("%s was registered and is not there", namespace)
 				}
-				if err := h.Unregister(namespace); err != nil {
-					t.Error(err)
-				}
+				unregister(t, h, namespace)
 			}
 		})
 		all.Go(func() {
 			for i := range 200 {
 				path := []string{"stays.m", "comes0.m", "comes1.schema", "H.hash", "H.schema", "H.comes2.m"}[i%6]
-				got := allTold(items(t.Context(), h.Call(path, []byte(`{"name":"x"}`))))
+				got := run(t.Context(), h.Call(path, []byte(`{"name":"x"}`)))
 				last := got[len(got)-1]
 				if last != "done" && (!strings.HasPrefix(last, "error -32601") || len(got) != 1) || slices.Index(got, "done") != slices.Index(got, last) && last == "done" {
 					t.Errorf("%s: %q", path, got)

@@ -59,12 +59,10 @@ func TestRouting(t *testing.T) {
 	} {
 		t.Run(test.path+" "+test.params, func(t *testing.T) {
 			all := items(t.Context(), h.Call(test.path, []byte(test.params)))
-			if got := allTold(all); !slices.Equal(got, test.want) {
-				t.Errorf("got  %q\nwant %q", got, test.want)
-			}
+			equal(t, lines(all), test.want...)
 			for _, item := range all {
 				if !slices.Equal(item.Metadata.Provenance, test.provenance) || item.Metadata.Hash != h.Hash() {
-					t.Errorf("%s: provenance %q, hash %s", told(item), item.Metadata.Provenance, item.Metadata.Hash)
+					t.Errorf("%s: provenance %q, hash %s", describe(item), item.Metadata.Provenance, item.Metadata.Hash)
 				}
 			}
 		})
@@ -136,9 +134,7 @@ func TestRouteBindsByPosition(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := allTold(items(t.Context(), call)); !slices.Equal(got, []string{`data a.m "for x"`, "done"}) {
-		t.Errorf("%q", got)
-	}
+	equal(t, run(t.Context(), call), `data a.m "for x"`, "done")
 	if _, err := h.Find("a", "m").Bind([]byte(`[]`)); err == nil || err.(*plugin.Error).Detail() != "No more params" {
 		t.Errorf("no parameters: %v", err)
 	}
@@ -162,7 +158,7 @@ func TestNestedCall(t *testing.T) {
 		`data plexus.call [done]`,
 		`done`,
 	}
-	if got := allTold(all); !slices.Equal(got, want) {
+	if got := lines(all); !slices.Equal(got, want) {
 		t.Fatalf("got  %q\nwant %q", got, want)
 	}
 	outer := all[0]
@@ -178,9 +174,7 @@ func TestNestedCall(t *testing.T) {
 	}
 
 	path, params = nest(1, "nope.m", "null")
-	if got := allTold(items(t.Context(), h.Call(path, []byte(params)))); !slices.Equal(got, []string{"data plexus.call [error -32601 Activation not found: nope]", "done"}) {
-		t.Errorf("an inner refusal: %q", got)
-	}
+	equal(t, run(t.Context(), h.Call(path, []byte(params))), "data plexus.call [error -32601 Activation not found: nope]", "done")
 }
 
 func TestNestedCallIsBounded(t *testing.T) {
@@ -188,7 +182,7 @@ func TestNestedCallIsBounded(t *testing.T) {
 	for depth, refused := range map[int]bool{8: false, 9: true, 500: true} {
 		path, params := nest(depth, "a.m", `"x"`)
 		all := items(t.Context(), h.Call(path, []byte(params)))
-		text := strings.Join(allTold(all), "\n")
+		text := strings.Join(lines(all), "\n")
 		if got := strings.Contains(text, "calls are nested deeper than 8"); got != refused || strings.Contains(text, "for x") == refused {
 			t.Errorf("depth %d: %s", depth, text)
 		}

@@ -4,6 +4,7 @@ package hub_test
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"slices"
 	"strings"
@@ -14,99 +15,25 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 )
 
-// TestItemsFromManyGoroutines are taken one after the other, and none once the
-// stream is broken off.
-func TestItemsFromManyGoroutines(t *testing.T) {
-	const workers, each = 8, 100
-	h, log := newHub(t, "H", streaming(func(_ context.Context, yield func(any, error) bool) {
-		var all sync.WaitGroup
-		defer all.Wait()
-		for worker := range workers {
-			all.Go(func() {
-				for n := range each {
-					if !yield(worker*each+n, nil) {
-						return
-					}
-				}
-			})
-		}
-	}))
-	var got []int
-	for item := range h.Call("s.m", nil).Items(t.Context()) {
-		if item.Kind == plugin.KindData {
-			got = append(got, item.Content.(int))
-		}
-	}
-	slices.Sort(got)
-	if len(got) != workers*each || len(slices.Compact(got)) != workers*each {
-		t.Errorf("%d items of %d", len(slices.Compact(got)), workers*each)
-	}
-	n := 0
-	for range h.Call("s.m", nil).Items(t.Context()) {
-		n++
-		break
-	}
-	if n != 1 || log.String() != "" {
-		t.Errorf("%d items after the consumer had left after 1, logged %s", n, log)
-	}
-}
-
-// TestAYieldAfterTheEnd returns false: from what a method or a middleware has
-// left behind, a panic would end the process.
+// TestAYieldAfterTheEnd, such as from a method that a middleware has given up,
+// comes to no other stream, and does not end the process.
 func TestAYieldAfterTheEnd(t *testing.T) {
-	for _, test := range []struct {
-		name string
-		// begin starts what is left behind. It yields when the call has ended.
-		begin func(ended chan struct{}, more chan<- bool) (plugin.Definition, hub.Option)
-		want  []string
-	}{
-		{"by a method", func(ended chan struct{}, more chan<- bool) (plugin.Definition, hub.Option) {
-			return streaming(func(_ context.Context, yield func(any, error) bool) {
-				yield(1, nil)
-				go func() { <-ended; more <- yield(2, nil) }()
-			}), hub.WithMiddleware()
-		}, []string{"data s.m 1", "done"}},
-		{"by a method that has panicked", func(ended chan struct{}, more chan<- bool) (plugin.Definition, hub.Option) {
-			return streaming(func(_ context.Context, yield func(any, error) bool) {
-				go func() { <-ended; more <- yield(2, nil) }()
-				panic("so")
-			}), hub.WithMiddleware()
-		}, []string{"error -32000 s.m failed"}},
-		{"by a middleware that gives up the method", func(ended chan struct{}, more chan<- bool) (plugin.Definition, hub.Option) {
-			slow := plugin.Definition{Namespace: "s", Methods: []plugin.Method{
-				plugin.Unary("m", "", func(context.Context, plugin.None) (int, error) { <-ended; return 2, nil }),
-			}}
-			return slow, hub.WithMiddleware(func(_ plugin.Method, next plugin.Handler) plugin.Handler {
-				return func(ctx context.Context, params any, yield func(any, error) bool) {
-					go next(ctx, params, func(content any, err error) bool {
-						taken := yield(content, err)
-						more <- taken
-						return taken
-					})
-					yield(1, nil)
-				}
+	ended, more := make(chan struct{}), make(chan bool)
+	giveUp := hub.WithMiddleware(func(_ plugin.Method, next plugin.Handler) plugin.Handler {
+		return func(ctx context.Context, params any, yield func(any, error) bool) {
+			go next(ctx, params, func(content any, err error) bool {
+				taken := yield(content, err)
+				more <- taken
+				return taken
 			})
-		}, []string{"data s.m 1", "done"}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			ended, more := make(chan struct{}), make(chan bool)
-			d, option := test.begin(ended, more)
-			h, err := hub.New("H", option)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := h.Register(d); err != nil {
-				t.Fatal(err)
-			}
-			got := allTold(items(t.Context(), h.Call("s.m", nil)))
-			close(ended)
-			if <-more {
-				t.Error("an item after the end was taken")
-			}
-			if !slices.Equal(got, test.want) {
-				t.Errorf("got  %q\nwant %q", got, test.want)
-			}
-		})
+			yield(1, nil)
+		}
+	})
+	h := newHubWith(t, "H", []hub.Option{giveUp}, streaming(func(_ context.Context, yield func(any, error) bool) { <-ended; yield(2, nil) }))
+	equal(t, run(t.Context(), h.Call("s.m", nil)), "data s.m 1", "done")
+	close(ended)
+	if <-more {
+		t.Error("an item after the end was taken")
 	}
 }
 
@@ -145,11 +72,109 @@ func TestAMethodThatEndsItsGoroutine(t *testing.T) {
 	go func() {
 		defer close(ended)
 		for item := range h.Call("s.m", nil).Items(t.Context()) {
-			got = append(got, told(kept(item)))
+			got = append(got, describe(kept(item)))
 		}
 	}()
 	<-ended
 	if !slices.Equal(got, []string{"data s.m 1", "error -32000 s.m failed"}) || !strings.Contains(log.String(), "Goexit") {
 		t.Errorf("%q, logged %s", got, log)
+	}
+}
+
+// progressing makes an activation s with a method m that runs fn and yields
+// once.
+func progressing(fn func(ctx context.Context)) plugin.Definition {
+	return streaming(func(ctx context.Context, yield func(any, error) bool) { fn(ctx); yield(1, nil) })
+}
+
+func TestProgress(t *testing.T) {
+	h, _ := newHub(t, "H", progressing(func(ctx context.Context) {
+		plugin.Progress(ctx, "half", 50)
+		plugin.Progress(ctx, "more than all", 101)
+		plugin.Progress(ctx, "who knows", plugin.Unknown)
+		done := make(chan struct{})
+		go func() { defer close(done); plugin.Progress(ctx, "from elsewhere", 0) }()
+		<-done
+	}))
+	all := items(t.Context(), h.Call("s.m", nil))
+	type step struct {
+		message    string
+		percentage float64
+	}
+	var got []step
+	for _, i := range all {
+		if i.Kind == plugin.KindProgress {
+			got = append(got, step{i.Message, i.Percentage})
+			if !slices.Equal(i.Metadata.Provenance, []string{"s"}) || i.Metadata.Hash != h.Hash() {
+				t.Errorf("%+v", i.Metadata)
+			}
+		} else if i.Message != "" || i.Percentage != 0 {
+			t.Errorf("%+v carries what was left of a progress", i)
+		}
+	}
+	if want := []step{{"half", 50}, {"more than all", 100}, {"who knows", -1}, {"from elsewhere", 0}}; !slices.Equal(got, want) || len(all) != 6 {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// TestNothingFollowsTheEnd, from whatever goroutine of the method, while others
+// try. It finds races, too.
+func TestNothingFollowsTheEnd(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		end  func(yield func(any, error) bool)
+		last plugin.Kind
+	}{
+		{"done", func(yield func(any, error) bool) { yield(1, nil) }, plugin.KindDone},
+		{"an error", func(yield func(any, error) bool) { yield(nil, errors.New("broken")) }, plugin.KindError},
+		{"a caller that leaves", func(yield func(any, error) bool) { yield("leave", nil) }, plugin.KindData},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var noise sync.WaitGroup
+			var over func()
+			h, _ := newHub(t, "H", streaming(func(ctx context.Context, yield func(any, error) bool) {
+				stop := make(chan struct{})
+				over = sync.OnceFunc(func() { close(stop) })
+				started := make(chan struct{}, 2)
+				for range 2 {
+					noise.Go(func() {
+						for i := 0; ; i++ {
+							select {
+							case <-stop:
+								return
+							default:
+								plugin.Progress(ctx, "noise", 1)
+							}
+							if i == 0 {
+								started <- struct{}{}
+							}
+						}
+					})
+				}
+				<-started
+				<-started
+				test.end(yield)
+			}))
+			for range 40 {
+				var last plugin.Kind
+				ended := 0
+				for item := range h.Call("s.m", nil).Items(t.Context()) {
+					last = item.Kind
+					if last == plugin.KindDone || last == plugin.KindError {
+						ended++
+					} else if ended > 0 {
+						t.Error("an item after the end")
+					}
+					if item.Content == "leave" {
+						break
+					}
+				}
+				over()
+				noise.Wait()
+				if last != test.last || ended > 1 {
+					t.Fatalf("the last item is of kind %q, %d ends", last, ended)
+				}
+			}
+		})
 	}
 }
