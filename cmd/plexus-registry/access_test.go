@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -40,20 +41,18 @@ func newToken(t testing.TB, file, name string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// fortress is a registry with every kind of door.
-type fortress struct {
+// protected is a registry with every kind of access control. Its files are there
+// before it is started.
+type protected struct {
 	url, folder string
 	ca          *testkit.Authority
 	signer      jose.Signer
 }
 
-func newFortress(t *testing.T, args ...string) *fortress {
+func newProtected(t *testing.T) *protected {
 	t.Helper()
-	f := &fortress{folder: t.TempDir(), ca: testkit.NewAuthority(t, "authority")}
-	cert, key := f.ca.Pair("localhost")
-	writeFile(t, f.path("cert.pem"), string(cert))
-	writeFile(t, f.path("key.pem"), string(key))
-	writeFile(t, f.path("ca.pem"), string(f.ca.PEM()))
+	p := &protected{folder: t.TempDir(), ca: testkit.NewAuthority(t, "authority")}
+	cert, key := p.ca.Pair("localhost")
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -62,251 +61,212 @@ func newFortress(t *testing.T, args ...string) *fortress {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, f.path("keys.json"), string(keys))
-	f.signer, err = jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: private, KeyID: "k"}}, nil)
+	for name, text := range map[string][]byte{"cert.pem": cert, "key.pem": key, "ca.pem": p.ca.PEM(), "keys.json": keys} {
+		writeFile(t, p.path(name), string(text))
+	}
+	p.signer, err = jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: private, KeyID: "k"}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	newToken(t, f.path("tokens.toml"), "somebody", "--scope=registry:read")
-	cmd := command(f.folder, append([]string{
-		"--tls-cert", f.path("cert.pem"), "--tls-key", f.path("key.pem"), "--tls-client-ca", f.path("ca.pem"),
-		"--tokens", f.path("tokens.toml"),
-		"--jwt-keys", f.path("keys.json"), "--jwt-audience", "plexus", "--jwt-issuer", "https://id.example",
-	}, args...)...)
-	f.url = strings.Replace(start(t, cmd).url, "127.0.0.1", "localhost", 1)
-	return f
+	newToken(t, p.path("tokens.toml"), "somebody", "--scope=registry:read")
+	return p
 }
 
-func (f *fortress) path(name string) string { return filepath.Join(f.folder, name) }
-
-func (f *fortress) jwt(t *testing.T, claims map[string]any) string {
+func (p *protected) start(t *testing.T, args ...string) {
 	t.Helper()
-	all := map[string]any{"iss": "https://id.example", "aud": "plexus", "sub": "somebody", "exp": time.Now().Add(time.Hour).Unix()}
-	for name, value := range claims {
-		all[name] = value
-	}
-	token, err := jwt.Signed(f.signer).Claims(all).Serialize()
+	cmd := command(p.folder, append([]string{
+		"--tls-cert", p.path("cert.pem"), "--tls-key", p.path("key.pem"), "--tls-client-ca", p.path("ca.pem"),
+		"--tokens", p.path("tokens.toml"),
+		"--jwt-keys", p.path("keys.json"), "--jwt-audience", "plexus", "--jwt-issuer", "https://id.example",
+	}, args...)...)
+	p.url = strings.Replace(start(t, cmd).url, "127.0.0.1", "localhost", 1)
+}
+
+func (p *protected) path(name string) string { return filepath.Join(p.folder, name) }
+
+// jwt signs a JWT that is valid, but for the claims.
+func (p *protected) jwt(t *testing.T, claims object) string {
+	t.Helper()
+	all := object{"iss": "https://id.example", "aud": "plexus", "sub": "somebody", "exp": time.Now().Add(time.Hour).Unix()}
+	maps.Copy(all, claims)
+	token, err := jwt.Signed(p.signer).Claims(all).Serialize()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return token
 }
 
-// knock is what one shows at the door.
-type knock struct {
+// credentials are what a client sends.
+type credentials struct {
 	header http.Header
 	cert   *tls.Certificate
 }
 
-// dial opens a connection; status is that of a refusal, 0 for none.
-func (f *fortress) dial(t *testing.T, k knock) (ws *websocket.Conn, status int) {
+func bearer(secret string) credentials {
+	return credentials{header: http.Header{"Authorization": {"Bearer " + secret}}}
+}
+
+// dial opens a connection; status is that of a rejection, 0 for none.
+func (p *protected) dial(t *testing.T, c credentials) (conn *testkit.Conn, status int) {
 	t.Helper()
-	config := &tls.Config{RootCAs: f.ca.Pool()}
-	if k.cert != nil {
-		config.Certificates = []tls.Certificate{*k.cert}
+	config := &tls.Config{RootCAs: p.ca.Pool()}
+	if c.cert != nil {
+		config.Certificates = []tls.Certificate{*c.cert}
 	}
-	dialer := websocket.Dialer{TLSClientConfig: config, HandshakeTimeout: testkit.Patience}
-	ws, answer, err := dialer.Dial(f.url, k.header)
-	if err == nil {
-		t.Cleanup(func() { ws.Close() })
-		return ws, 0
-	}
-	if answer == nil {
+	conn, answer, err := testkit.DialWith(t, &websocket.Dialer{TLSClientConfig: config}, p.url, c.header)
+	switch {
+	case err == nil:
+		return conn, 0
+	case answer == nil:
 		t.Fatal(err)
-	}
-	if answer.StatusCode == http.StatusUnauthorized && !strings.HasPrefix(answer.Header.Get("WWW-Authenticate"), "Bearer ") {
+	case answer.StatusCode == http.StatusUnauthorized && !strings.HasPrefix(answer.Header.Get("WWW-Authenticate"), "Bearer "):
 		t.Error("401 without WWW-Authenticate")
 	}
 	return nil, answer.StatusCode
 }
 
 // code makes a call through the hub and returns the code of its error; empty for
-// one that was served.
-func code(t *testing.T, ws *websocket.Conn, method string, params object) string {
-	t.Helper()
-	code, err := tryCode(ws, method, params)
-	if err != nil {
-		t.Fatalf("%s: %v", method, err)
-	}
-	return code
-}
-
-func tryCode(ws *websocket.Conn, method string, params object) (string, error) {
-	err := ws.WriteJSON(object{"jsonrpc": "2.0", "id": 1, "method": "registry-hub.call", "params": object{"method": method, "params": params}})
-	if err != nil {
-		return "", err
-	}
-	ws.SetReadDeadline(time.Now().Add(testkit.Patience))
-	for subscription := int64(0); ; {
-		var frame struct {
-			Result int64
-			Params struct {
-				Subscription int64
-				Result       struct{ Type, Code string }
-			}
-		}
-		if err := ws.ReadJSON(&frame); err != nil {
-			return "", err
-		}
-		if frame.Result != 0 {
-			subscription = frame.Result
-		}
-		if subscription == 0 || frame.Params.Subscription != subscription {
-			continue // of another call
-		}
-		switch frame.Params.Result.Type {
-		case "data":
-			return "", nil
-		case "error":
-			return frame.Params.Result.Code, nil
+// one that is served.
+func code(conn *testkit.Conn, method, params string) string {
+	conn.Send(`{"jsonrpc":"2.0","id":1,"method":"registry-hub.call","params":{"method":%q,"params":%s}}`, method, params)
+	for subscription := ""; ; {
+		frame := conn.Next()
+		switch item := frame.Params.Result; {
+		case frame.Result != nil:
+			subscription = string(frame.Result)
+		case subscription == "" || string(frame.Params.Subscription) != subscription: // of another call
+		case item.Type == "data", item.Type == "error":
+			return item.Code
 		}
 	}
 }
 
-// doorCalls are calls of every method, with the scope that each needs.
-var doorCalls = []struct {
-	method string
-	params object
-	need   string
-}{
-	{"registry.get", object{"name": "team-a-1"}, "registry:read"},
-	{"registry.list", object{}, "registry:read"},
-	{"registry.watch", object{}, "registry:read"},
-	{"registry.register", object{"name": "team-a-1", "host": "localhost", "port": 1}, "registry:write:team-a-1"},
-	{"registry.register", object{"name": "beta", "host": "localhost", "port": 1}, "registry:write:beta"},
-	{"registry.update", object{"name": "beta", "port": 2}, "registry:write:beta"},
-	{"registry.ping", object{"name": "team-a-1"}, "registry:write:team-a-1"},
-	{"registry.ping", object{"name": "beta"}, "registry:write:beta"},
-	{"registry.deregister", object{"name": "beta"}, "registry:write:beta"},
-	{"registry.delete", object{"name": "team-a-1"}, "registry:write:team-a-1"},
-	{"registry.delete", object{"name": "beta"}, "registry:write:beta"},
-	{"registry.reload", object{}, "registry:admin"},
-	{"registry.status", object{}, "registry:admin"},
-	{"registry.schema", object{}, ""},
+// calls are calls of every method, with the scope that each needs.
+var calls = []struct{ method, params, need string }{
+	{"registry.get", `{"name":"team-a-1"}`, "registry:read"},
+	{"registry.list", `{}`, "registry:read"},
+	{"registry.watch", `{}`, "registry:read"},
+	{"registry.register", `{"name":"team-a-1","host":"localhost","port":1}`, "registry:write:team-a-1"},
+	{"registry.register", `{"name":"beta","host":"localhost","port":1}`, "registry:write:beta"},
+	{"registry.update", `{"name":"beta","port":2}`, "registry:write:beta"},
+	{"registry.ping", `{"name":"team-a-1"}`, "registry:write:team-a-1"},
+	{"registry.ping", `{"name":"beta"}`, "registry:write:beta"},
+	{"registry.deregister", `{"name":"beta"}`, "registry:write:beta"},
+	{"registry.delete", `{"name":"team-a-1"}`, "registry:write:team-a-1"},
+	{"registry.delete", `{"name":"beta"}`, "registry:write:beta"},
+	{"registry.reload", `{}`, "registry:admin"},
+	{"registry.status", `{}`, "registry:admin"},
+	{"registry.schema", `{}`, ""},
 }
 
-// TestEveryDoorAndEveryKnock tries each way to say who one is, with each kind of
-// scope, from each kind of place, on each method.
-func TestEveryDoorAndEveryKnock(t *testing.T) {
-	t.Parallel()
-	scopes := map[string][]string{
+// identity is who connects: the credentials, and the scopes that they bring; nil
+// for credentials that are rejected.
+type identity struct {
+	credentials
+	scopes    []string
+	anonymous bool
+}
+
+// identities makes credentials of each kind, and of each kind one with each set of
+// scopes.
+func (p *protected) identities(t *testing.T) map[string]identity {
+	all := map[string]identity{
+		"nobody":                  {anonymous: true},
+		"a wrong token":           {credentials: bearer("plx_wrong")},
+		"another scheme":          {credentials: credentials{header: http.Header{"Authorization": {"Basic YTpi"}}}},
+		"a JWT of another issuer": {credentials: bearer(p.jwt(t, object{"iss": "https://evil.example"}))},
+		"a JWT for another":       {credentials: bearer(p.jwt(t, object{"aud": "other"}))},
+		"a JWT that has expired":  {credentials: bearer(p.jwt(t, object{"exp": time.Now().Add(-time.Minute).Unix()}))},
+	}
+	certificates := "" // the token file lists them, too
+	for name, held := range map[string][]string{
 		"nothing": {}, "read": {"registry:read"}, "write": {"registry:write"}, "admin": {"registry:admin"},
 		"own": {"registry:read", "registry:write:team-a-*"}, "all": {"registry:*"},
+	} {
+		all["JWT "+name] = identity{credentials: bearer(p.jwt(t, object{"scope": strings.Join(held, " ")})), scopes: held}
+		pair := p.ca.Certificate(name + ".client.example")
+		all["certificate "+name] = identity{credentials: credentials{cert: &pair}, scopes: held}
+		if len(held) == 0 {
+			continue
+		}
+		certificates += fmt.Sprintf("[[certificate]]\nname = %q\nscopes = [\"%s\"]\n", name+".client.example", strings.Join(held, `", "`))
+		secret := newToken(t, p.path("tokens.toml"), "token "+name, strings.Fields("--scope="+strings.Join(held, " --scope="))...)
+		all["token "+name] = identity{credentials: bearer(secret), scopes: held}
+		for header, value := range map[string]string{
+			"X-Plexus-Api-Key":       secret,
+			"Cookie":                 "access_token=" + secret,
+			"Sec-Websocket-Protocol": "plexus, plexus.bearer." + base64.RawURLEncoding.EncodeToString([]byte(secret)),
+		} {
+			all["token "+name+" in "+header] = identity{credentials: credentials{header: http.Header{header: {value}}}, scopes: held}
+		}
 	}
+	writeFile(t, p.path("tokens.toml"), readText(t, p.path("tokens.toml"))+certificates)
+	return all
+}
+
+// TestAccessOfEachIdentity tries each kind of credentials with each set of scopes,
+// from each kind of origin, on each method.
+func TestAccessOfEachIdentity(t *testing.T) {
+	t.Parallel()
 	for _, anonymous := range []string{"none", "read", "all"} {
 		t.Run("anonymous="+anonymous, func(t *testing.T) {
 			t.Parallel()
-			f := newFortress(t, "--anonymous", anonymous, "--allowed-host=proxied.example", "--allowed-origin=https://app.example",
+			p := newProtected(t)
+			identities := p.identities(t)
+			p.start(t, "--anonymous", anonymous, "--allowed-host=proxied.example", "--allowed-origin=https://app.example",
 				"--trusted-proxy=127.0.0.1", "--insecure")
-			// Who one is: what is shown, and the scopes that it brings; nil
-			// is for credentials that are refused.
-			type who struct {
-				knock
-				scopes    []string
-				anonymous bool
-			}
-			bearer := func(secret string) knock { return knock{header: http.Header{"Authorization": {"Bearer " + secret}}} }
-			everybody := map[string]who{
-				"nobody":        {anonymous: true},
-				"a wrong token": {knock: bearer("plx_wrong")}, "a wrong kind": {knock: knock{header: http.Header{"Authorization": {"Basic YTpi"}}}},
-				"a JWT of another issuer": {knock: bearer(f.jwt(t, map[string]any{"iss": "https://evil.example"}))},
-				"a JWT for another":       {knock: bearer(f.jwt(t, map[string]any{"aud": "other"}))},
-				"a JWT that has expired":  {knock: bearer(f.jwt(t, map[string]any{"exp": time.Now().Add(-time.Minute).Unix()}))},
-			}
-			places := []func(secret string) knock{
-				bearer,
-				func(secret string) knock { return knock{header: http.Header{"X-Plexus-Api-Key": {secret}}} },
-				func(secret string) knock { return knock{header: http.Header{"Cookie": {"access_token=" + secret}}} },
-				func(secret string) knock {
-					return knock{header: http.Header{"Sec-Websocket-Protocol": {"plexus, plexus.bearer." + base64.RawURLEncoding.EncodeToString([]byte(secret))}}}
-				},
-			}
-			file := "" // certificates go into the file of tokens, too
-			for name, held := range scopes {
-				var flags []string
-				for _, scope := range held {
-					flags = append(flags, "--scope="+scope)
-				}
-				if len(held) > 0 {
-					secret := newToken(t, f.path("tokens.toml"), "token "+name, flags...)
-					for i, place := range places {
-						everybody[fmt.Sprintf("token %s, place %d", name, i)] = who{knock: place(secret), scopes: held}
-					}
-				}
-				everybody["JWT "+name] = who{knock: bearer(f.jwt(t, map[string]any{"scope": strings.Join(held, " ")})), scopes: held}
-				pair := f.ca.Certificate(name + ".client.example")
-				everybody["certificate "+name] = who{knock: knock{cert: &pair}, scopes: held}
-				if len(held) > 0 {
-					file += fmt.Sprintf("[[certificate]]\nname = %q\nscopes = [\"%s\"]\n", name+".client.example", strings.Join(held, `", "`))
-				}
-			}
-			text := readText(t, f.path("tokens.toml"))
-			writeFile(t, f.path("tokens.toml"), text+file)
-			// The file is read again when it changes.
-			all := everybody["certificate all"].knock
-			testkit.Eventually(t, "the certificates to be known", func() bool {
-				ws, status := f.dial(t, all)
-				if status != 0 {
-					return false
-				}
-				// One that came before the file was read is put out by that.
-				code, err := tryCode(ws, "registry.status", nil)
-				return err == nil && code == ""
-			})
-
 			for source, from := range map[string]struct {
 				header http.Header
-				status int // of every knock; 0 where it depends on who knocks
+				status int // of every request; 0 where it depends on the credentials
 			}{
 				"a program":                 {nil, 0},
 				"a page of this machine":    {http.Header{"Origin": {"http://localhost:3000"}}, 0},
 				"a page that is allowed":    {http.Header{"Origin": {"https://app.example"}}, 0},
-				"a strange page":            {http.Header{"Origin": {"https://evil.example"}}, http.StatusForbidden},
-				"a page of no origin":       {http.Header{"Origin": {"null"}}, http.StatusForbidden},
+				"another page":              {http.Header{"Origin": {"https://evil.example"}}, http.StatusForbidden},
+				"a page without an origin":  {http.Header{"Origin": {"null"}}, http.StatusForbidden},
 				"a name that was rebound":   {http.Header{"Host": {"evil.example"}}, http.StatusMisdirectedRequest},
 				"behind the proxy":          {http.Header{"Host": {"proxied.example"}, "X-Forwarded-For": {"192.0.2.7"}}, 0},
 				"behind it, by our address": {http.Header{"X-Forwarded-For": {"192.0.2.7"}}, http.StatusMisdirectedRequest},
 			} {
-				for name, w := range everybody {
-					knock := knock{header: http.Header{}, cert: w.cert}
-					for _, h := range []http.Header{w.header, from.header} {
-						for field, values := range h {
-							knock.header[field] = values
-						}
-					}
-					held := w.scopes
-					if w.anonymous {
-						held = map[string][]string{"read": {"registry:read"}, "all": {"*"}}[anonymous]
+				for name, who := range identities {
+					sent := credentials{http.Header{}, who.cert}
+					maps.Copy(sent.header, who.header)
+					maps.Copy(sent.header, from.header)
+					if who.anonymous {
+						who.scopes = map[string][]string{"read": {"registry:read"}, "all": {"*"}}[anonymous]
 					}
 					want := from.status
-					if want == 0 && (held == nil) {
+					if want == 0 && who.scopes == nil {
 						want = http.StatusUnauthorized
 					}
-					ws, status := f.dial(t, knock)
+					conn, status := p.dial(t, sent)
 					if status != want {
 						t.Errorf("%s, %s: status %d, want %d", source, name, status, want)
 					}
-					if ws == nil {
-						continue
+					if conn != nil {
+						who.checkCalls(t, source+", "+name, conn)
+						conn.Close()
 					}
-					caller := plugin.Caller{Scopes: held}
-					for _, call := range doorCalls {
-						want := ""
-						switch {
-						case call.need == "" || caller.May(call.need):
-						case w.anonymous:
-							want = fmt.Sprint(plugin.CodeUnauthenticated)
-						default:
-							want = fmt.Sprint(plugin.CodeForbidden)
-						}
-						if got := code(t, ws, call.method, call.params); got != want {
-							t.Errorf("%s, %s: %s of %v: code %q, want %q", source, name, call.method, call.params["name"], got, want)
-						}
-					}
-					ws.Close()
 				}
 			}
 		})
+	}
+}
+
+func (who identity) checkCalls(t *testing.T, what string, conn *testkit.Conn) {
+	caller := plugin.Caller{Scopes: who.scopes}
+	for _, call := range calls {
+		want := ""
+		switch {
+		case call.need == "" || caller.May(call.need):
+		case who.anonymous:
+			want = fmt.Sprint(plugin.CodeUnauthenticated)
+		default:
+			want = fmt.Sprint(plugin.CodeForbidden)
+		}
+		if got := code(conn, call.method, call.params); got != want {
+			t.Errorf("%s: %s of %s: code %q, want %q", what, call.method, call.params, got, want)
+		}
 	}
 }
 
@@ -319,40 +279,33 @@ func readText(t testing.TB, path string) string {
 	return string(text)
 }
 
-// TestTokenThatIsRemoved: who holds it is put out at once.
-func TestTokenThatIsRemoved(t *testing.T) {
+// A token is valid soon after it is added to the file, and the connections that
+// use it are closed soon after it is removed.
+func TestTokenIsAddedAndRemoved(t *testing.T) {
 	t.Parallel()
-	f := newFortress(t)
-	before := readText(t, f.path("tokens.toml"))
-	secret := newToken(t, f.path("tokens.toml"), "ci", "--scope=registry:write")
-	show := knock{header: http.Header{"Authorization": {"Bearer " + secret}}}
-	var ws *websocket.Conn
-	testkit.Eventually(t, "the token to be known", func() bool {
+	p := newProtected(t)
+	p.start(t)
+	before := readText(t, p.path("tokens.toml"))
+	secret := newToken(t, p.path("tokens.toml"), "ci", "--scope=registry:write")
+	var conn *testkit.Conn
+	testkit.Eventually(t, "the token is known", func() bool {
 		var status int
-		ws, status = f.dial(t, show)
+		conn, status = p.dial(t, bearer(secret))
 		return status == 0
 	})
-	if got := code(t, ws, "registry.register", object{"name": "alpha", "host": "localhost", "port": 1}); got != "" {
+	if got := code(conn, "registry.register", `{"name":"alpha","host":"localhost","port":1}`); got != "" {
 		t.Fatal(got)
 	}
-	writeFile(t, f.path("tokens.toml"), before)
-	ws.SetReadDeadline(time.Now().Add(testkit.Patience))
-	for {
-		_, _, err := ws.ReadMessage()
-		if err == nil {
-			continue
-		}
-		if !websocket.IsCloseError(err, websocket.ClosePolicyViolation) {
-			t.Errorf("closed with %v", err)
-		}
-		break
+	writeFile(t, p.path("tokens.toml"), before)
+	if code := conn.Closed(); code != websocket.ClosePolicyViolation {
+		t.Errorf("closed with %d", code)
 	}
-	if _, status := f.dial(t, show); status != http.StatusUnauthorized {
+	if _, status := p.dial(t, bearer(secret)); status != http.StatusUnauthorized {
 		t.Errorf("the removed token is answered with %d", status)
 	}
 }
 
-// TestExposure: other machines are not served by accident.
+// Other machines are not served by accident.
 func TestExposure(t *testing.T) {
 	dir := t.TempDir()
 	got := finish(t, command(dir, "--host=0.0.0.0"))
@@ -361,7 +314,7 @@ func TestExposure(t *testing.T) {
 	}
 	p := start(t, command(dir, "--host=0.0.0.0", "--insecure"))
 	if p.logged(t, "insecure") != 1 {
-		t.Error("it does not warn once")
+		t.Error("it does not warn, or more than once")
 	}
 	status := connect(t, p.url).want(t, "status", "registry.status", object{})
 	if warnings, _ := status["warnings"].([]any); len(warnings) != 1 {
@@ -373,8 +326,7 @@ func TestExposure(t *testing.T) {
 	}
 }
 
-// TestExposureThroughAProxy: who listens on loopback, behind a proxy, serves other
-// machines.
+// A registry that listens on loopback, behind a proxy, serves other machines.
 func TestExposureThroughAProxy(t *testing.T) {
 	args := []string{"--trusted-proxy=127.0.0.1", "--allowed-host=registry.example"}
 	got := finish(t, command(t.TempDir(), args...))
@@ -384,9 +336,9 @@ func TestExposureThroughAProxy(t *testing.T) {
 	start(t, command(t.TempDir(), append(args, "--insecure")...))
 }
 
-// TestDoorsThatAreMistakes: a registry that would let in nobody, or not those who
-// are meant, does not start, and has touched nothing.
-func TestDoorsThatAreMistakes(t *testing.T) {
+// A registry that nobody could use, or not those who are meant, does not start, and
+// has made nothing.
+func TestAccessControlThatIsAMistake(t *testing.T) {
 	for _, flag := range []string{"--anonymous=none", "--allowed-host=a.example:80", "--allowed-origin=a.example"} {
 		dir := t.TempDir()
 		if got := finish(t, command(dir, flag)); got.status != misused {
@@ -410,39 +362,27 @@ func TestScopesOfANewToken(t *testing.T) {
 	}
 }
 
-// TestMechanisms: _info tells how one may say who one is.
+// _info lists the ways to authenticate.
 func TestMechanisms(t *testing.T) {
 	t.Parallel()
-	f := newFortress(t, "--anonymous=none")
-	secret := newToken(t, f.path("tokens.toml"), "ci", "--scope=registry:read")
-	var ws *websocket.Conn
-	testkit.Eventually(t, "the token to be known", func() bool {
-		var status int
-		ws, status = f.dial(t, knock{header: http.Header{"Authorization": {"Bearer " + secret}}})
-		return status == 0
-	})
-	if err := ws.WriteJSON(object{"jsonrpc": "2.0", "id": 1, "method": "_info"}); err != nil {
+	p := newProtected(t)
+	secret := newToken(t, p.path("tokens.toml"), "ci", "--scope=registry:read")
+	p.start(t, "--anonymous=none")
+	conn, status := p.dial(t, bearer(secret))
+	if status != 0 {
+		t.Fatal(status)
+	}
+	var info struct {
+		Auth struct {
+			Mechanisms []struct{ Kind string }
+		} `json:"auth_capabilities"`
+	}
+	if err := json.Unmarshal(conn.Items("_info", "")[0].Content, &info); err != nil {
 		t.Fatal(err)
 	}
 	var kinds []string
-	for kinds == nil {
-		var frame struct {
-			Params struct {
-				Result struct {
-					Content struct {
-						Auth struct {
-							Mechanisms []struct{ Kind string }
-						} `json:"auth_capabilities"`
-					}
-				}
-			}
-		}
-		if err := ws.ReadJSON(&frame); err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range frame.Params.Result.Content.Auth.Mechanisms {
-			kinds = append(kinds, m.Kind)
-		}
+	for _, m := range info.Auth.Mechanisms {
+		kinds = append(kinds, m.Kind)
 	}
 	slices.Sort(kinds)
 	if want := []string{"api_key", "bearer", "certificate", "cookie", "subprotocol"}; !slices.Equal(kinds, want) {

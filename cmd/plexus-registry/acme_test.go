@@ -189,26 +189,24 @@ func TestCertificateByACME(t *testing.T) {
 		text, err := io.ReadAll(answer.Body)
 		return err == nil && roots.AppendCertsFromPEM(text)
 	})
-	dialer := websocket.Dialer{
-		NetDial:          func(network, _ string) (net.Conn, error) { return net.Dial(network, "127.0.0.1:"+port) },
-		TLSClientConfig:  &tls.Config{RootCAs: roots},
-		HandshakeTimeout: testkit.Patience,
+	dialer := &websocket.Dialer{
+		NetDial:         func(network, _ string) (net.Conn, error) { return net.Dial(network, "127.0.0.1:"+port) },
+		TLSClientConfig: &tls.Config{RootCAs: roots},
 	}
 	get := func() (serial string) {
 		t.Helper()
 		// The first client may come too early: its handshake waits for the
 		// authority, and not for long.
-		var ws *websocket.Conn
+		var conn *testkit.Conn
 		testkit.Eventually(t, "there is a certificate", func() (there bool) {
 			var err error
-			ws, _, err = dialer.Dial("wss://"+publicName+":"+port, nil)
+			conn, _, err = testkit.DialWith(t, dialer, "wss://"+publicName+":"+port, nil)
 			return err == nil
 		})
-		defer ws.Close()
-		if got := code(t, ws, "registry.list", object{}); got != "" {
+		if got := code(conn, "registry.list", "{}"); got != "" {
 			t.Errorf("registry.list: %s", got)
 		}
-		return ws.UnderlyingConn().(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.String()
+		return conn.UnderlyingConn().(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.String()
 	}
 	first := get()
 	public.stop()

@@ -15,7 +15,7 @@ import (
 	"github.com/plexus-go/plexus/internal/testkit"
 )
 
-// exists tells whether there is a file.
+// exists reports whether there is a file.
 func exists(t *testing.T, path string) bool {
 	t.Helper()
 	_, err := os.Stat(path)
@@ -237,6 +237,23 @@ func TestLogLevelOrder(t *testing.T) {
 				t.Errorf("it has logged %v, want %v:\n%s", levels, want, p.stderr)
 			}
 		})
+	}
+}
+
+// Every limit can be lifted, and the registry serves as before.
+func TestLimitsOfZeroAreNoLimits(t *testing.T) {
+	t.Parallel()
+	var args []string
+	for _, name := range []string{"max-connections", "max-connections-per-address", "max-upgrade-rate", "max-call-rate", "max-calls", "max-message",
+		"max-header", "max-depth", "max-name", "max-registrations", "max-queue", "max-queued-items", "max-memory",
+		"header-timeout", "handshake-timeout", "idle-timeout"} {
+		args = append(args, "--"+name+"=0")
+	}
+	c := connect(t, start(t, command(t.TempDir(), args...)).url)
+	name := strings.Repeat("n", 255)
+	c.register(t, object{"name": name, "host": "h", "port": 1})
+	if entry := c.get(t, name); entry == nil {
+		t.Error("nothing was registered")
 	}
 }
 
