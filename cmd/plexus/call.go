@@ -31,7 +31,7 @@ func (c *command) target(ctx context.Context, words []string) (*target, error) {
 func (c *command) add(root *cobra.Command, t *target) (*cobra.Command, *parameters) {
 	root.ResetCommands()
 	below := func(parent *cobra.Command, name, about, group string) *cobra.Command {
-		cmd := &cobra.Command{Use: name, Short: about, GroupID: group, Run: func(*cobra.Command, []string) {}}
+		cmd := &cobra.Command{Use: name, Short: about, GroupID: group, Hidden: !isPlain(name), Run: func(*cobra.Command, []string) {}}
 		parent.AddCommand(cmd)
 		return cmd
 	}

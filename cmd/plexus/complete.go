@@ -9,6 +9,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 )
@@ -55,8 +56,8 @@ func (c *command) completeHubs(cmd *cobra.Command, args []string, last string) (
 		return nil, directive
 	}
 	add := func(name, about string) {
-		if strings.HasPrefix(name, last) {
-			all = append(all, cobra.CompletionWithDesc(oneLine(name), firstLine(about)))
+		if strings.HasPrefix(name, last) && isPlain(name) {
+			all = append(all, cobra.CompletionWithDesc(name, firstLine(about)))
 		}
 	}
 	add(first.name, "The hub at "+first.url)
@@ -70,6 +71,14 @@ func (c *command) completeHubs(cmd *cobra.Command, args []string, last string) (
 		}
 	}
 	return all, directive
+}
+
+// isPlain reports whether a word that a hub chose may be completed: the scripts
+// have the shell evaluate what stands in the line.
+func isPlain(word string) bool {
+	return word != "" && strings.IndexFunc(word, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_.:/@+,%", r)
+	}) < 0
 }
 
 // completion prints the script for a shell.

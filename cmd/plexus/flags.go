@@ -77,6 +77,7 @@ func (p *parameters) define(cmd *cobra.Command, keys []string, q property) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.Var(&parameter{p, q, keys}, q.name, q.summary())
+	flags.Lookup(q.name).Hidden = !isPlain(q.name)
 	a := q.accepts()
 	if a.isSwitch() {
 		flags.Lookup(q.name).NoOptDefVal = "true"
@@ -86,7 +87,7 @@ func (p *parameters) define(cmd *cobra.Command, keys []string, q property) {
 		values = append(values, "true", "false")
 	}
 	complete := func(_ *cobra.Command, _ []string, last string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		other := func(value string) bool { return !strings.HasPrefix(value, last) }
+		other := func(value string) bool { return !strings.HasPrefix(value, last) || !isPlain(value) }
 		return slices.DeleteFunc(values, other), cobra.ShellCompDirectiveNoFileComp
 	}
 	_ = cmd.RegisterFlagCompletionFunc(q.name, complete) // the flag is there
