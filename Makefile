@@ -6,7 +6,7 @@ DEADCODE    = golang.org/x/tools/cmd/deadcode@v0.52.0
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 PEBBLE      = github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1
 
-.PHONY: help run build test race reload load pebble acme lint size security fuzz fuzz-short fuzz-ci bench ci
+.PHONY: help run build man test race reload load pebble acme lint size security fuzz fuzz-short fuzz-ci bench ci
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,10 @@ run: build ## Run the registry on port 4445
 
 build: ## Build the commands into bin/, without any library of the system
 	CGO_ENABLED=0 go build -o bin/ ./cmd/...
+
+man: ## Write the manual pages of plexus into bin/man/
+	mkdir -p bin/man
+	MANDIR=$(CURDIR)/bin/man go test -count=1 -run '^TestManPages$$' ./cmd/plexus
 
 test: ## Run the tests
 	go test ./...

@@ -14,7 +14,7 @@ import (
 // terminal; the text is the same in all of them.
 const helpWidth = 80
 
-const helpBegin = `plexus calls Plexus hubs, which describe themselves what they offer.
+const helpBegin = `plexus calls methods of Plexus hubs. Each hub describes what it offers.
 
 Usage:
   plexus                           list the backends of the registry

@@ -19,7 +19,8 @@ import (
 func (c *command) root() *cobra.Command {
 	connection := c.options.connectionFlags()
 	root := &cobra.Command{
-		Use: "plexus", RunE: c.run(c.list), ValidArgsFunction: c.completeHubs,
+		Use: "plexus", Short: "Call Plexus hubs", Long: helpBegin + helpMiddle + helpEnd,
+		RunE: c.run(c.list), ValidArgsFunction: c.completeHubs,
 		SilenceErrors: true, SilenceUsage: true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
