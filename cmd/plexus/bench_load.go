@@ -117,7 +117,7 @@ func (b *benchmark) pace(ctx context.Context, begin, length time.Duration, due c
 				return
 			}
 		}
-		b.tally.unsent(b.pick(), last-at)
+		b.tally.add(b.pick(), last-at, unsent)
 	}
 }
 
@@ -125,12 +125,9 @@ func (b *benchmark) pace(ctx context.Context, begin, length time.Duration, due c
 // the connection is still there.
 func (b *benchmark) do(ctx context.Context, c *client.Client, origin time.Duration) bool {
 	kind := b.pick()
-	if err := b.operate(ctx, c, kind); err != nil {
-		b.tally.failure(errorKind(err))
-		return !errors.Is(err, client.ErrLost)
-	}
-	b.tally.success(kind, b.now()-origin)
-	return true
+	err := b.operate(ctx, c, kind)
+	b.tally.add(kind, b.now()-origin, errorKind(err))
+	return !errors.Is(err, client.ErrLost)
 }
 
 // pick chooses one of the shares, by its index.
@@ -202,11 +199,13 @@ func contentFailure(content []byte) string {
 	return ""
 }
 
-// errorKind is what a failed operation is counted under.
+// errorKind is what a failed operation is counted under; empty for success.
 func errorKind(err error) string {
 	var kind kindError
 	var answered *client.Error
 	switch {
+	case err == nil:
+		return ""
 	case errors.As(err, &kind):
 		return string(kind)
 	case errors.As(err, &answered) && answered.ErrorCode() != 0:

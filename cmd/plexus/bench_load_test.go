@@ -146,10 +146,10 @@ func TestTally(t *testing.T) {
 	shares := operation("mixed").shares()
 	tally := newTally(len(shares))
 	for ms := range 1000 {
-		tally.success(ms%2, time.Duration(ms+1)*time.Millisecond)
+		tally.add(ms%2, time.Duration(ms+1)*time.Millisecond, "")
 	}
-	tally.unsent(2, 2*time.Second)
-	tally.failure("refused")
+	tally.add(2, 2*time.Second, unsent)
+	tally.add(0, 0, "refused")
 	r := tally.result(shares, 4*time.Second)
 	if r.Operations != 1000 || r.PerSecond != 250 || r.Seconds != 4 || r.Failed != 2 || r.Latency.Count != 1001 ||
 		len(r.Errors) != 2 || r.Errors["refused"] != 1 || r.Errors["not sent in time"] != 1 {
@@ -171,7 +171,7 @@ func TestTally(t *testing.T) {
 		}
 	}
 	for i := range 1000 { // kinds of errors are bounded
-		tally.failure(fmt.Sprintf("refused %d", i))
+		tally.add(0, 0, fmt.Sprintf("refused %d", i))
 	}
 	if r := tally.result(shares, time.Second); len(r.Errors) != maxErrorKinds+1 || r.Errors["other"] != 1000-maxErrorKinds+2 || r.Failed != 1002 {
 		t.Errorf("%d kinds of errors: %v", len(r.Errors), r.Errors)

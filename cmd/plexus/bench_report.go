@@ -133,41 +133,28 @@ func newTally(operations int) *tally {
 	return t
 }
 
-// success counts an operation that succeeded.
-func (t *tally) success(kind int, took time.Duration) {
+// unsent is what operations are counted under that were not sent while there
+// was time.
+const unsent = "not sent in time"
+
+// add counts an operation, and why it failed; empty if it did not. Of one that
+// was not sent, took is how long it waited: it would have taken at least that.
+func (t *tally) add(kind int, took time.Duration, why string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.done++
-	t.record(kind, took)
-}
-
-// failure counts an operation that did not.
-func (t *tally) failure(why string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.fail(why)
-}
-
-// unsent counts an operation that was not sent while there was time. It would
-// have taken at least as long as it waited.
-func (t *tally) unsent(kind int, waited time.Duration) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.fail("not sent in time")
-	t.record(kind, waited)
-}
-
-func (t *tally) fail(why string) {
-	if _, known := t.errors[why]; !known && len(t.errors) >= maxErrorKinds {
-		why = "other"
+	if why == "" {
+		t.done++
+	} else {
+		if _, known := t.errors[why]; !known && len(t.errors) >= maxErrorKinds {
+			why = "other"
+		}
+		t.errors[why]++
 	}
-	t.errors[why]++
-}
-
-func (t *tally) record(kind int, took time.Duration) {
-	// It is in the range, so there is no error.
-	_ = t.latencies[kind].RecordValue(min(max(int64(took), shortest), longest))
-	t.worst = max(t.worst, took)
+	if why == "" || why == unsent {
+		// It is in the range, so there is no error.
+		_ = t.latencies[kind].RecordValue(min(max(int64(took), shortest), longest))
+		t.worst = max(t.worst, took)
+	}
 }
 
 // result sums up what was done in so much time.

@@ -43,53 +43,32 @@ func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
 const grace = time.Second
 
 // forcedExit ends the process where the command does not end by itself: a
-// write to a pipe that nobody reads can't be broken off.
+// write to a pipe that nobody reads can't be interrupted.
 type forcedExit struct {
 	stderr io.Writer
 	off    atomic.Bool // the command ends in its own time
 }
 
-// after ends the process when grace is over since ctx was done, with the
-// status of what cause makes of ctx; where that is nil, it does nothing. stop
-// takes it back.
+// after ends the process when ctx has been done for grace, with the status of
+// the error that cause makes of it; nil is none, and ends nothing. stop takes it
+// back.
 func (f *forcedExit) after(ctx context.Context, cause func() error) (stop func()) {
-	stopped, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		select {
-		case <-ctx.Done():
-		case <-stopped:
-			return
-		}
+	stopped := make(chan struct{})
+	cancel := context.AfterFunc(ctx, func() {
 		err := cause()
 		if err == nil || f.off.Load() {
 			return
 		}
-		timer := time.NewTimer(grace)
-		defer timer.Stop()
 		select {
-		case <-timer.C:
-			f.exit(ctx, err)
+		case <-time.After(grace):
+			time.AfterFunc(grace/4, func() { os.Exit(failed) }) // standard error may be blocked as well
+			os.Exit(status(ctx, err, f.stderr))
 		case <-stopped:
 		}
-	}()
+	})
 	return func() {
+		cancel()
 		close(stopped)
-		<-ended
-	}
-}
-
-// exit tells err and exits. Standard error may be blocked as well.
-func (f *forcedExit) exit(ctx context.Context, err error) {
-	told := make(chan int, 1)
-	go func() { told <- status(ctx, err, f.stderr) }()
-	timer := time.NewTimer(grace / 4)
-	defer timer.Stop()
-	select {
-	case code := <-told:
-		os.Exit(code)
-	case <-timer.C:
-		os.Exit(failed)
 	}
 }
 

@@ -4,7 +4,9 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
+	"text/tabwriter"
 	"unicode/utf8"
 )
 
@@ -169,27 +171,21 @@ func tableOf(list []any) (head []string, rows [][]string) {
 	return head, rows
 }
 
-// table lays out a table; empty where it is wider than most.
-func table(indent string, head []string, rows [][]string, most int) string {
-	widths := make([]int, len(head))
-	total := len(indent)
-	for i := range head {
-		widths[i] = utf8.RuneCountInString(head[i])
-		for _, row := range rows {
-			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
-		}
-		total += widths[i] + 2
-	}
-	if total > most {
-		return ""
-	}
+// table lays out a table; empty where it is wider than maxWidth.
+func table(indent string, head []string, rows [][]string, maxWidth int) string {
 	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, row := range append([][]string{head}, rows...) {
-		line := indent
-		for i, cell := range row {
-			line += cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2)
-		}
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
+		fmt.Fprintln(w, indent+strings.Join(row, "\t"))
 	}
-	return b.String()
+	w.Flush()
+	var text strings.Builder
+	for line := range strings.Lines(b.String()) {
+		line = strings.TrimRight(line, " \n")
+		if utf8.RuneCountInString(line) > maxWidth {
+			return ""
+		}
+		text.WriteString(line + "\n")
+	}
+	return text.String()
 }

@@ -28,38 +28,23 @@ func invalid(name, value, must string) *usageError {
 // so that "1" may be a number or a text.
 func (n node) value(name, text string) (any, error) {
 	a := n.accepts()
-	if a.has(nullKind) && text == "null" {
-		return nil, nil
-	}
-	if a.values != nil {
-		for _, value := range a.values {
-			if valueText(value) == text {
-				return value, nil
-			}
+	for _, value := range a.values {
+		if valueText(value) == text {
+			return value, nil
 		}
-		return nil, a.noneOf(name, text)
 	}
 	parsed, err := parse([]byte(text))
-	if a.anything {
-		if err == nil {
+	if _, isText := parsed.(string); err == nil && (!isText || a.anything) {
+		if err = n.check(name, parsed); err == nil {
 			return parsed, nil
 		}
-		return text, nil
+	} else {
+		err = n.check(name, text)
 	}
-	switch parsed.(type) {
-	case bool, json.Number:
-		if err := n.check(name, parsed); err == nil || !a.has(textKind) {
-			return parsed, err
-		}
-	case []any, *object:
-		if a.has(listKind | objectKind) {
-			return parsed, n.check(name, parsed)
-		}
-	}
-	if a.has(textKind) {
+	if a.anything || a.has(textKind) {
 		return text, n.check(name, text)
 	}
-	return nil, invalid(name, text, a.wanted())
+	return nil, err
 }
 
 func (a accepted) noneOf(name, text string) *usageError {
