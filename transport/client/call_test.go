@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/echo"
 	"github.com/plexus-go/plexus/transport/client"
@@ -63,7 +64,7 @@ func TestCall(t *testing.T) {
 	if c.Hub() != "hub" {
 		t.Errorf("the hub is %q", c.Hub())
 	}
-	calls := c.Call(within(t), "echo.repeat", echo.RepeatParams{Message: "hi", Count: 3})
+	calls := c.Call(testkit.Context(t), "echo.repeat", echo.RepeatParams{Message: "hi", Count: 3})
 	for range 2 { // a sequence may be ranged over again
 		var got []echo.Echo
 		for item, err := range calls {
@@ -89,7 +90,7 @@ func TestCall(t *testing.T) {
 func TestCallOne(t *testing.T) {
 	var running atomic.Int64
 	c := dial(t, start(t, endless(&running)))
-	ctx := within(t)
+	ctx := testkit.Context(t)
 	got, err := client.CallOne[echo.Echo](ctx, c, "echo.once", object{"message": "hi"})
 	if err != nil || got.Message != "hi" {
 		t.Errorf("got %v, %v", got, err)
@@ -102,7 +103,7 @@ func TestCallOne(t *testing.T) {
 	if err != nil || first != 0 {
 		t.Errorf("got %v, %v", first, err)
 	}
-	until(t, "the stream to be broken off", func() bool { return running.Load() == 0 })
+	testkit.Eventually(t, "the stream to be broken off", func() bool { return running.Load() == 0 })
 	if _, err := client.CallOne[int](ctx, c, "echo.once", object{"message": "hi"}); err == nil || !strings.HasPrefix(err.Error(), "echo.once: content of type echo.once: invalid type: map, expected i64") {
 		t.Errorf("got %v", err)
 	}
@@ -113,7 +114,7 @@ func TestCallOne(t *testing.T) {
 
 func TestOwnMethods(t *testing.T) {
 	c := dial(t, start(t))
-	ctx := within(t)
+	ctx := testkit.Context(t)
 	info, err := c.Info(ctx)
 	if err != nil || info.Name != "hub" {
 		t.Errorf("got %+v, %v", info, err)
@@ -151,20 +152,20 @@ func TestErrorsOfMethods(t *testing.T) {
 		{"echo.\"\x00\xff", nil, plugin.CodeMethodNotFound, ""},
 	}
 	for _, test := range tests {
-		_, err := client.CallOne[any](within(t), c, test.method, test.params)
+		_, err := client.CallOne[any](testkit.Context(t), c, test.method, test.params)
 		var told *client.Error
 		if !errors.As(err, &told) || told.ErrorCode() != test.code || told.Recoverable || test.text != "" && err.Error() != test.text {
 			t.Errorf("%s: got %v", test.method, err)
 		}
 	}
-	if _, err := client.CallOne[any](within(t), c, "echo.once", math.NaN()); err == nil || !strings.HasPrefix(err.Error(), "echo.once: parameters: json: ") {
+	if _, err := client.CallOne[any](testkit.Context(t), c, "echo.once", math.NaN()); err == nil || !strings.HasPrefix(err.Error(), "echo.once: parameters: json: ") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestManyCallsAtOnce(t *testing.T) {
 	c := dial(t, start(t))
-	ctx := within(t)
+	ctx := testkit.Context(t)
 	var all sync.WaitGroup
 	for i := range 100 {
 		all.Go(func() {
@@ -197,9 +198,9 @@ func TestStop(t *testing.T) {
 	c := dial(t, start(t, endless(&running)))
 	stopped := func(what string) {
 		t.Helper()
-		until(t, what+": the stream to end", func() bool { return running.Load() == 0 })
+		testkit.Eventually(t, what+": the stream to end", func() bool { return running.Load() == 0 })
 	}
-	for item, err := range c.Call(within(t), "endless.three", nil) {
+	for item, err := range c.Call(testkit.Context(t), "endless.three", nil) {
 		if err != nil || content(item) != "0" {
 			t.Fatal(item, err)
 		}
@@ -209,14 +210,14 @@ func TestStop(t *testing.T) {
 
 	func() {
 		defer func() { _ = recover() }()
-		for range c.Call(within(t), "endless.three", nil) {
+		for range c.Call(testkit.Context(t), "endless.three", nil) {
 			panic("in the body")
 		}
 	}()
 	stopped("panic")
 
 	for _, method := range []string{"endless.none", "endless.three", "endless.flood"} {
-		ctx, cancel := context.WithTimeout(within(t), 30*time.Millisecond)
+		ctx, cancel := context.WithTimeout(testkit.Context(t), 30*time.Millisecond)
 		var last error
 		for _, err := range c.Call(ctx, method, nil) {
 			last = err
@@ -229,7 +230,7 @@ func TestStop(t *testing.T) {
 		stopped(method)
 	}
 
-	ctx, cancel := context.WithCancel(within(t))
+	ctx, cancel := context.WithCancel(testkit.Context(t))
 	defer cancel()
 	for _, err := range c.Call(ctx, "endless.three", nil, client.Idempotent()) {
 		if err == nil {
@@ -254,7 +255,7 @@ func TestMessageLimit(t *testing.T) {
 	var running atomic.Int64
 	url := start(t, endless(&running))
 	c := dial(t, url, client.WithMessageLimit(100_000), client.WithoutReconnect())
-	ctx := within(t)
+	ctx := testkit.Context(t)
 	next, stop := iter.Pull2(c.Call(ctx, "endless.three", nil))
 	defer stop()
 	next()

@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/client"
 	"github.com/plexus-go/plexus/transport/websocket"
 )
@@ -35,7 +36,7 @@ func secure(t testing.TB, address string) (url string, config *tls.Config) {
 	web.StartTLS()
 	t.Cleanup(func() {
 		web.Close()
-		if err := ws.Shutdown(within(t)); err != nil {
+		if err := ws.Shutdown(testkit.Context(t)); err != nil {
 			t.Error(err)
 		}
 	})
@@ -49,16 +50,16 @@ func TestTLS(t *testing.T) {
 		t.Run(address, func(t *testing.T) {
 			url, config := secure(t, address)
 			c := dial(t, url, client.WithTLS(config))
-			if n, err := c.Info(within(t)); err != nil || n.Name != "hub" {
+			if n, err := c.Info(testkit.Context(t)); err != nil || n.Name != "hub" {
 				t.Errorf("got %v, %v", n, err)
 			}
 			config.ClientSessionCache = tls.NewLRUClientSessionCache(10)
 			for range 2 {
-				if n, err := client.Info(within(t), url, client.WithTLS(config)); err != nil || n.Name != "hub" {
+				if n, err := client.Info(testkit.Context(t), url, client.WithTLS(config)); err != nil || n.Name != "hub" {
 					t.Errorf("got %v, %v", n, err)
 				}
 			}
-			_, err := client.Dial(within(t), url)
+			_, err := client.Dial(testkit.Context(t), url)
 			var unknown x509.UnknownAuthorityError
 			if !dialFailed(err) || !errors.As(err, &unknown) {
 				t.Errorf("got %v", err)
@@ -69,7 +70,7 @@ func TestTLS(t *testing.T) {
 
 func TestCredentials(t *testing.T) {
 	var header atomic.Pointer[http.Header]
-	h := pretend(t, func(c *peer) { header.Store(&c.header); c.info("h"); c.gone() })
+	h := pretend(t, func(c *peer) { header.Store(&c.Header); c.Info("h"); c.Gone() })
 	dial(t, h.url+"/any/path?x=1",
 		client.WithHeader("X-Two", "1"), client.WithHeader("x-two", "2"),
 		client.WithToken("old"), client.WithToken("secret"),
@@ -107,11 +108,11 @@ func TestProxy(t *testing.T) {
 	secure, config := secure(t, "127.0.0.1:0")
 	for i, url := range []string{plain, secure} {
 		c := dial(t, url, through, client.WithTLS(config))
-		if n, err := c.Info(within(t)); err != nil || n.Name != "hub" || int(passed.Load()) != i+1 {
+		if n, err := c.Info(testkit.Context(t)); err != nil || n.Name != "hub" || int(passed.Load()) != i+1 {
 			t.Errorf("got %v, %v; %d have passed", n, err, passed.Load())
 		}
 	}
-	_, err := client.Info(within(t), "ws://refused.invalid:80", through)
+	_, err := client.Info(testkit.Context(t), "ws://refused.invalid:80", through)
 	var failed *client.DialError
 	if !errors.As(err, &failed) || failed.Step != client.StepUpgrade || !dialFailed(err) {
 		t.Errorf("got %v", err)
@@ -161,7 +162,7 @@ func TestLostByTheNetwork(t *testing.T) {
 	var all sync.WaitGroup
 	for range 10 {
 		all.Go(func() {
-			for _, err := range c.Call(within(t), "endless.three", nil) {
+			for _, err := range c.Call(testkit.Context(t), "endless.three", nil) {
 				if err == nil {
 					continue
 				}
@@ -172,10 +173,10 @@ func TestLostByTheNetwork(t *testing.T) {
 			}
 		})
 	}
-	until(t, "all calls to run", func() bool { return running.Load() == 10 })
+	testkit.Eventually(t, "all calls to run", func() bool { return running.Load() == 10 })
 	(*last.Load()).Close()
 	all.Wait()
-	if info, err := c.Info(within(t)); err != nil || info.Name != "hub" {
+	if info, err := c.Info(testkit.Context(t)); err != nil || info.Name != "hub" {
 		t.Errorf("got %v, %v", info, err)
 	}
 }

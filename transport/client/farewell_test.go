@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/client"
 )
 
@@ -34,11 +35,11 @@ func (g *gate) Write(p []byte) (int, error) {
 func TestFarewell(t *testing.T) {
 	told := make(chan []string, 1)
 	h := pretend(t, func(c *peer) {
-		c.info("h")
-		c.called("7")
-		c.item("7", data("1"))
+		c.Info("h")
+		c.Called("7")
+		c.Item("7", data("1"))
 		var methods []string
-		for r := c.next(); r != nil; r = c.next() {
+		for r := c.Next(); r != nil; r = c.Next() {
 			methods = append(methods, r.Method)
 		}
 		told <- methods
@@ -51,14 +52,14 @@ func TestFarewell(t *testing.T) {
 			return g, err
 		}))
 		other := make(chan struct{})
-		for _, err := range c.Call(within(t), "x.y", nil) {
+		for _, err := range c.Call(testkit.Context(t), "x.y", nil) {
 			if err != nil {
 				t.Fatal(err)
 			}
 			g.shut.Store(true)
 			go func() { // keeps the writer busy
 				defer close(other)
-				gathered(c.Call(within(t), "x.z", nil))
+				gathered(c.Call(testkit.Context(t), "x.z", nil))
 			}()
 			<-g.waiting
 			break
@@ -67,7 +68,7 @@ func TestFarewell(t *testing.T) {
 		go func() { c.Close(); close(closed) }()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		until(t, "the client to be closing", func() bool {
+		testkit.Eventually(t, "the client to be closing", func() bool {
 			_, err := c.Info(ctx)
 			return errors.Is(err, client.ErrClosed)
 		})

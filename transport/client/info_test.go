@@ -16,12 +16,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/client"
 )
 
 func TestInfo(t *testing.T) {
 	url := start(t)
-	got, err := client.Info(within(t), url)
+	got, err := client.Info(testkit.Context(t), url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +34,7 @@ func TestInfo(t *testing.T) {
 func TestInfoOverIPv6(t *testing.T) {
 	l := listen(t, "[::1]:0")
 	serve(t, newHub(t), l)
-	if got, err := client.Info(within(t), "ws://"+l.Addr().String()); err != nil || got.Name != "hub" {
+	if got, err := client.Info(testkit.Context(t), "ws://"+l.Addr().String()); err != nil || got.Name != "hub" {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
@@ -69,12 +70,12 @@ func TestInfoFromOtherHubs(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			h := pretend(t, func(c *peer) {
-				c.next()
+				c.Next()
 				for _, frame := range test.frames {
-					c.send("%s", frame)
+					c.Send("%s", frame)
 				}
 			})
-			got, err := client.Info(within(t), h.url)
+			got, err := client.Info(testkit.Context(t), h.url)
 			if got.Name != test.want || !errors.Is(err, test.fails) {
 				t.Errorf("got %+v, %v; want %q, %v", got, err, test.want, test.fails)
 			}
@@ -92,21 +93,21 @@ func ended(subscription string) string { return item(subscription, done) }
 
 func TestInfoRefused(t *testing.T) {
 	h := pretend(t, func(c *peer) {
-		c.next()
-		c.send(`{"jsonrpc":"2.0","id":1,"error":{"code":"-32001","message":"who are you?","data":{"a":1}}}`)
+		c.Next()
+		c.Send(`{"jsonrpc":"2.0","id":1,"error":{"code":"-32001","message":"who are you?","data":{"a":1}}}`)
 	})
-	_, err := client.Info(within(t), h.url)
+	_, err := client.Info(testkit.Context(t), h.url)
 	var rpc *client.Error
 	if !errors.As(err, &rpc) || rpc.Code != "-32001" || string(rpc.Data) != `{"a":1}` || !dialFailed(err) {
 		t.Errorf("got %v", err)
 	}
 
 	h = pretend(t, func(c *peer) {
-		c.next()
-		c.send(`{"jsonrpc":"2.0","id":1,"result":5}`)
-		c.item("5", `"type":"error","message":"not now","code":7,"recoverable":false`)
+		c.Next()
+		c.Send(`{"jsonrpc":"2.0","id":1,"result":5}`)
+		c.Item("5", `"type":"error","message":"not now","code":7,"recoverable":false`)
 	})
-	_, err = client.Info(within(t), h.url)
+	_, err = client.Info(testkit.Context(t), h.url)
 	var stream *client.Error
 	if !errors.As(err, &stream) || stream.Code != "7" || stream.ErrorCode() != 7 {
 		t.Errorf("got %v", err)
@@ -149,7 +150,7 @@ func TestSteps(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := client.Info(within(t), test.url, client.WithTLS(&tls.Config{}))
+			_, err := client.Info(testkit.Context(t), test.url, client.WithTLS(&tls.Config{}))
 			var dial *client.DialError
 			if !errors.As(err, &dial) || !dialFailed(err) || errors.Is(err, context.DeadlineExceeded) {
 				t.Fatalf("got %v", err)
@@ -175,12 +176,12 @@ func TestInfoStops(t *testing.T) {
 			t.Cleanup(func() { conn.Close() })
 		}
 	}()
-	upgraded := pretend(t, (*peer).gone)
+	upgraded := pretend(t, (*peer).Gone)
 	subscribed := pretend(t, func(c *peer) {
-		r := c.next()
-		c.send(`{"jsonrpc":"2.0","id":%d,"result":5}`, r.ID)
-		c.item("5", data(`{"backend":"h"}`))
-		c.gone()
+		r := c.Next()
+		c.Send(`{"jsonrpc":"2.0","id":%d,"result":5}`, r.ID)
+		c.Item("5", data(`{"backend":"h"}`))
+		c.Gone()
 	})
 	stuck := client.WithNetDial(func(ctx context.Context, _, _ string) (net.Conn, error) {
 		<-ctx.Done()

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/client"
 )
 
@@ -17,25 +18,25 @@ import (
 // told, and in which request.
 func asks(t testing.TB, question string) *fake {
 	return pretend(t, func(c *peer) {
-		c.info("h")
+		c.Info("h")
 		for {
-			if r := c.called("7"); r == nil {
+			if r := c.Called("7"); r == nil {
 				return
 			}
-			c.item("7", question)
-			r := c.next()
+			c.Item("7", question)
+			r := c.Next()
 			if r == nil {
 				return
 			}
 			if r.Method != "h.respond" {
-				t.Errorf("the client sent %s", r.text)
+				t.Errorf("the client sent %s", r.Text)
 			}
 			// As hubs do that please every client.
-			c.send(`{"jsonrpc":"2.0","id":%d,"result":{"success":true}}`, r.ID)
-			c.item(`{"success":true}`, done)
+			c.Send(`{"jsonrpc":"2.0","id":%d,"result":{"success":true}}`, r.ID)
+			c.Item(`{"success":true}`, done)
 			told, _ := json.Marshal(object{"id": r.Params.RequestID, "told": r.Params.ResponseData})
-			c.item("7", data(string(told)))
-			c.item("7", done)
+			c.Item("7", data(string(told)))
+			c.Item("7", done)
 		}
 	})
 }
@@ -98,7 +99,7 @@ func TestQuestions(t *testing.T) {
 				}
 				return test.answer(q), nil
 			}))
-			told, err := client.CallOne[json.RawMessage](within(t), c, "x.y", nil)
+			told, err := client.CallOne[json.RawMessage](testkit.Context(t), c, "x.y", nil)
 			if err != nil || string(told) != test.told {
 				t.Errorf("got %s, %v; want %s", told, err, test.told)
 			}
@@ -117,7 +118,7 @@ func TestQuestions(t *testing.T) {
 func TestUnansweredQuestions(t *testing.T) {
 	const cancelled = `{"id":"r","told":{"type":"cancelled"}}`
 	h := asks(t, `"type":"request","requestId":"r","requestData":{"type":"confirm"},"timeoutMs":20`)
-	told, err := client.CallOne[json.RawMessage](within(t), dial(t, h.url), "x.y", nil)
+	told, err := client.CallOne[json.RawMessage](testkit.Context(t), dial(t, h.url), "x.y", nil)
 	if err != nil || string(told) != cancelled {
 		t.Errorf("without a callback: got %s, %v", told, err)
 	}
@@ -127,7 +128,7 @@ func TestUnansweredQuestions(t *testing.T) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}))
-	told, err = client.CallOne[json.RawMessage](within(t), c, "x.y", nil)
+	told, err = client.CallOne[json.RawMessage](testkit.Context(t), c, "x.y", nil)
 	if err != nil || string(told) != cancelled {
 		t.Errorf("in vain: got %s, %v", told, err)
 	}
@@ -136,14 +137,14 @@ func TestUnansweredQuestions(t *testing.T) {
 	c = dial(t, h.url, client.WithAnswers(func(ctx context.Context, q client.Question) (any, error) {
 		return true, mine
 	}))
-	if _, err = client.CallOne[json.RawMessage](within(t), c, "x.y", nil); !errors.Is(err, mine) {
+	if _, err = client.CallOne[json.RawMessage](testkit.Context(t), c, "x.y", nil); !errors.Is(err, mine) {
 		t.Errorf("got %v", err)
 	}
 
 	c = dial(t, h.url, client.WithAnswers(func(ctx context.Context, q client.Question) (any, error) {
 		return func() {}, nil
 	}))
-	if _, err = client.CallOne[json.RawMessage](within(t), c, "x.y", nil); err == nil {
+	if _, err = client.CallOne[json.RawMessage](testkit.Context(t), c, "x.y", nil); err == nil {
 		t.Error("an answer that is not JSON was sent")
 	}
 }

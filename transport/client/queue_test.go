@@ -12,19 +12,20 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/client"
 )
 
 // generous is a hub whose method x.many sends so many items at once, and
 // whose x.one sends one. It takes what the client sends meanwhile.
-func generous(t *testing.T, many int) (p *pipes, unsubscribed *atomic.Int64) {
+func generous(t *testing.T, many int) (p *testkit.Pipes, unsubscribed *atomic.Int64) {
 	unsubscribed = new(atomic.Int64)
 	p = pretendByPipe(t, func(c *peer) {
-		c.info("h")
-		requests := make(chan *request, 100)
+		c.Info("h")
+		requests := make(chan *testkit.Asked, 100)
 		go func() { // ends with the connection
 			defer close(requests)
-			for r := c.next(); r != nil; r = c.next() {
+			for r := c.Next(); r != nil; r = c.Next() {
 				requests <- r
 			}
 		}()
@@ -33,15 +34,15 @@ func generous(t *testing.T, many int) (p *pipes, unsubscribed *atomic.Int64) {
 				unsubscribed.Add(1)
 				continue
 			}
-			c.send(`{"id":%d,"result":%d}`, r.ID, r.ID)
+			c.Send(`{"id":%d,"result":%d}`, r.ID, r.ID)
 			n := 1
 			if r.Params.Method == "x.many" {
 				n = many
 			}
 			for i := range n {
-				c.item(fmt.Sprint(r.ID), data(fmt.Sprint(i)))
+				c.Item(fmt.Sprint(r.ID), data(fmt.Sprint(i)))
 			}
-			c.item(fmt.Sprint(r.ID), done)
+			c.Item(fmt.Sprint(r.ID), done)
 		}
 	})
 	return p, unsubscribed

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin/echo"
 	"github.com/plexus-go/plexus/transport/client"
 )
@@ -20,18 +21,18 @@ import (
 // begin anew after a connection that was worth it.
 func TestBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := pretendByPipe(t, func(c *peer) { c.info("h"); c.gone() })
+		p := pretendByPipe(t, func(c *peer) { c.Info("h"); c.Gone() })
 		dialPipe(t, p, client.WithBackoff(100*time.Millisecond, 30*time.Second))
 		grows := func() {
 			t.Helper()
 			last := time.Now()
-			p.dials()
-			p.setDown(true)
-			p.cut()
+			p.Dials()
+			p.SetDown(true)
+			p.Cut()
 			time.Sleep(10 * time.Minute)
 			want := 100 * time.Millisecond
 			n := 0
-			for _, at := range p.dials() {
+			for _, at := range p.Dials() {
 				wait := at.Sub(last)
 				if wait < want/2 || wait > want {
 					t.Errorf("attempt %d: waited %v, want %v to %v", n, wait, want/2, want)
@@ -43,7 +44,7 @@ func TestBackoff(t *testing.T) {
 			}
 		}
 		grows()
-		p.setDown(false)
+		p.SetDown(false)
 		time.Sleep(6 * time.Minute) // connected again, for long enough
 		grows()
 	})
@@ -53,10 +54,10 @@ func TestBackoff(t *testing.T) {
 // grow all the same.
 func TestHubThatHangsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := pretendByPipe(t, func(c *peer) { c.info("h") })
+		p := pretendByPipe(t, func(c *peer) { c.Info("h") })
 		dialPipe(t, p)
 		time.Sleep(5 * time.Minute)
-		if n := len(p.dials()); n < 10 || n > 40 {
+		if n := len(p.Dials()); n < 10 || n > 40 {
 			t.Errorf("%d connections in five minutes", n)
 		}
 	})
@@ -68,18 +69,18 @@ func TestCallsWaitForAConnection(t *testing.T) {
 		var names atomic.Int64
 		p := pretendByPipe(t, func(c *peer) {
 			name := fmt.Sprint("h", names.Add(1)) // restarted under another one
-			c.info(name)
-			for r := c.called("7"); r != nil; r = c.called("7") {
+			c.Info(name)
+			for r := c.Called("7"); r != nil; r = c.Called("7") {
 				if r.Method != name+".call" {
 					t.Errorf("the client called %s of %s", r.Method, name)
 				}
-				c.item("7", data("1"))
-				c.item("7", done)
+				c.Item("7", data("1"))
+				c.Item("7", done)
 			}
 		})
 		c := dialPipe(t, p)
-		p.setDown(true)
-		p.cut()
+		p.SetDown(true)
+		p.Cut()
 		synctest.Wait()
 
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -90,7 +91,7 @@ func TestCallsWaitForAConnection(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 
-		time.AfterFunc(time.Minute, func() { p.setDown(false) })
+		time.AfterFunc(time.Minute, func() { p.SetDown(false) })
 		if n, err := client.CallOne[int](context.Background(), c, "x.y", nil); err != nil || n != 1 || c.Hub() != "h2" {
 			t.Errorf("got %v, %v of %s", n, err, c.Hub())
 		}
@@ -99,20 +100,20 @@ func TestCallsWaitForAConnection(t *testing.T) {
 
 // lossy is a hub that loses its first connections as they have got a call, and
 // after that many items.
-func lossy(t *testing.T, connections, items int) (p *pipes, calls *atomic.Int64) {
+func lossy(t *testing.T, connections, items int) (p *testkit.Pipes, calls *atomic.Int64) {
 	calls = new(atomic.Int64)
 	p = pretendByPipe(t, func(c *peer) {
-		c.info("h")
-		for r := c.called("7"); r != nil; r = c.called("7") {
+		c.Info("h")
+		for r := c.Called("7"); r != nil; r = c.Called("7") {
 			n := int(calls.Add(1))
 			for i := range items {
-				c.item("7", data(fmt.Sprint(i)))
+				c.Item("7", data(fmt.Sprint(i)))
 			}
 			if n <= connections {
 				return
 			}
-			c.item("7", data("100"))
-			c.item("7", done)
+			c.Item("7", data("100"))
+			c.Item("7", done)
 		}
 	})
 	return p, calls
@@ -160,7 +161,7 @@ func TestLostCalls(t *testing.T) {
 // TestOwnMethodsAreRepeated: to ask is idempotent.
 func TestOwnMethodsAreRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := pretendByPipe(t, func(c *peer) { c.info("h"); c.info("h") })
+		p := pretendByPipe(t, func(c *peer) { c.Info("h"); c.Info("h") })
 		c := dialPipe(t, p)
 		if info, err := c.Info(context.Background()); err != nil || info.Name != "h" {
 			t.Errorf("got %v, %v", info, err)
@@ -168,7 +169,7 @@ func TestOwnMethodsAreRepeated(t *testing.T) {
 		if info, err := c.Info(context.Background()); err != nil || info.Name != "h" {
 			t.Errorf("got %v, %v", info, err)
 		}
-		if n := len(p.dials()); n < 2 {
+		if n := len(p.Dials()); n < 2 {
 			t.Errorf("%d connections", n)
 		}
 	})
@@ -180,14 +181,14 @@ func TestUnsentCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var connections atomic.Int64
 		p := pretendByPipe(t, func(c *peer) {
-			c.info("h")
+			c.Info("h")
 			if connections.Add(1) == 1 {
 				time.Sleep(5 * time.Second) // and reads nothing
 				return
 			}
-			for r := c.called("7"); r != nil; r = c.called("7") {
-				c.item("7", data("1"))
-				c.item("7", done)
+			for r := c.Called("7"); r != nil; r = c.Called("7") {
+				c.Item("7", data("1"))
+				c.Item("7", done)
 			}
 		})
 		c := dialPipe(t, p)
@@ -220,14 +221,14 @@ func TestUnsentCalls(t *testing.T) {
 func TestWithdrawnCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pretendByPipe(t, func(c *peer) {
-			c.info("h")
+			c.Info("h")
 			time.Sleep(5 * time.Second)
-			for r := c.called("7"); r != nil; r = c.called("7") {
+			for r := c.Called("7"); r != nil; r = c.Called("7") {
 				if r.Params.Method == "x.withdrawn" {
 					t.Error("it was sent")
 				}
-				c.item("7", data("1"))
-				c.item("7", done)
+				c.Item("7", data("1"))
+				c.Item("7", done)
 			}
 		})
 		c := dialPipe(t, p)
@@ -258,7 +259,7 @@ func TestKeepAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pings := 0
 		p := pretendByPipe(t, func(c *peer) {
-			c.info("h")
+			c.Info("h")
 			pong := c.PingHandler()
 			c.SetPingHandler(func(data string) error {
 				if pings++; pings > 10 {
@@ -266,8 +267,8 @@ func TestKeepAlive(t *testing.T) {
 				}
 				return pong(data)
 			})
-			c.called("7")
-			c.gone()
+			c.Called("7")
+			c.Gone()
 		})
 		c := dialPipe(t, p, client.WithoutReconnect())
 		begun := time.Now()
@@ -284,7 +285,7 @@ func TestKeepAlive(t *testing.T) {
 // TestWithKeepAlive: the times can be set.
 func TestWithKeepAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := pretendByPipe(t, func(c *peer) { c.info("h"); time.Sleep(time.Minute) })
+		p := pretendByPipe(t, func(c *peer) { c.Info("h"); time.Sleep(time.Minute) })
 		c := dialPipe(t, p, client.WithoutReconnect(), client.WithKeepAlive(time.Second, 3*time.Second))
 		begun := time.Now()
 		_, err := client.CallOne[int](context.Background(), c, "x.y", nil)
@@ -299,9 +300,9 @@ func TestWithKeepAlive(t *testing.T) {
 func TestViolationBehindAStuckWriter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pretendByPipe(t, func(c *peer) {
-			c.info("h")
+			c.Info("h")
 			time.Sleep(time.Second)
-			c.send("nonsense")
+			c.Send("nonsense")
 			time.Sleep(time.Minute)
 		})
 		c := dialPipe(t, p, client.WithoutReconnect())
@@ -316,9 +317,9 @@ func TestViolationBehindAStuckWriter(t *testing.T) {
 // TestDialTimeout: neither Dial nor a reconnect waits for ever.
 func TestDialTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := pretendByPipe(t, (*peer).gone)
+		p := pretendByPipe(t, (*peer).Gone)
 		begun := time.Now()
-		_, err := client.Dial(context.Background(), "ws://pipe", p.option(), client.WithProxy(nil), client.WithDialTimeout(3*time.Second))
+		_, err := client.Dial(context.Background(), "ws://pipe", byPipe(p), client.WithProxy(nil), client.WithDialTimeout(3*time.Second))
 		var dial *client.DialError
 		if d := time.Since(begun); d != 3*time.Second || !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &dial) || dial.Step != client.StepInfo {
 			t.Errorf("after %v: %v", d, err)
@@ -334,10 +335,10 @@ func TestClose(t *testing.T) {
 		cut    bool
 		most   time.Duration
 	}{
-		{"polite", func(c *peer) { c.info("h"); c.called("7"); c.gone() }, false, 0},
-		{"does not read", func(c *peer) { c.info("h"); time.Sleep(time.Minute) }, false, time.Second},
-		{"deaf", func(c *peer) { c.info("h"); c.called("7"); time.Sleep(time.Minute) }, false, time.Second},
-		{"away", func(c *peer) { c.info("h"); c.called("7"); c.gone() }, true, 0},
+		{"polite", func(c *peer) { c.Info("h"); c.Called("7"); c.Gone() }, false, 0},
+		{"does not read", func(c *peer) { c.Info("h"); time.Sleep(time.Minute) }, false, time.Second},
+		{"deaf", func(c *peer) { c.Info("h"); c.Called("7"); time.Sleep(time.Minute) }, false, time.Second},
+		{"away", func(c *peer) { c.Info("h"); c.Called("7"); c.Gone() }, true, 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -352,8 +353,8 @@ func TestClose(t *testing.T) {
 				synctest.Wait()
 				want := client.ErrClosed
 				if test.cut {
-					p.setDown(true)
-					p.cut()
+					p.SetDown(true)
+					p.Cut()
 					want = client.ErrLost
 					time.Sleep(time.Second)
 				}
@@ -383,7 +384,7 @@ func TestRestartedHub(t *testing.T) {
 	stop := serve(t, newHub(t), l)
 	c := dial(t, "ws://"+l.Addr().String(), client.WithBackoff(time.Millisecond, 10*time.Millisecond))
 	ask := func() error {
-		_, err := client.CallOne[echo.Echo](within(t), c, "echo.once", object{"message": "hi"}, client.Idempotent())
+		_, err := client.CallOne[echo.Echo](testkit.Context(t), c, "echo.once", object{"message": "hi"}, client.Idempotent())
 		return err
 	}
 	for range 3 {

@@ -64,8 +64,8 @@ func replay(t *testing.T, e testkit.Exchange) bool {
 		return false
 	}
 	h := pretend(t, func(c *peer) {
-		c.info("registry-hub")
-		got := c.next()
+		c.Info("registry-hub")
+		got := c.Next()
 		if got == nil {
 			return
 		}
@@ -79,15 +79,15 @@ func replay(t *testing.T, e testkit.Exchange) bool {
 				answer["id"], _ = json.Marshal(got.ID)
 				frame, _ = json.Marshal(answer)
 			}
-			c.send("%s", frame)
+			c.Send("%s", frame)
 		}
-		c.gone()
+		c.Gone()
 	})
 	c := dial(t, h.url)
 	items, failure := recordedItems(t, e)
 	switch r.Method {
 	case "registry-hub.hash":
-		hash, err := c.Hash(within(t))
+		hash, err := c.Hash(testkit.Context(t))
 		if failure != nil {
 			t.Errorf("%s: the recording is an error", r.Method)
 		}
@@ -95,7 +95,7 @@ func replay(t *testing.T, e testkit.Exchange) bool {
 			t.Errorf("%s: got %q, %v; want %q", r.Method, hash, err, want)
 		}
 	case "registry-hub.schema":
-		schema, err := c.Schema(within(t), "")
+		schema, err := c.Schema(testkit.Context(t), "")
 		if failure != nil {
 			if err == nil {
 				t.Errorf("%s: no error", r.Method)
@@ -108,7 +108,7 @@ func replay(t *testing.T, e testkit.Exchange) bool {
 	case "registry-hub.call":
 		if path, ok := strings.CutSuffix(asked.Method, ".schema"); ok && asked.Params == nil {
 			if want, _ := items[0]["content"].(object); want["methods"] != nil {
-				schema, err := c.Schema(within(t), path)
+				schema, err := c.Schema(testkit.Context(t), path)
 				if err != nil || schema.Hash != want["hash"] || len(schema.Methods) != len(want["methods"].([]any)) {
 					t.Errorf("%s: got %+v, %v; want %v", asked.Method, schema, err, want)
 				}
@@ -130,7 +130,7 @@ func replay(t *testing.T, e testkit.Exchange) bool {
 func compare(t *testing.T, c *client.Client, method string, params any, items []object, failure object) {
 	t.Helper()
 	n := 0
-	for item, err := range c.Call(within(t), method, params) {
+	for item, err := range c.Call(testkit.Context(t), method, params) {
 		var rpc *client.Error
 		var stream *client.Error
 		switch {

@@ -23,7 +23,7 @@ import (
 // same port.
 type registryServer struct {
 	t    testing.TB
-	pipe *pipes // in place of a port, where time is made up
+	pipe *testkit.Pipes // in place of a port, where time is made up
 	gate chan struct{}
 	at   string // host:port
 	url  string
@@ -74,7 +74,7 @@ func (s *registryServer) start() {
 
 func (s *registryServer) listen() net.Listener {
 	if s.pipe != nil {
-		s.pipe.setDown(false)
+		s.pipe.SetDown(false)
 		return s.pipe
 	}
 	address := s.at
@@ -93,7 +93,7 @@ func (s *registryServer) listen() net.Listener {
 // test.
 func newPipeRegistry(t *testing.T) *registryServer {
 	t.Helper()
-	s := &registryServer{t: t, url: "ws://pipe", pipe: newPipes(), gate: make(chan struct{}, 1)}
+	s := &registryServer{t: t, url: "ws://pipe", pipe: testkit.NewPipes(), gate: make(chan struct{}, 1)}
 	s.start()
 	return s
 }
@@ -102,7 +102,7 @@ func newPipeRegistry(t *testing.T) *registryServer {
 func (s *registryServer) options(more ...client.Option) []client.Option {
 	if s.pipe != nil {
 		dial := func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := s.pipe.dial(ctx, network, address)
+			conn, err := s.pipe.Dial(ctx, network, address)
 			return slowConn{conn, s.gate}, err
 		}
 		more = append(more, client.WithNetDial(dial), client.WithProxy(nil))
@@ -176,7 +176,7 @@ func register(t testing.TB, url string, g registryclient.Registration, options .
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.Close() })
-	if err := r.Wait(within(t)); err != nil {
+	if err := r.Wait(testkit.Context(t)); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -216,7 +216,7 @@ func newNetwork(t testing.TB, to string) *network {
 	t.Cleanup(func() {
 		l.Close()
 		p.resume()
-		p.cut()
+		p.Cut()
 		p.running.Wait()
 	})
 	return p
@@ -286,7 +286,7 @@ func (p *network) resume() {
 }
 
 // cut closes every connection.
-func (p *network) cut() {
+func (p *network) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for conn := range p.pairs {
@@ -302,7 +302,7 @@ const soon = 5 * time.Second
 func inTime(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	begun := time.Now()
-	until(t, what, condition)
+	testkit.Eventually(t, what, condition)
 	took := time.Since(begun)
 	t.Logf("%s after %v", what, took.Round(time.Millisecond))
 	if took > soon {

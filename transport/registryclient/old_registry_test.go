@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/client"
 	"github.com/plexus-go/plexus/transport/registryclient"
 )
@@ -36,25 +37,23 @@ func newOldRegistry(strict, plain bool) *oldRegistry {
 
 // serve is the script of a connection.
 func (o *oldRegistry) serve(c *peer) {
-	c.info("registry-hub")
+	c.Info("registry-hub")
 	for n := 1; ; n++ {
 		subscription := fmt.Sprint(n)
-		r := c.called(subscription)
+		r := c.Called(subscription)
 		if r == nil {
 			return
 		}
 		var told struct{ Params struct{ Params object } }
-		if err := json.Unmarshal([]byte(r.text), &told); err != nil {
-			c.t.Error(err)
-		}
+		_ = json.Unmarshal([]byte(r.Text), &told) // which Called has parsed
 		content, err := o.answer(r.Params.Method, told.Params.Params)
 		if err != nil {
-			c.item(subscription, `"type":"error",`+meta+`,`+err.Error()+`,"recoverable":false`)
+			c.Item(subscription, `"type":"error",`+meta+`,`+err.Error()+`,"recoverable":false`)
 			continue
 		}
 		text, _ := json.Marshal(content)
-		c.item(subscription, data(string(text)))
-		c.item(subscription, done)
+		c.Item(subscription, data(string(text)))
+		c.Item(subscription, done)
 	}
 }
 
@@ -132,7 +131,7 @@ func TestRegisterInAnOldRegistry(t *testing.T) {
 				old := newOldRegistry(test.strict, test.plain)
 				p := pretendByPipe(t, old.serve)
 				var log lines
-				r := register(t, "ws://pipe", alpha(), p.option(), client.WithProxy(nil), log.option())
+				r := register(t, "ws://pipe", alpha(), byPipe(p), client.WithProxy(nil), log.option())
 				registered := old.count("registry.register")
 				time.Sleep(time.Hour)
 				if there, active := old.has("alpha"); !there || !active {
@@ -150,7 +149,7 @@ func TestRegisterInAnOldRegistry(t *testing.T) {
 					t.Error("it is not registered again")
 				}
 				old.forget()
-				p.cut()
+				p.Cut()
 				time.Sleep(5 * time.Second)
 				if _, active := old.has("alpha"); !active {
 					t.Error("it is not registered again after a lost connection")
@@ -174,7 +173,7 @@ func TestNameIsTakenInAnOldRegistry(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				old := newOldRegistry(false, plain)
 				p := pretendByPipe(t, old.serve)
-				register(t, "ws://pipe", alpha(), p.option(), client.WithProxy(nil))
+				register(t, "ws://pipe", alpha(), byPipe(p), client.WithProxy(nil))
 				port := func(active bool) any {
 					old.mu.Lock()
 					defer old.mu.Unlock()
@@ -209,7 +208,7 @@ func TestNewHashInAnOldRegistry(t *testing.T) {
 		hash.Store("1111111111111111")
 		g := alpha()
 		g.SchemaHash = func() string { return hash.Load().(string) }
-		register(t, "ws://pipe", g, p.option(), client.WithProxy(nil))
+		register(t, "ws://pipe", g, byPipe(p), client.WithProxy(nil))
 		hash.Store("2222222222222222")
 		time.Sleep(time.Minute)
 		if n := old.count("registry.register"); n != 2 {
@@ -226,8 +225,8 @@ func TestCloseDuringRegister(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				old := newOldRegistry(false, false)
 				p := pretendByPipe(t, func(c *peer) {
-					c.info("registry-hub")
-					r := c.called("7")
+					c.Info("registry-hub")
+					r := c.Called("7")
 					if r == nil || r.Params.Method != "registry.register" {
 						t.Errorf("the client sent %v", r)
 						return
@@ -237,18 +236,18 @@ func TestCloseDuringRegister(t *testing.T) {
 						return
 					}
 					old.answer("registry.register", object{"name": "alpha", "host": "127.0.0.1", "port": 4444, "protocol": "ws"})
-					c.item("7", data(`{"type":"backend_registered","lease_id":"x"}`))
-					c.item("7", done)
-					if r = c.called("8"); r == nil || r.Params.Method != "registry.deregister" {
+					c.Item("7", data(`{"type":"backend_registered","lease_id":"x"}`))
+					c.Item("7", done)
+					if r = c.Called("8"); r == nil || r.Params.Method != "registry.deregister" {
 						t.Errorf("the client sent %v", r)
 						return
 					}
 					old.answer("registry.deregister", object{"name": "alpha"})
-					c.item("8", data(`{"type":"backend_deregistered","name":"alpha"}`))
-					c.item("8", done)
-					c.gone()
+					c.Item("8", data(`{"type":"backend_deregistered","name":"alpha"}`))
+					c.Item("8", done)
+					c.Gone()
 				})
-				r, err := registryclient.Register(context.Background(), "ws://pipe", alpha(), p.option(), client.WithProxy(nil))
+				r, err := registryclient.Register(context.Background(), "ws://pipe", alpha(), byPipe(p), client.WithProxy(nil))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -281,10 +280,10 @@ func TestRegisterIsLost(t *testing.T) {
 				old.serve(c)
 				return
 			}
-			c.info("registry-hub")
-			c.next()
+			c.Info("registry-hub")
+			c.Next()
 		})
-		register(t, "ws://pipe", alpha(), p.option(), client.WithProxy(nil))
+		register(t, "ws://pipe", alpha(), byPipe(p), client.WithProxy(nil))
 		if port := old.entries["alpha"]["port"]; port != 4444.0 {
 			t.Errorf("it is registered at port %v", port)
 		}
@@ -297,7 +296,7 @@ func TestResolveInAnOldRegistry(t *testing.T) {
 		old := newOldRegistry(false, false)
 		p := pretendByPipe(t, old.serve)
 		var log lines
-		r := resolver(t, "ws://pipe", p.option(), client.WithProxy(nil), log.option())
+		r := resolver(t, "ws://pipe", byPipe(p), client.WithProxy(nil), log.option())
 		if _, err := r.Resolve(context.Background(), "alpha"); !errors.Is(err, registryclient.ErrUnknown) {
 			t.Errorf("got %v", err)
 		}
@@ -311,8 +310,8 @@ func TestResolveInAnOldRegistry(t *testing.T) {
 		if n := old.count("registry.watch"); n != 1 || log.Count("can't be watched") != 1 {
 			t.Errorf("%d watches; the log is %s", n, &log)
 		}
-		p.setDown(true)
-		p.cut()
+		p.SetDown(true)
+		p.Cut()
 		time.Sleep(time.Minute)
 		if b, err := r.Resolve(context.Background(), "alpha"); err != nil || !b.Stale || b.Host != "10.0.0.2" {
 			t.Errorf("got %+v, %v", b, err)
@@ -320,7 +319,7 @@ func TestResolveInAnOldRegistry(t *testing.T) {
 		if _, err := r.Resolve(context.Background(), "beta"); !dialFailed(err) {
 			t.Errorf("got %v", err)
 		}
-		p.setDown(false)
+		p.SetDown(false)
 		time.Sleep(5 * time.Second)
 		if b, err := r.Resolve(context.Background(), "alpha"); err != nil || b.Stale {
 			t.Errorf("got %+v, %v", b, err)
@@ -334,21 +333,21 @@ func TestResolveUnanswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var silent atomic.Bool
 		p := pretendByPipe(t, func(c *peer) {
-			c.info("h")
-			for r := c.next(); r != nil; r = c.next() {
+			c.Info("h")
+			for r := c.Next(); r != nil; r = c.Next() {
 				if silent.Load() {
 					continue
 				}
-				c.send(`{"jsonrpc":"2.0","id":%d,"result":7}`, r.ID)
+				c.Send(`{"jsonrpc":"2.0","id":%d,"result":7}`, r.ID)
 				if r.Params.Method == "registry.get" {
-					c.item("7", data(`{"type":"backend","backend":{"name":"alpha","host":"h","port":1,"is_active":true}}`))
-					c.item("7", done)
+					c.Item("7", data(`{"type":"backend","backend":{"name":"alpha","host":"h","port":1,"is_active":true}}`))
+					c.Item("7", done)
 				} else {
-					c.item("7", `"type":"error",`+meta+`,"message":"no","code":"-32601","recoverable":false`)
+					c.Item("7", `"type":"error",`+meta+`,"message":"no","code":"-32601","recoverable":false`)
 				}
 			}
 		})
-		r := resolver(t, "ws://pipe", p.option(), client.WithProxy(nil))
+		r := resolver(t, "ws://pipe", byPipe(p), client.WithProxy(nil))
 		time.Sleep(time.Second) // until it is known that it can't be watched
 		for _, stale := range []bool{false, true} {
 			if b, err := r.Resolve(context.Background(), "alpha"); err != nil || b.Host != "h" || b.Stale != stale {
@@ -366,7 +365,7 @@ func TestResolveUnanswered(t *testing.T) {
 func TestWatchOfAnOldRegistry(t *testing.T) {
 	h := pretend(t, newOldRegistry(false, false).serve)
 	n := 0
-	for e, err := range registryclient.Watch(within(t), h.url) {
+	for e, err := range registryclient.Watch(testkit.Context(t), h.url) {
 		if n++; !errors.Is(err, registryclient.ErrNoWatch) {
 			t.Errorf("got %+v, %v", e, err)
 		}

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/client"
 	"github.com/plexus-go/plexus/transport/registryclient"
 )
@@ -56,7 +57,7 @@ func TestRegisterWithoutARegistry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Wait(within(t)); !errors.Is(err, registryclient.ErrNoRegistry) {
+	if err := r.Wait(testkit.Context(t)); !errors.Is(err, registryclient.ErrNoRegistry) {
 		t.Errorf("got %v", err)
 	}
 	if err := r.Close(); err != nil {
@@ -87,7 +88,7 @@ func TestRegister(t *testing.T) {
 	if b := s.entries()["alpha"]; b.Active || b.Name == "" {
 		t.Errorf("it is closed, but registered as %+v", b)
 	}
-	if err := r.Wait(within(t)); !errors.Is(err, client.ErrClosed) {
+	if err := r.Wait(testkit.Context(t)); !errors.Is(err, client.ErrClosed) {
 		t.Errorf("got %v", err)
 	}
 	if n := log.Count("the hub is registered"); n != 1 || log.Count("registration has ended") != 1 || log.Count("WARN") != 0 {
@@ -103,11 +104,11 @@ func TestRegisterEndsWithItsContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Wait(within(t)); err != nil {
+	if err := r.Wait(testkit.Context(t)); err != nil {
 		t.Fatal(err)
 	}
 	cancel()
-	until(t, "it is deregistered", func() bool { return !s.entries()["alpha"].Active })
+	testkit.Eventually(t, "it is deregistered", func() bool { return !s.entries()["alpha"].Active })
 	if err := r.Close(); err != nil {
 		t.Error(err)
 	}
@@ -146,7 +147,7 @@ func TestRegistryIsRestarted(t *testing.T) {
 			id := s.entries()["alpha"].ID
 			for i := range 2 {
 				s.kill()
-				until(t, "it is noticed", func() bool { return log.Count("can't be reached") == i+1 })
+				testkit.Eventually(t, "it is noticed", func() bool { return log.Count("can't be reached") == i+1 })
 				s.start()
 				inTime(t, "registered again", func() bool { return log.Count("is registered") == i+2 })
 				all := s.entries()
@@ -240,21 +241,21 @@ func TestShorterLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var pings atomic.Int32
 		p := pretendByPipe(t, func(c *peer) {
-			c.info("h")
-			for r := c.called("7"); r != nil; r = c.called("7") {
+			c.Info("h")
+			for r := c.Called("7"); r != nil; r = c.Called("7") {
 				switch r.Params.Method {
 				case "registry.register":
-					c.item("7", data(`{"type":"backend_registered","backend":{"name":"alpha","ttl_seconds":6},"lease_id":"x"}`))
+					c.Item("7", data(`{"type":"backend_registered","backend":{"name":"alpha","ttl_seconds":6},"lease_id":"x"}`))
 				case "registry.ping":
 					pings.Add(1)
-					c.item("7", data(`{"type":"ping","success":true}`))
+					c.Item("7", data(`{"type":"ping","success":true}`))
 				default:
-					c.item("7", data(`{"type":"backend_deregistered"}`))
+					c.Item("7", data(`{"type":"backend_deregistered"}`))
 				}
-				c.item("7", done)
+				c.Item("7", done)
 			}
 		})
-		register(t, "ws://pipe", alpha(), p.option(), client.WithProxy(nil))
+		register(t, "ws://pipe", alpha(), byPipe(p), client.WithProxy(nil))
 		time.Sleep(time.Minute)
 		if n := pings.Load(); n < 29 || n > 41 {
 			t.Errorf("%d pings in a minute", n)
@@ -299,7 +300,7 @@ func TestNameIsTaken(t *testing.T) {
 			t.Errorf("it is said %d times: %s", n, &log)
 		}
 		// Not even a lost connection makes it take the name back.
-		s.pipe.cut()
+		s.pipe.Cut()
 		time.Sleep(time.Minute)
 		if b := s.entries()["alpha"]; b.Port != 5555 || !b.Active {
 			t.Fatalf("the name was taken back: %+v", b)
@@ -342,24 +343,24 @@ func TestRegistrationBackoff(t *testing.T) {
 				var silence atomic.Bool
 				p := pretendByPipe(t, func(c *peer) {
 					if silence.Load() {
-						c.gone()
+						c.Gone()
 						return
 					}
-					c.info("h")
-					for r := c.called("7"); r != nil; r = c.called("7") {
-						c.item("7", data(`{"type":"backend_registered"}`))
-						c.item("7", done)
+					c.Info("h")
+					for r := c.Called("7"); r != nil; r = c.Called("7") {
+						c.Item("7", data(`{"type":"backend_registered"}`))
+						c.Item("7", done)
 					}
 				})
 				var log lines
-				register(t, "ws://pipe", alpha(), p.option(), client.WithProxy(nil), log.option())
-				p.dials()
+				register(t, "ws://pipe", alpha(), byPipe(p), client.WithProxy(nil), log.option())
+				p.Dials()
 				silence.Store(silent)
-				p.setDown(!silent)
+				p.SetDown(!silent)
 				lost := time.Now()
-				p.cut()
+				p.Cut()
 				time.Sleep(time.Hour)
-				all := p.dials()
+				all := p.Dials()
 				last := lost
 				for i, at := range all {
 					if wait := at.Sub(last); wait < 50*time.Millisecond || wait > 2500*time.Millisecond {
@@ -377,7 +378,7 @@ func TestRegistrationBackoff(t *testing.T) {
 					t.Errorf("it is said %d times", n)
 				}
 				silence.Store(false)
-				p.setDown(false)
+				p.SetDown(false)
 				time.Sleep(5 * time.Second)
 				if n := log.Count("the hub is registered"); n != 2 {
 					t.Errorf("it is not registered again: %s", &log)
@@ -401,18 +402,18 @@ func TestRegisterIsRefused(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var kind atomic.Bool
 				p := pretendByPipe(t, func(c *peer) {
-					c.info("h")
-					for r := c.called("7"); r != nil; r = c.called("7") {
+					c.Info("h")
+					for r := c.Called("7"); r != nil; r = c.Called("7") {
 						if kind.Load() {
-							c.item("7", data(`{"type":"backend_registered","backend":{"name":7},"lease_id":"x"}`))
+							c.Item("7", data(`{"type":"backend_registered","backend":{"name":7},"lease_id":"x"}`))
 						} else {
-							c.item("7", refusal)
+							c.Item("7", refusal)
 						}
-						c.item("7", done)
+						c.Item("7", done)
 					}
 				})
 				var log lines
-				r, err := registryclient.Register(context.Background(), "ws://pipe", alpha(), p.option(), client.WithProxy(nil), log.option())
+				r, err := registryclient.Register(context.Background(), "ws://pipe", alpha(), byPipe(p), client.WithProxy(nil), log.option())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -443,7 +444,7 @@ func TestHubIsKilled(t *testing.T) {
 	g.TTL = 5 * time.Second
 	r := register(t, p.url, g)
 	p.stall() // as good as dead: nothing of it is heard
-	until(t, "its lease has expired", func() bool { return !s.entries()["alpha"].Active })
+	testkit.Eventually(t, "its lease has expired", func() bool { return !s.entries()["alpha"].Active })
 	p.resume()
 	inTime(t, "registered again", func() bool { return s.entries()["alpha"].Active })
 	if err := r.Close(); err != nil {
@@ -461,7 +462,7 @@ func TestNetworkIsCut(t *testing.T) {
 		p := newNetwork(t, s.at)
 		var log lines
 		register(t, p.url, alpha(), log.option())
-		p.cut()
+		p.Cut()
 		inTime(t, "registered again", func() bool { return log.Count("is registered") == 2 })
 	})
 	t.Run("stalled, and closed meanwhile", func(t *testing.T) {
@@ -483,7 +484,7 @@ func TestNetworkIsCut(t *testing.T) {
 		var log lines
 		register(t, p.url, alpha(), log.option())
 		p.stall()
-		until(t, "it is noticed", func() bool { return log.Count("can't be reached") == 1 })
+		testkit.Eventually(t, "it is noticed", func() bool { return log.Count("can't be reached") == 1 })
 		p.resume()
 		inTime(t, "registered again", func() bool { return log.Count("is registered") == 2 })
 		if all := s.entries(); len(all) != 1 || !all["alpha"].Active {

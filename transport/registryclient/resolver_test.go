@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/client"
 	"github.com/plexus-go/plexus/transport/registryclient"
 )
@@ -30,27 +31,27 @@ func resolver(t testing.TB, url string, options ...client.Option) *registryclien
 func TestResolve(t *testing.T) {
 	s := newRegistry(t, false)
 	r := resolver(t, s.url)
-	if _, err := r.Resolve(within(t), "alpha"); !errors.Is(err, registryclient.ErrUnknown) {
+	if _, err := r.Resolve(testkit.Context(t), "alpha"); !errors.Is(err, registryclient.ErrUnknown) {
 		t.Errorf("got %v", err)
 	}
 	// Every change is seen soon, without asking.
 	resolves := func(url string, want error) func() bool {
 		return func() bool {
-			b, err := r.Resolve(within(t), "alpha")
+			b, err := r.Resolve(testkit.Context(t), "alpha")
 			return errors.Is(err, want) && !b.Stale && (url == "" || b.URL() == url)
 		}
 	}
 	hub := register(t, s.url, alpha())
-	until(t, "it is known", resolves("ws://127.0.0.1:4444", nil))
+	testkit.Eventually(t, "it is known", resolves("ws://127.0.0.1:4444", nil))
 	s.call("update", object{"name": "alpha", "host": "::1", "protocol": "wss"})
-	until(t, "it has moved", resolves("wss://[::1]:4444", nil))
+	testkit.Eventually(t, "it has moved", resolves("wss://[::1]:4444", nil))
 	s.call("update", object{"name": "alpha", "host": "127.0.0.1", "protocol": "ws"})
 	hub.Close()
-	until(t, "it is inactive", resolves("ws://127.0.0.1:4444", registryclient.ErrInactive))
+	testkit.Eventually(t, "it is inactive", resolves("ws://127.0.0.1:4444", registryclient.ErrInactive))
 	s.call("delete", object{"name": "alpha"})
-	until(t, "it is gone", resolves("", registryclient.ErrUnknown))
+	testkit.Eventually(t, "it is gone", resolves("", registryclient.ErrUnknown))
 	r.Close()
-	if _, err := r.Resolve(within(t), "alpha"); !errors.Is(err, client.ErrClosed) {
+	if _, err := r.Resolve(testkit.Context(t), "alpha"); !errors.Is(err, client.ErrClosed) {
 		t.Errorf("got %v", err)
 	}
 	if r, err := registryclient.NewResolver("nonsense"); r != nil || err == nil {
@@ -66,19 +67,19 @@ func TestResolveAcrossRestarts(t *testing.T) {
 	s.call("register", object{"name": "beta", "host": "10.0.0.2", "port": 2})
 	var log lines
 	r := resolver(t, s.url, log.option())
-	if b, err := r.Resolve(within(t), "alpha"); err != nil || b.Host != "10.0.0.1" {
+	if b, err := r.Resolve(testkit.Context(t), "alpha"); err != nil || b.Host != "10.0.0.1" {
 		t.Errorf("got %+v, %v", b, err)
 	}
-	until(t, "it is watched", func() bool { return log.Count("is watched") == 1 })
+	testkit.Eventually(t, "it is watched", func() bool { return log.Count("is watched") == 1 })
 	s.kill()
-	until(t, "it is stale", func() bool {
-		b, err := r.Resolve(within(t), "alpha")
+	testkit.Eventually(t, "it is stale", func() bool {
+		b, err := r.Resolve(testkit.Context(t), "alpha")
 		if err != nil || b.Host != "10.0.0.1" {
 			t.Fatalf("got %+v, %v", b, err)
 		}
 		return b.Stale
 	})
-	if _, err := r.Resolve(within(t), "gamma"); !dialFailed(err) {
+	if _, err := r.Resolve(testkit.Context(t), "gamma"); !dialFailed(err) {
 		t.Errorf("got %v", err)
 	}
 	// It is back with an empty database, whose revisions soon have the same
@@ -87,14 +88,14 @@ func TestResolveAcrossRestarts(t *testing.T) {
 	s.call("register", object{"name": "alpha", "host": "10.0.0.3", "port": 1})
 	s.call("register", object{"name": "alpha", "host": "10.0.0.4", "port": 1})
 	inTime(t, "the new address", func() bool {
-		b, err := r.Resolve(within(t), "alpha")
+		b, err := r.Resolve(testkit.Context(t), "alpha")
 		return err == nil && !b.Stale && b.Host == "10.0.0.4"
 	})
-	until(t, "beta is forgotten", func() bool {
-		_, err := r.Resolve(within(t), "beta")
+	testkit.Eventually(t, "beta is forgotten", func() bool {
+		_, err := r.Resolve(testkit.Context(t), "beta")
 		return errors.Is(err, registryclient.ErrUnknown)
 	})
-	until(t, "it is watched again", func() bool { return log.Count("is watched") == 2 })
+	testkit.Eventually(t, "it is watched again", func() bool { return log.Count("is watched") == 2 })
 	if n := log.Count("level="); n != 3 || log.Count("can't be reached") != 1 {
 		t.Errorf("the log is %s", &log)
 	}
@@ -112,7 +113,7 @@ func TestResolveResumes(t *testing.T) {
 			if b, err := r.Resolve(context.Background(), "alpha"); err != nil || b.Stale || b.Port != port+1 {
 				t.Errorf("got %+v, %v", b, err)
 			}
-			s.pipe.cutAll()
+			s.pipe.CutAll()
 		}
 	})
 }
@@ -125,8 +126,8 @@ func TestResolveBetweenConnections(t *testing.T) {
 		s.call("register", object{"name": "alpha", "host": "10.0.0.1", "port": 1})
 		r := resolver(t, s.url, s.options()...)
 		time.Sleep(5 * time.Second)
-		s.pipe.setDown(true)
-		s.pipe.cutAll()
+		s.pipe.SetDown(true)
+		s.pipe.CutAll()
 		synctest.Wait()
 		for _, stale := range []bool{false, true} {
 			if b, err := r.Resolve(context.Background(), "alpha"); err != nil || b.Stale != stale {
@@ -141,8 +142,8 @@ func TestResolveBetweenConnections(t *testing.T) {
 // for as long as ctx allows, and no longer.
 func TestResolveGivesUpWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := pretendByPipe(t, (*peer).gone)
-		r := resolver(t, "ws://pipe", p.option(), client.WithProxy(nil))
+		p := pretendByPipe(t, (*peer).Gone)
+		r := resolver(t, "ws://pipe", byPipe(p), client.WithProxy(nil))
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		if _, err := r.Resolve(ctx, "alpha"); !errors.Is(err, context.DeadlineExceeded) {
@@ -158,13 +159,13 @@ func TestResolveThroughAStalledNetwork(t *testing.T) {
 	n := newNetwork(t, s.at)
 	s.call("register", object{"name": "alpha", "host": "10.0.0.1", "port": 1})
 	r := resolver(t, n.url)
-	until(t, "it is known", func() bool {
-		b, err := r.Resolve(within(t), "alpha")
+	testkit.Eventually(t, "it is known", func() bool {
+		b, err := r.Resolve(testkit.Context(t), "alpha")
 		return err == nil && b.Host == "10.0.0.1"
 	})
 	n.stall()
-	until(t, "it is stale", func() bool {
-		b, err := r.Resolve(within(t), "alpha")
+	testkit.Eventually(t, "it is stale", func() bool {
+		b, err := r.Resolve(testkit.Context(t), "alpha")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -173,7 +174,7 @@ func TestResolveThroughAStalledNetwork(t *testing.T) {
 	s.call("register", object{"name": "alpha", "host": "10.0.0.2", "port": 1})
 	n.resume()
 	inTime(t, "the new address", func() bool {
-		b, err := r.Resolve(within(t), "alpha")
+		b, err := r.Resolve(testkit.Context(t), "alpha")
 		return err == nil && !b.Stale && b.Host == "10.0.0.2"
 	})
 }
@@ -189,29 +190,29 @@ func TestResolverIsBounded(t *testing.T) {
 		}
 		var connections atomic.Int32
 		p := pretendByPipe(t, func(c *peer) {
-			c.info("h")
+			c.Info("h")
 			again := connections.Add(1) > 1
-			r := c.called("1")
+			r := c.Called("1")
 			if again { // what was missed can't be told to a cache that has not all
-				if r == nil || r.Params.Method != "registry.watch" || strings.Contains(r.text, "after") {
+				if r == nil || r.Params.Method != "registry.watch" || strings.Contains(r.Text, "after") {
 					t.Errorf("the client sent %v", r)
 				}
-				c.gone()
+				c.Gone()
 				return
 			}
-			c.item("1", data(`{"type":"backends","backends":[`+strings.TrimSuffix(list.String(), ",")+`],"revision":1}`))
-			c.item("1", data(`{"type":"backend_registered","backend":{"name":"b0","host":"h","port":2,"is_active":true},"revision":2}`))
-			c.item("1", data(`{"type":"backend_registered","backend":{"name":"more","host":"h","port":1,"is_active":true},"revision":3}`))
-			for r = c.next(); r != nil; r = c.next() {
+			c.Item("1", data(`{"type":"backends","backends":[`+strings.TrimSuffix(list.String(), ",")+`],"revision":1}`))
+			c.Item("1", data(`{"type":"backend_registered","backend":{"name":"b0","host":"h","port":2,"is_active":true},"revision":2}`))
+			c.Item("1", data(`{"type":"backend_registered","backend":{"name":"more","host":"h","port":1,"is_active":true},"revision":3}`))
+			for r = c.Next(); r != nil; r = c.Next() {
 				if r.Params.Method == "registry.get" {
-					c.send(`{"jsonrpc":"2.0","id":%d,"result":2}`, r.ID)
-					c.item("2", data(`{"type":"backend","backend":{"name":"more","host":"asked","port":1,"is_active":true}}`))
-					c.item("2", done)
+					c.Send(`{"jsonrpc":"2.0","id":%d,"result":2}`, r.ID)
+					c.Item("2", data(`{"type":"backend","backend":{"name":"more","host":"asked","port":1,"is_active":true}}`))
+					c.Item("2", done)
 				}
 			}
 		})
 		var log lines
-		r := resolver(t, "ws://pipe", p.option(), client.WithProxy(nil), log.option())
+		r := resolver(t, "ws://pipe", byPipe(p), client.WithProxy(nil), log.option())
 		time.Sleep(10 * time.Second) // it is trusted for a while
 		if b, err := r.Resolve(context.Background(), "more"); err != nil || b.Host != "asked" {
 			t.Errorf("got %+v, %v", b, err)
@@ -219,7 +220,7 @@ func TestResolverIsBounded(t *testing.T) {
 		if n := log.Count("can't be watched"); n != 1 {
 			t.Errorf("the log is %s", &log)
 		}
-		p.cut()
+		p.Cut()
 		time.Sleep(10 * time.Second)
 		if n := connections.Load(); n != 2 {
 			t.Errorf("there were %d connections", n)

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/client"
 	"github.com/plexus-go/plexus/transport/registryclient"
 )
@@ -95,12 +96,12 @@ func TestWatchResumes(t *testing.T) {
 		s.call("register", object{"name": "alpha", "host": "h", "port": 2})
 		wants(t, told, "backend_registered alpha 2")
 		time.Sleep(time.Minute)
-		s.pipe.cutAll()
+		s.pipe.CutAll()
 		wants(t, told, "lost")
 		s.call("register", object{"name": "alpha", "host": "h", "port": 3})
 		s.call("register", object{"name": "beta", "host": "h", "port": 4})
 		wants(t, told, "backend_registered alpha 3", "backend_registered beta 4", "resumed")
-		s.pipe.cutAll()
+		s.pipe.CutAll()
 		wants(t, told, "lost", "resumed")
 		s.call("delete", object{"name": "beta"})
 		wants(t, told, "backend_deleted beta")
@@ -110,20 +111,20 @@ func TestWatchResumes(t *testing.T) {
 // TestWatchIsBrokenOff leaves nothing behind.
 func TestWatchIsBrokenOff(t *testing.T) {
 	s := newRegistry(t, false)
-	for e, err := range registryclient.Watch(within(t), s.url) {
+	for e, err := range registryclient.Watch(testkit.Context(t), s.url) {
 		if err != nil || e.Kind != registryclient.EventListed {
 			t.Errorf("got %+v, %v", e, err)
 		}
 		break
 	}
 	s.kill()
-	for _, err := range registryclient.Watch(within(t), s.url) {
+	for _, err := range registryclient.Watch(testkit.Context(t), s.url) {
 		if err == nil {
 			t.Error("there is no registry")
 		}
 		break
 	}
-	for _, err := range registryclient.Watch(within(t), "http://x") {
+	for _, err := range registryclient.Watch(testkit.Context(t), "http://x") {
 		if err == nil {
 			t.Error("the address makes no sense")
 		}
@@ -149,13 +150,13 @@ func TestWatchThatCantBe(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := pretend(t, func(c *peer) {
-				c.info("h")
-				c.called("7")
-				c.item("7", answer)
-				c.gone()
+				c.Info("h")
+				c.Called("7")
+				c.Item("7", answer)
+				c.Gone()
 			})
 			n := 0
-			for e, err := range registryclient.Watch(within(t), h.url, client.WithMessageLimit(4<<20)) {
+			for e, err := range registryclient.Watch(testkit.Context(t), h.url, client.WithMessageLimit(4<<20)) {
 				if n++; !errors.Is(err, registryclient.ErrNoWatch) || n > 1 {
 					t.Errorf("got %+v, %v", e, err)
 					break
@@ -193,41 +194,41 @@ func TestWatchThatCantResume(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				connections := 0
 				p := pretendByPipe(t, func(c *peer) {
-					c.info("h")
+					c.Info("h")
 					if connections++; connections > 1 {
-						if r := c.called("5"); r == nil || r.Params.Method != "registry.status" {
+						if r := c.Called("5"); r == nil || r.Params.Method != "registry.status" {
 							t.Errorf("the client sent %v", r)
 							return
 						}
-						c.item("5", test.status)
-						c.item("5", done)
+						c.Item("5", test.status)
+						c.Item("5", done)
 					}
-					r := c.called("6")
+					r := c.Called("6")
 					if r == nil {
 						return
 					}
-					if resumes := strings.Contains(r.text, `"after":7`); resumes != (test.resumes && connections > 1) {
-						t.Errorf("the client sent %s", r.text)
+					if resumes := strings.Contains(r.Text, `"after":7`); resumes != (test.resumes && connections > 1) {
+						t.Errorf("the client sent %s", r.Text)
 					} else if resumes {
-						c.item("6", data(`{"type":"error","message":"Revision 7 can't be resumed from"}`))
-						c.item("6", done)
-						for r = c.called("7"); r != nil && r.Method == "h.call_unsub"; {
-							r = c.called("7")
+						c.Item("6", data(`{"type":"error","message":"Revision 7 can't be resumed from"}`))
+						c.Item("6", done)
+						for r = c.Called("7"); r != nil && r.Method == "h.call_unsub"; {
+							r = c.Called("7")
 						}
-						c.item("7", data(fmt.Sprintf(list, 9)))
-						c.gone()
+						c.Item("7", data(fmt.Sprintf(list, 9)))
+						c.Gone()
 						return
 					}
-					c.item("6", data(fmt.Sprintf(list, 6)))
-					c.item("6", `"type":"error",`+meta+`,"message":"for a moment","recoverable":true`)
-					c.item("6", data(`{"type":"backend_reviewed","name":"alpha","revision":8}`))
-					c.item("6", data(`{"type":"backend_updated","backend":{"name":"alpha","host":"h","port":2},"revision":7}`))
-					c.gone()
+					c.Item("6", data(fmt.Sprintf(list, 6)))
+					c.Item("6", `"type":"error",`+meta+`,"message":"for a moment","recoverable":true`)
+					c.Item("6", data(`{"type":"backend_reviewed","name":"alpha","revision":8}`))
+					c.Item("6", data(`{"type":"backend_updated","backend":{"name":"alpha","host":"h","port":2},"revision":7}`))
+					c.Gone()
 				})
-				told := watching(t, "ws://pipe", p.option(), client.WithProxy(nil))
+				told := watching(t, "ws://pipe", byPipe(p), client.WithProxy(nil))
 				wants(t, told, "backends alpha", "backend_updated alpha 2")
 				time.Sleep(time.Minute)
-				p.cut()
+				p.Cut()
 				wants(t, told, "lost")
 				if test.want[0] == "lost" {
 					time.Sleep(time.Minute) // once is enough
