@@ -50,7 +50,7 @@ type machine struct {
 func (m *machine) host(t testing.TB, address string, serve func(c *peer)) {
 	m.hubs[address] = pretend(t, func(c *peer) {
 		m.mu.Lock()
-		m.tokens[address] = c.header.Get("Authorization")
+		m.tokens[address] = c.Header.Get("Authorization")
 		m.mu.Unlock()
 		serve(c)
 	})
