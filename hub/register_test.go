@@ -3,7 +3,6 @@
 package hub_test
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
