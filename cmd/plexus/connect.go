@@ -28,7 +28,7 @@ const (
 	doneTimeout = 250 * time.Millisecond
 )
 
-// What is put aside for a reader that is slower than the hub, a pager, say.
+// What is queued for a reader that is slower than the hub, a pager for example.
 const (
 	queueItems = 1 << 20
 	queueBytes = 64 << 20
@@ -50,7 +50,7 @@ type hubs struct {
 	options *options
 	getenv  func(string) string
 	answers func(context.Context, client.Question) (any, error)
-	note    func(format string, args ...any) // tells what --verbose is for
+	note    func(format string, args ...any) // reports what --verbose is for
 	// commands are the names of the commands of plexus, to propose.
 	commands []string
 
@@ -117,7 +117,7 @@ func (h *hubs) dial(ctx context.Context, url string, credentials bool) (*hub, er
 	return &hub{c, c.Hub(), url, time.Since(began)}, nil
 }
 
-// registry connects to the hub that knows the others, or that is alone.
+// registry connects to the hub with the registry, or to one that has none.
 func (h *hubs) registry(ctx context.Context) (*hub, error) {
 	urls, err := h.options.addresses(h.getenv)
 	if err != nil {
@@ -159,8 +159,8 @@ func (h *hubs) named(ctx context.Context, name string) (*hub, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Whoever may write to the registry can put an address of their own there, to
-	// gather what is sent to it: it gets no credentials unless that is said.
+	// Anybody who may write to the registry can put an address of their own there,
+	// to collect what is sent to it: it gets no credentials without --pass-on.
 	found, err := h.dial(ctx, entry.url(), h.options.passOn || entry.url() == first.url)
 	switch {
 	case err != nil && !entry.is("is_active"):
@@ -180,7 +180,7 @@ func (h *hubs) lookUp(ctx context.Context, first *hub, name string) (*backend, e
 	content, err := h.one(ctx, first, get, map[string]string{"name": name})
 	switch {
 	case notFound(err):
-		return nil, usagef("%s, at %s, is no hub named %s, and has no registry that could know one", first.name, first.url, name).
+		return nil, usagef("%s, at %s, is not named %s, and has no registry to look it up in", first.name, first.url, name).
 			withHint(didYouMean(name, []string{first.name}))
 	case err != nil:
 		return nil, err
@@ -201,8 +201,8 @@ func (h *hubs) lookUp(ctx context.Context, first *hub, name string) (*backend, e
 		withHint(didYouMean(name, names), "plexus alone lists all of them.")
 }
 
-// one calls a method that reads something and returns its first content. The
-// end of the stream is not waited for in vain.
+// one calls a method that only reads, and returns its first content. The end of
+// the stream is waited for no longer than doneTimeout.
 func (h *hubs) one(ctx context.Context, c *hub, method string, params any) (json.RawMessage, error) {
 	ctx, cancel := h.bounded(ctx)
 	defer cancel()
@@ -237,11 +237,10 @@ func problem(content json.RawMessage) string {
 	if !bytes.Contains(content, []byte(`"error"`)) {
 		return ""
 	}
-	told := parseObject(content)
-	if told.text("type") != "error" {
-		return ""
+	if o := parseObject(content); o.text("type") == "error" {
+		return o.text("message")
 	}
-	return told.text("message")
+	return ""
 }
 
 // dataOf is the content of a data item.

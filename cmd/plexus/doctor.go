@@ -195,11 +195,11 @@ func failedStep(err error, took time.Duration) finding {
 	return f
 }
 
-// advice says what to do about an error. known tells that we said who we are.
+// advice says what to do about an error. known: credentials were sent.
 func advice(err error, u *url.URL, known bool) string {
 	var dial *client.DialError
 	if !errors.As(err, &dial) {
-		return "it answers, but does not tell its schema: it may be older, or need a --token"
+		return "it answers, but not with its schema: it may be older, or need a --token"
 	}
 	var name *net.DNSError
 	var authority x509.UnknownAuthorityError
@@ -212,37 +212,37 @@ func advice(err error, u *url.URL, known bool) string {
 	case dial.Step == client.StepConnect && errors.Is(err, syscall.ECONNREFUSED):
 		return "the host is there, but nothing listens at the port: start the hub, or look for its port; one that listens on 127.0.0.1 is only reached from its own machine"
 	case dial.Step == client.StepConnect && timeout:
-		return "timed out, as nothing answers: a firewall may be in between, or the host is off"
+		return "timed out: nothing answers; a firewall may be in between, or the host is off"
 	case dial.Step == client.StepConnect:
 		return "the host can't be reached: check the network"
 	case timeout && dial.Step != client.StepInfo:
-		return "timed out: something listens, but says nothing: it is no hub, or it hangs, or a proxy in between waits for a server that is off; check the port"
+		return "timed out: something listens, but does not answer: it is not a hub, or it hangs, or a proxy in between waits for a server that is off; check the port"
 	case errors.As(err, &authority):
-		return "the certificate is signed by nobody that this system trusts: give its authority by --ca, or add it to the system's"
+		return "the certificate is signed by no authority that this system trusts: give its authority by --ca, or add it to the system's"
 	case errors.As(err, &host):
 		return "the certificate is for another name: use the name that it is for"
 	case errors.As(err, &invalid):
 		return "the certificate is not valid: renew it, and check the clocks"
 	case strings.Contains(err.Error(), "remote error: tls:") && strings.Contains(err.Error(), "certificate"):
-		return "the hub wants a certificate of ours: give one that it knows with --cert and --key"
+		return "the hub requires a client certificate: give one that it knows with --cert and --key"
 	case strings.Contains(err.Error(), "remote error: tls:"):
-		return "the hub speaks TLS, but not with us: it may have no certificate for this name; use the name that it has one for"
+		return "the TLS handshake failed: the hub may have no certificate for this name; use the name that it has one for"
 	case dial.Step == client.StepTLS:
 		return "what listens does not speak TLS as it should: try ws:// in place of wss://"
 	case dial.Status == http.StatusUnauthorized && known:
 		return "the hub does not accept our credentials: they are wrong, have expired, or are given twice; its log says which"
 	case dial.Status == http.StatusUnauthorized || dial.Status == http.StatusForbidden:
-		return "the hub does not let us in: give --token, --cookie or --header, or ask who runs it"
+		return "the hub refuses the connection: give --token, --cookie or --header, or ask who runs it"
 	case dial.Status == http.StatusBadRequest && u.Scheme == "ws":
-		return "an HTTP server answers 400, but no hub: try wss://, or check the port"
+		return "an HTTP server answers 400, but it is not a hub: try wss://, or check the port"
 	case dial.Status != 0:
-		return fmt.Sprintf("an HTTP server answers %d, but no hub: check port and path, and what a proxy in between does to WebSockets", dial.Status)
+		return fmt.Sprintf("an HTTP server answers %d, but it is not a hub: check port and path, and what a proxy in between does to WebSockets", dial.Status)
 	case dial.Step == client.StepUpgrade && u.Scheme == "ws":
 		return "what listens does not speak WebSocket: check the port, or try wss://"
 	case dial.Step == client.StepUpgrade:
 		return "what listens does not speak WebSocket: check the port"
 	case timeout:
-		return "timed out: it speaks WebSocket, but does not answer _info: it is no Plexus hub, or it hangs"
+		return "timed out: it speaks WebSocket, but does not answer _info: it is not a Plexus hub, or it hangs"
 	}
 	return "it speaks WebSocket, but not as a Plexus hub does: check port and path"
 }

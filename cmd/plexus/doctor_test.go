@@ -57,18 +57,18 @@ func TestDoctor(t *testing.T) {
 	t.Cleanup(func() { deaf.Close() })
 
 	for _, test := range []struct{ name, url, step, advice string }{
-		{"a web server", plain(answer(http.StatusNotFound)), "upgrade", "an HTTP server answers 404, but no hub"},
+		{"a web server", plain(answer(http.StatusNotFound)), "upgrade", "an HTTP server answers 404, but it is not a hub"},
 		{"a hub that lets nobody in", plain(answer(http.StatusUnauthorized)), "upgrade", "give --token, --cookie or --header"},
-		{"TLS behind ws", "ws" + strings.TrimPrefix(encrypted.URL, "https"), "upgrade", "answers 400, but no hub: try wss://"},
+		{"TLS behind ws", "ws" + strings.TrimPrefix(encrypted.URL, "https"), "upgrade", "answers 400, but it is not a hub: try wss://"},
 		{"another protocol", "ws://" + garbled.Addr().String(), "upgrade", "does not speak WebSocket: check the port, or try wss://"},
 		{"no TLS", "wss" + strings.TrimPrefix(nameless.url(), "ws"), "tls", "try ws:// in place of wss://"},
-		{"a certificate of nobody", "wss" + strings.TrimPrefix(encrypted.URL, "https"), "tls", "signed by nobody that this system trusts"},
+		{"a certificate of nobody", "wss" + strings.TrimPrefix(encrypted.URL, "https"), "tls", "signed by no authority that this system trusts"},
 		{"no such name", "ws://nobody.invalid:1", "name", "the name is not known here"},
 		{"no hub", nameless.url(), "_info", "it speaks WebSocket, but not as a Plexus hub does"},
 		{"no word", wordless.url(), "_info", "timed out: it speaks WebSocket, but does not answer _info"},
-		{"a port that never answers", "ws://" + deaf.Addr().String(), "upgrade", "timed out: something listens, but says nothing"},
-		{"a port that never answers TLS", "wss://" + deaf.Addr().String(), "tls", "timed out: something listens, but says nothing"},
-		{"no schema", unschooled.url(), "schema", "does not tell its schema"},
+		{"a port that never answers", "ws://" + deaf.Addr().String(), "upgrade", "timed out: something listens, but does not answer"},
+		{"a port that never answers TLS", "wss://" + deaf.Addr().String(), "tls", "timed out: something listens, but does not answer"},
+		{"no schema", unschooled.url(), "schema", "not with its schema"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -24,7 +24,7 @@ const (
 	bySignal  = 128
 )
 
-// usageError is a command that makes no sense: the user can do better.
+// usageError is a wrong usage: nothing was called.
 type usageError struct {
 	message string
 	hint    string // further lines, or empty
@@ -46,12 +46,12 @@ func (e *usageError) withHint(lines ...string) *usageError {
 	return e
 }
 
-// exited is the exit status of what has told the user already why.
+// exited is the exit status of what has reported its error already.
 type exited int
 
 func (e exited) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
-// errReported is a failure that the user has been told of already.
+// errReported is a failure that has been reported already.
 const errReported = exited(failed)
 
 // signalError is why a command ended that was interrupted.
@@ -59,33 +59,32 @@ type signalError struct{ signal os.Signal }
 
 func (e *signalError) Error() string { return e.signal.String() }
 
-// status tells err to the user, where that is not done yet, and returns the
-// exit status.
+// status reports err, where that is not done yet, and returns the exit status.
 func status(ctx context.Context, err error, stderr io.Writer) int {
 	var usage *usageError
 	var interrupted *signalError
-	var told exited
+	var reported exited
 	switch {
 	case err == nil:
 		return succeeded
 	case errors.As(context.Cause(ctx), &interrupted):
 		number, _ := interrupted.signal.(syscall.Signal)
 		return bySignal + int(number)
-	case errors.As(err, &told):
-		return int(told)
+	case errors.As(err, &reported):
+		return int(reported)
 	case errors.As(err, &usage):
-		tell(stderr, usage)
+		printError(stderr, usage)
 		fmt.Fprint(stderr, printable(usage.hint))
 		return misused
 	case errors.Is(err, syscall.EPIPE):
-		return succeeded // the reader has all that it wants
+		return succeeded // the reader of the pipe has enough
 	}
-	tell(stderr, err)
+	printError(stderr, err)
 	return failed
 }
 
-// tell writes an error as one line.
-func tell(stderr io.Writer, err error) {
+// printError writes an error as one line.
+func printError(stderr io.Writer, err error) {
 	text := strings.Join(strings.Fields(explain(err)), " ")
 	fmt.Fprintf(stderr, "plexus: %s\n", printable(text))
 }

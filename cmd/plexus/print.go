@@ -132,7 +132,7 @@ func (p *printer) write(text []byte) error {
 	return err
 }
 
-// text prints text for people, a help say.
+// text prints text for people, help for example.
 func (p *printer) text(text string) error { return p.write([]byte(printable(text))) }
 
 // Write is text for cobra.
@@ -147,5 +147,5 @@ func (p *printer) note(format string, args ...any) {
 // failure reports an error after which things go on.
 func (p *printer) failure(err error) {
 	p.progress.clear()
-	tell(p.err, err)
+	printError(p.err, err)
 }

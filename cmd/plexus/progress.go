@@ -12,8 +12,8 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 )
 
-// progress tells how far a method has come: as a bar on a terminal; elsewhere
-// as lines, where they are wanted.
+// progress shows the progress of a method: as a bar on a terminal; elsewhere as
+// lines, with --verbose.
 type progress struct {
 	err      io.Writer
 	terminal bool

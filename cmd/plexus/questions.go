@@ -57,7 +57,7 @@ func (p *prompter) answer(ctx context.Context, q client.Question) (any, error) {
 	return p.ask(ctx, q)
 }
 
-// surplus tells of the answers that were given and not asked for.
+// surplus reports the answers of --answer that no question asked for.
 func (p *prompter) surplus() {
 	if left := p.options.answers[p.asked:]; len(left) > 0 {
 		p.printer.note("no question was asked for %d of the answers given with --answer, from %s on", len(left), quoted(left[0]))
@@ -128,7 +128,7 @@ func (p *prompter) ask(ctx context.Context, q client.Question) (any, error) {
 	}
 }
 
-// expired tells that the time of a question is over, and not that of the
+// expired reports whether the time of a question is over, and not that of the
 // command.
 func (p *prompter) expired(ctx context.Context, q client.Question) bool {
 	end, bounded := ctx.Deadline()
@@ -157,7 +157,7 @@ func shownQuestion(q client.Question) string {
 	return text
 }
 
-// invitation stands before what is typed. It tells how much time there is.
+// invitation is the prompt: the default, and how much time there is.
 func invitation(q client.Question) string {
 	limit := ""
 	if q.Timeout > 0 {

@@ -8,15 +8,14 @@ import (
 	"os"
 )
 
-// certificates are the files that wss:// connections go by, as PEM; empty for
-// none.
+// certificates are the PEM files for wss:// connections; empty for none.
 type certificates struct {
 	ca        string // who is trusted beside the authorities of the system
-	cert, key string // say who we are
+	cert, key string // authenticate us
 }
 
-// config reads the files; nil, where there are none, is as everybody does. Ours
-// are credentials, and shown only to whom credentials are for.
+// config reads the files; nil where there are none. The client certificate is
+// used only where credentials may be sent.
 func (c certificates) config(credentials bool) (*tls.Config, error) {
 	if (c.cert == "") != (c.key == "") {
 		return nil, usagef("--cert needs --key, and the other way round")
