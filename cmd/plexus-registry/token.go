@@ -22,7 +22,7 @@ func newTokenCommand(getenv func(string) string, status *int) *cobra.Command {
 		Use:   "new NAME --scope SCOPE",
 		Short: "Make a token, and print it",
 		Long: `Make a token, add its hash to the file of tokens, and print it. This is the only
-time that it is shown. The log calls its callers NAME.`,
+time that it is shown. The log shows NAME for its callers.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return fmt.Errorf("token new needs one NAME, and there are %d", len(args))

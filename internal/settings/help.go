@@ -4,7 +4,6 @@ package settings
 
 import (
 	"cmp"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,31 +13,30 @@ import (
 // old terminal.
 const helpWidth = 80
 
-// setHelp makes the help of the command show everything about each setting. The
-// rest of it is cobra's, as is the help of the commands below it.
-func (t Table) setHelp(command *cobra.Command) {
-	command.SetHelpFunc(func(c *cobra.Command, _ []string) {
-		out := c.OutOrStdout()
-		fmt.Fprintf(out, "%s\n\n", strings.TrimSpace(cmp.Or(c.Long, c.Short)))
-		if c != command {
-			fmt.Fprint(out, c.UsageString())
-			return
-		}
-		fmt.Fprintf(out, "Usage:\n  %s\n", c.UseLine())
-		for _, below := range c.Commands() {
-			if below.IsAvailableCommand() {
-				fmt.Fprintf(out, "  %s %s\n%s", c.Name(), below.Use, wrapped(below.Short))
-			}
-		}
-		fmt.Fprintf(out, "\nFlags:\n%s  -h, --help\n%s", t.settings(), wrapped("Show this text, and exit."))
-		if c.Version != "" {
-			fmt.Fprintf(out, "      --version\n%s", wrapped("Show the version, and exit."))
-		}
-		fmt.Fprint(out, "\nA flag takes precedence over its variable, and that over the default.\n")
-		if c.HasExample() {
-			fmt.Fprintf(out, "\nExamples:\n%s\n", c.Example)
-		}
-	})
+// usage is a template of cobra's. The commands below the one that has the settings
+// inherit it, and have flags of cobra's.
+const usage = `Usage:{{if .Runnable}}
+  {{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}
+  {{.CommandPath}} COMMAND
+
+Commands:{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}
+
+Flags:
+{{if eq .Name "NAME"}}SETTINGS  -h, --help
+          Show this text, and exit.{{if .Version}}
+      --version
+          Show the version, and exit.{{end}}
+
+A flag takes precedence over its variable, and that over the default.{{else}}{{.LocalFlags.FlagUsagesWrapped 80 | trimTrailingWhitespaces}}{{end}}{{if .HasExample}}
+
+Examples:
+{{.Example}}{{end}}
+`
+
+// setUsage makes the help of the command show everything about each setting.
+func (t Table) setUsage(command *cobra.Command) {
+	command.SetUsageTemplate(strings.NewReplacer("NAME", command.Name(), "SETTINGS", t.settings()).Replace(usage))
 }
 
 // settings describes each setting.
@@ -60,7 +58,7 @@ func (t Table) settings() string {
 		}
 		text.WriteString(strings.TrimRight(name+" "+kind, " ") + "\n" + wrapped(s.Help))
 		if s.Kind != "" || s.Name == "" {
-			text.WriteString(wrapped("Default: " + s.fallback))
+			text.WriteString(wrapped("Default: " + cmp.Or(s.Default, s.Value.String())))
 		}
 		if s.Variable != "" && s.Name != "" {
 			text.WriteString(wrapped("Variable: " + s.Variable))

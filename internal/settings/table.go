@@ -33,9 +33,8 @@ type Setting struct {
 	// read it, too.
 	Lenient bool
 
-	flag     []string // the texts of the flags, in their order; nil for none
-	from     string   // the flag or variable that is in force; empty for the default
-	fallback string   // what the help says of the default
+	flag []string // the texts of the flags, in their order; nil for none
+	from string   // the flag or variable that is in force; empty for the default
 }
 
 // Value is where a setting is put.
@@ -50,13 +49,10 @@ type Value interface {
 // Table is the settings of one command.
 type Table []*Setting
 
-// AddTo gives the command the flags of the table, and a help that shows all that
-// the table says. The values are the defaults then.
+// AddTo gives the command the flags of the table, and a help that shows all of it.
+// The values that are there are the defaults.
 func (t Table) AddTo(command *cobra.Command) {
-	t.setHelp(command)
-	command.SetFlagErrorFunc(t.flagError)
 	for _, s := range t {
-		s.fallback = cmp.Or(s.Default, s.Value.String())
 		if s.Name == "" {
 			continue
 		}
@@ -65,6 +61,8 @@ func (t Table) AddTo(command *cobra.Command) {
 			flag.NoOptDefVal = "true"
 		}
 	}
+	t.setUsage(command)
+	command.SetFlagErrorFunc(t.flagError)
 }
 
 // flagError adds to what is wrong with the flags which one may have been meant. A

@@ -17,6 +17,8 @@
 // line and names the line of the file. What is wrong first in a table is reported
 // first.
 //
+// [Append] adds a table to the text of a file.
+//
 // The decoding is that of BurntSushi/toml. It does not give the lines of keys:
 // positions.go finds them, and refuses what the library would take too long for.
 package tomlfile

@@ -3,17 +3,16 @@
 package auth
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 
-	"github.com/BurntSushi/toml"
 	"github.com/gofrs/flock"
 
 	"github.com/plexus-go/plexus/internal/filewatch"
+	"github.com/plexus-go/plexus/internal/tomlfile"
 )
 
 // AddToken appends an entry to the token file at path, and creates the file if
@@ -71,18 +70,7 @@ func appended(text []byte, entry Entry) ([]byte, error) {
 	if !entry.Expires.IsZero() {
 		table["expires"] = entry.Expires
 	}
-	var out bytes.Buffer
-	out.Write(text)
-	if len(text) > 0 {
-		if !bytes.HasSuffix(text, []byte("\n")) {
-			out.WriteByte('\n')
-		}
-		out.WriteByte('\n')
-	}
-	encoder := toml.NewEncoder(&out)
-	encoder.Indent = ""
-	err := encoder.Encode(map[string]any{tableToken: []map[string]any{table}})
-	return out.Bytes(), err
+	return tomlfile.Append(text, tableToken, table)
 }
 
 // replace writes the file in one step, and durably.
