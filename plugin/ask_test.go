@@ -146,7 +146,7 @@ func TestQuestionsAndAnswers(t *testing.T) {
 // validates checks JSON against a schema that clients are told.
 func validates(t *testing.T, schema json.RawMessage, text string) {
 	t.Helper()
-	resolved, err := parsed(schema).Resolve(nil)
+	resolved, err := parsed(t, schema).Resolve(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func TestAQuestionThatIsNoJSON(t *testing.T) {
 
 func TestSchemaOfABidirectionalMethod(t *testing.T) {
 	s := unary[plugin.None, any]("m", "", plugin.Bidirectional())
-	asks, answers := parsed(s.RequestType), parsed(s.ResponseType)
+	asks, answers := parsed(t, s.RequestType), parsed(t, s.ResponseType)
 	if !s.Bidirectional || asks.Title != "StandardRequest" || answers.Title != "StandardResponse" {
 		t.Errorf("%+v", s)
 	}

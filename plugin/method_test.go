@@ -12,26 +12,6 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 )
 
-func greet(_ context.Context, in nameParams) (greeting, error) {
-	if in.Name == "" {
-		return greeting{Text: "not to be seen"}, errors.New("nobody")
-	}
-	return greeting{"Hello, " + in.Name}, nil
-}
-
-// run binds and runs a method to its end.
-func run(t *testing.T, m plugin.Method, params string) (contents []any, errs []error) {
-	t.Helper()
-	in, err := m.Bind([]byte(params), false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for content, err := range m.Handle(t.Context(), in) {
-		contents, errs = append(contents, content), append(errs, err)
-	}
-	return contents, errs
-}
-
 func TestUnaryYieldsOnce(t *testing.T) {
 	m := plugin.Unary("greet", "", greet)
 	if contents, errs := run(t, m, `"you"`); !reflect.DeepEqual(contents, []any{greeting{"Hello, you"}}) || errs[0] != nil {

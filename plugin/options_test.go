@@ -80,7 +80,7 @@ func sameJSON(a, b string) bool {
 
 func TestExamplesAreListed(t *testing.T) {
 	s := unary[nameParams, greeting]("greet", "", plugin.Example(nameParams{"Ada"}), plugin.Example(nameParams{"Bob"}))
-	if got := parsed(s.Params).Examples; fmt.Sprint(got) != "[map[name:Ada] map[name:Bob]]" {
+	if got := parsed(t, s.Params).Examples; fmt.Sprint(got) != "[map[name:Ada] map[name:Bob]]" {
 		t.Errorf("%s", got)
 	}
 }

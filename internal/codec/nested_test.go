@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-package plugin_test
+package codec_test
 
 import (
 	"encoding/json"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-package plugin_test
+package codec_test
 
 import (
 	"context"
@@ -55,6 +55,13 @@ type Inner struct {
 type label string
 
 type labels []label
+
+func unary[In, Out any](name, description string) plugin.MethodSchema {
+	return plugin.Unary(name, description, func(context.Context, In) (Out, error) {
+		var none Out
+		return none, nil
+	}).Schema()
+}
 
 func resultOf[Out any]() *jsonschema.Schema {
 	return parsed(unary[plugin.None, Out]("m", "").Returns)
@@ -242,5 +249,27 @@ func TestSchemaOfAGenericType(t *testing.T) {
 	}
 	if _, err := s.CloneSchemas().Resolve(nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestHashIsTheSameOnEveryMachine states hashes that clients have cached: it
+// fails where a change of this package, of Go or of a library changes them
+// all, and such a change must be wanted.
+func TestHashIsTheSameOnEveryMachine(t *testing.T) {
+	const wantMethod, wantSelf, wantChildren, wantHash = "9e772c86a17f321c", "9d7853e45fca4a47", "7b7420c169c5111d", "3a06fec75339f3aa"
+	method := unary[registerParams, shape]("greet", "Greet somebody")
+	if method.Hash != wantMethod {
+		t.Errorf("the hash of a method is %s, was %s", method.Hash, wantMethod)
+	}
+	s := plugin.Schema{
+		Namespace: "greeter", Version: "1.0.0", Description: "Greets people", LongDescription: "All of them",
+		Methods:  []plugin.MethodSchema{method},
+		Children: []plugin.ChildSchema{{Namespace: "a", Description: "A", Hash: "0123456789abcdef"}},
+	}
+	s.Seal()
+	for _, h := range [][2]string{{s.SelfHash, wantSelf}, {s.ChildrenHash, wantChildren}, {s.Hash, wantHash}} {
+		if h[0] != h[1] {
+			t.Errorf("a hash of the schema is %s, was %s", h[0], h[1])
+		}
 	}
 }

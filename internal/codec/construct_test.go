@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-package plugin_test
+package codec_test
 
 import (
 	"context"
@@ -197,7 +197,7 @@ func TestConstructionPanics(t *testing.T) {
 
 func TestConstructionPanicNamesTheMethodAndTheField(t *testing.T) {
 	defer func() {
-		want := `plugin: method "m": parameters: struct { List []plugin_test.bad "json:\"list\"" }.list: plugin_test.bad.done: chan struct {} has no JSON Schema`
+		want := `plugin: method "m": parameters: struct { List []codec_test.bad "json:\"list\"" }.list: codec_test.bad.done: chan struct {} has no JSON Schema`
 		if got := fmt.Sprint(recover()); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
