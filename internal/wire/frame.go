@@ -43,16 +43,16 @@ type Frame struct {
 // reads what hubs of any kind say to somebody who asked them: names may stand
 // twice, and text that is not UTF-8 is repaired. It fails only on what is not
 // a JSON object.
-func ParseFrame(text []byte) (Frame, error) {
+func ParseFrame(text []byte) (*Frame, error) {
 	p := newParser(text, lenientNames, lenientText)
 	defer p.free()
 	if p.dec.PeekKind() != '{' {
-		return Frame{}, errNotAnObject
+		return nil, errNotAnObject
 	}
-	var f Frame
-	p.reply(&f)
+	f := new(Frame)
+	p.reply(f)
 	if p.failed || !p.atEnd() {
-		return Frame{}, fmt.Errorf("not JSON: %.64q", text)
+		return nil, fmt.Errorf("not JSON: %.64q", text)
 	}
 	return f, nil
 }

@@ -76,7 +76,7 @@ func TestParseFrame(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := wire.ParseFrame([]byte(test.text))
-			if err != nil || !reflect.DeepEqual(got, test.want) {
+			if err != nil || !reflect.DeepEqual(*got, test.want) {
 				t.Errorf("%s\ngot  %+v, %v\nwant %+v", test.text, got, err, test.want)
 			}
 		})

@@ -70,27 +70,34 @@ func CallOne[T any](ctx context.Context, c *Client, method string, params any, o
 }
 
 // one returns the first data item of a call.
-func one(items iter.Seq2[plugin.Item, error]) (plugin.Item, error) {
-	var found *plugin.Item
+func one(items iter.Seq2[plugin.Item, error]) (found plugin.Item, err error) {
 	for item, err := range items {
-		var told *Error
-		var unfinished *CallError
-		switch {
-		case err == nil && item.Kind == plugin.KindData && found == nil:
-			found = &item
-		case err == nil && item.Kind == plugin.KindData:
-			return *found, nil
-		case err == nil, errors.As(err, &told) && told.Recoverable:
-		case found != nil && errors.As(err, &unfinished):
-			return *found, nil
+		switch isData := item.Kind == plugin.KindData; {
+		case err == nil && isData && found.Kind == "":
+			found = item
+		case err == nil && isData:
+			return found, nil
+		case err == nil, isRecoverable(err):
+		case found.Kind != "" && isUnfinished(err):
+			return found, nil
 		default:
 			return plugin.Item{}, err
 		}
 	}
-	if found == nil {
+	if found.Kind == "" {
 		return plugin.Item{}, ErrNoData
 	}
-	return *found, nil
+	return found, nil
+}
+
+func isRecoverable(err error) bool {
+	answered, ok := errors.AsType[*Error](err)
+	return ok && answered.Recoverable
+}
+
+func isUnfinished(err error) bool {
+	_, ok := errors.AsType[*CallError](err)
+	return ok
 }
 
 // call is what was asked for, whatever connection it goes through.
@@ -138,8 +145,7 @@ type run struct {
 
 // fail ends the range.
 func (r *run) fail(err error) {
-	var answered *Error
-	if !errors.As(err, &answered) {
+	if _, answered := errors.AsType[*Error](err); !answered {
 		err = &CallError{Method: r.method, Sent: r.sent > 0, Repeatable: r.sent == 0 || r.idempotent, Err: err}
 	}
 	r.yield(plugin.Item{}, err)
@@ -196,18 +202,18 @@ func (r *run) take(ctx context.Context, conn *connection, s *stream) (more bool,
 		if ctx.Err() != nil {
 			return true, contextError(ctx)
 		}
-		i, ok, ended, err := s.take()
+		i, ended, err := s.take()
 		switch {
 		case ended:
 			return true, err
-		case !ok:
+		case i == nil:
 			select {
 			case <-s.ready:
 			case <-ctx.Done():
 			}
 			continue
 		case i.Kind == plugin.KindRequest:
-			if err := r.answer(ctx, conn, &i); err != nil {
+			if err := r.answer(ctx, conn, i); err != nil {
 				r.yield(plugin.Item{}, err)
 				return false, nil
 			}
@@ -215,9 +221,9 @@ func (r *run) take(ctx context.Context, conn *connection, s *stream) (more bool,
 		}
 		r.yielded = true
 		if i.Kind == plugin.KindError {
-			more = r.yield(plugin.Item{}, streamError(r.method, &i))
+			more = r.yield(plugin.Item{}, streamError(r.method, i))
 		} else {
-			more = r.yield(i, nil)
+			more = r.yield(*i, nil)
 		}
 		if !more {
 			return false, nil
@@ -247,7 +253,7 @@ func (r *run) answer(ctx context.Context, conn *connection, i *plugin.Item) erro
 			}
 		}
 	}
-	conn.hurry(func(id int64) []byte {
+	conn.notify(func(id int64) []byte {
 		return wire.AppendRespond(nil, id, conn.info.Name, i.RequestID, text)
 	})
 	return failed

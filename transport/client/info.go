@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -48,7 +47,7 @@ func Info(ctx context.Context, url string, options ...Option) (HubInfo, error) {
 	defer release()
 	info, err := s.ask(ws)
 	if err != nil {
-		return HubInfo{}, s.infoFailed(ctx, url, err)
+		return HubInfo{}, infoFailed(ctx, url, err)
 	}
 	// Say goodbye, for the hub's log, but don't wait for an answer.
 	_ = ws.WriteControl(websocket.CloseMessage, goodbye, time.Now().Add(time.Second))
@@ -58,47 +57,42 @@ func Info(ctx context.Context, url string, options ...Option) (HubInfo, error) {
 // goodbye is the payload of a normal close.
 var goodbye = websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
 
-// infoFailed words that _info was not answered.
-func (s *settings) infoFailed(ctx context.Context, address string, err error) error {
+// infoFailed is the error where _info was not answered.
+func infoFailed(ctx context.Context, address string, err error) error {
 	return &DialError{URL: connect.RedactURL(address), Step: StepInfo, Err: orContext(ctx, err)}
 }
 
+// maxInfo bounds messages while only _info can be answered.
+const maxInfo = 64 << 10
+
 // ask asks _info on a connection that nothing else uses.
 func (s *settings) ask(ws *websocket.Conn) (HubInfo, error) {
-	var told infoAnswer
 	if err := ws.WriteMessage(websocket.TextMessage, infoRequest); err != nil {
 		return HubInfo{}, err
 	}
-	buf := infoBuffers.Get().(*bytes.Buffer)
-	defer infoBuffers.Put(buf)
-	for !told.complete {
-		buf.Reset()
-		err := readMessage(ws, buf, min(s.MaxMessageBytes, mostInfo))
+	var answer infoAnswer
+	for !answer.complete {
+		text, err := readMessage(ws, min(s.MaxMessageBytes, maxInfo))
 		if err != nil {
 			var closed *websocket.CloseError
-			if told.info.Name != "" && errors.As(err, &closed) {
-				break // the last item is missing, but what matters is there
+			if answer.info.Name != "" && errors.As(err, &closed) {
+				break // the last item is missing, but the name is there
 			}
 			return HubInfo{}, lostError(err)
 		}
-		frame, err := wire.ParseFrame(buf.Bytes())
+		frame, err := wire.ParseFrame(text)
 		if err != nil {
 			return HubInfo{}, protocolError("%v", err)
 		}
-		if err := told.read(&frame); err != nil {
+		if err := answer.read(frame); err != nil {
 			return HubInfo{}, err
 		}
 	}
-	if told.info.Name == "" {
+	if answer.info.Name == "" {
 		return HubInfo{}, protocolError("the answer to _info has no name of the hub")
 	}
-	return told.info, nil
+	return answer.info, nil
 }
-
-// mostInfo bounds the messages while only _info can be answered.
-const mostInfo = 64 << 10
-
-var infoBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // infoAnswer gathers what _info is answered with.
 type infoAnswer struct {
@@ -120,9 +114,8 @@ func (a *infoAnswer) read(f *wire.Frame) error {
 	}
 	switch f.Item.Kind {
 	case plugin.KindData:
-		content, _ := f.Item.Content.(json.RawMessage)
 		var err error
-		a.info, err = infoOf(content, f.Item.Metadata.Hash)
+		a.info, err = infoOf(contentOf(&f.Item), f.Item.Metadata.Hash)
 		return err
 	case plugin.KindError:
 		if !f.Item.Recoverable {
