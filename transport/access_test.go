@@ -208,7 +208,7 @@ func TestRefusalsOfCredentialsHaveNoDetails(t *testing.T) {
 			t.Errorf("%q: got %d, %q", sent, w.Code, got)
 		}
 		if strings.Contains(w.Body.String(), "digest") {
-			t.Errorf("%q: the caller is told %s", sent, w.Body)
+			t.Errorf("%q: the client sees %s", sent, w.Body)
 		}
 	}
 	if log := e.log.String(); !strings.Contains(log, "192.0.2.9:1") || !strings.Contains(log, "digest of the token") ||
@@ -237,15 +237,15 @@ func TestAuthenticationTimesOut(t *testing.T) {
 	}
 }
 
-// TestFailuresOfThisMachine: its programs share one address, so one that fails
-// must not hold up the others.
-func TestFailuresOfThisMachine(t *testing.T) {
+// TestFailuresOfThisMachineDoNotCount: its programs share one address, so one that fails
+// must not slow down the others.
+func TestFailuresOfThisMachineDoNotCount(t *testing.T) {
 	e := newTestAccess(t, false, WithLimits(Limits{MaxRequestRate: 1e-9, MaxRequestBurst: 100}), WithAuthentication(known))
 	for range 500 {
 		e.ask("127.0.0.1:1", http.Header{"Authorization": {"Bearer bad"}})
 	}
 	if e.ask("127.0.0.1:1", http.Header{"Authorization": {"Bearer good"}}); e.caller == nil {
-		t.Error("a program of this machine is held up by another")
+		t.Error("a program of this machine is slowed down by another")
 	}
 }
 
@@ -273,7 +273,7 @@ func TestWrongCredentialsCountAsManyRequests(t *testing.T) {
 			t.Errorf("%s: then the address is answered %d", from, w.Code)
 		}
 		if e.ask(other, good); e.caller == nil {
-			t.Errorf("%s holds up %s", from, other)
+			t.Errorf("%s slows down %s", from, other)
 		}
 		// Nobody fills the disk.
 		if n := strings.Count(e.log.String(), "\n"); n > 5+10+1 {

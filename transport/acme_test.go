@@ -32,6 +32,6 @@ func TestConnectionsThatWaitForACertificateAreLimited(t *testing.T) {
 	ended.Wait()
 	began.Add(1)
 	if _, err := get(nil); err != nil {
-		t.Errorf("when there is room again: %v", err)
+		t.Errorf("when one no longer waits: %v", err)
 	}
 }

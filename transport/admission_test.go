@@ -5,6 +5,7 @@ package transport_test
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -81,7 +82,7 @@ func TestHalfOpenConnectionsAreDropped(t *testing.T) {
 	upgraded.Quiet() // it is still served
 }
 
-func TestSlowHeadersAreCut(t *testing.T) {
+func TestSlowHeadersTimeOut(t *testing.T) {
 	// Each byte would be in time for a bound on silence.
 	s := serve(t, transport.WithLimits(transport.Limits{HeaderTimeout: -1, HandshakeTimeout: 300 * time.Millisecond}))
 	c := s.raw(t, "GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
@@ -101,7 +102,7 @@ func TestSlowHeadersAreCut(t *testing.T) {
 	testkit.Eventually(t, "the connection to be counted", func() bool { return s.Stats().Pending == 0 })
 }
 
-func TestSilentConnectionsDoNotShutOutOthers(t *testing.T) {
+func TestSilentConnectionsDoNotBlockOthers(t *testing.T) {
 	s := serve(t, transport.WithLimits(transport.Limits{
 		MaxPending: 10, HeaderTimeout: time.Hour, HandshakeTimeout: time.Hour,
 	}))
@@ -138,7 +139,7 @@ type far struct{ *net.TCPConn }
 
 func (far) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1} }
 
-func TestAFarAddressDoesNotShutOutOthers(t *testing.T) {
+func TestPendingConnectionsOfARemoteAddressAreClosed(t *testing.T) {
 	s := serveOn(t, public{testkit.Listen(t)}, transport.WithLimits(transport.Limits{MaxPendingPerAddress: 2, HandshakeTimeout: time.Hour}))
 	s.raw(t, "")
 	s.raw(t, "")
@@ -168,14 +169,18 @@ func TestWrongOptionsAreErrorsOfServe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	loopback := netip.MustParsePrefix("127.0.0.0/8")
-	for want, options := range map[string][]transport.Option{
-		`allowed host "a/b"`:   {transport.WithAllowedHosts("a/b")},
-		`allowed origin "*"`:   {transport.WithAllowedOrigins("*")},
-		"trusted proxy":        {transport.WithTrustedProxies(netip.Prefix{}), transport.WithAllowedHosts("hub.example")},
-		"needs allowed hosts":  {transport.WithTrustedProxies(loopback)},
-		`allowed origin "two"`: {transport.WithAllowedHosts("a/b"), transport.WithAllowedOrigins("two")},
-	} {
+	tests := map[string][]transport.Option{ // by what is in the error
+		"trusted proxy":       {transport.WithTrustedProxies(netip.Prefix{}), transport.WithAllowedHosts("hub.example")},
+		"needs allowed hosts": {transport.WithTrustedProxies(netip.MustParsePrefix("127.0.0.0/8"))},
+	}
+	for _, host := range []string{"", "*", "*.example", "hub.example:4444", "https://hub.example", "hub.example/", "a b", "[::1"} {
+		tests[fmt.Sprintf("allowed host %q", host)] = []transport.Option{transport.WithAllowedHosts("fine.example", host)}
+	}
+	for _, origin := range []string{"", "*", "null", "app.example", "https://", "https://app.example/", "https://*.example", "https://a@b"} {
+		tests[fmt.Sprintf("allowed origin %q", origin)] = []transport.Option{
+			transport.WithAllowedHosts("a/b"), transport.WithAllowedOrigins("https://fine.example", origin)}
+	}
+	for want, options := range tests {
 		l := testkit.Listen(t)
 		err := transport.New(h, options...).Serve(context.Background(), l)
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), l.Addr().String()) {

@@ -26,7 +26,7 @@ func TestForwardedFor(t *testing.T) {
 	}{
 		{"no header", "10.0.0.1", nil, "10.0.0.1"},
 		{"an empty header", "10.0.0.1", []string{""}, "10.0.0.1"},
-		{"a stranger's header", "198.51.100.1", []string{"203.0.113.5"}, "198.51.100.1"},
+		{"the header of another peer", "198.51.100.1", []string{"203.0.113.5"}, "198.51.100.1"},
 		{"one proxy", "10.0.0.1", []string{"203.0.113.5"}, "203.0.113.5"},
 		{"two proxies", "10.0.0.1", []string{"203.0.113.5, 10.0.0.2"}, "203.0.113.5"},
 		{"what the client made up", "10.0.0.1", []string{"127.0.0.1, 1.2.3.4, 203.0.113.5"}, "203.0.113.5"},
@@ -88,12 +88,12 @@ func FuzzForwardedFor(f *testing.F) {
 			t.Fatalf("the header of a client made it %v", got)
 		}
 		if got := forwardedFor(honest, values, trusted); got != honest {
-			t.Fatalf("a stranger was believed to be %v", got)
+			t.Fatalf("a peer that is no proxy passes for %v", got)
 		}
 	})
 }
 
-func TestWhatCountsAsOneAddress(t *testing.T) {
+func TestNetworksCountAsOneAddress(t *testing.T) {
 	for remote, want := range map[string]string{
 		"192.0.2.7:80":              "192.0.2.7",
 		"[::ffff:192.0.2.7]:80":     "192.0.2.7",

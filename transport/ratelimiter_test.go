@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-func TestRates(t *testing.T) {
+func TestRequestRates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 		r := newRateLimiter(10, 30)
@@ -39,11 +39,11 @@ func TestRates(t *testing.T) {
 		if n := allowed(a); n != 10 {
 			t.Errorf("%d when the failure is paid off, want 10", n)
 		}
-		// This machine asks, and fails, as often as it likes.
+		// This machine has no limit, for failures neither.
 		for range 100 {
 			r.charge(netip.Addr{})
 			if !r.allow(netip.Addr{}) {
-				t.Fatal("this machine is held up")
+				t.Fatal("this machine is limited")
 			}
 		}
 		time.Sleep(time.Hour)
@@ -61,7 +61,7 @@ func TestTheDefaultBurstIsThatOfTenSeconds(t *testing.T) {
 	}
 }
 
-func TestRatesCanBeUnbounded(t *testing.T) {
+func TestNegativeRatesAreNoLimit(t *testing.T) {
 	for _, limits := range []Limits{{MaxRequestRate: -1}, {MaxRequestBurst: -1}} {
 		limits = limits.withDefaults()
 		r := newRateLimiter(limits.MaxRequestRate, limits.MaxRequestBurst)
@@ -77,7 +77,7 @@ func TestRatesCanBeUnbounded(t *testing.T) {
 	}
 }
 
-func TestRatesKeepSoManyAddresses(t *testing.T) {
+func TestRememberedAddressesAreBounded(t *testing.T) {
 	r := newRateLimiter(1e-9, 1)
 	address := func(n int) netip.Addr { return netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}) }
 	for n := range 2 * maxRateAddresses {

@@ -193,7 +193,7 @@ func TestClientCertificates(t *testing.T) {
 			t.Errorf("optional %v: a client with a certificate: %v", optional, err)
 		}
 		if _, err := s.call(t, shown(strangers)); err == nil {
-			t.Errorf("optional %v: a client with a stranger's certificate is let in", optional)
+			t.Errorf("optional %v: a client with a certificate of another authority is accepted", optional)
 		}
 		_, err := s.call(t, shown(nil))
 		if (err == nil) != optional {
@@ -218,12 +218,12 @@ func TestClientCertificates(t *testing.T) {
 			return err == nil
 		})
 		if _, err := s.call(t, keeps); err == nil {
-			t.Errorf("optional %v: a client of the former authority is let in", optional)
+			t.Errorf("optional %v: a client of the former authority is accepted", optional)
 		}
 	}
 }
 
-func TestOldTLSIsRefused(t *testing.T) {
+func TestOldTLSVersionsAreRefused(t *testing.T) {
 	a := testkit.NewAuthority(t, "authority")
 	s, _, _ := serveTLS(t, a, nil)
 	for version, ok := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
@@ -329,9 +329,9 @@ func TestACMEFails(t *testing.T) {
 	}
 }
 
-// TestTheAuthorityLooks does what an authority does to see whose a name is: it
+// TestACMEChallenge does what an authority does to see whose a name is: it
 // has no client certificate, and gets at nothing.
-func TestTheAuthorityLooks(t *testing.T) {
+func TestACMEChallenge(t *testing.T) {
 	a := testkit.NewAuthority(t, "authority")
 	cert, key := a.Pair("hub.example")
 	s, _, _ := serveTLS(t, a, func(settings *transport.TLS) {

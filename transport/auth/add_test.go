@@ -100,7 +100,7 @@ func TestAddTokenKeepsALink(t *testing.T) {
 	}
 }
 
-func TestAddTokenAtOnce(t *testing.T) {
+func TestAddTokenConcurrently(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens.toml")
 	const adders, each = 4, 5
 	var wg sync.WaitGroup
@@ -125,7 +125,7 @@ func TestAddTokenAtOnce(t *testing.T) {
 
 // A program that is killed while it adds leaves a file with everything that it
 // has reported, and nothing that is broken.
-func TestAddTokenKilled(t *testing.T) {
+func TestAddTokenSurvivesAKill(t *testing.T) {
 	if path := os.Getenv("ADD_TOKENS_TO"); path != "" { // the program
 		for i := 0; ; i++ {
 			_, entry, err := NewToken(fmt.Sprint(os.Getpid(), " ", i), nil, time.Time{})
@@ -137,7 +137,7 @@ func TestAddTokenKilled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens.toml")
 	reported := map[string]bool{}
 	for round := range 5 {
-		command := exec.Command(os.Args[0], "-test.run=^TestAddTokenKilled$")
+		command := exec.Command(os.Args[0], "-test.run=^TestAddTokenSurvivesAKill$")
 		command.Env = append(os.Environ(), "ADD_TOKENS_TO="+path)
 		out, err := command.StdoutPipe()
 		must(t, err)

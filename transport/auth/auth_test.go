@@ -34,14 +34,14 @@ func TestAny(t *testing.T) {
 		caller string
 		err    error
 	}{
-		"of none":                           {nil, "", transport.ErrNoCredentials},
-		"without credentials":               {[]transport.Authenticate{none, none}, "", transport.ErrNoCredentials},
-		"the first":                         {[]transport.Authenticate{always("a", nil), always("b", nil), wrong}, "a", nil},
-		"the first that finds some":         {[]transport.Authenticate{none, other, always("b", nil), wrong}, "b", nil},
-		"wrong ones decide":                 {[]transport.Authenticate{none, wrong, always("b", nil)}, "", errWrong},
-		"wrong ones decide after others":    {[]transport.Authenticate{other, wrong, always("b", nil)}, "", errWrong},
-		"what nobody judges is not nothing": {[]transport.Authenticate{other, none}, "", errNotForUs},
-		"within another":                    {[]transport.Authenticate{Any(none, other), Any(), Any(always("b", nil))}, "b", nil},
+		"of none":                             {nil, "", transport.ErrNoCredentials},
+		"without credentials":                 {[]transport.Authenticate{none, none}, "", transport.ErrNoCredentials},
+		"the first":                           {[]transport.Authenticate{always("a", nil), always("b", nil), wrong}, "a", nil},
+		"the first that finds some":           {[]transport.Authenticate{none, other, always("b", nil), wrong}, "b", nil},
+		"wrong ones decide":                   {[]transport.Authenticate{none, wrong, always("b", nil)}, "", errWrong},
+		"wrong ones decide after others":      {[]transport.Authenticate{other, wrong, always("b", nil)}, "", errWrong},
+		"those of no known kind are not none": {[]transport.Authenticate{other, none}, "", errNotForUs},
+		"within another":                      {[]transport.Authenticate{Any(none, other), Any(), Any(always("b", nil))}, "b", nil},
 	} {
 		caller, err := Any(c.all...)(request())
 		if caller.Name != c.caller || !errors.Is(err, c.err) {

@@ -29,7 +29,7 @@ func folder() string {
 	return path
 }
 
-// A token is made, told once, and kept as its hash.
+// The token is shown once; the file has its hash.
 func ExampleNewToken() {
 	path := filepath.Join(folder(), "tokens.toml")
 	defer os.RemoveAll(filepath.Dir(path))

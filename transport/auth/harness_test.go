@@ -38,7 +38,7 @@ func fails(t *testing.T, err, want error, text string) {
 	t.Helper()
 	switch {
 	case err == nil:
-		t.Error("it was let in")
+		t.Error("it was accepted")
 	case want != nil && !errors.Is(err, want):
 		t.Errorf("got %v, want %v", err, want)
 	case want == nil && (errors.Is(err, transport.ErrNoCredentials) || errors.Is(err, errNotForUs)):

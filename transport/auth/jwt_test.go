@@ -180,7 +180,7 @@ func TestJWTAttacks(t *testing.T) {
 }
 
 // A token is over at the moment that it names, and not before.
-func TestJWTAtItsEnd(t *testing.T) {
+func TestJWTExpires(t *testing.T) {
 	signer := newIssuer(t)
 	j := signer.jwt(t, JWTConfig{})
 	end := time.Now().Add(time.Hour).Truncate(time.Second)

@@ -110,7 +110,7 @@ func TestUnknownKeysAreFetchedAtABoundedRate(t *testing.T) {
 	})
 }
 
-func TestKnownKeysWaitForNoFetch(t *testing.T) {
+func TestKnownKeysDoNotWaitForAFetch(t *testing.T) {
 	signer := newIssuer(t)
 	text := jwks(t, signer.public()...)
 	synctest.Test(t, func(t *testing.T) {
@@ -192,7 +192,7 @@ func TestKeysAreFetchedInTheBackground(t *testing.T) {
 	})
 }
 
-func TestFetchesRefuse(t *testing.T) {
+func TestWrongAnswersOfAnIssuer(t *testing.T) {
 	signer := newIssuer(t)
 	text := jwks(t, signer.public()...)
 	for name, c := range map[string]struct {

@@ -122,7 +122,7 @@ func TestParseRefuses(t *testing.T) {
 			}
 			for _, secret := range []string{token, "hunter2"} {
 				if strings.Contains(err.Error(), secret) {
-					t.Errorf("%v tells a secret", err)
+					t.Errorf("%v shows a secret", err)
 				}
 			}
 			if strings.ContainsFunc(err.Error(), unprintable) {

@@ -71,7 +71,7 @@ func TestTokens(t *testing.T) {
 			caller, err := tokens.Authenticate(bearing(c.secret))
 			fails(t, err, c.want, c.text)
 			if err != nil && strings.Contains(err.Error(), c.secret) {
-				t.Errorf("%v tells the secret", err)
+				t.Errorf("%v shows the secret", err)
 			}
 			if !reflect.DeepEqual(caller, plugin.Caller{}) {
 				t.Errorf("got %+v beside the error", caller)
@@ -104,7 +104,7 @@ func TestOpenTokensRefuses(t *testing.T) {
 	}
 }
 
-func TestTokensWarnOfAWideMode(t *testing.T) {
+func TestOpenTokensWarnsOfOtherReaders(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("has no modes")
 	}
@@ -180,7 +180,7 @@ func TestTokensAreReloaded(t *testing.T) {
 }
 
 // What is written between OpenTokens and Run is not missed.
-func TestRunGoesOnFromWhatWasOpened(t *testing.T) {
+func TestRunNoticesChangesSinceOpenTokens(t *testing.T) {
 	t.Parallel()
 	_, entry := newToken(t, "one", time.Time{})
 	two, twoEntry := newToken(t, "two", time.Time{})
