@@ -173,14 +173,6 @@ func (n node) acceptsWithin(left *int) (a accepted) {
 	return a
 }
 
-// wanted names the kinds for somebody who gave something else.
-func (a accepted) wanted() string {
-	if a.kinds != nullKind {
-		a.kinds &^= nullKind
-	}
-	return a.kinds.String()
-}
-
 // isSwitch reports whether a flag for it needs no value: it is true then.
 func (a accepted) isSwitch() bool {
 	return a.kinds&^nullKind == booleanKind && !a.anything && a.values == nil
@@ -272,7 +264,10 @@ func (n node) describeWithin(depth int) string {
 	case a.kinds&^nullKind == listKind:
 		return n.item().describeWithin(depth-1) + " …"
 	}
-	words := strings.ToUpper((a.kinds &^ nullKind).String())
+	if a.kinds != nullKind {
+		a.kinds &^= nullKind
+	}
+	words := strings.ToUpper(a.kinds.String())
 	if format := n.format(); a.has(textKind) && format != "" {
 		words = strings.Replace(words, "TEXT", formatName(format), 1)
 	}

@@ -19,9 +19,10 @@ import (
 // message.
 const maxFileBytes = 10 << 20
 
-// invalid is the error of a value that a parameter does not take.
-func invalid(name, value, must string) *usageError {
-	return usagef("invalid value for %s: %s (must be %s)", name, quoted(value), must)
+// invalid is the error of a value that the node does not accept.
+func (n node) invalid(name, value string) *usageError {
+	return usagef("invalid value for %s: %s (must be %s)", name, quoted(value), n.describe()).
+		withHint(didYouMean(value, valueTexts(n.accepts().values)))
 }
 
 // value makes of text what the node accepts: JSON is read as the schema says,
@@ -47,11 +48,6 @@ func (n node) value(name, text string) (any, error) {
 	return nil, err
 }
 
-func (a accepted) noneOf(name, text string) *usageError {
-	values := valueTexts(a.values)
-	return invalid(name, text, orList(values)).withHint(didYouMean(text, values))
-}
-
 // quoted is text for a message, shortened.
 func quoted(text string) string {
 	const maxRunes = 60
@@ -74,7 +70,7 @@ func (n node) checkWithin(name string, value any, depth int) error {
 		if value == nil && a.has(nullKind) || slices.ContainsFunc(a.values, func(v any) bool { return valueText(v) == valueText(value) }) {
 			return nil
 		}
-		return a.noneOf(name, valueText(value))
+		return n.invalid(name, valueText(value))
 	}
 	ok := false
 	switch v := value.(type) {
@@ -83,11 +79,9 @@ func (n node) checkWithin(name string, value any, depth int) error {
 	case bool:
 		ok = a.has(booleanKind)
 	case json.Number:
-		return n.checkNumber(name, v, a)
+		ok = n.checkNumber(v, a)
 	case string:
-		if ok = a.has(textKind); ok {
-			return checkFormat(name, v, n.format())
-		}
+		ok = a.has(textKind) && (n.format() != "duration" || isDuration(v))
 	case []any:
 		if ok = a.has(listKind); ok {
 			for i, element := range v {
@@ -112,7 +106,7 @@ func (n node) checkWithin(name string, value any, depth int) error {
 		}
 	}
 	if !ok {
-		return invalid(name, valueText(value), a.wanted())
+		return n.invalid(name, valueText(value))
 	}
 	return nil
 }
@@ -121,29 +115,20 @@ func (n node) checkWithin(name string, value any, depth int) error {
 // exponent may make one larger than the memory.
 const maxDigits = 400
 
-func (n node) checkNumber(name string, value json.Number, a accepted) error {
-	wrong := func(must string) error { return invalid(name, value.String(), must) }
-	if !a.has(integerKind | numberKind) {
-		return wrong(a.wanted())
-	}
+// checkNumber reports whether a number is of a kind, and within the bounds.
+func (n node) checkNumber(value json.Number, a accepted) bool {
 	f, err := value.Float64()
-	if err != nil || len(value) > maxDigits {
-		return wrong("a number that is not as large")
+	if err != nil || len(value) > maxDigits || !a.has(integerKind|numberKind) {
+		return false
 	}
 	exact := new(big.Rat).SetFloat64(f)
 	if whole, ok := new(big.Int).SetString(value.String(), 10); ok {
 		exact.SetInt(whole)
 	} else if !a.has(numberKind) {
-		return wrong(a.wanted())
+		return false
 	}
 	low, high := n.bounds()
-	if low != nil && exact.Cmp(new(big.Rat).SetFloat64(*low)) < 0 {
-		return wrong(fmt.Sprintf("%s from %s", a.wanted(), decimal(*low)))
-	}
-	if high != nil && exact.Cmp(new(big.Rat).SetFloat64(*high)) > 0 {
-		return wrong(fmt.Sprintf("%s up to %s", a.wanted(), decimal(*high)))
-	}
-	return nil
+	return (low == nil || exact.Cmp(new(big.Rat).SetFloat64(*low)) >= 0) && (high == nil || exact.Cmp(new(big.Rat).SetFloat64(*high)) <= 0)
 }
 
 // format is that of a text, as far as it is known here: "duration" or
@@ -180,19 +165,13 @@ func formatName(format string) string {
 // isoDuration is about what ISO 8601 allows: hubs differ in what they take.
 const isoDuration = `^[+-]?P(?:\d+(?:[.,]\d+)?[YMWD])*(?:T(?:\d+(?:[.,]\d+)?[HMS])+)?$`
 
-// checkFormat reports what is wrong with a text of a format. A date and time is
-// for the hub to check.
-func checkFormat(name, text, format string) error {
-	if format != "duration" {
-		return nil
-	}
+// isDuration reports whether a text is a duration of Go, or of ISO 8601.
+func isDuration(text string) bool {
 	if _, err := time.ParseDuration(text); err == nil {
-		return nil
+		return true
 	}
-	if iso, err := regexp.MatchString(isoDuration, text); err == nil && iso && strings.ContainsAny(text, "0123456789") {
-		return nil
-	}
-	return invalid(name, text, "a duration such as 90s or PT1M30S")
+	iso, err := regexp.MatchString(isoDuration, text)
+	return err == nil && iso && strings.ContainsAny(text, "0123456789")
 }
 
 // content resolves a value that is in a file: @FILE, or @- for standard
