@@ -29,16 +29,15 @@ var countedOnce = []struct {
 	{"TOML readers", packagesThat(product, imports("github.com/BurntSushi/toml"))},
 	// Who looks for tables in the text of TOML knows their brackets.
 	{"TOML line finders", packagesThat(product, contains(`"\[\[|\\\[\\\[`))},
-	// Every library of commands prints help in its own way, and so does a function
-	// that writes help or usage.
+	// A program has the help of cobra, of another library, or one of its own.
 	{"help systems", func(files map[string]source) []string {
-		own := packagesThat(product, contains(`(?m)^func .*\b\w*([uU]sage|[hH]elp)\w*\(.*io\.Writer|Set(Help|Usage)Func\(|PrintDefaults\(`))(files)
-		for _, library := range []string{"flag", "github.com/spf13/cobra", "github.com/alecthomas/kong", "github.com/urfave/cli"} {
-			if len(packagesThat(product, imports(library))(files)) > 0 {
-				own = append(own, library)
+		found := packagesThat(product, contains(`(?m)^func .*\b\w*([uU]sage|[hH]elp)\w*\(.*io\.Writer|Set(Help|Usage)(Func|Template)\(|PrintDefaults\(`))(files)
+		for _, library := range []string{"flag", "github.com/alecthomas/kong", "github.com/urfave/cli", "github.com/spf13/cobra"} {
+			if len(packagesThat(product, imports(library))(files)) > 0 && (library != "github.com/spf13/cobra" || len(found) == 0) {
+				found = append(found, library)
 			}
 		}
-		return own
+		return found
 	}},
 	// Who stands between a WebSocket and its connection has deadlines of its own.
 	{"sockets", packagesThat(product, contains(`(?m)^func \(.*\) SetWriteDeadline\(`))},
