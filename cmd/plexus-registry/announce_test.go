@@ -117,13 +117,11 @@ func TestAnnouncements(t *testing.T) {
 	if active := connect(t, p.url).list(t, nil); len(active) > 0 {
 		t.Errorf("listed are %v", active)
 	}
-	// Each hub was told of in order, nothing twice.
+	// The events of each hub come in order, none twice.
 	names := slices.Collect(maps.Keys(before))
-	testkit.Eventually(t, "the watch has told all", func() bool { return len(w.told(names...)) >= 3*len(hubs) })
+	testkit.Eventually(t, "the watch has all", func() bool { return len(w.about(names...)) >= 3*len(hubs) })
 	for _, name := range names {
-		if told := w.told(name); !slices.Equal(told, []string{"registered " + name, "registered " + name, "deregistered " + name}) {
-			t.Errorf("the watch has told %v", told)
-		}
+		w.wants(t, []string{"registered " + name, "registered " + name, "deregistered " + name}, name)
 	}
 
 	p.stop(t)

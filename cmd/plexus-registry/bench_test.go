@@ -216,7 +216,7 @@ func (c *benchClient) send() error {
 	return c.ws.WriteMessage(websocket.TextMessage, request)
 }
 
-// make has n calls made by all clients together and tells how long it took.
+// make has n calls made by all clients together and returns how long it took.
 func (all clients) make(b *testing.B, n int) time.Duration {
 	b.Helper()
 	var group sync.WaitGroup

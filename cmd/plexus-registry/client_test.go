@@ -142,16 +142,26 @@ func (w *watching) over() bool {
 	return w.ended
 }
 
-// told returns the events about these names after the first list, each as
+// about returns the events about these names after the first list, each as
 // "registered a".
-func (w *watching) told(names ...string) []string {
-	var told []string
+func (w *watching) about(names ...string) []string {
+	events := []string{}
 	for _, event := range w.all() {
 		if name := nameOf(event); slices.Contains(names, name) {
-			told = append(told, strings.TrimPrefix(event["type"].(string), "backend_")+" "+name)
+			events = append(events, strings.TrimPrefix(event["type"].(string), "backend_")+" "+name)
 		}
 	}
-	return told
+	return events
+}
+
+// wants waits until there are as many events about the names as in want, which
+// must be these.
+func (w *watching) wants(t testing.TB, want []string, names ...string) {
+	t.Helper()
+	testkit.Eventually(t, fmt.Sprint("the watch has ", want), func() bool { return len(w.about(names...)) >= len(want) })
+	if got := w.about(names...); !slices.Equal(got, want) {
+		t.Errorf("the watch has %v, want %v", got, want)
+	}
 }
 
 // nameOf returns the name that an event is about, empty for a list.

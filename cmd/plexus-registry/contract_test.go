@@ -116,7 +116,7 @@ func (c *contract) checkExchange(sent string, frames []json.RawMessage) error {
 	return c.checkParams(asked(request))
 }
 
-// asked tells which method a request is for in the end, and its parameters.
+// asked returns the method that a request is for in the end, and its parameters.
 func asked(request map[string]any) (method string, params any) {
 	method, _ = request["method"].(string)
 	if inner, ok := request["params"].(map[string]any); ok && method == "registry-hub.call" {

@@ -73,12 +73,12 @@ func TestBackendsOfTheEnvironment(t *testing.T) {
 	cmd := command(t.TempDir())
 	cmd.Env = append(cmd.Env, "REGISTRY_BACKENDS=prod=wss://plexus.example.com:4444,dev=ws://127.0.0.1:4446")
 	c := connect(t, start(t, cmd).url)
-	var told []string
+	var got []string
 	for _, entry := range c.list(t, nil) {
-		told = append(told, fmt.Sprint(entry["name"], "=", entry["protocol"], "://", entry["host"], ":", entry["port"], " ", entry["source"]))
+		got = append(got, fmt.Sprint(entry["name"], "=", entry["protocol"], "://", entry["host"], ":", entry["port"], " ", entry["source"]))
 	}
-	if want := []string{"prod=wss://plexus.example.com:4444 env", "dev=ws://127.0.0.1:4446 env"}; !slices.Equal(told, want) {
-		t.Errorf("listed are %v, want %v", told, want)
+	if want := []string{"prod=wss://plexus.example.com:4444 env", "dev=ws://127.0.0.1:4446 env"}; !slices.Equal(got, want) {
+		t.Errorf("listed are %v, want %v", got, want)
 	}
 
 	cmd = command(t.TempDir())
@@ -87,7 +87,7 @@ func TestBackendsOfTheEnvironment(t *testing.T) {
 }
 
 // TestPrecedence runs the registry again and again with the same database, and
-// tells each time who owns the entry called x.
+// checks each time which source the entry called x has.
 func TestPrecedence(t *testing.T) {
 	t.Parallel()
 	found := runHub(t, "x", 0)
@@ -196,16 +196,14 @@ func TestAHubTakesOverANameThatTheFileDrops(t *testing.T) {
 	}
 	writeFile(t, path, "# nothing\n")
 	testkit.Eventually(t, "y is inactive", func() bool { return c.get(t, "y")["is_active"] == false })
-	testkit.Eventually(t, "the watch has told both", func() bool { return len(w.told("x", "y")) == 2 })
-	if told := w.told("x"); !slices.Equal(told, []string{"updated x"}) {
-		t.Errorf("the watch has told %v", told)
-	}
+	testkit.Eventually(t, "the watch has both", func() bool { return len(w.about("x", "y")) == 2 })
+	w.wants(t, []string{"updated x"}, "x")
 	if entry := c.get(t, "x"); entry["source"] != "auto" || entry["port"] != float64(found.port) || entry["is_active"] != true {
 		t.Errorf("x: %v", entry)
 	}
 }
 
-// namesOf is how many names a source lists, as the status tells.
+// namesOf is how many names a source lists, according to the status.
 func namesOf(t testing.TB, c caller, source string) string {
 	t.Helper()
 	for _, s := range c.want(t, "status", "registry.status", nil)["sources"].([]any) {

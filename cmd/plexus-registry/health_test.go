@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -85,19 +84,14 @@ func TestHealthOfEachHub(t *testing.T) {
 		}
 	}
 
-	// What the watch was told: nothing of the others.
-	testkit.Eventually(t, "the watch has told all", func() bool { return len(w.told("silent", "stopped", "killed", "renamed")) == 7 })
-	told := w.told(append(numbered("well", 8), "stopped", "killed", "renamed")...)
-	if len(told) != 6 || told[0] != "deregistered renamed" {
-		t.Errorf("the watch has told %v", told)
-	}
-	if told := w.told("silent"); !slices.Equal(told, []string{"deregistered silent"}) {
-		t.Errorf("the watch has told %v", told)
-	}
+	// The watch has nothing about the others. Whoever answered with another name
+	// was the first to become inactive.
+	w.wants(t, []string{"deregistered silent"}, "silent")
 	for _, name := range []string{"stopped", "killed", "renamed"} {
-		if got := w.told(name); !slices.Equal(got, []string{"deregistered " + name, "registered " + name}) {
-			t.Errorf("the watch has told %v", got)
-		}
+		w.wants(t, []string{"deregistered " + name, "registered " + name}, name)
+	}
+	if all := w.about(append(numbered("well", 8), "stopped", "killed", "renamed")...); len(all) != 6 || all[0] != "deregistered renamed" {
+		t.Errorf("the watch has %v", all)
 	}
 }
 
@@ -132,7 +126,7 @@ func TestHealthWhenMostHubsFailAtOnce(t *testing.T) {
 	}
 	const why = "our own network"
 	testkit.Eventually(t, "it is logged", func() bool { return p.logged(t, why) > 0 })
-	// The one that answers tells how many rounds have passed, one a second.
+	// The entry that answers shows how many rounds have passed, one a second.
 	seen := func() float64 {
 		last, _ := c.get(t, "d")["last_seen"].(float64)
 		return last
@@ -143,8 +137,8 @@ func TestHealthWhenMostHubsFailAtOnce(t *testing.T) {
 	if n := p.logged(t, why); n != 1 {
 		t.Errorf("it is logged %d times", n)
 	}
-	if active := c.list(t, nil); len(active) != 4 || len(w.told("a", "b", "c", "d")) > 0 {
-		t.Errorf("active are %v, and the watch has told %v", active, w.told("a", "b", "c", "d"))
+	if active := c.list(t, nil); len(active) != 4 || len(w.about("a", "b", "c", "d")) > 0 {
+		t.Errorf("active are %v, and the watch has %v", active, w.about("a", "b", "c", "d"))
 	}
 	for _, name := range []string{"a", "b", "c"} {
 		if entry := c.get(t, name); entry["health"] != "warning" || entry["health_error"] == nil {

@@ -87,7 +87,7 @@ func TestNothingIsLeftOfClientsThatLeave(t *testing.T) {
 	cmd.Env = append(cmd.Env, "GOGC=20") // so that garbage does not look like a leak
 	p := start(t, cmd)
 	if _, err := os.Stat(p.proc("statm")); err != nil {
-		t.Skipf("the system does not tell what a process uses: %v", err)
+		t.Skipf("the system does not show what a process uses: %v", err)
 	}
 	c := connect(t, p.url)
 	c.register(t, object{"name": "first", "host": "h", "port": 1})

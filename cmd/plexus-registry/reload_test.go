@@ -192,7 +192,7 @@ func (r *reloading) holds(t *testing.T, n int) bool {
 func (r *reloading) check(t *testing.T, n int) {
 	t.Helper()
 	last := fmt.Sprint("registered v", n)
-	testkit.Eventually(t, "the watch has told of "+last, func() bool { return slices.Contains(r.watch.told(fmt.Sprint("v", n)), last) })
+	testkit.Eventually(t, "the watch has "+last, func() bool { return slices.Contains(r.watch.about(fmt.Sprint("v", n)), last) })
 	events := r.watch.all()
 	for _, event := range events[r.seen:] {
 		entry, _ := event["backend"].(object)
@@ -203,7 +203,7 @@ func (r *reloading) check(t *testing.T, n int) {
 			wrong = true
 		}
 		if wrong {
-			t.Fatalf("save %d: the watch was told %v", n, event)
+			t.Fatalf("save %d: the watch has %v", n, event)
 		}
 	}
 	r.seen = len(events)
@@ -239,7 +239,7 @@ func TestABadFileChangesNothing(t *testing.T) {
 			shown = fileStatus(t, c)["error"]
 			return strings.HasPrefix(shown, path+test.place) && strings.Contains(shown, test.want)
 		})
-		// A reload says it too, and does not log it again.
+		// A reload answers with it, and does not log it again.
 		if answer := c.call("registry.reload", nil); answer["type"] != "error" || answer["message"] != shown {
 			t.Errorf("%q: reload answers %v", test.text, answer)
 		}
@@ -263,10 +263,7 @@ func TestABadFileChangesNothing(t *testing.T) {
 	if logged := p.logged(t, "can't be loaded"); logged != len(tests) {
 		t.Errorf("%d are logged, want %d\n%s", logged, len(tests), p.stderr)
 	}
-	testkit.Eventually(t, "the watch tells of the change", func() bool { return len(w.all()) > 1 })
-	if told := w.told("a", "b", "c"); !slices.Equal(told, []string{"updated b"}) {
-		t.Errorf("the watch has told %v", told)
-	}
+	w.wants(t, []string{"updated b"}, "a", "b", "c")
 	// A file that says so lists nothing.
 	writeFile(t, path, "# none\n")
 	testkit.Eventually(t, "both are inactive", func() bool { return len(c.list(t, nil)) == 0 })
@@ -351,7 +348,8 @@ func TestReloadIsOneChange(t *testing.T) {
 	}
 }
 
-// within waits until what holds, for so long after from, and tells how long it took.
+// within waits until the condition holds, at most limit after from, and returns how
+// long it took.
 func within(t testing.TB, from time.Time, limit time.Duration, what string, holds func() bool) time.Duration {
 	t.Helper()
 	// Time in which nobody let this process run does not count.
@@ -359,7 +357,7 @@ func within(t testing.TB, from time.Time, limit time.Duration, what string, hold
 	var stalled time.Duration
 	for last := time.Now(); !holds(); last = time.Now() {
 		if time.Since(from) > limit+stalled {
-			t.Fatalf("%s (and %s) passed in vain until %s", limit, stalled, what)
+			t.Fatalf("not within %s (and %s): %s", limit, stalled, what)
 		}
 		time.Sleep(tick)
 		stalled += max(0, time.Since(last)-10*tick)

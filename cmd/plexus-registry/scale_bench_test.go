@@ -132,7 +132,7 @@ func BenchmarkProbes(b *testing.B) {
 	const interval = 10 * time.Second
 	p := start(b, command(dir, "--health-interval", interval.String(), "--health-timeout", "2s"))
 	if _, err := os.Stat(p.proc("stat")); err != nil {
-		b.Skipf("the system does not tell what a process uses: %v", err)
+		b.Skipf("the system does not show what a process uses: %v", err)
 	}
 	round := func(n int64, share float64) {
 		target := int64(float64(n)*many + share)

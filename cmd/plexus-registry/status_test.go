@@ -13,7 +13,7 @@ import (
 	"github.com/plexus-go/plexus/internal/testkit"
 )
 
-// TestStatus tells how the registry is.
+// TestStatus reads what registry.status says of entries, sources and database.
 func TestStatus(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

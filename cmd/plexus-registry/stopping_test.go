@@ -103,7 +103,7 @@ func TestARegistrationDuringAStopIsStoredOrRejected(t *testing.T) {
 			t.Errorf("%s: no answer: %v", name, err)
 			continue
 		}
-		// Where a reader came late, the close alone says it.
+		// A client that reads late sees the close only.
 		if err != nil || answer["error"] != nil {
 			refused = append(refused, name)
 			continue
