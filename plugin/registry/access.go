@@ -70,14 +70,14 @@ func outcome(content any, err error) string {
 // What the audit tells of the parameters of each method.
 func auditRegister(params any) []any {
 	in := params.(*registerParams)
-	return append(auditName(in.Name), "host", shown(in.Host), "port", in.Port)
+	return append(auditName(in.Name), "host", shorten(in.Host), "port", in.Port)
 }
 
 func auditUpdate(params any) []any {
 	in := params.(*updateParams)
 	about := auditName(in.Name)
 	if in.Host != nil {
-		about = append(about, "host", shown(*in.Host))
+		about = append(about, "host", shorten(*in.Host))
 	}
 	if in.Port != nil {
 		about = append(about, "port", *in.Port)
@@ -87,7 +87,7 @@ func auditUpdate(params any) []any {
 
 func auditLease(params any) []any { return auditName(params.(*leaseParams).Name) }
 
-func auditName(name string) []any { return []any{"name", shown(name)} }
+func auditName(name string) []any { return []any{"name", shorten(name)} }
 
 func auditNothing(any) []any { return nil }
 

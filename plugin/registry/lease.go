@@ -11,37 +11,39 @@ import (
 	"github.com/plexus-go/plexus/storage"
 )
 
-// errOver says that a lease is not that of the present registration.
-var errOver = errors.New("the lease is over")
+// errOldLease says that a lease is not that of the present registration.
+var errOldLease = errors.New("the lease is not the present one")
 
-// leases are the deadlines of leased entries, by name. They are kept in memory
-// only: after a restart, every lease has one full term.
+// leases are the deadlines of the entries that have a lease, by name. They are
+// kept in memory only: after a restart every lease has one full term.
 type leases struct {
 	mu        sync.Mutex
 	deadlines map[string]deadline
-	next      time.Time     // when the first one is due, zero for never
-	sooner    chan struct{} // tells that next is sooner than it was
+	next      time.Time     // no deadline is before it; zero for none at all
+	sooner    chan struct{} // says that next is sooner than it was
+}
+
+type deadline struct {
+	lease string // its id
+	at    time.Time
 }
 
 func newLeases() *leases {
 	return &leases{deadlines: map[string]deadline{}, sooner: make(chan struct{}, 1)}
 }
 
-type deadline struct {
-	id string // of the lease
-	at time.Time
-}
-
-// renew gives a lease one full term from now. It comes before the write that
-// shows the renewal, so that the entry does not expire in between.
-func (l *leases) renew(b storage.Backend) {
+// start gives the lease of an entry one full term from now, and ends a former
+// one. It comes before the write of the entry, so that a renewed lease does not
+// expire in between.
+func (l *leases) start(b storage.Backend) {
 	if b.LeaseSeconds == 0 {
+		l.end(b.Name)
 		return
 	}
 	at := time.Now().Add(time.Duration(b.LeaseSeconds) * time.Second)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.deadlines[b.Name] = deadline{id: b.LeaseID, at: at}
+	l.deadlines[b.Name] = deadline{b.LeaseID, at}
 	if l.next.IsZero() || at.Before(l.next) {
 		l.next = at
 		select {
@@ -51,15 +53,22 @@ func (l *leases) renew(b storage.Backend) {
 	}
 }
 
-// due lists the leases whose time has come, by name, and tells when to look
-// again, zero for not before one is given.
-func (l *leases) due(now time.Time) (due map[string]string, next time.Time) {
+// end forgets the lease of a name.
+func (l *leases) end(name string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	due = map[string]string{}
+	delete(l.deadlines, name)
+}
+
+// due returns the deadlines that have passed, by name, and the next one, zero for
+// none.
+func (l *leases) due(now time.Time) (due map[string]deadline, next time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	due = map[string]deadline{}
 	for name, d := range l.deadlines {
 		if !d.at.After(now) {
-			due[name] = d.id
+			due[name] = d
 		} else if next.IsZero() || d.at.Before(next) {
 			next = d.at
 		}
@@ -68,44 +77,34 @@ func (l *leases) due(now time.Time) (due map[string]string, next time.Time) {
 	return due, next
 }
 
-// passed tells that a lease is due still.
-func (l *leases) passed(name, id string, now time.Time) bool {
+// has reports whether a deadline is still that of its name.
+func (l *leases) has(name string, d deadline) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	d, ok := l.deadlines[name]
-	return ok && d.id == id && !d.at.After(now)
+	return l.deadlines[name] == d
 }
 
-func (l *leases) forget(name, id string) {
+// forget ends the lease of a name, unless it was renewed.
+func (l *leases) forget(name string, d deadline) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.deadlines[name].id == id {
+	if l.deadlines[name] == d {
 		delete(l.deadlines, name)
 	}
 }
 
-// retryLease is when a lease that could not be stored as expired is looked at
-// again.
-const retryLease = time.Second
-
-// drop forgets the lease of a name, whichever it is.
-func (l *leases) drop(name string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.deadlines, name)
-}
-
-// restoreLease gives the present lease of a name, if it has one, a term: a
+// restoreLease gives the lease of the entry that is stored a full term, after a
 // registration that failed has put its own in that place.
 func (r *Registry) restoreLease(name string) {
-	r.leases.drop(name)
 	if e := r.view.get(name); e != nil && e.backend.Active {
-		r.leases.renew(e.backend)
+		r.leases.start(e.backend)
+	} else {
+		r.leases.end(name)
 	}
 }
 
-// watchLeases deactivates the entries whose leases were not renewed, until ctx
-// is done.
+// watchLeases deactivates the entries whose leases are not renewed in time, until
+// ctx is done.
 func (r *Registry) watchLeases(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -117,41 +116,36 @@ func (r *Registry) watchLeases(ctx context.Context) {
 		case <-timer.C:
 		}
 		due, next := r.leases.due(time.Now())
-		for name, id := range due {
-			if err := r.expire(ctx, name, id); err != nil {
+		for name, d := range due {
+			if err := r.expire(ctx, name, d); err != nil {
 				r.log.Error("an expired lease could not be stored", "backend", name, "error", err)
-				next = time.Now().Add(retryLease)
+				next = time.Now().Add(storeRetry)
 			}
 		}
-		if next.IsZero() {
-			timer.Stop()
-		} else {
+		timer.Stop()
+		if !next.IsZero() {
 			timer.Reset(time.Until(next))
 		}
 	}
 }
 
-// errRenewed says that a lease was renewed after all.
+// errRenewed says that a lease did not expire after all.
 var errRenewed = errors.New("the lease was renewed")
 
-func (r *Registry) expire(ctx context.Context, name, id string) error {
+// expire deactivates the entry whose lease had that deadline.
+func (r *Registry) expire(ctx context.Context, name string, d deadline) error {
 	_, err := r.write(ctx, name, func(old *storage.Backend, now int64) (storage.Write, error) {
-		if old == nil || old.LeaseID != id || !old.Active || !r.leases.passed(name, id, time.Now()) {
+		if old == nil || old.LeaseID != d.lease || !old.Active || !r.leases.has(name, d) {
 			return storage.Write{}, errRenewed
 		}
 		return deactivated(*old, storage.ReasonExpired, now), nil
 	})
 	switch {
-	case errors.Is(err, errRenewed):
-		// Another registration has taken its place, or it was renewed.
-		if !r.leases.passed(name, id, time.Now()) {
-			return nil
-		}
-	case err != nil:
-		return err // tried again at the next look
-	default:
+	case err == nil:
 		r.log.Info("a lease was not renewed", "backend", name)
+	case !errors.Is(err, errRenewed):
+		return err
 	}
-	r.leases.forget(name, id)
+	r.leases.forget(name, d)
 	return nil
 }

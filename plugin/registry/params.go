@@ -3,6 +3,7 @@
 package registry
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 
@@ -26,20 +27,28 @@ type registerParams struct {
 }
 
 // The bounds of a lease, in seconds.
-const (
-	leastTTL = 5
-	mostTTL  = 86_400
-)
+const minTTL, maxTTL = 5, 86_400
 
-// backend is what the parameters say, normalized; what they leave open is
-// taken from old, the zero Backend where there is none.
+// maxFilterBytes bounds the filters of a watch, which are kept as long as it
+// lasts. Names that another program has left may be longer than ours.
+const maxFilterBytes = 4 << 10
+
+// invalid is the error of a parameter with a value that breaks a rule.
+func invalid(field string, value any, rule string) error {
+	if text, ok := value.(string); ok {
+		value = fmt.Sprintf("%.64q", text)
+	}
+	return &storage.FieldError{Field: field, Value: fmt.Sprint(value), Rule: rule}
+}
+
+// backend is the entry that the parameters make of old, the zero Backend where
+// there is none.
 func (p *registerParams) backend(old storage.Backend) storage.Backend {
 	b := old
-	b.Name, b.Host, b.Port = p.Name, p.Host, int(p.Port)
-	b.Protocol = valueOr(p.Protocol, "")
-	b.Description = firstOf(p.Description, old.Description)
-	b.Namespace = firstOf(p.Namespace, old.Namespace)
-	b.Version = firstOf(p.Version, old.Version)
+	b.Name, b.Host, b.Port, b.Protocol = p.Name, p.Host, int(p.Port), valueOr(p.Protocol, "")
+	b.Description = cmp.Or(p.Description, old.Description)
+	b.Namespace = cmp.Or(p.Namespace, old.Namespace)
+	b.Version = cmp.Or(p.Version, old.Version)
 	if p.Metadata != nil {
 		b.Metadata = json.RawMessage(p.Metadata)
 	}
@@ -54,65 +63,24 @@ func (p *registerParams) backend(old storage.Backend) storage.Backend {
 	return b
 }
 
-// Validate checks what was given by the rules for backends.
+// Validate checks the parameters by the rules for backends.
 func (p *registerParams) Validate() error {
 	if p.Source != nil && *p.Source != string(storage.SourceAuto) && *p.Source != string(storage.SourceManual) {
-		return &storage.FieldError{Field: "source", Value: fmt.Sprintf("%.64q", *p.Source), Rule: `is neither "auto" nor "manual"`}
+		return invalid("source", *p.Source, `is neither "auto" nor "manual"`)
 	}
-	if p.TTLSeconds != nil && (*p.TTLSeconds < leastTTL || *p.TTLSeconds > mostTTL) {
-		return &storage.FieldError{Field: "ttl_seconds", Value: fmt.Sprint(*p.TTLSeconds),
-			Rule: fmt.Sprintf("is not %d–%d", leastTTL, mostTTL)}
+	if p.TTLSeconds != nil && (*p.TTLSeconds < minTTL || *p.TTLSeconds > maxTTL) {
+		return invalid("ttl_seconds", *p.TTLSeconds, fmt.Sprintf("is not %d–%d", minTTL, maxTTL))
 	}
-	b := p.backend(storage.Backend{})
-	if p.Protocol != nil && *p.Protocol == "" {
-		b.Protocol = "" // Normalize takes it for absent
+	return validate(p.backend(storage.Backend{}), p.Protocol)
+}
+
+// validate checks a backend that was made of parameters. Normalize takes an empty
+// protocol for one that is not given; here it was.
+func validate(b storage.Backend, protocol *string) error {
+	if protocol != nil && *protocol == "" {
+		b.Protocol = ""
 	}
 	return b.Validate()
-}
-
-// listParams are the parameters of list.
-type listParams struct {
-	ActiveOnly *bool   `json:"active_only" description:"The active_only parameter"` // true where absent
-	Namespace  *string `json:"namespace" description:"Only backends of this routing namespace"`
-	Source     *string `json:"source" description:"Only backends from this source: auto, file, manual or env"`
-	Limit      *uint32 `json:"limit" description:"At most so many backends; all where absent"`
-	After      *string `json:"after" description:"Go on after the page that gave this as next"`
-}
-
-// Validate checks what only certain values make sense for.
-func (p *listParams) Validate() error {
-	if p.Source != nil && rank(storage.Source(*p.Source)) < 0 && *p.Source != string(storage.SourceManual) {
-		return &storage.FieldError{Field: "source", Value: fmt.Sprintf("%.64q", *p.Source), Rule: "is not one of auto, file, manual, env"}
-	}
-	if p.Limit != nil && *p.Limit == 0 {
-		return &storage.FieldError{Field: "limit", Value: "0", Rule: "is not above 0"}
-	}
-	if p.After != nil {
-		if _, err := parseCursor(*p.After); err != nil {
-			return &storage.FieldError{Field: "after", Value: fmt.Sprintf("%.64q", *p.After), Rule: "is not what a page gave as next"}
-		}
-	}
-	return nil
-}
-
-// nameParams are the parameters of get.
-type nameParams struct {
-	Name string `json:"name" description:"The name parameter"`
-}
-
-// leaseParams are the parameters of what concerns one registration.
-type leaseParams struct {
-	Name    string  `json:"name" description:"The name parameter"`
-	LeaseID *string `json:"lease_id" description:"Only if this registration is still the present one"`
-}
-
-func (p leaseParams) name() string { return p.Name }
-
-// watchParams are the parameters of watch.
-type watchParams struct {
-	Name      *string `json:"name" description:"Only the backend of this name"`
-	Namespace *string `json:"namespace" description:"Only backends of this routing namespace"`
-	After     *int64  `json:"after" description:"Go on after this revision, without the list that a watch begins with"`
 }
 
 // updateParams are the parameters of update.
@@ -125,7 +93,7 @@ type updateParams struct {
 	Namespace   *string `json:"namespace" description:"The namespace parameter"`
 }
 
-// apply makes the changes to b.
+// apply changes what is given of b.
 func (p *updateParams) apply(b *storage.Backend) {
 	b.Host = valueOr(p.Host, b.Host)
 	if p.Port != nil {
@@ -135,19 +103,85 @@ func (p *updateParams) apply(b *storage.Backend) {
 		b.Protocol = *p.Protocol
 		b.Normalize()
 	}
-	b.Description = firstOf(p.Description, b.Description)
-	b.Namespace = firstOf(p.Namespace, b.Namespace)
+	b.Description = cmp.Or(p.Description, b.Description)
+	b.Namespace = cmp.Or(p.Namespace, b.Namespace)
 }
 
-// Validate checks what was given, and only that: an entry that breaks today's
-// rules elsewhere can still be mended piece by piece.
+// Validate checks what is given, and no more: an entry that breaks today's rules
+// elsewhere can still be fixed piece by piece.
 func (p *updateParams) Validate() error {
 	b := storage.Backend{Name: "any", Host: "any", Port: 1, Protocol: "ws", Source: storage.SourceManual}
 	p.apply(&b)
-	if p.Protocol != nil && *p.Protocol == "" {
-		b.Protocol = "" // Normalize takes it for absent
+	return validate(b, p.Protocol)
+}
+
+// listParams are the parameters of list.
+type listParams struct {
+	ActiveOnly *bool   `json:"active_only" description:"The active_only parameter"` // true where absent
+	Namespace  *string `json:"namespace" description:"Only backends of this routing namespace"`
+	Source     *string `json:"source" description:"Only backends from this source: auto, file, manual or env"`
+	Limit      *uint32 `json:"limit" description:"At most so many backends; all where absent"`
+	After      *string `json:"after" description:"Go on after the page that gave this as next"`
+}
+
+// Validate checks the parameters that not every value makes sense for.
+func (p *listParams) Validate() error {
+	if p.Source != nil && rank(storage.Source(*p.Source)) < 0 && *p.Source != string(storage.SourceManual) {
+		return invalid("source", *p.Source, "is not one of auto, file, manual, env")
 	}
-	return b.Validate()
+	if p.Limit != nil && *p.Limit == 0 {
+		return invalid("limit", 0, "is not above 0")
+	}
+	if p.After != nil {
+		if _, err := parseCursor(*p.After); err != nil {
+			return invalid("after", *p.After, "is not what a page gave as next")
+		}
+	}
+	return nil
+}
+
+// nameParams are the parameters of get.
+type nameParams struct {
+	Name string `json:"name" description:"The name parameter"`
+}
+
+// leaseParams are the parameters of the methods that concern one registration.
+type leaseParams struct {
+	Name    string  `json:"name" description:"The name parameter"`
+	LeaseID *string `json:"lease_id" description:"Only if this registration is still the present one"`
+}
+
+func (p leaseParams) name() string { return p.Name }
+
+// check fails where the entry does not exist, or its present registration is not
+// the one that is meant.
+func (p *leaseParams) check(old *storage.Backend) error {
+	switch {
+	case old == nil:
+		return storage.ErrNotFound
+	case p.LeaseID != nil && *p.LeaseID != old.LeaseID:
+		return errOldLease
+	}
+	return nil
+}
+
+// watchParams are the parameters of watch.
+type watchParams struct {
+	Name      *string `json:"name" description:"Only the backend of this name"`
+	Namespace *string `json:"namespace" description:"Only backends of this routing namespace"`
+	After     *int64  `json:"after" description:"Go on after this revision, without the list that a watch begins with"`
+}
+
+// Validate checks how long the filters are.
+func (p *watchParams) Validate() error {
+	rule := fmt.Sprintf("is longer than %d bytes", maxFilterBytes)
+	if p.Name != nil && len(*p.Name) > maxFilterBytes {
+		return invalid("name", *p.Name, rule)
+	}
+	if p.Namespace != nil && len(*p.Namespace) > maxFilterBytes {
+		return invalid("namespace", *p.Namespace, rule)
+	}
+	return nil
 }
 
 func valueOr[T any](p *T, fallback T) T {
@@ -156,25 +190,3 @@ func valueOr[T any](p *T, fallback T) T {
 	}
 	return *p
 }
-
-func firstOf[T any](p, fallback *T) *T {
-	if p != nil {
-		return p
-	}
-	return fallback
-}
-
-// Validate refuses filters that nothing can pass.
-func (p *watchParams) Validate() error {
-	if p.Name != nil && len(*p.Name) > mostFilter {
-		return &storage.FieldError{Field: "name", Value: fmt.Sprintf("%.64q", *p.Name), Rule: fmt.Sprintf("is longer than %d bytes", mostFilter)}
-	}
-	if p.Namespace != nil && len(*p.Namespace) > mostFilter {
-		return &storage.FieldError{Field: "namespace", Value: fmt.Sprintf("%.64q", *p.Namespace), Rule: fmt.Sprintf("is longer than %d bytes", mostFilter)}
-	}
-	return nil
-}
-
-// mostFilter bounds the filters of a watch, which are kept as long as it lasts.
-// Names that another program has left may be longer than ours.
-const mostFilter = 4 << 10

@@ -10,9 +10,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/plexus-go/plexus/plugin/registry"
-	"github.com/plexus-go/plexus/storage"
 )
 
 // later lets the clock of a synctest bubble move on.
@@ -254,28 +251,4 @@ func TestMetadataIsReturnedAsAnObjectNotText(t *testing.T) {
 			t.Errorf("%s: %s", method, content)
 		}
 	}
-}
-
-// A Go program that calls the methods itself meets the same rules.
-func TestRulesHoldForGoCallersToo(t *testing.T) {
-	t.Parallel()
-	h := open(t)
-	h.register(fullRegistration)
-	before := h.all()
-	for _, in := range []registry.RegisterParams{
-		{},
-		{Name: "beta", Host: "http://h", Port: 1},
-		{Name: "beta", Host: "h"},
-		{Name: "beta", Host: "h", Port: 1, Source: ptr(string(storage.SourceFile))},
-		{Name: "beta", Host: "h", Port: 1, Protocol: ptr("")},
-		{Name: "beta", Host: "h", Port: 1, Metadata: registry.Metadata(`[1]`)},
-	} {
-		if e, err := h.registry.Register(context.Background(), in); err == nil {
-			t.Errorf("register %+v: answered %+v", in, e)
-		}
-	}
-	if e, err := h.registry.Update(context.Background(), registry.UpdateParams{Name: "alpha", Host: ptr("")}); err == nil {
-		t.Errorf("update: answered %+v", e)
-	}
-	same(t, "listed", h.all(), before)
 }

@@ -154,7 +154,7 @@ func New(ctx context.Context, store storage.Store, options ...Option) (*Registry
 	entries, _ := r.view.all()
 	for _, e := range entries {
 		if e.backend.Active {
-			r.leases.renew(e.backend) // one full term after a restart
+			r.leases.start(e.backend) // one full term after a restart
 		}
 	}
 	r.start(running)
@@ -180,7 +180,7 @@ func (r *Registry) start(ctx context.Context) {
 func (r *Registry) Close() error {
 	r.stop()
 	r.running.Wait()
-	return r.storeSeen(context.Background())
+	return r.storeLastSeen(context.Background())
 }
 
 // newID makes the id of a new entry: ids grow with time, which orders what
