@@ -39,7 +39,7 @@ type backendEvent struct {
 	Revision int64       `json:"revision,omitzero" description:"Revision of the change, where changes are watched"`
 }
 
-// nameEvent tells of an entry by its name.
+// nameEvent names an entry.
 type nameEvent struct {
 	Name     string `json:"name"`
 	Revision int64  `json:"revision,omitzero" description:"Revision of the change, where changes are watched"`
@@ -57,7 +57,7 @@ type lookupEvent struct {
 	Backend *BackendInfo `json:"backend"`
 }
 
-// pingEvent tells whether there was a backend to ping.
+// pingEvent says whether there was a backend to ping.
 type pingEvent struct {
 	Name    string `json:"name"`
 	Success bool   `json:"success"`
@@ -66,7 +66,7 @@ type pingEvent struct {
 	activated bool // the entry was inactive
 }
 
-// reloadedEvent tells how many backends a load added or changed.
+// reloadedEvent says how many backends a load added or changed.
 type reloadedEvent struct {
 	Count uint `json:"count"`
 }
@@ -85,16 +85,16 @@ func (e event) AppendJSON(dst []byte) ([]byte, error) {
 	case e.Backend != nil && e.Backend.Backend != nil:
 		dst, err := appendEntry(dst, "backend", e.Backend.Backend)
 		return append(dst, '}'), err
-	case e.Registered != nil && e.Registered.LeaseID == "":
+	case e.Registered != nil:
 		return e.Registered.appendJSON(dst, causeRegistered)
-	case e.Updated != nil && e.Updated.LeaseID == "":
+	case e.Updated != nil:
 		return e.Updated.appendJSON(dst, causeUpdated)
 	}
 	type plain event // without this method
 	return codec.AppendJSON(dst, plain(e))
 }
 
-// SizeJSON tells how long a list is. Nothing else is large.
+// SizeJSON returns about how long a list is. Nothing else is large.
 func (e event) SizeJSON() int {
 	if e.Backends == nil {
 		return 0
@@ -136,6 +136,11 @@ func (e *backendsEvent) appendJSON(dst []byte) (_ []byte, err error) {
 
 func (e *backendEvent) appendJSON(dst []byte, tag string) ([]byte, error) {
 	dst, err := appendEntry(dst, tag, &e.Backend)
+	if e.LeaseID != "" {
+		dst = append(dst, `,"lease_id":"`...) // hexadecimal digits and hyphens
+		dst = append(dst, e.LeaseID...)
+		dst = append(dst, '"')
+	}
 	if e.Revision != 0 {
 		dst = append(dst, `,"revision":`...)
 		dst = strconv.AppendInt(dst, e.Revision, 10)

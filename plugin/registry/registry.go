@@ -61,19 +61,18 @@ func WithVersion(version string) Option { return func(r *Registry) { r.version =
 // WithRegistrations bounds how many entries one caller may have registered; the
 // default, also where it is 0, is DefaultRegistrations. A negative number is no
 // limit.
-func WithRegistrations(most int) Option {
-	if most < 0 {
-		most = math.MaxInt
+func WithRegistrations(n int) Option {
+	if n < 0 {
+		n = math.MaxInt
 	}
-	return func(r *Registry) { r.quota.most = cmp.Or(most, DefaultRegistrations) }
+	return func(r *Registry) { r.quota.max = cmp.Or(n, DefaultRegistrations) }
 }
 
 // WithNameBytes bounds the names that are registered more closely than
 // storage.MaxNameBytes does, which is the default, also where it is 0. A negative
 // number is no limit but that.
-func WithNameBytes(most int) Option {
-	most = max(most, 0)
-	return func(r *Registry) { r.nameBytes = cmp.Or(most, storage.MaxNameBytes) }
+func WithNameBytes(n int) Option {
+	return func(r *Registry) { r.nameBytes = cmp.Or(max(n, 0), storage.MaxNameBytes) }
 }
 
 // WithWarning adds a text to what status warns of.
@@ -191,25 +190,22 @@ func newID() string {
 
 // Define describes the activation.
 func (r *Registry) Define() plugin.Definition {
+	audit := plugin.Wrap(r.audit)
 	return plugin.Definition{
 		Namespace:   Namespace,
 		Version:     "1.0.0",
 		Description: "Backend discovery and registration service for Plexus hubs",
 		Methods: []plugin.Method{
 			plugin.Unary("register", "Register a new Plexus backend for discovery", r.register,
-				writes(func(in registerParams) string { return in.Name }), r.audit("register", auditRegister)),
+				writes(func(in registerParams) string { return in.Name }), audit),
 			plugin.Unary("list", "List all registered backends", r.list, plugin.Quick(), plugin.Requires(ScopeRead)),
 			plugin.Unary("get", "Get information about a specific backend by name", r.get, plugin.Quick(), plugin.Requires(ScopeRead)),
 			plugin.Unary("update", "Update an existing backend's connection information", r.update,
-				writes(func(in updateParams) string { return in.Name }), r.audit("update", auditUpdate)),
-			plugin.Unary("delete", "Remove a backend from the registry", r.delete,
-				writes(leaseParams.name), r.audit("delete", auditLease)),
-			plugin.Unary("ping", "Update the health check timestamp for a backend", r.ping,
-				writes(leaseParams.name), r.audit("ping", auditLease)),
-			plugin.Unary("reload", "Reload backends from the configuration file", r.reload,
-				plugin.Requires(ScopeAdmin), r.audit("reload", auditNothing)),
-			plugin.Unary("deregister", "Mark a backend as gone, and keep its entry", r.deregister,
-				writes(leaseParams.name), r.audit("deregister", auditLease)),
+				writes(func(in updateParams) string { return in.Name }), audit),
+			plugin.Unary("delete", "Remove a backend from the registry", r.delete, writes(leaseParams.name), audit),
+			plugin.Unary("ping", "Update the health check timestamp for a backend", r.ping, writes(leaseParams.name), audit),
+			plugin.Unary("reload", "Reload backends from the configuration file", r.reload, plugin.Requires(ScopeAdmin), audit),
+			plugin.Unary("deregister", "Mark a backend as gone, and keep its entry", r.deregister, writes(leaseParams.name), audit),
 			plugin.Stream("watch", "Tell what happens to backends, as it happens", r.watch, plugin.Requires(ScopeRead)),
 			plugin.Unary("status", "Tell how the registry is", r.status, plugin.Requires(ScopeAdmin)),
 		},

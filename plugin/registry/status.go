@@ -10,7 +10,7 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 )
 
-// statusEvent tells how the registry is.
+// statusEvent describes the registry.
 type statusEvent struct {
 	Version       string          `json:"version" description:"Version of the program"`
 	Revision      int64           `json:"revision" description:"Revision of the store"`
@@ -26,7 +26,7 @@ type statusEvent struct {
 	Counters map[string]int64 `json:"counters" description:"Connections, and how often each limit was met"`
 }
 
-// SourceStatus tells how a source is.
+// SourceStatus describes a source.
 type SourceStatus struct {
 	Source BackendSource `json:"source"`
 	Loaded bool          `json:"loaded" description:"Whether it was ever loaded"`
@@ -43,7 +43,7 @@ type sized interface {
 	Size(ctx context.Context) (int64, error)
 }
 
-// status tells how the registry is.
+// status describes the registry.
 func (r *Registry) status(ctx context.Context, _ plugin.None) (event, error) {
 	entries, revision := r.view.all()
 	s := &statusEvent{
