@@ -4,7 +4,7 @@ package registry
 
 import (
 	"context"
-	"sync"
+	"slices"
 
 	"github.com/plexus-go/plexus/storage"
 )
@@ -16,7 +16,7 @@ type Address struct {
 	Port     int
 }
 
-// backend is an entry for what answers at the address under that name.
+// backend is the entry of a hub of that name at the address.
 func (a Address) backend(name string) storage.Backend {
 	return storage.Backend{Name: name, Host: a.Host, Port: a.Port, Protocol: a.Protocol, Source: storage.SourceAuto}
 }
@@ -25,66 +25,54 @@ func (a Address) backend(name string) storage.Backend {
 type discovery struct {
 	addresses []Address
 	self      []storage.Backend // the hub that hosts the registry
-	feed      *feed             // nil where there is nothing to find
-	found     []string          // the name that each address last answered
+	feed      *feed             // nil where there is nothing to discover
+	found     []string          // the last name that each address has answered; feeds.mu guards it
 }
 
-// discover asks every address, and registers what answers under the name that
-// it answers.
+// discover asks at every address, and registers each hub that answers under its
+// name.
 func (r *Registry) discover(ctx context.Context) {
 	d := &r.discovery
 	if d.feed == nil {
 		return
 	}
-	var mu sync.Mutex
-	answered := map[string]bool{}
-	for _, b := range d.self {
-		answered[b.Name] = true
-	}
+	answers := make([]string, len(d.addresses))
 	if r.health.Probe != nil {
 		r.probeAll(ctx, len(d.addresses), func(ctx context.Context, i int) {
 			name, err := r.health.Probe(ctx, addressOf(d.addresses[i].backend("")))
 			if err != nil {
-				return // as good as not there
+				return // nobody is there
 			}
 			b := d.addresses[i].backend(name)
 			if err := b.Validate(); err != nil {
-				r.log.Warn("a hub that was found can't be registered", "address", addressOf(b), "error", err)
+				r.log.Warn("a hub that was discovered can't be registered", "address", addressOf(b), "error", err)
 				return
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			d.found[i] = name
-			answered[name] = true
+			answers[i] = name
 		})
 	}
 	r.feeds.mu.Lock()
 	defer r.feeds.mu.Unlock()
-	erased := d.feed.erased
-	d.feed.set(d.listed())
-	for name := range erased {
-		// What was deleted returns when it is found again, not before.
-		if !answered[name] {
-			d.feed.erased[name] = true
+	list := slices.Clone(d.self)
+	for i, name := range answers {
+		if name != "" {
+			d.found[i] = name
+		}
+		if name = d.found[i]; name != "" && !slices.ContainsFunc(list, func(b storage.Backend) bool { return b.Name == name }) {
+			list = append(list, d.addresses[i].backend(name))
 		}
 	}
+	d.feed.set(list)
 	if _, err := r.reconcile(ctx); err != nil && ctx.Err() == nil {
-		r.log.Error("what was found could not be registered", "error", err)
+		r.log.Error("what was discovered could not be registered", "error", err)
 	}
 }
 
-// listed is everything that was found, each name once.
-func (d *discovery) listed() []storage.Backend {
-	backends := append([]storage.Backend{}, d.self...)
-	seen := map[string]bool{}
-	for _, b := range d.self {
-		seen[b.Name] = true
-	}
-	for i, name := range d.found {
-		if name != "" && !seen[name] {
-			seen[name] = true
-			backends = append(backends, d.addresses[i].backend(name))
+// forget makes a name that was deleted one that has yet to be discovered.
+func (d *discovery) forget(name string) {
+	for i, found := range d.found {
+		if found == name {
+			d.found[i] = ""
 		}
 	}
-	return backends
 }

@@ -81,12 +81,7 @@ func (fs *feeds) status() []*SourceStatus {
 	defer fs.mu.Unlock()
 	all := []*SourceStatus{}
 	for _, f := range fs.all {
-		s := &SourceStatus{Source: BackendSource(f.source), Loaded: f.list != nil}
-		for name := range f.list {
-			if _, listed := f.names(name); listed {
-				s.Names++
-			}
-		}
+		s := &SourceStatus{Source: BackendSource(f.source), Loaded: f.loaded, Names: len(f.list)}
 		if p, ok := f.from.(placed); ok {
 			s.Place = p.Place()
 		}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/plexus-go/plexus/storage"
+)
+
+// reconcile makes the entries that sources own what their lists say, as one
+// change of the store if that takes so many writes at once. It returns how many
+// entries were added or changed, other than by being dropped. The caller holds
+// feeds.mu.
+func (r *Registry) reconcile(ctx context.Context) (count int, err error) {
+	entries, _ := r.view.all()
+	backends := make([]storage.Backend, len(entries))
+	for i, e := range entries {
+		backends[i] = e.backend
+	}
+	for tries := 1; ; tries++ {
+		writes, news := r.feeds.plan(backends, time.Now().Unix())
+		stored, revision, err := r.apply(ctx, writes)
+		count += min(stored, news)
+		if err == nil {
+			err = r.view.wait(ctx, revision)
+		}
+		// On a conflict somebody else has written one of these names: compare
+		// again, with the store itself, which knows of it before the view does.
+		if errors.Is(err, storage.ErrConflict) && tries < maxTries {
+			if backends, _, err = r.store.List(ctx); err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			return 0, fmt.Errorf("applying what the sources list: %w", err)
+		}
+		return count, nil
+	}
+}
+
+// plan compares what is stored with what is listed, and returns what to write.
+// The first of the writes, as many as news, add or change an entry.
+func (fs *feeds) plan(stored []storage.Backend, now int64) (writes []storage.Write, news int) {
+	byName := make(map[string]*storage.Backend, len(stored))
+	for i := range stored {
+		byName[stored[i].Name] = &stored[i]
+	}
+	var others []storage.Write
+	planned := map[string]bool{}
+	for _, f := range fs.all {
+		// Entries that are created together are equally old. Lists, the newest
+		// first, have them in the order of the source: so ids grow the other way.
+		ids := make([]string, len(f.list))
+		for i := range slices.Backward(ids) {
+			ids[i] = newID()
+		}
+		for i, b := range f.list {
+			if planned[b.Name] {
+				continue
+			}
+			planned[b.Name] = true
+			switch w, visible := fs.planListed(f, byName[b.Name], b, ids[i], now); {
+			case w == nil:
+			case visible:
+				writes = append(writes, *w)
+			default:
+				others = append(others, *w)
+			}
+		}
+	}
+	for _, old := range stored {
+		if planned[old.Name] || old.Runtime || old.Adopted || !old.Active {
+			continue
+		}
+		if owner := fs.of(old.Source); owner == nil || !owner.loaded || owner.partial() {
+			continue // it may still exist
+		}
+		w := deactivated(old, storage.ReasonDropped, now)
+		w.IfUnchanged = true
+		others = append(others, w)
+	}
+	return append(writes, others...), len(writes)
+}
+
+// planListed returns what to write for a backend that f lists, and no source of
+// higher precedence; nil for nothing. visible reports whether clients see the
+// change. old is what is stored, nil for nothing.
+func (fs *feeds) planListed(f *feed, old *storage.Backend, b storage.Backend, id string, now int64) (w *storage.Write, visible bool) {
+	if old == nil {
+		b.ID, b.Revision, b.Source, b.Active = id, 0, f.source, true
+		b.RegisteredAt, b.CreatedAt, b.UpdatedAt = now, now, now
+		return &storage.Write{Backend: b, IfUnchanged: true, Cause: causeRegistered}, true
+	}
+	if old.Runtime || fs.mayOwn(*old, f) {
+		return nil, false
+	}
+	w = &storage.Write{Backend: *old, IfUnchanged: true, Cause: causeUpdated}
+	w.Backend.Source, w.Backend.Adopted = f.source, false
+	returns := !old.Active && old.Reason == storage.ReasonDropped
+	if old.Source == f.source && sameListing(*old, b) && !returns {
+		if !old.Adopted {
+			w = nil
+		}
+		return w, false
+	}
+	if !old.Active {
+		w.Cause = causeRegistered
+	}
+	w.Backend.Host, w.Backend.Port, w.Backend.Protocol = b.Host, b.Port, b.Protocol
+	w.Backend.Description, w.Backend.Namespace = b.Description, b.Namespace
+	w.Backend.Active, w.Backend.Reason = true, ""
+	w.Backend.RegisteredAt, w.Backend.UpdatedAt = now, now
+	return w, true
+}
+
+// mayOwn reports whether the source of b takes precedence over f and is not known
+// to have dropped b.
+func (fs *feeds) mayOwn(b storage.Backend, f *feed) bool {
+	if rank(b.Source) >= rank(f.source) {
+		return false
+	}
+	owner := fs.of(b.Source)
+	return b.Adopted || owner == nil || !owner.loaded
+}
+
+// erase calls remove, which deletes a name, while no source is applied. The name
+// returns at the next load of a source that lists it, not before.
+func (r *Registry) erase(name string, remove func() error) error {
+	r.feeds.mu.Lock()
+	defer r.feeds.mu.Unlock()
+	if err := remove(); err != nil {
+		return err
+	}
+	for _, f := range r.feeds.all {
+		f.list = slices.DeleteFunc(f.list, func(b storage.Backend) bool { return b.Name == name })
+	}
+	r.discovery.forget(name)
+	return nil
+}
+
+// sameListing reports whether b says what is stored already.
+func sameListing(stored, b storage.Backend) bool {
+	return stored.Host == b.Host && stored.Port == b.Port && stored.Protocol == b.Protocol &&
+		sameText(stored.Description, b.Description) && sameText(stored.Namespace, b.Namespace)
+}
+
+func sameText(a, b *string) bool {
+	return a == b || a != nil && b != nil && *a == *b
+}
