@@ -221,7 +221,7 @@ func (c *Conn) Hurry(patience time.Duration) {
 	}
 	c.stalled = true
 	c.setSendBuffer(lastBuffer)
-	c.finishOut(patience / 2)
+	c.finishWriting(patience / 2)
 }
 
 // Stalled reports whether the peer did not take a chunk in time. What it was
@@ -235,28 +235,16 @@ func (c *Conn) Stalled() bool {
 // Finish lets whatever is still read and written take that long in all. Only
 // the first call has an effect.
 func (c *Conn) Finish(within time.Duration) {
-	c.FinishReading(within)
-	c.FinishWriting(within)
-}
-
-// FinishReading is Finish for what is read.
-func (c *Conn) FinishReading(within time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.lastIn {
 		c.lastIn = true
 		c.Conn.SetReadDeadline(time.Now().Add(within))
 	}
+	c.finishWriting(within)
 }
 
-// FinishWriting is Finish for what is written.
-func (c *Conn) FinishWriting(within time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.finishOut(within)
-}
-
-func (c *Conn) finishOut(within time.Duration) {
+func (c *Conn) finishWriting(within time.Duration) {
 	if !c.lastOut {
 		c.lastOut = true
 		c.Conn.SetWriteDeadline(time.Now().Add(within))

@@ -276,7 +276,8 @@ func (q *sendQueue) mute(c *call) {
 }
 
 // largeBuffers are buffers of large items that were written: the next item
-// need not wait for the garbage collector to have its memory.
+// need not wait for the garbage collector to have its memory. Without them, 100
+// clients that ask for 29 MB each make the process larger by a quarter.
 var largeBuffers sync.Pool
 
 // minLargeBuffer is the size of a buffer that is worth keeping.

@@ -118,7 +118,7 @@ func (c *session) serve() {
 	if reason != errLeft {
 		c.endByReason(reason)
 		// What was sent before is still read and run: the reader ends soon.
-		c.socket.FinishReading(goodbye)
+		c.socket.Finish(goodbye)
 		<-c.readerEnded
 	}
 	c.endByReader(reason == errLeft)
@@ -180,6 +180,6 @@ func (c *session) endByReader(first bool) {
 
 // close sends a close frame. An error would mean that the client is gone.
 func (c *session) close(code int, reason string) {
-	c.socket.FinishWriting(goodbye)
+	c.socket.Finish(goodbye)
 	_ = c.control(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason))
 }
