@@ -282,13 +282,15 @@ func TestABurstOfSavesIsOneChange(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	write(t, path, "a")
 	r := watch(t, New(1<<20, path))
-	for range 1000 {
+	var longest time.Duration // from one save to the next
+	for n, last := 0, time.Now(); n < 1000; n++ {
 		write(t, path, "x")
 		write(t, path, "y")
+		longest, last = max(longest, time.Since(last)), time.Now()
 	}
 	write(t, path, "b")
 	r.await(t, time.Now(), "b")
-	if all := r.results(); !slices.Equal(all, []string{"a", "b"}) {
+	if all := r.results(); !slices.Equal(all, []string{"a", "b"}) && longest < quiet-pause {
 		t.Errorf("got %q", all)
 	}
 }
