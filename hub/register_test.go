@@ -102,43 +102,6 @@ func TestUnregister(t *testing.T) {
 	}
 }
 
-func TestHashFollowsTheActivationsNotTheirOrder(t *testing.T) {
-	all := []plugin.Definition{activation("a", "m"), activation("b", "m"), activation("c", "m", "n")}
-	hashes := map[string]bool{}
-	for _, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
-		h, _ := newHub(t, "H")
-		for _, i := range order {
-			register(t, h, all[i])
-		}
-		hashes[h.Hash()] = true
-		var names []string
-		for _, c := range h.Schema().Children {
-			names = append(names, c.Namespace)
-		}
-		if !slices.Equal(names, []string{"a", "b", "c"}) {
-			t.Errorf("registered as %v, shown as %v", order, names)
-		}
-	}
-	h, _ := newHub(t, "H", all[0], all[1], activation("c", "n", "m"))
-	hashes[h.Hash()] = true // nor is the order of one's methods content
-	if len(hashes) != 1 {
-		t.Errorf("the order of registration gives the hashes %v", hashes)
-	}
-	for name, h := range map[string]*hub.Hub{
-		"an activation less":      firstOf(newHub(t, "H", all[0], all[1])),
-		"another method":          firstOf(newHub(t, "H", all[0], all[1], activation("c", "m", "o"))),
-		"another name":            firstOf(newHub(t, "H", all[0], all[1], activation("d", "m", "n"))),
-		"another name of the hub": firstOf(newHub(t, "I", all[0], all[1], all[2])),
-	} {
-		if hashes[h.Hash()] {
-			t.Errorf("%s: the same hash", name)
-		}
-		hashes[h.Hash()] = true
-	}
-}
-
-func firstOf[A, B any](a A, _ B) A { return a }
-
 func TestOptionsAreInTheSchema(t *testing.T) {
 	h := newHubWith(t, "H", []hub.Option{hub.WithVersion("2.3.4"), hub.WithDescription("A hub")})
 	if s := h.Schema(); s.Namespace != "H" || h.Namespace() != "H" || s.Version != "2.3.4" || s.Description != "A hub" || s.Hash != h.Hash() {

@@ -33,7 +33,7 @@ type Note struct {
 	Text string `json:"text"`
 }
 
-// Added tells how to refer to a note that was added.
+// Added refers to the note that was added.
 type Added struct {
 	Handle plugin.Handle `json:"handle"`
 	Text   string        `json:"text" description:"The handle as text"`

@@ -23,7 +23,7 @@ import (
 	"github.com/plexus-go/plexus/transport"
 )
 
-// Body is what info tells.
+// Body is what info answers.
 type Body struct {
 	Name     string  `json:"name"`
 	RadiusKM float64 `json:"radius_km"`

@@ -40,13 +40,13 @@ type Event struct {
 	Abandoned    *Abandoned `tag:"abandoned" description:"The caller did not want it"`
 }
 
-// Created tells what was made.
+// Created is what was made.
 type Created struct {
 	Name     string   `json:"name"`
 	Template Template `json:"template"`
 }
 
-// Abandoned tells how far it came.
+// Abandoned is how far it came.
 type Abandoned struct {
 	Step string `json:"step"`
 }
@@ -65,7 +65,7 @@ func create(ctx context.Context, _ plugin.None) iter.Seq2[Event, error] {
 	}
 }
 
-// interview asks for what is to be created, and tells at which step it ended.
+// interview asks for what is to be created, and returns at which step it ended.
 func interview(ctx context.Context) (created Created, step string, err error) {
 	created.Name, err = plugin.Ask(ctx, plugin.Prompt{Message: "What is the project called?", Placeholder: "my-project"})
 	if err != nil {

@@ -24,7 +24,7 @@ type Hub struct {
 
 // New makes a hub named "test" with these activations, and closes it, and them,
 // when the test ends. What they log, the test shows. A registration that is
-// refused ends the test.
+// rejected ends the test.
 func New(t testing.TB, activations ...plugin.Activation) *Hub {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -43,7 +43,7 @@ func New(t testing.TB, activations ...plugin.Activation) *Hub {
 			t.Error(err)
 		}
 		if len(*h.answers) > 0 {
-			t.Errorf("nobody asked for the answers %v", *h.answers)
+			t.Errorf("no question for the answers %v", *h.answers)
 		}
 	})
 	return h

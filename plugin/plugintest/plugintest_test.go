@@ -159,7 +159,7 @@ func TestWhatFailsATest(t *testing.T) {
 		{"another type of content", func(h *plugintest.Hub) { plugintest.One[string](h, "s.number", nil) }, "s.number has answered 7: invalid type: integer"},
 		{"too many contents", func(h *plugintest.Hub) { plugintest.One[string](h, "s.list", nil) }, "s.list has answered 2 times"},
 		{"parameters that are none", func(h *plugintest.Hub) { plugintest.One[string](h, "s.say", make(chan int)) }, "s.say: parameters"},
-		{"an answer too many", func(h *plugintest.Hub) { h.Answer(true) }, "nobody asked for the answers [true]"},
+		{"an answer too many", func(h *plugintest.Hub) { h.Answer(true) }, "no question for the answers [true]"},
 		{"an answer of another kind", func(h *plugintest.Hub) {
 			h.Answer("yes")
 			h.Fails("s.ask", nil)
