@@ -23,24 +23,25 @@ type registration struct {
 //
 //	transport.New(h, transport.WithRegistration("", registryclient.Registration{}))
 //
-// An empty registryURL stands for [registryclient.URLs] of the environment,
-// without the hub's own address: PLEXUS_REGISTRY_URL, or ws://127.0.0.1:4445,
-// then ws://127.0.0.1:4444. PLEXUS_NO_REGISTRY (1, true or yes) turns
-// registration off, whatever is given here. What r leaves empty is taken from the hub, its
-// namespace, version and hash, and from the listener: its address, or
-// 127.0.0.1 where it listens on all, and the protocol, wss with TLS. To be
-// reached from elsewhere, or through a proxy, give Host, Port and Protocol.
+// If registryURL is empty, the registry is looked for as by
+// [registryclient.Register]: at PLEXUS_REGISTRY_URL, or at ws://127.0.0.1:4445,
+// then ws://127.0.0.1:4444, but not at the hub's own address.
+// PLEXUS_NO_REGISTRY (1, true or yes) turns registration off, even with a URL.
 //
-// The hub serves whether or not there is a registry; see [registryclient.Register] for
-// how it is found again, and for the options. A graceful stop deregisters the
-// hub first, for which it waits a second at most.
+// The empty fields of r are filled in: name, version and hash are the hub's; host
+// and port are those of [LocalAddress]; the protocol is wss with TLS. For clients
+// on other machines, or behind a proxy, set Host, Port and Protocol.
+//
+// The hub serves with or without a registry; see [registryclient.Register] for the
+// options and how a lost registry is found again. A graceful stop deregisters the
+// hub first, which takes up to a second.
 func WithRegistration(registryURL string, r registryclient.Registration, options ...client.Option) Option {
 	return func(s *Server) {
 		s.registration = &registration{registry: registryURL, hub: r, options: options}
 	}
 }
 
-// register begins to keep the hub registered, at the listener's address. stop
+// register starts to keep the hub registered, at the listener's address. stop
 // deregisters it.
 func (s *Server) register(ctx context.Context, at net.Addr) (stop func()) {
 	stop = func() {}
