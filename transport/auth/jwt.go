@@ -66,7 +66,7 @@ func NewJWT(config JWTConfig) (*JWT, error) {
 	}
 	for _, name := range config.Algorithms {
 		algorithm := jose.SignatureAlgorithm(name)
-		if !isRSA(algorithm) && curveOf(algorithm) == "" && algorithm != jose.EdDSA {
+		if keyKinds[algorithm] == "" {
 			return nil, fmt.Errorf("JWT: the algorithm %.64q is not supported, or not for public keys", name)
 		}
 		j.algorithms = append(j.algorithms, algorithm)
@@ -104,14 +104,14 @@ func (j *JWT) Authenticate(r *http.Request) (plugin.Caller, error) {
 	if !isJWT(secret) {
 		return plugin.Caller{}, fmt.Errorf("not a JWT: %w", errNotForUs)
 	}
-	said, err := j.verify(r.Context(), secret)
+	c, err := j.verify(r.Context(), secret)
 	if err != nil {
 		return plugin.Caller{}, fmt.Errorf("JWT: %w", err)
 	}
-	if err := j.accept(said); err != nil {
-		return plugin.Caller{}, fmt.Errorf("JWT of %.64q: %w", said.Subject, err)
+	if err := j.accept(c); err != nil {
+		return plugin.Caller{}, fmt.Errorf("JWT of %.64q: %w", c.Subject, err)
 	}
-	return plugin.Caller{Name: said.Subject, Means: "jwt", Scopes: j.scopes(said)}, nil
+	return plugin.Caller{Name: c.Subject, Means: "jwt", Scopes: j.scopes(c)}, nil
 }
 
 // claims are those that are used.
@@ -141,7 +141,7 @@ func (s *scopeList) UnmarshalJSON(data []byte) error {
 }
 
 // verify checks the signature, and returns the claims.
-func (j *JWT) verify(ctx context.Context, text string) (said claims, err error) {
+func (j *JWT) verify(ctx context.Context, text string) (c claims, err error) {
 	if strings.Count(text, ".") == 4 {
 		return claims{}, errors.New("it is encrypted, not signed")
 	}
@@ -165,33 +165,33 @@ func (j *JWT) verify(ctx context.Context, text string) (said claims, err error) 
 	if err != nil {
 		return claims{}, err
 	}
-	if err := token.Claims(key, &said); err != nil {
+	if err := token.Claims(key, &c); err != nil {
 		return claims{}, err
 	}
-	return said, nil
+	return c, nil
 }
 
 // leeway is by how much the clock of an issuer may be ahead of ours.
 const leeway = time.Minute
 
 // accept checks the claims of a token with a good signature.
-func (j *JWT) accept(said claims) error {
+func (j *JWT) accept(c claims) error {
 	now := j.now()
 	switch {
-	case j.config.Issuer != "" && said.Issuer != j.config.Issuer:
-		return fmt.Errorf("the issuer is %.64q", said.Issuer)
-	case !said.Audience.Contains(j.config.Audience):
-		return fmt.Errorf("the audience is %.200q", []string(said.Audience))
-	case said.Expiry == nil:
+	case j.config.Issuer != "" && c.Issuer != j.config.Issuer:
+		return fmt.Errorf("the issuer is %.64q", c.Issuer)
+	case !c.Audience.Contains(j.config.Audience):
+		return fmt.Errorf("the audience is %.200q", []string(c.Audience))
+	case c.Expiry == nil:
 		return errors.New("it never expires")
-	case !now.Before(said.Expiry.Time()):
-		return fmt.Errorf("it expired at %s", said.Expiry.Time().UTC().Format(time.RFC3339))
-	case said.NotBefore != nil && now.Add(leeway).Before(said.NotBefore.Time()):
+	case !now.Before(c.Expiry.Time()):
+		return fmt.Errorf("it expired at %s", c.Expiry.Time().UTC().Format(time.RFC3339))
+	case c.NotBefore != nil && now.Add(leeway).Before(c.NotBefore.Time()):
 		return errors.New("it is not valid yet")
-	case said.IssuedAt != nil && now.Add(leeway).Before(said.IssuedAt.Time()):
+	case c.IssuedAt != nil && now.Add(leeway).Before(c.IssuedAt.Time()):
 		return errors.New("it was issued in the future")
 	}
-	if err := checkName(said.Subject); err != nil {
+	if err := checkName(c.Subject); err != nil {
 		return fmt.Errorf("the subject %w", err)
 	}
 	return nil
@@ -199,8 +199,8 @@ func (j *JWT) accept(said claims) error {
 
 // scopes returns the valid scopes with the prefix. Issuers have many others, of
 // other forms.
-func (j *JWT) scopes(said claims) (scopes []string) {
-	for _, scope := range slices.Concat(said.Scope, said.Scopes, said.SCP) {
+func (j *JWT) scopes(c claims) (scopes []string) {
+	for _, scope := range slices.Concat(c.Scope, c.Scopes, c.SCP) {
 		if strings.HasPrefix(scope, j.config.ScopePrefix) && checkScope(scope) == nil && !slices.Contains(scopes, scope) {
 			scopes = append(scopes, scope)
 		}

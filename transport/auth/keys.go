@@ -92,6 +92,15 @@ func (s keySet) find(id string, algorithm jose.SignatureAlgorithm) (found any, e
 	return found, nil
 }
 
+// keyKinds are the supported algorithms, all for public keys, with the kind of key
+// that each needs.
+var keyKinds = map[jose.SignatureAlgorithm]string{
+	jose.RS256: "RSA", jose.RS384: "RSA", jose.RS512: "RSA",
+	jose.PS256: "RSA", jose.PS384: "RSA", jose.PS512: "RSA",
+	jose.ES256: "P-256", jose.ES384: "P-384", jose.ES512: "P-521",
+	jose.EdDSA: "Ed25519",
+}
+
 // fits reports whether a key is for the algorithm, so that it is not used in
 // another way than its owner meant.
 func fits(key jose.JSONWebKey, algorithm jose.SignatureAlgorithm) bool {
@@ -100,31 +109,11 @@ func fits(key jose.JSONWebKey, algorithm jose.SignatureAlgorithm) bool {
 	}
 	switch public := key.Key.(type) {
 	case *rsa.PublicKey:
-		return isRSA(algorithm)
+		return keyKinds[algorithm] == "RSA"
 	case *ecdsa.PublicKey:
-		return curveOf(algorithm) == public.Curve.Params().Name
+		return keyKinds[algorithm] == public.Curve.Params().Name
 	case ed25519.PublicKey:
-		return algorithm == jose.EdDSA
-	}
-	return false
-}
-
-func curveOf(algorithm jose.SignatureAlgorithm) string {
-	switch algorithm {
-	case jose.ES256:
-		return "P-256"
-	case jose.ES384:
-		return "P-384"
-	case jose.ES512:
-		return "P-521"
-	}
-	return ""
-}
-
-func isRSA(algorithm jose.SignatureAlgorithm) bool {
-	switch algorithm {
-	case jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512:
-		return true
+		return keyKinds[algorithm] == "Ed25519"
 	}
 	return false
 }
