@@ -41,7 +41,6 @@ type Registry struct {
 	feeds     feeds
 	discovery discovery
 	health    Health
-	cutOff    bool // too many failed in the last round of health, whose goroutine this is
 
 	stop    context.CancelFunc
 	running sync.WaitGroup // everything that New has started
