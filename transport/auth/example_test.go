@@ -4,6 +4,7 @@ package auth_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/plexus-go/plexus/hub"
@@ -20,60 +22,48 @@ import (
 	"github.com/plexus-go/plexus/transport/client"
 )
 
-// folder is a new one for an example.
-func folder() string {
-	path, err := os.MkdirTemp("", "")
+// A hub that accepts only clients with a token, or with a client certificate that
+// the token file names.
+func Example() {
+	folder, err := os.MkdirTemp("", "")
 	if err != nil {
-		panic(err)
+		fmt.Println(err)
+		return
 	}
-	return path
-}
+	defer os.RemoveAll(folder)
+	path := filepath.Join(folder, "tokens.toml")
 
-// The token is shown once; the file has its hash.
-func ExampleNewToken() {
-	path := filepath.Join(folder(), "tokens.toml")
-	defer os.RemoveAll(filepath.Dir(path))
-
+	// The token is shown once; the file has its hash.
 	token, entry, err := auth.NewToken("ci", []string{"registry:read", "registry:write:team-a-*"}, time.Time{})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	if err := auth.AddToken(path, entry); err != nil {
-		fmt.Println(err)
-		return
-	}
+	err = errors.Join(err, auth.AddToken(path, entry))
 	text, _ := os.ReadFile(path)
-	fmt.Println(strings.HasPrefix(token, "plx_"), strings.Contains(string(text), token))
-	// Output: true false
-}
+	fmt.Println(strings.HasPrefix(token, "plx_"), strings.Contains(string(text), token), err)
 
-func ExampleOpenTokens() {
-	path := filepath.Join(folder(), "tokens.toml")
-	defer os.RemoveAll(filepath.Dir(path))
-	token, entry, _ := auth.NewToken("ci", []string{"registry:write:team-a-*"}, time.Time{})
-	_ = auth.AddToken(path, entry)
-
-	tokens, err := auth.OpenTokens(path, slog.Default())
-	if err != nil {
+	tokens, errTokens := auth.OpenTokens(path, slog.New(slog.DiscardHandler))
+	h, errHub := hub.New("my-hub")
+	l, errListen := net.Listen("tcp", "127.0.0.1:0")
+	if err := errors.Join(errTokens, errHub, errListen); err != nil {
 		fmt.Println(err)
 		return
 	}
+	server := transport.New(h, transport.WithLogger(slog.New(slog.DiscardHandler)),
+		transport.WithAuthentication(auth.Any(tokens.Authenticate, tokens.AuthenticateCertificate)))
 	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { // follows the file until the program stops
-		defer close(done)
-		tokens.Run(ctx)
-	}()
+	var running sync.WaitGroup
+	running.Go(func() { tokens.Run(ctx) }) // follows the file
+	running.Go(func() { _ = server.Serve(ctx, l) })
 
-	r := httptest.NewRequest(http.MethodGet, "/", nil)
-	r.Header.Set("Authorization", "Bearer "+token)
-	caller, err := tokens.Authenticate(r)
-	fmt.Println(caller.Name, caller.Means, caller.May("registry:write:team-a-web"), caller.May("registry:write:web"), err)
-
+	url := "ws://" + transport.LocalAddress(l.Addr()).String()
+	info, err := client.Info(ctx, url, client.WithToken(token))
+	fmt.Println(info.Name, err)
+	_, err = client.Info(ctx, url)
+	fmt.Println(err != nil)
 	stop()
-	<-done
-	// Output: ci token true false <nil>
+	running.Wait()
+	// Output:
+	// true false <nil>
+	// my-hub <nil>
+	// true
 }
 
 // Keys at a URL are fetched by Run, or when the first token comes.
@@ -94,40 +84,4 @@ func ExampleNewJWT() {
 	_, err = jwts.Authenticate(r)
 	fmt.Println(err != nil)
 	// Output: true
-}
-
-// A hub that accepts tokens, and client certificates that the same file names.
-func ExampleAny() {
-	path := filepath.Join(folder(), "tokens.toml")
-	defer os.RemoveAll(filepath.Dir(path))
-	_, entry, _ := auth.NewToken("ci", []string{"registry:read"}, time.Time{})
-	_ = auth.AddToken(path, entry)
-	tokens, err := auth.OpenTokens(path, nil)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	h, err := hub.New("my-hub")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	server := transport.New(h, transport.WithAuthentication(auth.Any(tokens.Authenticate, tokens.AuthenticateCertificate)))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- server.Serve(ctx, l) }()
-
-	// A client without a token.
-	_, err = client.Info(ctx, "ws://"+l.Addr().String())
-	fmt.Println(err != nil)
-	stop()
-	fmt.Println(<-done)
-	// Output:
-	// true
-	// <nil>
 }
