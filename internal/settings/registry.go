@@ -100,9 +100,9 @@ func (s *Registry) general() Table {
 			Help: "Name of the hub that serves the registry."},
 		{Name: "auto-register", Variable: "REGISTRY_AUTO_REGISTER", Kind: "url", Value: urls,
 			Help: "Where to look for hubs to register: ws:// or wss:// URLs, separated by commas or in several flags; off for none."},
-		{Name: "health-interval", Variable: "REGISTRY_HEALTH_INTERVAL", Kind: "duration", Value: value[time.Duration]{&s.Health.Interval, parseInterval(time.Second), nil},
+		{Name: "health-interval", Variable: "REGISTRY_HEALTH_INTERVAL", Kind: "duration", Value: value[time.Duration]{&s.Health.Interval, zeroOr(durationFrom(time.Second)), nil},
 			Help: "Time between two health checks of a backend, at least 1s; 0 for no checks."},
-		{Name: "health-timeout", Variable: "REGISTRY_HEALTH_TIMEOUT", Kind: "duration", Value: value[time.Duration]{&s.Health.Timeout, parseTimeout, nil},
+		{Name: "health-timeout", Variable: "REGISTRY_HEALTH_TIMEOUT", Kind: "duration", Value: value[time.Duration]{&s.Health.Timeout, durationFrom(time.Millisecond), nil},
 			Default: "2s, or half of the interval if that is shorter",
 			Help:    "Time that a backend has to answer a health check, shorter than the interval."},
 		{Variable: "REGISTRY_BACKENDS", Value: value[*config.Env]{&s.Backends, config.NewEnv, nil}, Default: "none",
@@ -140,9 +140,9 @@ func (s *Registry) limits() Table {
 			Help: "Items in the send queue of a client that does not read."},
 		{Name: "max-memory", Variable: "REGISTRY_MAX_MEMORY", Kind: "size", Value: sizeLimit(&l.MaxMemoryBytes),
 			Help: "Approximate memory for all send queues and all messages that are being read."},
-		{Name: "header-timeout", Variable: "REGISTRY_HEADER_TIMEOUT", Kind: "duration", Value: timeLimit(&l.HeaderTimeout, 1),
+		{Name: "header-timeout", Variable: "REGISTRY_HEADER_TIMEOUT", Kind: "duration", Value: timeLimit(&l.HeaderTimeout, time.Millisecond),
 			Help: "Time for the header of a request."},
-		{Name: "handshake-timeout", Variable: "REGISTRY_HANDSHAKE_TIMEOUT", Kind: "duration", Value: timeLimit(&l.HandshakeTimeout, 1),
+		{Name: "handshake-timeout", Variable: "REGISTRY_HANDSHAKE_TIMEOUT", Kind: "duration", Value: timeLimit(&l.HandshakeTimeout, time.Millisecond),
 			Help: "Time from the connection to the WebSocket."},
 		{Name: "idle-timeout", Variable: "REGISTRY_IDLE_TIMEOUT", Kind: "duration", Value: timeLimit(&l.IdleTimeout, time.Second),
 			Help: "Time that a connection may be open without a running call."},
@@ -181,7 +181,7 @@ func (s *Registry) finishHealth() error {
 	if h.Interval == 0 || h.Timeout < h.Interval {
 		return nil
 	}
-	return fmt.Errorf("invalid value for %s: %s (must be shorter than the health interval, %s)", s.table.given("health-timeout"), h.Timeout, h.Interval)
+	return fmt.Errorf("the health timeout is %s (must be shorter than the health interval, %s)", h.Timeout, h.Interval)
 }
 
 // finishPaths sets the paths that were not given.

@@ -123,7 +123,7 @@ func TestAFlagTakesPrecedenceOverAVariableAndThatOverTheDefault(t *testing.T) {
 		{func(s *Registry) any { return s.HubNamespace }, "--hub-namespace", "REGISTRY_HUB_NAMESPACE", "registry-hub", "a", "b-c_2", "a", "b-c_2", "b.c"},
 		{func(s *Registry) any { return s.AutoRegister }, "--auto-register", "REGISTRY_AUTO_REGISTER", address("ws", "127.0.0.1", 4444), address("wss", "::1", 443), []registry.Address(nil), "wss://[::1]", "off", "localhost:4444"},
 		{func(s *Registry) any { return s.Health.Interval }, "--health-interval", "REGISTRY_HEALTH_INTERVAL", 30 * time.Second, time.Minute, time.Duration(0), "1m", "0", "999ms"},
-		{func(s *Registry) any { return s.Health.Timeout }, "--health-timeout", "REGISTRY_HEALTH_TIMEOUT", 2 * time.Second, 29999 * time.Millisecond, time.Millisecond, "29.999s", "1ms", "30s"},
+		{func(s *Registry) any { return s.Health.Timeout }, "--health-timeout", "REGISTRY_HEALTH_TIMEOUT", 2 * time.Second, 29999 * time.Millisecond, time.Millisecond, "29.999s", "1ms", "0"},
 		{func(s *Registry) any { return s.Limits.MaxCalls }, "--max-calls", "REGISTRY_MAX_CALLS", 256, 1, -1, "1", "0", "-1"},
 	} {
 		for _, flagText := range []string{unset, s.flagText} {
@@ -217,14 +217,14 @@ func TestWrongUsageIsSaidInOneLine(t *testing.T) {
 		{args: []string{"serve"}, want: `unknown command "serve" for "plexus-registry"`},
 		{args: []string{"--", "--port"}, want: `unknown command "--port"`},
 		{args: []string{""}, want: `unknown command ""`},
-		{args: []string{"--health-interval=0.999s"}, want: `invalid value for --health-interval: 0.999s (must be 0, or a duration from 1s to 24h, such as 30s or 1m30s)`},
-		{args: []string{"--health-interval=30"}, want: `invalid value for --health-interval: 30 (must be 0, or`},
-		{args: []string{"--health-interval=24h1s"}, want: `invalid value for --health-interval: 24h1s (must be 0, or`},
-		{args: []string{"--health-interval=-1s"}, want: `invalid value for --health-interval: -1s (must be 0, or`},
-		{vars: []string{"REGISTRY_HEALTH_TIMEOUT", "0"}, want: `invalid value for REGISTRY_HEALTH_TIMEOUT: 0 (must be a duration above 0 of at most 24h, such as 2s or 500ms)`},
-		{args: []string{"--health-timeout=-2s"}, want: `invalid value for --health-timeout: -2s (must be a duration above 0`},
-		{args: []string{"--health-timeout=5s", "--health-interval=5s"}, want: `invalid value for --health-timeout: 5s (must be shorter than the health interval, 5s)`},
-		{vars: []string{"REGISTRY_HEALTH_TIMEOUT", "1m"}, want: `invalid value for REGISTRY_HEALTH_TIMEOUT: 1m0s (must be shorter than the health interval, 30s)`},
+		{args: []string{"--health-interval=0.999s"}, want: `invalid value for --health-interval: 0.999s (must be a duration from 1s to 24h, such as 30s or 1m30s; or 0)`},
+		{args: []string{"--health-interval=30"}, want: `invalid value for --health-interval: 30 (must be a duration`},
+		{args: []string{"--health-interval=24h1s"}, want: `invalid value for --health-interval: 24h1s (must be a duration`},
+		{args: []string{"--health-interval=-1s"}, want: `invalid value for --health-interval: -1s (must be a duration`},
+		{vars: []string{"REGISTRY_HEALTH_TIMEOUT", "0"}, want: `invalid value for REGISTRY_HEALTH_TIMEOUT: 0 (must be a duration from 1ms to 24h, such as 30s or 1m30s)`},
+		{args: []string{"--health-timeout=-2s"}, want: `invalid value for --health-timeout: -2s (must be a duration`},
+		{args: []string{"--health-timeout=5s", "--health-interval=5s"}, want: `the health timeout is 5s (must be shorter than the health interval, 5s)`},
+		{vars: []string{"REGISTRY_HEALTH_TIMEOUT", "1m"}, want: `the health timeout is 1m0s (must be shorter than the health interval, 30s)`},
 		{args: []string{"--auto-register=127.0.0.1:4444"}, want: `invalid value for --auto-register: 127.0.0.1:4444 (must be a ws:// or wss:// URL)`},
 		{args: []string{"--auto-register=ws://a, http://b,ws://c"}, want: `invalid value for --auto-register: "ws://a, http://b,ws://c" (http://b must be a ws:// or wss:// URL)`},
 		{vars: []string{"REGISTRY_AUTO_REGISTER", "ws://a,http://b"}, want: `invalid value for REGISTRY_AUTO_REGISTER: ws://a,http://b (http://b must be`},
@@ -237,7 +237,7 @@ func TestWrongUsageIsSaidInOneLine(t *testing.T) {
 		{args: []string{"--backends=a=ws://b"}, want: `unknown flag: --backends`},
 		{vars: []string{"HOME", ""}, want: `invalid value for HOME: "" (must be an absolute path, unless --config or REGISTRY_CONFIG is given)`},
 		{vars: []string{"HOME", "somewhere"}, want: `invalid value for HOME: somewhere (must be`},
-		{args: []string{"--health-timeout=5s", "--health-interval=5s", "--tls-cert=c"}, want: `invalid value for --health-timeout: 5s (must be shorter than the health interval, 5s); --tls-cert needs`},
+		{args: []string{"--health-timeout=5s", "--health-interval=5s", "--tls-cert=c"}, want: `the health timeout is 5s (must be shorter than the health interval, 5s); --tls-cert needs`},
 	} {
 		_, _, err := parse(test.args, atHome(t, test.vars...))
 		if err == nil || !strings.HasPrefix(err.Error(), test.want) || strings.ContainsAny(err.Error(), "\r\n\x00") {

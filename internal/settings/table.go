@@ -34,7 +34,6 @@ type Setting struct {
 	Lenient bool
 
 	flag []string // the texts of the flags, in their order; nil for none
-	from string   // the flag or variable that is in force; empty for the default
 }
 
 // Value is where a setting is put.
@@ -71,7 +70,7 @@ func (t Table) flagError(command *cobra.Command, err error) error {
 	if help := command.Flags().Lookup("help"); help != nil && help.Changed {
 		return pflag.ErrHelp
 	}
-	text := oneLine(err.Error())
+	text := strings.ReplaceAll(err.Error(), "\n", " ")
 	if unknown := (*pflag.NotExistError)(nil); errors.As(err, &unknown) {
 		// Cobra compares the names of commands only.
 		names := &cobra.Command{SuggestionsMinimumDistance: 2}
@@ -140,34 +139,12 @@ func (s *Setting) read(sources []source) error {
 				return fmt.Errorf("invalid value for %s: %s (%w)", name, show(text), err)
 			}
 		}
-		s.from = name
 		return nil
 	}
 	if s.Required {
 		return fmt.Errorf("--%s is missing", s.Name)
 	}
 	return nil
-}
-
-// given returns by what the setting with this name was given: its flag, or its
-// variable; the flag where it was not.
-func (t Table) given(name string) string {
-	for _, s := range t {
-		if s.Name == name && s.from != "" {
-			return s.from
-		}
-	}
-	return "--" + name
-}
-
-// oneLine replaces what would break a line, or a terminal.
-func oneLine(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r != ' ' && !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, text)
 }
 
 // show returns a text as it is where that is clear, else quoted and shortened.

@@ -151,8 +151,9 @@ const maxDuration = 24 * time.Hour
 
 // timeLimit is a limit of a time, which is at least min.
 func timeLimit(target *time.Duration, min time.Duration) Value {
+	parse := zeroOr(durationFrom(min))
 	return value[time.Duration]{target, func(text string) (time.Duration, error) {
-		d, err := parseInterval(min)(text)
+		d, err := parse(text)
 		return lifted(d), err
 	}, func(d time.Duration) string {
 		if d < 0 {
@@ -162,23 +163,29 @@ func timeLimit(target *time.Duration, min time.Duration) Value {
 	}}
 }
 
-// parseInterval reads 0 or a duration from min on.
-func parseInterval(min time.Duration) func(text string) (time.Duration, error) {
+// durationFrom reads a duration, far from where sums of durations overflow.
+func durationFrom(min time.Duration) func(text string) (time.Duration, error) {
 	return func(text string) (time.Duration, error) {
 		d, err := time.ParseDuration(text)
-		if err != nil || d != 0 && (d < min || d > maxDuration) {
-			return 0, fmt.Errorf("must be 0, or a duration from %s to 24h, such as 30s or 1m30s", min)
+		if err != nil || d < min || d > 24*time.Hour {
+			return 0, fmt.Errorf("must be a duration from %s to 24h, such as 30s or 1m30s", min)
 		}
 		return d, nil
 	}
 }
 
-func parseTimeout(text string) (time.Duration, error) {
-	d, err := time.ParseDuration(text)
-	if err != nil || d <= 0 || d > maxDuration {
-		return 0, errors.New("must be a duration above 0 of at most 24h, such as 2s or 500ms")
+// zeroOr reads 0, too.
+func zeroOr(parse func(text string) (time.Duration, error)) func(text string) (time.Duration, error) {
+	return func(text string) (time.Duration, error) {
+		if d, err := time.ParseDuration(text); err == nil && d == 0 {
+			return 0, nil
+		}
+		d, err := parse(text)
+		if err != nil {
+			err = fmt.Errorf("%w; or 0", err)
+		}
+		return d, err
 	}
-	return d, nil
 }
 
 func parseLifetime(text string) (time.Duration, error) {
