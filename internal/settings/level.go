@@ -46,22 +46,13 @@ func parseLevel(directives string) (slog.Level, error) {
 	return 0, errLevel
 }
 
-func levelNamed(name string) (slog.Level, bool) {
+func levelNamed(name string) (level slog.Level, ok bool) {
 	// env_logger takes a filter after a slash: info/some text.
 	name, _, _ = strings.Cut(name, "/")
-	switch strings.ToLower(strings.TrimSpace(name)) {
-	case "off":
-		return levelOff, true
-	case "error":
-		return slog.LevelError, true
-	case "warn":
-		return slog.LevelWarn, true
-	case "info":
-		return slog.LevelInfo, true
-	case "debug":
-		return slog.LevelDebug, true
-	case "trace":
-		return levelTrace, true
-	}
-	return 0, false
+	level, ok = map[string]slog.Level{
+		"off": levelOff, "error": slog.LevelError, "warn": slog.LevelWarn, "info": slog.LevelInfo, "debug": slog.LevelDebug, "trace": levelTrace,
+	}[strings.ToLower(strings.TrimSpace(name))]
+	return level, ok
 }
+
+func formatLevel(level slog.Level) string { return strings.ToLower(level.String()) }

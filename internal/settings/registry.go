@@ -6,15 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/plexus-go/plexus/config"
-	"github.com/plexus-go/plexus/internal/address"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage"
 	"github.com/plexus-go/plexus/transport"
@@ -96,7 +93,7 @@ func (s *Registry) general() Table {
 			Help:    "Database file; made if there is none."},
 		{Name: "log-level", Variable: "RUST_LOG", Kind: "level", Value: value[slog.Level]{&s.LogLevel, parseLevel, formatLevel}, Lenient: true,
 			Help: "What to log: off, error, warn, info, debug or trace, or directives such as plexus=debug,info. A variable without a level counts as not set."},
-		{Name: "hub-namespace", Variable: "REGISTRY_HUB_NAMESPACE", Kind: "name", Value: value[string]{&s.HubNamespace, s.parseHubNamespace, nil},
+		{Name: "hub-namespace", Variable: "REGISTRY_HUB_NAMESPACE", Kind: "name", Value: value[string]{&s.HubNamespace, parseNamespace, nil},
 			Help: "Name of the hub that serves the registry."},
 		{Name: "auto-register", Variable: "REGISTRY_AUTO_REGISTER", Kind: "url", Value: urls,
 			Help: "Where to look for hubs to register: ws:// or wss:// URLs, separated by commas or in several flags; off for none."},
@@ -147,23 +144,6 @@ func (s *Registry) limits() Table {
 		{Name: "idle-timeout", Variable: "REGISTRY_IDLE_TIMEOUT", Kind: "duration", Value: timeLimit(&l.IdleTimeout, time.Second),
 			Help: "Time that a connection may be open without a running call."},
 	}
-}
-
-// parseHubNamespace takes the namespace of a hub in which there is a registry.
-func (s *Registry) parseHubNamespace(text string) (string, error) {
-	if text == registry.Namespace {
-		return "", errors.New("must not be the namespace of the registry itself")
-	}
-	return parseNamespace(text)
-}
-
-func parseAddress(text string) (a registry.Address, err error) {
-	a.Protocol, a.Host, a.Port, err = address.Parse(text)
-	return a, err
-}
-
-func formatAddress(a registry.Address) string {
-	return a.Protocol + "://" + net.JoinHostPort(a.Host, strconv.Itoa(a.Port))
 }
 
 // defaultHealthTimeout holds where the interval is longer.

@@ -3,9 +3,7 @@
 package settings
 
 import (
-	"errors"
 	"path/filepath"
-	"regexp"
 	"time"
 )
 
@@ -49,14 +47,4 @@ func (s *Token) Read(getenv func(string) string) error {
 	folder, err := configFolder(getenv)
 	s.Path = filepath.Join(folder, "tokens.toml")
 	return err
-}
-
-// scopes are those that the methods of a registry know.
-var scopes = regexp.MustCompile(`^(\*|registry:(\*|read|admin|write(:[^\s,]+)?))$`)
-
-func parseScope(text string) (string, error) {
-	if !scopes.MatchString(text) {
-		return "", errors.New("must be registry:read, registry:write, registry:write:NAME, registry:admin, registry:* or *")
-	}
-	return text, nil
 }

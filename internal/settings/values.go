@@ -5,11 +5,12 @@ package settings
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
+	"net"
 	"net/mail"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/plexus-go/plexus/internal/address"
 	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/plugin/registry"
 )
 
 // value is one value of a type.
@@ -214,59 +216,72 @@ func parsePort(text string) (int, error) {
 	return int(port), nil
 }
 
-// parseText takes any text, and parseFile any but an empty one.
-func parseText(text string) (string, error) { return text, nil }
-
-func parseFile(text string) (string, error) {
-	if text == "" || strings.ContainsRune(text, 0) {
-		return "", errors.New("must be a path")
+// matching reads a text for which ok holds; the rule says what that is.
+func matching(ok func(text string) bool, rule string) func(text string) (string, error) {
+	return func(text string) (string, error) {
+		if !ok(text) {
+			return "", errors.New(rule)
+		}
+		return text, nil
 	}
-	return text, nil
 }
 
-func formatLevel(level slog.Level) string { return strings.ToLower(level.String()) }
+// The kinds of texts.
+var (
+	parseText = matching(func(string) bool { return true }, "")
+	parseFile = matching(func(text string) bool { return text != "" && !strings.ContainsRune(text, 0) },
+		"must be a path")
+	parseNamespace = matching(func(text string) bool { return plugin.ValidateName(text) == nil && text != registry.Namespace },
+		"must be a letter, then letters, digits, hyphens and underscores, up to 64, and not "+registry.Namespace)
+	// An empty host would be every interface to the net package.
+	parseHost = matching(address.ValidHost,
+		"must be a host name, or an IPv4 or IPv6 address, without scheme, path and port")
+	parseAllowedHost = matching(isAllowedHost,
+		"must be a host name or an address, an IPv6 one in brackets, without a port")
+	parseOrigin = matching(isOrigin,
+		"must be of the form scheme://host or scheme://host:port")
+	parsePublicName = matching(isPublicName,
+		"must be a public host name, such as registry.example.com")
+	parseEmail = matching(func(text string) bool { a, err := mail.ParseAddress(text); return err == nil && a.Address == text },
+		"must be an address such as me@example.com")
+	parseDirectory = matching(func(text string) bool {
+		u, err := url.Parse(text)
+		return err == nil && u.Scheme == "https" && u.Host != ""
+	},
+		"must be an https URL")
+	parseAnonymous = matching(func(text string) bool { return text == "none" || text == "read" || text == "all" },
+		"must be none, read or all")
+	// Those that the methods of a registry know.
+	parseScope = matching(regexp.MustCompile(`^(\*|registry:(\*|read|admin|write(:[^\s,]+)?))$`).MatchString,
+		"must be registry:read, registry:write, registry:write:NAME, registry:admin, registry:* or *")
+)
 
-func parseNamespace(text string) (string, error) {
-	if err := plugin.ValidateName(text); err != nil {
-		return "", errors.New("must be a letter, then letters, digits, hyphens and underscores, up to 64")
-	}
-	return text, nil
-}
-
-// parseHost takes what a backend's host may be, and no empty one: to the net
-// package that would be every interface.
-func parseHost(text string) (string, error) {
-	if !address.ValidHost(text) {
-		return "", errors.New("must be a host name, or an IPv4 or IPv6 address, without scheme, path and port")
-	}
-	return text, nil
-}
-
-// parseAllowedHost takes a host as it is in a URL.
-func parseAllowedHost(text string) (string, error) {
+// isAllowedHost reports whether text is a host as it is in a URL.
+func isAllowedHost(text string) bool {
 	name := text
 	if inner, ok := strings.CutPrefix(text, "["); ok && strings.HasSuffix(inner, "]") {
 		name = strings.TrimSuffix(inner, "]")
 	}
 	ip, _ := netip.ParseAddr(name)
-	if !address.ValidHost(name) || ip.Is6() != (name != text) || ip.Zone() != "" {
-		return "", errors.New("must be a host name or an address, an IPv6 one in brackets, without a port")
-	}
-	return text, nil
+	return address.ValidHost(name) && ip.Is6() == (name != text) && ip.Zone() == ""
 }
 
-func parseOrigin(text string) (string, error) {
+func isOrigin(text string) bool {
 	u, err := url.Parse(text)
-	if err == nil && u.Scheme != "" && strings.EqualFold(text, u.Scheme+"://"+u.Host) {
-		host := u.Host
-		if port := u.Port(); port != "" {
-			host = strings.TrimSuffix(host, ":"+port)
-		}
-		if _, err := parseAllowedHost(host); err == nil {
-			return text, nil
-		}
+	if err != nil || u.Scheme == "" || !strings.EqualFold(text, u.Scheme+"://"+u.Host) {
+		return false
 	}
-	return "", errors.New("must be of the form scheme://host or scheme://host:port")
+	host := u.Host
+	if port := u.Port(); port != "" {
+		host = strings.TrimSuffix(host, ":"+port)
+	}
+	return isAllowedHost(host)
+}
+
+// isPublicName reports whether a certificate authority may be asked for the name.
+func isPublicName(text string) bool {
+	_, notIP := netip.ParseAddr(text)
+	return address.ValidHost(text) && notIP != nil && strings.Contains(strings.Trim(text, "."), ".") && !strings.Contains(text, "_")
 }
 
 func parseNetwork(text string) (netip.Prefix, error) {
@@ -283,33 +298,11 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	return network, nil
 }
 
-// parsePublicName takes a name that a certificate authority may be asked for.
-func parsePublicName(text string) (string, error) {
-	_, notIP := netip.ParseAddr(text)
-	if !address.ValidHost(text) || notIP == nil || !strings.Contains(strings.Trim(text, "."), ".") || strings.Contains(text, "_") {
-		return "", errors.New("must be a public host name, such as registry.example.com")
-	}
-	return text, nil
+func parseAddress(text string) (a registry.Address, err error) {
+	a.Protocol, a.Host, a.Port, err = address.Parse(text)
+	return a, err
 }
 
-func parseEmail(text string) (string, error) {
-	if a, err := mail.ParseAddress(text); err != nil || a.Address != text {
-		return "", errors.New("must be an address such as me@example.com")
-	}
-	return text, nil
-}
-
-func parseDirectory(text string) (string, error) {
-	if u, err := url.Parse(text); err != nil || u.Scheme != "https" || u.Host == "" {
-		return "", errors.New("must be an https URL")
-	}
-	return text, nil
-}
-
-func parseAnonymous(text string) (string, error) {
-	switch text {
-	case "none", "read", "all":
-		return text, nil
-	}
-	return "", errors.New("must be none, read or all")
+func formatAddress(a registry.Address) string {
+	return a.Protocol + "://" + net.JoinHostPort(a.Host, strconv.Itoa(a.Port))
 }
