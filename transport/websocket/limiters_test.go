@@ -3,19 +3,22 @@
 package websocket
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// ask asks for memory in a goroutine, and returns what comes of it.
-func ask(m *memoryLimiter, bytes int64, stop <-chan struct{}) *string {
-	answer := "waits"
+// ask asks for memory in a goroutine. What is returned holds "granted" or
+// "refused" in the end.
+func ask(m *memoryLimiter, bytes int64, stop <-chan struct{}) *atomic.Value {
+	answer := new(atomic.Value)
+	answer.Store("waits")
 	go func() {
-		answer = map[bool]string{true: "granted", false: "refused"}[m.acquire(bytes, stop)]
+		answer.Store(map[bool]string{true: "granted", false: "refused"}[m.acquire(bytes, stop)])
 	}()
 	synctest.Wait()
-	return &answer
+	return answer
 }
 
 func TestMemoryIsGrantedInOrder(t *testing.T) {
@@ -23,7 +26,7 @@ func TestMemoryIsGrantedInOrder(t *testing.T) {
 		m := &memoryLimiter{limit: 100, wait: time.Second}
 		m.add(70)
 		stop := make(chan struct{})
-		claims := []*string{ask(m, 40, nil), ask(m, 50, stop), ask(m, 50, nil), ask(m, 1, nil), ask(m, 1000, nil)}
+		claims := []*atomic.Value{ask(m, 40, nil), ask(m, 50, stop), ask(m, 50, nil), ask(m, 1, nil), ask(m, 1000, nil)}
 		for _, step := range []struct {
 			name string
 			do   func()
@@ -38,8 +41,8 @@ func TestMemoryIsGrantedInOrder(t *testing.T) {
 			step.do()
 			synctest.Wait()
 			for i, got := range claims {
-				if *got != step.want[i] {
-					t.Errorf("%s: claim %d %s, want %s", step.name, i, *got, step.want[i])
+				if got.Load() != step.want[i] {
+					t.Errorf("%s: claim %d %s, want %s", step.name, i, got.Load(), step.want[i])
 				}
 			}
 		}
@@ -50,20 +53,22 @@ func TestMemoryIsGrantedInOrder(t *testing.T) {
 // connections, so however many wait, it happens five times in the wait.
 func TestHoldersAreHurriedThenOthersRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hurried := 0
-		m := &memoryLimiter{limit: 100, wait: 5 * time.Second, hurry: func() { hurried++ }}
+		var hurried atomic.Int64
+		m := &memoryLimiter{limit: 100, wait: 5 * time.Second, hurry: func() { hurried.Add(1) }}
 		m.add(100)
-		var claims []*string
+		var claims []*atomic.Value
 		for range 100 {
 			claims = append(claims, ask(m, 1, nil))
 		}
 		time.Sleep(4500 * time.Millisecond)
-		if hurried != 4 || *claims[0] != "waits" {
-			t.Errorf("hurried %d times in four and a half seconds, want 4; the first %s", hurried, *claims[0])
+		synctest.Wait()
+		if hurried.Load() != 4 || claims[0].Load() != "waits" {
+			t.Errorf("hurried %d times in four and a half seconds, want 4; the first %s", hurried.Load(), claims[0].Load())
 		}
 		time.Sleep(time.Second)
-		if *claims[0] != "refused" || *claims[99] != "refused" {
-			t.Errorf("the first %s, the last %s", *claims[0], *claims[99])
+		synctest.Wait()
+		if claims[0].Load() != "refused" || claims[99].Load() != "refused" {
+			t.Errorf("the first %s, the last %s", claims[0].Load(), claims[99].Load())
 		}
 		m.hurry = func() { m.add(-100) }
 		if begun := time.Now(); !m.acquire(1, nil) || time.Since(begun) != time.Second {

@@ -3,12 +3,9 @@
 package websocket_test
 
 import (
-	"errors"
 	"fmt"
 	"net"
-	"os"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,12 +21,10 @@ type tap struct {
 	net.Listener
 	writes atomic.Int64
 	bytes  atomic.Int64
-	late   chan struct{} // closed when a client has not taken a write in time
-	once   sync.Once
 	sized  atomic.Int64 // how often a send buffer was given a size
 }
 
-func newTap(t *testing.T) *tap { return &tap{Listener: testkit.Listen(t), late: make(chan struct{})} }
+func newTap(t *testing.T) *tap { return &tap{Listener: testkit.Listen(t)} }
 
 func (l *tap) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
@@ -48,9 +43,6 @@ func (c *tapped) Write(p []byte) (int, error) {
 	c.tap.writes.Add(1)
 	n, err := c.TCPConn.Write(p)
 	c.tap.bytes.Add(int64(n))
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		c.tap.once.Do(func() { close(c.tap.late) })
-	}
 	return n, err
 }
 

@@ -40,7 +40,7 @@ func TestAClientThatWakesUpGetsTheRestUnderTLS(t *testing.T) {
 	t.Parallel()
 	const size = 4 << 20
 	tap := newTap(t)
-	s, dialer := serveTLS(t, websocket.Limits{StallTimeout: time.Second}, tap)
+	s, dialer := serveTLS(t, websocket.Limits{StallTimeout: 2 * time.Second}, tap)
 	c := s.dialWith(dialer, "wss://"+s.addr)
 	c.NetConn().(*tls.Conn).NetConn().(*net.TCPConn).SetReadBuffer(64 << 10)
 	sub := c.call(1, "probe.large", fmt.Sprintf(`{"bytes":%d}`, size))
