@@ -112,7 +112,7 @@ func describe(item plugin.Item) string {
 	case plugin.KindDone:
 		return "done"
 	}
-	return fmt.Sprintf("%s", item.Kind)
+	return string(item.Kind)
 }
 
 func lines(all []plugin.Item) []string {

@@ -224,7 +224,7 @@ func TestStop(t *testing.T) {
 		}
 		cancel()
 		var call *client.CallError
-		if !errors.Is(last, context.DeadlineExceeded) || !errors.Is(last, context.DeadlineExceeded) || !errors.As(last, &call) || !call.Sent || call.Repeatable {
+		if !errors.Is(last, context.DeadlineExceeded) || !errors.As(last, &call) || !call.Sent || call.Repeatable {
 			t.Errorf("%s: got %v", method, last)
 		}
 		stopped(method)

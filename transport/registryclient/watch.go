@@ -35,8 +35,8 @@ type Event struct {
 	Revision int64     // of the registry, after it
 }
 
-// ErrNoWatch: the registry can't be watched. It is of another kind, does not
-// allow it, or has more entries than can be listed.
+// ErrNoWatch means that the registry can't be watched: it is of another kind,
+// does not allow it, or has more entries than can be listed.
 var ErrNoWatch = errors.New("the registry can't be watched")
 
 // Watch follows the registry at registryURL, which may be empty as that of
