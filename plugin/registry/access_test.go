@@ -202,7 +202,7 @@ func TestRegistrationsOfOneCaller(t *testing.T) {
 // TestRegistrationThatFailed counts for nobody, and takes nothing from who has the
 // entry.
 func TestRegistrationThatFailed(t *testing.T) {
-	store := &refusing{Store: memory(t)}
+	store := &meddledStore{Store: memory(t)}
 	h := over(t, store, registry.WithRegistrations(1))
 	ada, eve := as(t, "ada", "*"), as(t, "eve", "*")
 	register := func(ctx context.Context, name string) bool {
@@ -211,11 +211,11 @@ func TestRegistrationThatFailed(t *testing.T) {
 	if !register(ada, "a") {
 		t.Fatal("the first is refused")
 	}
-	store.full.Store(true)
+	store.fail.Store(true)
 	if register(eve, "a") || register(eve, "b") {
 		t.Error("a full disk took it")
 	}
-	store.full.Store(false)
+	store.fail.Store(false)
 	if register(ada, "c") {
 		t.Error("ada's entry does not count any more")
 	}
@@ -240,19 +240,6 @@ func TestLongNames(t *testing.T) {
 	}
 }
 
-// during is a store that does something else while it deletes.
-type during struct {
-	storage.Store
-	deletion func()
-}
-
-func (s during) Apply(ctx context.Context, writes ...storage.Write) (storage.Change, error) {
-	if writes[0].Delete {
-		s.deletion()
-	}
-	return s.Store.Apply(ctx, writes...)
-}
-
 // TestRegistrationDuringADeletion: what comes back at the moment in which it is
 // deleted counts.
 func TestRegistrationDuringADeletion(t *testing.T) {
@@ -263,19 +250,24 @@ func TestRegistrationDuringADeletion(t *testing.T) {
 		return err
 	}
 	var back sync.WaitGroup
-	h = over(t, during{memory(t), func() {
-		begun := make(chan struct{})
-		back.Go(func() {
-			close(begun)
-			if err := register(); err != nil {
-				t.Error(err)
+	store := &meddledStore{Store: memory(t)}
+	store.apply = func(ctx context.Context, writes []storage.Write) (storage.Change, error) {
+		if writes[0].Delete {
+			begun := make(chan struct{})
+			back.Go(func() {
+				close(begun)
+				if err := register(); err != nil {
+					t.Error(err)
+				}
+			})
+			<-begun
+			for range 1000 { // it gets as far as it can
+				runtime.Gosched()
 			}
-		})
-		<-begun
-		for range 1000 { // it gets as far as it can
-			runtime.Gosched()
 		}
-	}}, registry.WithRegistrations(1))
+		return store.Store.Apply(ctx, writes...)
+	}
+	h = over(t, store, registry.WithRegistrations(1))
 	if err := register(); err != nil {
 		t.Fatal(err)
 	}

@@ -20,11 +20,11 @@
 // One name has one entry. The entry has one owner, the first of these that names
 // it:
 //
-//	owner                         source        names it                      drops it
-//	a call of register or update  manual, auto  in this run or an earlier one never; delete does
-//	the environment               env           at the start, at reload       when it no longer lists it
-//	the file                      file          the same, and when it changes when it no longer lists it
-//	discovery, and the hub itself auto          when it answers               never
+//	owner                          source        names it                         drops it
+//	a call of register or update   manual, auto  in this run or an earlier one    never (delete erases it)
+//	the environment                env           at the start, at reload          when it no longer lists it
+//	the file                       file          the same, and when it changes    when it no longer lists it
+//	discovery, and the hub itself  auto          when it answers                  never
 //
 // Each load of a source (source.go) is applied by these rules (precedence.go):
 //

@@ -36,7 +36,7 @@ func newPatient(t *testing.T, store storage.Store) *patient {
 	var err error
 	p.reg, err = registry.New(t.Context(), store,
 		registry.WithLogger(slog.New(slog.NewTextHandler(p.log, nil))),
-		registry.WithHealth(registry.Health{Probe: p.hubs.Probe, Interval: interval, Timeout: 2 * time.Second}))
+		registry.WithHealth(registry.Health{Probe: p.hubs.probe, Interval: interval, Timeout: 2 * time.Second}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -338,7 +338,7 @@ func TestDiscoveryRegistersWhatAnswers(t *testing.T) {
 		answering := &hubs{answer: map[string]string{}}
 		reg, err := registry.New(t.Context(), memory(t),
 			registry.WithDiscovery(registry.Address{Host: "127.0.0.1", Port: 4444, Protocol: "ws"}),
-			registry.WithHealth(registry.Health{Probe: answering.Probe, Interval: interval, Timeout: time.Second}))
+			registry.WithHealth(registry.Health{Probe: answering.probe, Interval: interval, Timeout: time.Second}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -364,15 +364,10 @@ func TestDiscoveryRegistersWhatAnswers(t *testing.T) {
 	})
 }
 
-// failing is a prober whose probes fail as a test says.
-type failing struct{ err error }
-
-func (f failing) Probe(context.Context, string) (string, error) { return "", f.err }
-
 func failingHealth(t *testing.T, err error) *patient {
 	t.Helper()
 	reg, newErr := registry.New(t.Context(), memory(t),
-		registry.WithHealth(registry.Health{Probe: failing{err}.Probe, Interval: interval, Timeout: time.Second}))
+		registry.WithHealth(registry.Health{Probe: func(context.Context, string) (string, error) { return "", err }, Interval: interval, Timeout: time.Second}))
 	if newErr != nil {
 		t.Fatal(newErr)
 	}

@@ -3,10 +3,7 @@
 package registry_test
 
 import (
-	"context"
-	"errors"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -181,30 +178,17 @@ func TestTermsOfLeases(t *testing.T) {
 	}
 }
 
-// refusing is a store that refuses to write while it is full.
-type refusing struct {
-	storage.Store
-	full atomic.Bool
-}
-
-func (s *refusing) Apply(ctx context.Context, writes ...storage.Write) (storage.Change, error) {
-	if s.full.Load() {
-		return storage.Change{}, errors.New("the disk is full")
-	}
-	return s.Store.Apply(ctx, writes...)
-}
-
 func TestALeaseOutlivesARegistrationThatFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &refusing{Store: memory(t)}
+		store := &meddledStore{Store: memory(t)}
 		p := unprobed(t, store)
 		p.lease("a", 10)
-		store.full.Store(true)
+		store.fail.Store(true)
 		ttl := uint32(20)
 		if _, err := p.reg.Register(t.Context(), registry.RegisterParams{Name: "a", Host: "a", Port: 4444, TTLSeconds: &ttl}); err == nil {
 			t.Fatal("a full disk took it")
 		}
-		store.full.Store(false)
+		store.fail.Store(false)
 		p.after(10 * time.Second)
 		p.expect("a", registry.StatusUnknown, false)
 	})
@@ -212,13 +196,13 @@ func TestALeaseOutlivesARegistrationThatFailed(t *testing.T) {
 
 func TestALeaseThatCanNotBeStoredAsExpiredIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &refusing{Store: memory(t)}
+		store := &meddledStore{Store: memory(t)}
 		p := unprobed(t, store)
 		p.lease("a", 10)
-		store.full.Store(true)
+		store.fail.Store(true)
 		p.after(time.Minute)
 		p.expect("a", registry.StatusUnknown, true)
-		store.full.Store(false)
+		store.fail.Store(false)
 		p.after(2 * time.Second)
 		p.expect("a", registry.StatusUnknown, false)
 	})

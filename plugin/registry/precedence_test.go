@@ -3,14 +3,10 @@
 package registry_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"iter"
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,78 +15,6 @@ import (
 	"github.com/plexus-go/plexus/storage"
 	"github.com/plexus-go/plexus/storage/sqlite"
 )
-
-// list is a source that lists what a test says.
-type list struct {
-	source   storage.Source
-	mu       sync.Mutex
-	backends []storage.Backend
-	err      error
-	changed  chan struct{}
-}
-
-func newList(source storage.Source, backends ...storage.Backend) *list {
-	return &list{source: source, backends: backends, changed: make(chan struct{}, 1)}
-}
-
-func (l *list) Source() storage.Source { return l.source }
-
-func (l *list) Load(context.Context) ([]storage.Backend, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.Clone(l.backends), l.err
-}
-
-func (l *list) Changes(ctx context.Context) iter.Seq[struct{}] {
-	return func(yield func(struct{}) bool) {
-		for {
-			select {
-			case <-l.changed:
-				if !yield(struct{}{}) {
-					return
-				}
-			case <-ctx.Done():
-				return
-			}
-		}
-	}
-}
-
-// set makes backends the list and says so.
-func (l *list) set(backends ...storage.Backend) {
-	l.mu.Lock()
-	l.backends = backends
-	l.mu.Unlock()
-	l.changed <- struct{}{}
-}
-
-// hubs answer probes: by URL, the name that is answered.
-type hubs struct {
-	mu     sync.Mutex
-	answer map[string]string
-}
-
-var errSilent = errors.New("connection refused")
-
-func (h *hubs) Probe(_ context.Context, url string) (string, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if name, ok := h.answer[url]; ok {
-		return name, nil
-	}
-	return "", errSilent
-}
-
-func (h *hubs) set(answer map[string]string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.answer = answer
-}
-
-// at is a backend at a host, which tells apart who has written an entry.
-func at(name, host string) storage.Backend {
-	return storage.Backend{Name: name, Host: host, Port: 4444, Protocol: "ws"}
-}
 
 // The owners of entries, the highest first.
 const (
@@ -219,12 +143,12 @@ func drive(t *testing.T, rng *rand.Rand, steps int) {
 	}
 
 	m := newModel()
-	env, file, answering := newList(storage.SourceEnv), newList(storage.SourceFile), &hubs{}
+	env, file, answering := newSource(storage.SourceEnv), newSource(storage.SourceFile), &hubs{}
 	everFound := map[string]string{}
 	var reg *registry.Registry
 	start := func() {
 		envList, fileList, foundList := some("env"), some("file"), some("auto")
-		env, file = newList(storage.SourceEnv, backends(envList)...), newList(storage.SourceFile, backends(fileList)...)
+		env, file = newSource(storage.SourceEnv, backends(envList)...), newSource(storage.SourceFile, backends(fileList)...)
 		answering.set(found(foundList))
 		m.load(byEnv, envList)
 		m.load(byFile, fileList)
@@ -242,7 +166,7 @@ func drive(t *testing.T, rng *rand.Rand, steps int) {
 			}
 		}
 		reg, err = registry.New(t.Context(), store, registry.WithSource(env), registry.WithSource(file),
-			registry.WithDiscovery(addresses...), registry.WithHealth(registry.Health{Probe: answering.Probe, Timeout: time.Second}))
+			registry.WithDiscovery(addresses...), registry.WithHealth(registry.Health{Probe: answering.probe, Timeout: time.Second}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -413,11 +337,11 @@ func pair(t *testing.T, high, low string, highFirst, restart bool) {
 		first, second = high, low
 	}
 	var reg *registry.Registry
-	env, file, answering := newList(storage.SourceEnv), newList(storage.SourceFile), &hubs{}
+	env, file, answering := newSource(storage.SourceEnv), newSource(storage.SourceFile), &hubs{}
 	start := func() {
 		reg, err = registry.New(t.Context(), store, registry.WithSource(env), registry.WithSource(file),
 			registry.WithDiscovery(registry.Address{Host: byAuto, Port: 4444, Protocol: "ws"}),
-			registry.WithHealth(registry.Health{Probe: answering.Probe, Interval: time.Minute, Timeout: time.Second}))
+			registry.WithHealth(registry.Health{Probe: answering.probe, Interval: time.Minute, Timeout: time.Second}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -430,7 +354,7 @@ func pair(t *testing.T, high, low string, highFirst, restart bool) {
 				t.Fatal(err)
 			}
 		case byEnv, byFile:
-			l := map[string]*list{byEnv: env, byFile: file}[owner]
+			l := map[string]*fakeSource{byEnv: env, byFile: file}[owner]
 			if present[owner] {
 				l.set(at("x", owner))
 			} else {

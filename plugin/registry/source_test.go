@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -16,25 +15,6 @@ import (
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage"
 )
-
-// fakeSource lists what a test tells it to.
-type fakeSource struct {
-	source   storage.Source
-	backends []storage.Backend
-	err      error
-}
-
-func (s *fakeSource) Source() storage.Source { return s.source }
-
-func (s *fakeSource) Load(context.Context) ([]storage.Backend, error) { return s.backends, s.err }
-
-func (s *fakeSource) Changes(context.Context) iter.Seq[struct{}] {
-	return func(func(struct{}) bool) {}
-}
-
-func (s *fakeSource) list(backends ...storage.Backend) { s.backends, s.err = backends, nil }
-
-func (s *fakeSource) fail(err error) { s.backends, s.err = nil, err }
 
 // listed is a backend as a source lists it.
 func listed(name string) storage.Backend {
@@ -49,11 +29,6 @@ func withPort(port int, b storage.Backend) storage.Backend {
 func (h *harness) reload(want int) {
 	h.t.Helper()
 	same(h.t, "reload", h.do("reload", ``), event{Type: "reloaded", Count: want})
-}
-
-func withFile(backends ...storage.Backend) (*fakeSource, registry.Option) {
-	source := &fakeSource{source: storage.SourceFile, backends: backends}
-	return source, registry.WithSource(source)
 }
 
 func TestSourceIsLoadedAtTheStart(t *testing.T) {
@@ -251,7 +226,7 @@ func TestDeregisteredStaysSoOverALoad(t *testing.T) {
 func TestFailingSourceChangesNothing(t *testing.T) {
 	t.Parallel()
 	source, option := withFile(listed("a"), listed("b"))
-	environment := &fakeSource{source: storage.SourceEnv}
+	environment := newSource(storage.SourceEnv)
 	h := open(t, option, registry.WithSource(environment))
 	before := h.all()
 	message := `backends.toml:12: backend "prod": port 70000 is not 1–65535`
@@ -283,7 +258,7 @@ func TestNewFailsWhereASourceDoes(t *testing.T) {
 func TestOneNameInTwoSourcesBelongsToTheHigher(t *testing.T) {
 	t.Parallel()
 	file, fileOption := withFile(withPort(1, listed("a")), listed("f"))
-	environment := &fakeSource{source: storage.SourceEnv}
+	environment := newSource(storage.SourceEnv)
 	environment.list(withPort(2, listed("a")), listed("e"))
 	h := open(t, fileOption, registry.WithSource(environment)) // in the wrong order
 	for range 2 {
@@ -344,11 +319,6 @@ func TestReloadMeetsTheChangesOfOthers(t *testing.T) {
 	same(t, "what is stored", h.stored(), h.all())
 }
 
-// limited is a store that makes few writes in one Apply.
-type limited struct{ *meddledStore }
-
-func (limited) MaxWrites() int { return 3 }
-
 // A store that takes few writes at once gets a long list in several changes.
 func TestLoadsAreSplitForAStoreThatTakesFewWrites(t *testing.T) {
 	t.Parallel()
@@ -357,7 +327,7 @@ func TestLoadsAreSplitForAStoreThatTakesFewWrites(t *testing.T) {
 		backends = append(backends, listed(fmt.Sprint("n", i)))
 	}
 	source, option := withFile(backends...)
-	store := limited{&meddledStore{Store: memory(t)}}
+	store := &meddledStore{Store: memory(t), maxWrites: 3}
 	h := over(t, store, option)
 	same(t, "listed", len(h.names("")), 10)
 

@@ -17,44 +17,6 @@ import (
 	"github.com/plexus-go/plexus/storage"
 )
 
-// meddledStore is a store in which a test meddles with each call; nil leaves
-// a method as it is.
-type meddledStore struct {
-	storage.Store
-	apply func(ctx context.Context, writes []storage.Write) (storage.Change, error)
-	get   func(ctx context.Context, name string) (storage.Backend, error)
-	list  func(ctx context.Context) ([]storage.Backend, int64, error)
-	watch func(ctx context.Context, after int64) iter.Seq2[storage.Change, error]
-}
-
-func (s *meddledStore) Apply(ctx context.Context, writes ...storage.Write) (storage.Change, error) {
-	if s.apply != nil {
-		return s.apply(ctx, writes)
-	}
-	return s.Store.Apply(ctx, writes...)
-}
-
-func (s *meddledStore) Get(ctx context.Context, name string) (storage.Backend, error) {
-	if s.get != nil {
-		return s.get(ctx, name)
-	}
-	return s.Store.Get(ctx, name)
-}
-
-func (s *meddledStore) List(ctx context.Context) ([]storage.Backend, int64, error) {
-	if s.list != nil {
-		return s.list(ctx)
-	}
-	return s.Store.List(ctx)
-}
-
-func (s *meddledStore) Watch(ctx context.Context, after int64) iter.Seq2[storage.Change, error] {
-	if s.watch != nil {
-		return s.watch(ctx, after)
-	}
-	return s.Store.Watch(ctx, after)
-}
-
 func TestWritesFinishThoughTheCallerHasGone(t *testing.T) {
 	t.Parallel()
 	source, option := withFile()
@@ -320,7 +282,7 @@ func TestStoreFailuresAreToldSafely(t *testing.T) {
 	t.Parallel()
 	secret := errors.New("disk /secret/registry.db is on fire")
 	store := &meddledStore{Store: memory(t)}
-	source := &fakeSource{source: storage.SourceFile}
+	source := newSource(storage.SourceFile)
 	h := over(t, store, registry.WithSource(source))
 	h.registerNames("a")
 	before := h.all()
