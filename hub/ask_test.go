@@ -68,7 +68,7 @@ func TestQuestionIsAnswered(t *testing.T) {
 				t.Errorf("the id %q is not 128 new bits", q.RequestID)
 			}
 			ids[q.RequestID] = true
-			if string(q.Question) != `{"type":"confirm","message":"Sure?"}` || q.Timeout != plugin.AskTimeout || !slices.Equal(q.Metadata.Provenance, []string{"q"}) {
+			if string(q.Question) != `{"type":"confirm","message":"Sure?"}` || q.Timeout != 30*time.Second || !slices.Equal(q.Metadata.Provenance, []string{"q"}) {
 				t.Errorf("asked %s for %v, from %q", q.Question, q.Timeout, q.Metadata.Provenance)
 			}
 			if wrong := respond(t.Context(), h, q.RequestID, yes); wrong != "" {

@@ -43,7 +43,7 @@ func newMount(h *Hub, life *lifecycle, tree *plugin.Tree, above []string) *mount
 			Description:     d.Description,
 			LongDescription: d.LongDescription,
 		},
-		id:       plugin.ID(d.Namespace, d.Version),
+		id:       d.Handle("").PluginID,
 		routes:   map[string]*Route{},
 		children: map[string]*mount{},
 	}

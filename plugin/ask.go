@@ -31,16 +31,13 @@ type Question[A any] interface {
 	answer(r *response[anything]) (A, error)
 }
 
-// AskTimeout is how long [Ask] waits for an answer.
-const AskTimeout = 30 * time.Second
-
-// Ask asks the caller of the method that runs, and returns the answer. The
-// method must be [Bidirectional]. The error is [ErrCancelled], [ErrUnanswered],
+// Ask asks the caller of the method that runs, and waits 30 seconds for the
+// answer. The method must be [Bidirectional]. The error is [ErrCancelled], [ErrUnanswered],
 // [ErrCannotAsk], or that of ctx, when the caller has left.
 //
 //	sure, err := plugin.Ask(ctx, plugin.Confirm{Message: "Delete it?"})
 func Ask[A any](ctx context.Context, q Question[A]) (A, error) {
-	return AskWithin(ctx, AskTimeout, q)
+	return AskWithin(ctx, 30*time.Second, q)
 }
 
 // AskWithin is [Ask] with another timeout, for questions that need thought.

@@ -126,7 +126,7 @@ func TestQuestionsAndAnswers(t *testing.T) {
 				if got != want || (err != nil) != (err == plugin.ErrCancelled) || len(s.refusals) > 0 {
 					t.Errorf("%s comes to %q, %v, %q; want %q", answer, got, err, s.refusals, want)
 				}
-				if s.question != test.question || s.timeout != plugin.AskTimeout {
+				if s.question != test.question || s.timeout != 30*time.Second {
 					t.Errorf("asked %s for %v\nwant  %s", s.question, s.timeout, test.question)
 				}
 				validates(t, test.schema.ResponseType, answer)

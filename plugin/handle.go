@@ -34,17 +34,13 @@ type Handle struct {
 // ErrNoHandle says that no activation resolves a handle.
 var ErrNoHandle = errors.New("no activation resolves this handle")
 
-// ID returns the identity of the activation of that namespace and version: it
-// is the same for all versions with the same first number.
-func ID(namespace, version string) uuid.UUID {
-	major, _, _ := strings.Cut(version, ".")
-	return uuid.NewSHA1(uuid.NameSpaceOID, []byte(namespace+"@"+major))
-}
-
-// Handle makes a handle that the activation resolves.
+// Handle makes a handle that the activation resolves. Its PluginID is the same
+// for all versions with the same first number.
 func (d Definition) Handle(method string, meta ...string) Handle {
 	version := cmp.Or(d.Version, defaultVersion)
-	return Handle{PluginID: ID(d.Namespace, version), Version: version, Method: method, Meta: meta}
+	major, _, _ := strings.Cut(version, ".")
+	id := uuid.NewSHA1(uuid.NameSpaceOID, []byte(d.Namespace+"@"+major))
+	return Handle{PluginID: id, Version: version, Method: method, Meta: meta}
 }
 
 // ParseHandle reads the text form.

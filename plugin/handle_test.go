@@ -17,19 +17,22 @@ import (
 // uuid.uuid5(uuid.NAMESPACE_OID, "registry@1").
 const registryID = "c0732a74-d20d-5e45-b148-d74a066df313"
 
-func TestID(t *testing.T) {
+func TestPluginID(t *testing.T) {
+	id := func(namespace, version string) string {
+		return plugin.Definition{Namespace: namespace, Version: version}.Handle("").PluginID.String()
+	}
 	for _, version := range []string{"1", "1.0.0", "1.7.3-rc.1", "1."} {
-		if got := plugin.ID("registry", version).String(); got != registryID {
+		if got := id("registry", version); got != registryID {
 			t.Errorf("version %s: %s, want %s", version, got, registryID)
 		}
 	}
 	seen := map[string]string{}
 	for _, of := range [][2]string{{"registry", "1.0.0"}, {"registry", "2.0.0"}, {"registry", "10.0.0"}, {"registry", ""}, {"Registry", "1.0.0"}, {"echo", "1.0.0"}} {
-		id := plugin.ID(of[0], of[1]).String()
-		if seen[id] != "" {
-			t.Errorf("%v and %s have one id", of, seen[id])
+		got := id(of[0], of[1])
+		if seen[got] != "" {
+			t.Errorf("%v and %s have one id", of, seen[got])
 		}
-		seen[id] = of[0] + of[1]
+		seen[got] = of[0] + of[1]
 	}
 }
 

@@ -23,7 +23,7 @@ func TestHandles(t *testing.T) {
 	if err := h.Fails("printer.print", printParams{added.Handle}); !strings.Contains(err.Message, "No such note") {
 		t.Errorf("a note that there is not: %v", err)
 	}
-	added.Handle.PluginID = plugin.ID("archive", "1.0.0")
+	added.Handle.PluginID = plugin.Definition{Namespace: "archive", Version: "1.0.0"}.Handle("").PluginID
 	if err := h.Fails("printer.print", printParams{added.Handle}); !strings.Contains(err.Message, "no activation resolves") {
 		t.Errorf("a handle that nobody owns: %v", err)
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 )
 
-// MaxRepeats bounds RepeatParams.Count.
-const MaxRepeats = 1_000_000
+// maxRepeats bounds RepeatParams.Count.
+const maxRepeats = 1_000_000
 
 // OnceParams are the parameters of once.
 type OnceParams struct {
@@ -26,8 +26,8 @@ type RepeatParams struct {
 
 // Validate checks the bounds.
 func (p *RepeatParams) Validate() error {
-	if p.Count > MaxRepeats {
-		return fmt.Errorf("count %d is more than %d", p.Count, MaxRepeats)
+	if p.Count > maxRepeats {
+		return fmt.Errorf("count %d is more than %d", p.Count, maxRepeats)
 	}
 	return nil
 }
