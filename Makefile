@@ -72,7 +72,7 @@ fuzz-short: ## Run every fuzz target for 30 seconds
 # The four that read what anybody may send.
 fuzz-ci: ## Run what CI fuzzes: frames, parameters, tokens, X-Forwarded-For, 30 seconds each
 	go test -run '^$$' -fuzz '^FuzzParse$$' -fuzztime 30s ./internal/wire
-	go test -run '^$$' -fuzz '^FuzzBind$$' -fuzztime 30s ./plugin
+	go test -run '^$$' -fuzz '^FuzzBind$$' -fuzztime 30s ./internal/codec
 	go test -run '^$$' -fuzz '^FuzzTokens$$' -fuzztime 30s ./transport/auth
 	go test -run '^$$' -fuzz '^FuzzForwardedFor$$' -fuzztime 30s ./transport
 

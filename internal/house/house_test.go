@@ -3,6 +3,7 @@
 package house
 
 import (
+	"bytes"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -34,7 +36,7 @@ var mayImport = map[string][]string{
 	"transport/websocket":      {"hub", "plugin", "internal/socket", "internal/wire", "internal/codec"},
 	"internal/connect":         {"plugin"},
 	"transport/registryclient": {"plugin", "internal/connect", "transport/client"},
-	"transport/client":         {"hub", "plugin", "internal/connect", "internal/socket", "internal/wire", "internal/codec"},
+	"transport/client":         {"plugin", "internal/connect", "internal/socket", "internal/wire"},
 	"storage/sqlite":           {"storage"},
 	"storage/storagetest":      {"storage"},
 	"config":                   {"internal/address", "internal/filewatch", "internal/tomlfile", "storage"},
@@ -83,7 +85,10 @@ var parseAll = sync.OnceValues(func() (map[string]source, error) {
 	return files, err
 })
 
+// TestArrows holds the imports against mayImport, which allows nothing that is
+// not used.
 func TestArrows(t *testing.T) {
+	used := map[string]bool{}
 	for name, file := range goFiles(t) {
 		folder := path.Dir(name)
 		if strings.HasSuffix(name, "_test.go") || strings.HasPrefix(folder, "cmd/") || strings.HasPrefix(folder, "examples") {
@@ -91,9 +96,42 @@ func TestArrows(t *testing.T) {
 		}
 		for _, spec := range file.Imports {
 			imported, ours := strings.CutPrefix(strings.Trim(spec.Path.Value, `"`), module)
-			if ours && !slices.Contains(mayImport[folder], imported) {
+			if !ours {
+				continue
+			}
+			used[folder+" imports "+imported] = true
+			if !slices.Contains(mayImport[folder], imported) {
 				t.Errorf("%s imports %s, which %s may not know", name, imported, folder)
 			}
+		}
+	}
+	for folder, allowed := range mayImport {
+		for _, imported := range allowed {
+			if !used[folder+" imports "+imported] {
+				t.Errorf("%s may import %s, and does not", folder, imported)
+			}
+		}
+	}
+}
+
+// TestFuzzTargets finds the targets that the Makefile names: go test passes where
+// there is none.
+func TestFuzzTargets(t *testing.T) {
+	text, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets := regexp.MustCompile(`-fuzz '\^(\w+)\$\$'.* \./(\S+)`).FindAllStringSubmatch(string(text), -1)
+	if len(targets) < 4 {
+		t.Errorf("the Makefile names %q", targets)
+	}
+	for _, target := range targets {
+		found := false
+		for name, file := range goFiles(t) {
+			found = found || path.Dir(name) == target[2] && bytes.Contains(file.text, []byte("\nfunc "+target[1]+"("))
+		}
+		if !found {
+			t.Errorf("there is no %s in %s", target[1], target[2])
 		}
 	}
 }
