@@ -46,14 +46,16 @@ type Limits struct {
 	HandshakeTimeout time.Duration
 }
 
-// DefaultLimits returns the limits with their defaults.
+// DefaultLimits returns the limits with their defaults. MaxRequestBurst is zero,
+// so that it follows MaxRequestRate.
 func DefaultLimits() Limits {
 	l := Limits{}.withDefaults()
+	l.MaxRequestBurst = 0
 	l.Limits = websocket.DefaultLimits()
 	return l
 }
 
-// withDefaults returns the limits as they apply: zero is no limit. It leaves
+// withDefaults returns the limits as they apply, where zero is no limit. It leaves
 // those of WebSockets alone.
 func (l Limits) withDefaults() Limits {
 	setDefault(&l.MaxConnections, 10_000)

@@ -54,8 +54,10 @@ func TestRequestRates(t *testing.T) {
 }
 
 func TestTheDefaultBurstIsThatOfTenSeconds(t *testing.T) {
-	for rate, want := range map[float64]int{0: 1_000, 7: 70, 0.01: 1} {
-		if got := (Limits{MaxRequestRate: rate}).withDefaults().MaxRequestBurst; got != want {
+	for rate, want := range map[float64]int{100: 1_000, 7: 70, 0.01: 1, -1: 1} {
+		limits := DefaultLimits()
+		limits.MaxRequestRate = rate
+		if got := limits.withDefaults().MaxRequestBurst; got != want {
 			t.Errorf("rate %v: got %d, want %d", rate, got, want)
 		}
 	}
