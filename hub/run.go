@@ -188,7 +188,7 @@ func (r *run) send(provenance []string) bool {
 	if more && item.Kind != plugin.KindDone && (item.Kind != plugin.KindError || item.Recoverable) {
 		r.yield = yield
 	}
-	r.item = plugin.Item{} // which may be large
+	r.item.Content, r.item.Details, r.item.Question = nil, nil, nil // which may be large
 	return r.yield != nil
 }
 
