@@ -6,44 +6,21 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"net"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
-	hosting "github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/internal/codec"
+	"github.com/plexus-go/plexus/internal/testkit/testhub"
 	"github.com/plexus-go/plexus/plugin"
-	"github.com/plexus-go/plexus/plugin/registry"
-	"github.com/plexus-go/plexus/storage/sqlite"
 	"github.com/plexus-go/plexus/transport"
 )
 
 // benchHub runs a hub with a registry until the test ends.
-func benchHub(t *testing.T, options ...transport.Option) (url string, h *hosting.Hub) {
+func benchHub(t *testing.T, options ...transport.Option) *testhub.Hub {
 	t.Helper()
-	store, err1 := sqlite.Open(t.Context(), ":memory:")
-	h, err2 := hosting.New("test-hub")
-	listener, err3 := net.Listen("tcp", "127.0.0.1:0")
-	if err := errors.Join(err1, err2, err3); err != nil {
-		t.Fatal(err)
-	}
-	reg, err := registry.New(t.Context(), store)
-	if err := errors.Join(err, h.Register(reg)); err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- transport.New(h, options...).Serve(ctx, listener) }()
-	t.Cleanup(func() {
-		stop()
-		if err := errors.Join(<-served, reg.Close(), store.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	return "ws://" + listener.Addr().String(), h
+	return testhub.Start(t, testhub.Config{Name: "test-hub", Registry: true, Options: options})
 }
 
 // listedBackend is a backend that a hub's registry lists.
@@ -52,7 +29,7 @@ type listedBackend struct {
 }
 
 // listed lists the backends of a hub's registry.
-func listed(t *testing.T, h *hosting.Hub) []listedBackend {
+func listed(t *testing.T, h *testhub.Hub) []listedBackend {
 	t.Helper()
 	var list struct{ Backends []listedBackend }
 	for item := range h.Call("registry.list", nil).Items(context.Background()) {
@@ -90,7 +67,8 @@ func benchCommandWithin(ctx context.Context, timeout time.Duration, args ...stri
 
 func TestBenchPrints(t *testing.T) {
 	t.Parallel()
-	url, hub := benchHub(t)
+	hub := benchHub(t)
+	url := hub.URL
 	cases := map[string]struct {
 		args []string
 		want []string
@@ -171,7 +149,7 @@ const benchJSONLatency = `{
 
 func TestBenchJSON(t *testing.T) {
 	t.Parallel()
-	url, _ := benchHub(t)
+	url := benchHub(t).URL
 	status, stdout, stderr := benched(t.Context(), url, "--json")
 	if status != 0 || stderr != "" {
 		t.Errorf("status %d, %s", status, stderr)
@@ -251,7 +229,8 @@ func TestBenchFails(t *testing.T) {
 // Broken off under load, it prints what it has, and leaves nothing behind.
 func TestBenchInterrupted(t *testing.T) {
 	t.Parallel()
-	url, hub := benchHub(t)
+	hub := benchHub(t)
+	url := hub.URL
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	watched := make(chan struct{})

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"iter"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"runtime"
@@ -23,12 +22,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
 
-	plexushub "github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/testkit/testhub"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/echo"
-	"github.com/plexus-go/plexus/plugin/registry"
-	"github.com/plexus-go/plexus/storage/sqlite"
-	"github.com/plexus-go/plexus/transport"
 )
 
 // quickExit keeps the race detector from making each process that it is in
@@ -119,50 +115,26 @@ func cone() plugin.Activation {
 	}
 }
 
-// serveHub serves a hub with echo and cone, and with a registry that knows it
-// and others, name by URL. stop ends it.
-func serveHub(name string, withRegistry bool, others map[string]string) (url string, stop func() error, err error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	h, errHub := plexushub.New(name)
-	if err = errors.Join(err, errHub); err != nil {
-		cancel()
-		return "", nil, err
-	}
-	closing := []func() error{}
-	err = errors.Join(h.Register(echo.New()), h.Register(cone()))
-	if withRegistry {
-		store, errStore := sqlite.Open(ctx, ":memory:")
-		if errStore != nil {
-			cancel()
-			return "", nil, errStore
-		}
-		reg, errRegistry := registry.New(ctx, store, registry.WithSelf(name, transport.LocalAddress(listener.Addr())))
-		closing = append(closing, reg.Close, store.Close)
-		err = errors.Join(err, errRegistry, h.Register(reg))
-		for other, url := range others {
-			host, port, _ := net.SplitHostPort(strings.TrimPrefix(url, "ws://"))
-			params := fmt.Sprintf(`{"name":%q,"host":%q,"port":%s}`, other, host, port)
-			for item := range h.Call("registry.register", []byte(params)).Items(ctx) {
-				if item.Kind == plugin.KindError {
-					err = errors.Join(err, errors.New(item.Message))
-				}
+// serveHub serves a hub with echo and cone.
+func serveHub(t testing.TB, name string) *testhub.Hub {
+	return testhub.Start(t, testhub.Config{Name: name, Activations: []plugin.Activation{echo.New(), cone()}})
+}
+
+// serveMain serves a hub with a registry, echo and cone as well. The registry
+// knows others, name by URL.
+func serveMain(t testing.TB, name string, others map[string]string) *testhub.Hub {
+	t.Helper()
+	h := testhub.Start(t, testhub.Config{Name: name, Activations: []plugin.Activation{echo.New(), cone()}, Registry: true})
+	for other, url := range others {
+		host, port, _ := net.SplitHostPort(strings.TrimPrefix(url, "ws://"))
+		params := fmt.Sprintf(`{"name":%q,"host":%q,"port":%s}`, other, host, port)
+		for item := range h.Call("registry.register", []byte(params)).Items(t.Context()) {
+			if item.Kind == plugin.KindError {
+				t.Error(item.Message)
 			}
 		}
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- transport.New(h).Serve(ctx, listener) }()
-	return "ws://" + listener.Addr().String(), func() error {
-		cancel()
-		err := <-ended
-		if errors.Is(err, http.ErrServerClosed) {
-			err = nil
-		}
-		for _, c := range closing {
-			err = errors.Join(err, c())
-		}
-		return err
-	}, err
+	return h
 }
 
 // environment is that of a command: nothing of the test's own reaches it.

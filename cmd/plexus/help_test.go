@@ -33,15 +33,7 @@ func TestHelpWidth(t *testing.T) {
 			t.Errorf("plexus help %s: %+v", cmd.Name(), r)
 		}
 	}
-	main, stop, err := serveHub("main-hub", true, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := stop(); err != nil {
-			t.Error(err)
-		}
-	}()
+	main := serveMain(t, "main-hub", nil).URL
 	recorded := recordedHub(t)
 	defer recorded.stop()
 	seen := 0

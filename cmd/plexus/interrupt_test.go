@@ -87,11 +87,11 @@ func TestInterruptStuck(t *testing.T) {
 	}{
 		{"reading, SIGINT", []string{"work", "read", "--message", "@-"}, true, syscall.SIGINT, 130, ""},
 		{"reading, SIGTERM", []string{"work", "read", "-p", "@-"}, true, syscall.SIGTERM, 143, ""},
-		{"reading, time", []string{"work", "read", "--message", "@-", "--timeout", "3s"}, true, 0, 1, "plexus: reading @- timed out\n"},
-		{"reading, time before", []string{"work", "read", "-p", "@-", "--timeout", "3s"}, true, 0, 1, "plexus: reading @- timed out\n"},
+		{"reading, time", []string{"work", "read", "--message", "@-", "--timeout", "5s"}, true, 0, 1, "plexus: reading @- timed out\n"},
+		{"reading, time before", []string{"work", "read", "-p", "@-", "--timeout", "5s"}, true, 0, 1, "plexus: reading @- timed out\n"},
 		{"writing, SIGINT", []string{"work", "large"}, false, syscall.SIGINT, 130, ""},
 		{"writing, SIGTERM", []string{"work", "large"}, false, syscall.SIGTERM, 143, ""},
-		{"writing, time", []string{"work", "large", "--timeout", "3s"}, false, 0, 1, "plexus: the time of --timeout is over, and the output is not taken\n"},
+		{"writing, time", []string{"work", "large", "--timeout", "5s"}, false, 0, 1, "plexus: the time of --timeout is over, and the output is not taken\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

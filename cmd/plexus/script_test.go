@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/plexus-go/plexus/internal/testkit/testhub"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -55,35 +56,22 @@ func startHubs(t testing.TB, env *testscript.Env) error {
 			others[fake.name] = fake.url()
 		}
 	}
-	stopped := func(stop func() error) func() {
-		return func() {
-			if err := stop(); err != nil {
+	alone, second := serveHub(t, "lonely-hub"), serveHub(t, "hub2")
+	others["hub2"], others["other"] = second.URL, second.URL
+	first := serveMain(t, "main-hub", others)
+	for _, h := range []*testhub.Hub{alone, second, first} {
+		env.Defer(func() {
+			if err := h.Stop(); err != nil {
 				t.Errorf("a hub stopped with %v", err)
 			}
-		}
+		})
 	}
-	alone, stop, err := serveHub("lonely-hub", false, nil)
-	if err != nil {
-		return err
-	}
-	env.Defer(stopped(stop))
-	second, stop, err := serveHub("hub2", false, nil)
-	if err != nil {
-		return err
-	}
-	env.Defer(stopped(stop))
-	others["hub2"], others["other"] = second, second
-	first, stop, err := serveHub("main-hub", true, others)
-	if err != nil {
-		return err
-	}
-	env.Defer(stopped(stop))
 	env.Vars = append(env.Vars, quickExit)
-	env.Setenv("MAIN", first)
-	env.Setenv("MAINPORT", first[strings.LastIndexByte(first, ':')+1:])
-	env.Setenv("ALONE", alone)
-	env.Setenv("HUB2", second)
-	env.Setenv("PLEXUS_REGISTRY_URL", first)
+	env.Setenv("MAIN", first.URL)
+	env.Setenv("MAINPORT", first.Port())
+	env.Setenv("ALONE", alone.URL)
+	env.Setenv("HUB2", second.URL)
+	env.Setenv("PLEXUS_REGISTRY_URL", first.URL)
 	return nil
 }
 

@@ -46,7 +46,7 @@ func TestCertificates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	url, _ := benchHub(t, transport.WithTLS(config), transport.WithAuthentication(auth.Any(tokens.Authenticate, tokens.AuthenticateCertificate)))
+	url := benchHub(t, transport.WithTLS(config), transport.WithAuthentication(auth.Any(tokens.Authenticate, tokens.AuthenticateCertificate))).URL
 	url = "wss" + strings.TrimPrefix(url, "ws")
 	for _, test := range []struct {
 		name, args string

@@ -30,7 +30,7 @@ func TestToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	url, _ := benchHub(t, transport.WithAuthentication(tokens.Authenticate))
+	url := benchHub(t, transport.WithAuthentication(tokens.Authenticate)).URL
 	for _, test := range []struct {
 		name   string
 		args   string // $T is the token, ~ a space in an argument

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestCredentialsAreNotGathered: a hub that the registry names, which may be
+// TestCredentialsOfTheFirstHubStayThere: a hub that the registry names, which may be
 // anybody's, gets the token only where that was said.
-func TestCredentialsAreNotGathered(t *testing.T) {
+func TestCredentialsOfTheFirstHubStayThere(t *testing.T) {
 	t.Parallel()
 	seen := make(chan string, 8)
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -19,15 +19,7 @@ func TestCredentialsAreNotGathered(t *testing.T) {
 		w.WriteHeader(http.StatusTeapot)
 	}))
 	t.Cleanup(web.Close)
-	url, stop, err := serveHub("asked-first", true, map[string]string{"billing": "ws" + strings.TrimPrefix(web.URL, "http")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	url := serveMain(t, "asked-first", map[string]string{"billing": "ws" + strings.TrimPrefix(web.URL, "http")}).URL
 	for _, test := range []struct {
 		args []string
 		want string
