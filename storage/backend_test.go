@@ -55,7 +55,7 @@ func TestValidateAccepts(t *testing.T) {
 		"metadata with a number in a string": func(b *storage.Backend) {
 			b.Metadata = json.RawMessage(`{"a":"\"1e999"}`)
 		},
-		"the longest metadata": func(b *storage.Backend) { b.Metadata = object(16<<10) },
+		"the longest metadata": func(b *storage.Backend) { b.Metadata = object(16 << 10) },
 		"source auto":          func(b *storage.Backend) { b.Source = storage.SourceAuto },
 		"source file":          func(b *storage.Backend) { b.Source = storage.SourceFile },
 		"source env":           func(b *storage.Backend) { b.Source = storage.SourceEnv },

@@ -77,7 +77,7 @@ func overflow(t *testing.T, store storage.Store) {
 		writes := make([]storage.Write, overflowing)
 		for i := range writes {
 			writes[i].Backend = theirs(fmt.Sprint("n", i))
-			writes[i].Backend.Metadata = json.RawMessage(metadataOfLength(16 << 10))
+			writes[i].Backend.Metadata = json.RawMessage(metadataOfLength(120 << 10))
 		}
 		if _, err := store.Apply(t.Context(), writes...); err != nil {
 			t.Fatal(err)
@@ -85,7 +85,7 @@ func overflow(t *testing.T, store storage.Store) {
 	}
 }
 
-const overflowing = 1500
+const overflowing = 100
 
 // compacted says so, once.
 func compacted(yield func(storage.Change, error) bool) {

@@ -20,7 +20,7 @@ type leases struct {
 	mu        sync.Mutex
 	deadlines map[string]deadline
 	next      time.Time     // no deadline is before it; zero for none at all
-	sooner    chan struct{} // says that next is sooner than it was
+	sooner    chan struct{} // receives when next is sooner than it was
 }
 
 type deadline struct {

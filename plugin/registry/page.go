@@ -54,8 +54,8 @@ func (r *Registry) list(_ context.Context, in listParams) (event, error) {
 	return event{Backends: page}, nil
 }
 
-// cursorOf says where a page ended. What it says stays true when entries come
-// and go.
+// cursorOf returns the cursor after the last entry of a page. It stays valid when
+// entries are added or deleted.
 func cursorOf(last *BackendInfo) string {
 	return strconv.FormatInt(last.CreatedAt, 10) + "." + hex.EncodeToString([]byte(last.ID))
 }

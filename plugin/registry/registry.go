@@ -54,7 +54,7 @@ type Option func(*Registry)
 // WithLogger sets where the registry logs; the default is slog.Default.
 func WithLogger(log *slog.Logger) Option { return func(r *Registry) { r.log = log } }
 
-// WithVersion sets the version of the program that status tells.
+// WithVersion sets the version of the program for status; the default is "(devel)".
 func WithVersion(version string) Option { return func(r *Registry) { r.version = version } }
 
 // WithRegistrations bounds how many entries one caller may have registered; the
@@ -85,8 +85,8 @@ func WithCounters(counters func() map[string]int64) Option {
 	return func(r *Registry) { r.counters = counters }
 }
 
-// WithSource adds a source of backends. It is loaded by New, whenever it says
-// that it has changed, and at each reload.
+// WithSource adds a source of backends. It is loaded by New, after each of its
+// changes, and at each reload.
 func WithSource(s Source) Option {
 	return func(r *Registry) { r.feeds.add(&feed{source: s.Source(), from: s}) }
 }

@@ -16,10 +16,10 @@ import (
 )
 
 // view is the copy of the store that reads are answered from. The store's watch
-// alone says what is in it; health adds what its probes have found. Entries are
+// alone puts changes into it; health adds what its probes have found. Entries are
 // never changed, only replaced.
 type view struct {
-	updating sync.Mutex // held by who replaces entries, while it makes new ones
+	updating sync.Mutex // held while entries are made and replaced
 
 	mu       sync.RWMutex
 	byName   map[string]*entry

@@ -163,8 +163,8 @@ func refuseLinks(path string) error {
 	return nil
 }
 
-// explain finds words for "unable to open database file", which SQLite says
-// where it can't create its files beside the database.
+// explain replaces "unable to open database file", which SQLite answers where it
+// can't create its files beside the database.
 func explain(err error, path string) error {
 	switch sqlite.ErrCode(err).ToPrimary() {
 	case sqlite.ResultCantOpen, sqlite.ResultReadOnly:
@@ -238,13 +238,12 @@ func copyFile(to, from string) error {
 	return dst.Close()
 }
 
-// examine asks a database whether it is one that we may open.
+// examine fails where a database is not one that we may open.
 func examine(name string, flags sqlite.OpenFlags) error {
-	conn, err := sqlite.OpenConn(name, flags)
+	conn, err := openConn(name, flags)
 	if err != nil {
 		return err
 	}
-	conn.SetBusyTimeout(busyTimeout)
 	_, err = schemaOf(conn)
 	if closeErr := conn.Close(); err == nil {
 		err = closeErr

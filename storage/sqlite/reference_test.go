@@ -71,12 +71,10 @@ func TestReferenceDatabase(t *testing.T) {
 		if len(rows) != len(want) {
 			t.Fatalf("%s opening: listed %d backends, want %d", opening, len(rows), len(want))
 		}
-		seen := map[int64]bool{}
 		for i, got := range rows {
-			if got.Revision < 1 || got.Revision > revision || seen[got.Revision] {
+			if got.Revision < 1 || got.Revision > revision || got.Revision != rows[0].Revision {
 				t.Errorf("%s opening: %q has revision %d of %d", opening, got.Name, got.Revision, revision)
 			}
-			seen[got.Revision] = true
 			if opening == "first" {
 				revisions = append(revisions, got.Revision)
 			} else if got.Revision != revisions[i] {
@@ -127,7 +125,7 @@ INSERT INTO backends (id, name, host, port, protocol, source, registered_at, cre
 	if !theirs.Runtime || file.Runtime || !theirs.Active {
 		t.Errorf("runtime %v and %v, active %v", theirs.Runtime, file.Runtime, theirs.Active)
 	}
-	if theirs.Revision == file.Revision || min(theirs.Revision, file.Revision) <= last {
+	if theirs.Revision != file.Revision || theirs.Revision <= last {
 		t.Errorf("revisions %d and %d after %d", theirs.Revision, file.Revision, last)
 	}
 	if next := mustPut(t, s, "next").Revision; next <= max(theirs.Revision, file.Revision) {

@@ -5,7 +5,6 @@ package sqlite
 import (
 	"context"
 	"encoding/json"
-	"errors"
 
 	"zombiezen.com/go/sqlite"
 
@@ -32,8 +31,8 @@ ON CONFLICT (name) DO UPDATE SET id = ?2, host = ?3, port = ?4, protocol = ?5, d
 
 	deleteByName = `DELETE FROM backends WHERE name = ?`
 
-	selectMeta = `SELECT revision FROM registry_meta`
-	updateMeta = `UPDATE registry_meta SET revision = ?`
+	selectRevision = `SELECT revision FROM registry_meta`
+	updateRevision = `UPDATE registry_meta SET revision = ?`
 )
 
 // exec runs a prepared statement that gives no row, with what bind gives it.
@@ -92,24 +91,7 @@ func selectAll(ctx context.Context, conn *sqlite.Conn) ([]storage.Backend, error
 	}
 }
 
-// selectRevision reads the revision of the store.
-func selectRevision(conn *sqlite.Conn) (int64, error) {
-	stmt, err := conn.Prepare(selectMeta)
-	if err != nil {
-		return 0, err
-	}
-	defer stmt.Reset()
-	found, err := stmt.Step()
-	if err == nil && !found {
-		err = errors.New("the table registry_meta is empty")
-	}
-	if err != nil {
-		return 0, err
-	}
-	return stmt.ColumnInt64(0), nil
-}
-
-// bind gives upsert its parameters.
+// bind binds the parameters of upsert.
 func bind(stmt *sqlite.Stmt, b *storage.Backend) {
 	stmt.BindText(1, b.Name)
 	// The column must be unique, but may be null any number of times.

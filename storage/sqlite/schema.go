@@ -72,44 +72,31 @@ CREATE TABLE registry_meta (
 INSERT INTO registry_meta (id, revision) VALUES (1, 0);`,
 }
 
-// adopt numbers the rows that have no revision: those of the reference
-// registry at a migration, and any that it has added since. What a call has
-// registered there outlives a restart; file and environment are read anew.
+// adopt gives the rows that have no revision one, as one change: those of the
+// reference registry at a migration, and any that it has added since. What a call
+// has registered there outlives a restart; file and environment are loaded anew.
 const adopt = `
+UPDATE registry_meta
+SET revision = max(revision, (SELECT coalesce(max(revision), 0) FROM backends))
+	+ EXISTS (SELECT 1 FROM backends WHERE revision <= 0);
 UPDATE backends
 SET runtime = source IN ('manual', 'auto'),
 	adopted = source NOT IN ('manual', 'auto'),
-	revision = fresh.n + (SELECT max(m.revision, (SELECT coalesce(max(b.revision), 0) FROM backends AS b))
-		FROM registry_meta AS m)
-FROM (SELECT rowid AS id, row_number() OVER (ORDER BY name) AS n FROM backends WHERE revision <= 0) AS fresh
-WHERE backends.rowid = fresh.id;
-UPDATE registry_meta
-SET revision = (SELECT max(revision) FROM backends)
-WHERE revision < (SELECT max(revision) FROM backends);`
+	revision = (SELECT revision FROM registry_meta)
+WHERE revision <= 0;`
 
 // applicationIDOf reads it from a file's header.
 func applicationIDOf(header []byte) int64 {
 	return int64(binary.BigEndian.Uint32(header[applicationIDOffset:]))
 }
 
-// openWriter opens the connection that writes.
-func openWriter(path string) (*sqlite.Conn, error) {
-	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
-	if err != nil {
-		return nil, err
+// openConn opens a connection that waits for the locks of other programs.
+func openConn(name string, flags sqlite.OpenFlags) (*sqlite.Conn, error) {
+	conn, err := sqlite.OpenConn(name, flags)
+	if err == nil {
+		conn.SetBusyTimeout(busyTimeout)
 	}
-	conn.SetBusyTimeout(busyTimeout)
-	return conn, nil
-}
-
-// openReader opens a connection that can't write.
-func openReader(path string) (*sqlite.Conn, error) {
-	conn, err := sqlite.OpenConn(path, sqlite.OpenReadOnly)
-	if err != nil {
-		return nil, err
-	}
-	conn.SetBusyTimeout(busyTimeout)
-	return conn, nil
+	return conn, err
 }
 
 // setUp brings the tables to the present form, in one transaction, and returns
@@ -122,7 +109,7 @@ func setUp(conn *sqlite.Conn, path string) (revision int64, err error) {
 	if path != memory {
 		// The log is cut back to this many bytes after it was larger once.
 		pragmas = append(pragmas, "PRAGMA journal_size_limit = 16777216")
-		mode, err := queryText(conn, "PRAGMA journal_mode = WAL")
+		mode, err := queryOne(conn, "PRAGMA journal_mode = WAL", (*sqlite.Stmt).ColumnText)
 		if err != nil {
 			return 0, fmt.Errorf("switching to write-ahead logging: %w", err)
 		}
@@ -135,7 +122,7 @@ func setUp(conn *sqlite.Conn, path string) (revision int64, err error) {
 			return 0, fmt.Errorf("%s: %w", pragma, err)
 		}
 	}
-	return selectRevision(conn)
+	return queryInt(conn, selectRevision)
 }
 
 func migrate(conn *sqlite.Conn) (err error) {
@@ -156,7 +143,7 @@ func migrate(conn *sqlite.Conn) (err error) {
 		}
 	}
 	if err := script(conn, adopt); err != nil {
-		return fmt.Errorf("numbering the rows of another program: %w", err)
+		return fmt.Errorf("adopting the rows of another program: %w", err)
 	}
 	return nil
 }
@@ -244,25 +231,19 @@ func checkpoint(conn *sqlite.Conn, log *slog.Logger) {
 	}
 }
 
-func queryInt(conn *sqlite.Conn, query string) (n int64, err error) {
-	err = queryRow(conn, query, func(stmt *sqlite.Stmt) { n = stmt.ColumnInt64(0) })
-	return n, err
+func queryInt(conn *sqlite.Conn, query string) (int64, error) {
+	return queryOne(conn, query, (*sqlite.Stmt).ColumnInt64)
 }
 
-func queryText(conn *sqlite.Conn, query string) (text string, err error) {
-	err = queryRow(conn, query, func(stmt *sqlite.Stmt) { text = stmt.ColumnText(0) })
-	return text, err
-}
-
-func queryRow(conn *sqlite.Conn, query string, scan func(*sqlite.Stmt)) error {
+// queryOne returns the first column of the only row.
+func queryOne[T any](conn *sqlite.Conn, query string, column func(stmt *sqlite.Stmt, i int) T) (value T, err error) {
 	found := false
-	err := sqlitex.ExecuteTransient(conn, query, &sqlitex.ExecOptions{ResultFunc: func(stmt *sqlite.Stmt) error {
-		found = true
-		scan(stmt)
+	err = sqlitex.ExecuteTransient(conn, query, &sqlitex.ExecOptions{ResultFunc: func(stmt *sqlite.Stmt) error {
+		found, value = true, column(stmt, 0)
 		return nil
 	}})
 	if err == nil && !found {
 		err = errors.New("no row")
 	}
-	return err
+	return value, err
 }

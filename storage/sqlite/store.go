@@ -11,7 +11,6 @@ import (
 	"sync"
 
 	"zombiezen.com/go/sqlite"
-	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/plexus-go/plexus/storage"
 )
@@ -105,7 +104,7 @@ func (s *store) open(ctx context.Context, path string) (err error) {
 		}
 	}
 	s.writers = make(chan *sqlite.Conn, 1)
-	writer, err := openWriter(path)
+	writer, err := openConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
 	if err != nil {
 		return err
 	}
@@ -130,7 +129,7 @@ func (s *store) open(ctx context.Context, path string) (err error) {
 	}
 	s.readers = make(chan *sqlite.Conn, readerConns)
 	for range readerConns {
-		reader, err := openReader(path)
+		reader, err := openConn(path, sqlite.OpenReadOnly)
 		if err != nil {
 			return err
 		}
@@ -175,18 +174,8 @@ func (s *store) Get(ctx context.Context, name string) (storage.Backend, error) {
 // Size returns how many bytes the database takes, without its log.
 func (s *store) Size(ctx context.Context) (bytes int64, err error) {
 	err = s.read(ctx, func(conn *sqlite.Conn) error {
-		for _, pragma := range []string{"PRAGMA page_size", "PRAGMA page_count"} {
-			stmt, err := conn.Prepare(pragma)
-			if err != nil {
-				return err
-			}
-			value, err := sqlitex.ResultInt64(stmt)
-			if err != nil {
-				return err
-			}
-			bytes = max(bytes, 1) * value
-		}
-		return nil
+		bytes, err = queryInt(conn, "SELECT page_size * page_count FROM pragma_page_size, pragma_page_count")
+		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("measuring the database: %w", err)
@@ -200,7 +189,7 @@ func (s *store) List(ctx context.Context) (backends []storage.Backend, revision 
 		if err := exec(conn, "BEGIN"); err != nil {
 			return err
 		}
-		if revision, err = selectRevision(conn); err == nil {
+		if revision, err = queryInt(conn, selectRevision); err == nil {
 			backends, err = selectAll(ctx, conn)
 		}
 		if endErr := exec(conn, "ROLLBACK"); err == nil {
@@ -230,7 +219,7 @@ func (s *store) Watch(ctx context.Context, after int64) iter.Seq2[storage.Change
 	}
 }
 
-// read lends a connection to f.
+// read calls f with a connection.
 func (s *store) read(ctx context.Context, f func(*sqlite.Conn) error) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -37,7 +37,7 @@ func (s *store) Apply(ctx context.Context, writes ...storage.Write) (storage.Cha
 	}
 }
 
-// enqueue hands the writes to the writer, which will answer the request. It
+// enqueue puts the writes into the queue of the writer, which answers them. It
 // waits for a place in the queue.
 func (s *store) enqueue(ctx context.Context, writes []storage.Write) (*request, error) {
 	if err := ctx.Err(); err != nil {
@@ -132,7 +132,7 @@ func (s *store) commit(conn *sqlite.Conn, batch []*request) (err error) {
 	if len(changes) == 0 {
 		return nil // nothing to commit
 	}
-	if err := exec(conn, updateMeta, func(stmt *sqlite.Stmt) { stmt.BindInt64(1, s.revision) }); err != nil {
+	if err := exec(conn, updateRevision, func(stmt *sqlite.Stmt) { stmt.BindInt64(1, s.revision) }); err != nil {
 		return fmt.Errorf("storing the revision: %w", err)
 	}
 	// From the COMMIT on somebody may list, and watch after this revision,
@@ -175,7 +175,7 @@ func apply(conn *sqlite.Conn, writes []storage.Write, revision int64) (change st
 }
 
 // endSavepoint keeps what was written since the savepoint; on an error it undoes
-// that. If it can't, it gives up the whole transaction.
+// that. If it can't, it rolls back the whole transaction.
 func endSavepoint(conn *sqlite.Conn, err error) error {
 	if conn.AutocommitEnabled() {
 		return err // given up already
