@@ -119,8 +119,8 @@ func TestPeekSubscription(t *testing.T) {
 	}
 }
 
-// TestWhatHubsSay reads what package wire itself writes.
-func TestWhatHubsSay(t *testing.T) {
+// TestParseFrameReadsWhatHubsWrite reads what package wire itself writes.
+func TestParseFrameReadsWhatHubsWrite(t *testing.T) {
 	text, err := wire.AppendItem(nil, "m", 7, &plugin.Item{
 		Kind: plugin.KindData, Metadata: plugin.Metadata{Provenance: []string{"a"}, Hash: "00e9", Timestamp: 17}, ContentType: "x.y", Content: "z",
 	}, math.MaxInt)
@@ -138,8 +138,8 @@ func TestWhatHubsSay(t *testing.T) {
 	}
 }
 
-// TestWhatClientsSay reads what clients ask by what hubs read it with.
-func TestWhatClientsSay(t *testing.T) {
+// TestParseReadsWhatClientsWrite reads the requests of package wire itself.
+func TestParseReadsWhatClientsWrite(t *testing.T) {
 	for want, got := range map[string][]byte{
 		`{"jsonrpc":"2.0","id":1,"method":"_info","params":null}`:                                                        wire.AppendRequest(nil, 1, wire.InfoMethod, []byte("null")),
 		`{"jsonrpc":"2.0","id":2,"method":"h.hash"}`:                                                                     wire.AppendRequest(nil, 2, "h.hash", nil),

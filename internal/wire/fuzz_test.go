@@ -114,7 +114,7 @@ func FuzzParseWithin(f *testing.F) {
 	})
 }
 
-// depth tells how deep valid JSON is nested.
+// depth returns how deep valid JSON is nested.
 func depth(text []byte) (deepest int) {
 	open, quoted := 0, false
 	for i := 0; i < len(text); i++ {

@@ -62,7 +62,7 @@ func echoing(namespace string, methods ...string) plugin.Definition {
 	return d
 }
 
-// reached runs the call of a target and tells the content type of its first
+// reached runs the call of a target and returns the content type of its first
 // item.
 func reached(t *testing.T, target wire.Target, params string) string {
 	t.Helper()
@@ -210,12 +210,12 @@ func (c *checked) Validate() error {
 }
 
 // TestBindFaults states which faults of a call are its answer, and which are
-// told in its stream.
+// items of its stream.
 func TestBindFaults(t *testing.T) {
 	h := newHub(t, "H", registry, plugin.Definition{Namespace: "a", Methods: []plugin.Method{method[checked]("m")}})
 	for _, test := range []struct {
 		method, params string
-		code           int // of the fault; 0 where it is told in the stream
+		code           int // of the fault; 0 for an item of the stream
 		want           string
 	}{
 		{"registry_get", `{}`, -32602, "Invalid params: missing field `name` at line 1 column 2"},

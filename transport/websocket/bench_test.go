@@ -54,7 +54,7 @@ func BenchmarkOnce(b *testing.B) {
 // connections that pipeline has opened, by address: they are used again.
 var benchConns sync.Map
 
-// pipeline makes n calls over so many connections and tells how long it took.
+// pipeline makes n calls over so many connections and returns how long it took.
 func pipeline(b *testing.B, addr string, connections, n int) time.Duration {
 	got, ok := benchConns.Load(addr)
 	if !ok {

@@ -70,7 +70,7 @@ func inMemoryWith(t *testing.T, limits websocket.Limits, test func(t *testing.T,
 	})
 }
 
-// ended waits until the connection has ended, and tells how long that took.
+// ended waits until the connection has ended, and returns how long that took.
 func (s *server) ended() time.Duration {
 	begin := time.Now()
 	for s.Connections() > 0 {
@@ -272,9 +272,9 @@ func TestACallWaitsForAnotherToEnd(t *testing.T) {
 	})
 }
 
-// TestOneWaitForAll: after a call has waited in vain, what follows it is not held
-// up again: it may be what ends a call.
-func TestOneWaitForAll(t *testing.T) {
+// TestAfterOneCallHasWaitedOthersAreRefusedAtOnce: what follows may be what ends
+// a call.
+func TestAfterOneCallHasWaitedOthersAreRefusedAtOnce(t *testing.T) {
 	inMemoryWith(t, websocket.Limits{MaxCalls: 1, CallWait: time.Second}, func(t *testing.T, s *server, c *client) {
 		first := c.call(1, "probe.block", "{}")
 		c.Item(first, "data")

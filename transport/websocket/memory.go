@@ -76,7 +76,7 @@ func (m *memoryLimiter) acquire(bytes int64, stop <-chan struct{}) bool {
 		case <-mine.granted:
 			return true
 		case <-hurry.C:
-			if m.isFirst(mine) { // which hurries for all: it costs a look at every connection
+			if m.isFirst(mine) { // for all of them: it goes through every connection
 				m.hurry()
 			}
 		case <-timeout.C:

@@ -15,11 +15,11 @@ import (
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
-// TestLargeItemsThatNobodyReadsShareABudget has many clients ask for large
+// TestLargeItemsThatNobodyReadsShareTheMemoryLimit has many clients ask for large
 // items and read nothing: few of the items are there at a time, those who hold
-// one are closed sooner, the others are told to try again, and whoever asks for
+// one are closed sooner, the others are answered to try again, and whoever asks for
 // little is not disturbed.
-func TestLargeItemsThatNobodyReadsShareABudget(t *testing.T) {
+func TestLargeItemsThatNobodyReadsShareTheMemoryLimit(t *testing.T) {
 	const clients, size = 30, 3 << 20
 	s := serve(t, websocket.Limits{MaxMemoryBytes: 12 << 20, StallTimeout: 2 * time.Second})
 	other := s.dial()
@@ -30,18 +30,18 @@ func TestLargeItemsThatNobodyReadsShareABudget(t *testing.T) {
 		c.Send(`{"jsonrpc":"2.0","id":%d,"method":"probe.filled","params":{"bytes":%d}}`, id, size)
 		stuck = append(stuck, c)
 	}
-	most := int64(0)
+	held := int64(0)
 	testkit.Eventually(t, "all to be refused or closed", func() bool {
 		sub := other.call(1, "echo.once", `{"message":"undisturbed"}`)
 		other.Item(sub, "data")
 		other.Item(sub, "done")
 		n := s.Counts()
-		most = max(most, n.Held)
+		held = max(held, n.Held)
 		return n.Refused+n.Stalled >= clients-2 && n.Stalled > 0
 	})
-	t.Logf("%d KiB were held at most; %+v", most>>10, s.Counts())
-	if most > 12<<20 {
-		t.Errorf("%d bytes were held", most)
+	t.Logf("%d KiB were held at most; %+v", held>>10, s.Counts())
+	if held > 12<<20 {
+		t.Errorf("%d bytes were held", held)
 	}
 	refused, closed := 0, 0
 	for id, c := range stuck {
@@ -73,7 +73,7 @@ func TestLargeItemsThatNobodyReadsShareABudget(t *testing.T) {
 }
 
 // TestLargeItemsThatAreReadAllPass has more clients read large items than can
-// be there at a time: each has its turn.
+// be there at a time: each gets its item.
 func TestLargeItemsThatAreReadAllPass(t *testing.T) {
 	const clients, size = 8, 2 << 20
 	s := serve(t, websocket.Limits{MaxMemoryBytes: 4 << 20, StallTimeout: testkit.Patience})
@@ -87,12 +87,12 @@ func TestLargeItemsThatAreReadAllPass(t *testing.T) {
 					return err
 				}
 				c.SetReadDeadline(time.Now().Add(testkit.Patience))
-				for most := 0; ; {
+				for held := 0; ; {
 					_, text, err := c.ReadMessage()
 					if err != nil {
 						return err
 					}
-					if most = max(most, len(text)); strings.Contains(string(text), `"type":"done"`) && most > size {
+					if held = max(held, len(text)); strings.Contains(string(text), `"type":"done"`) && held > size {
 						return nil
 					}
 					if strings.Contains(string(text), `"type":"error"`) {
@@ -110,8 +110,8 @@ func TestLargeItemsThatAreReadAllPass(t *testing.T) {
 	testkit.Eventually(t, "the memory to be given back", func() bool { return s.Counts().Held == 0 })
 }
 
-// TestAnUnsubscribedItemGivesUpItsTurn: what waits for memory can be cancelled.
-func TestAnUnsubscribedItemGivesUpItsTurn(t *testing.T) {
+// TestAnUnsubscribedItemNoLongerWaitsForMemory: the wait can be cancelled.
+func TestAnUnsubscribedItemNoLongerWaitsForMemory(t *testing.T) {
 	const size = 6 << 20
 	s := serve(t, websocket.Limits{MaxMemoryBytes: 10 << 20, StallTimeout: time.Hour})
 	stuck, c := s.dial(), s.dial()
@@ -121,7 +121,7 @@ func TestAnUnsubscribedItemGivesUpItsTurn(t *testing.T) {
 	c.unsubscribe("hub.call_unsub", sub)
 	c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
 	c.Quiet()
-	testkit.Eventually(t, "the turn to be given up", func() bool { return s.Counts().Refused == 1 })
+	testkit.Eventually(t, "the wait to end", func() bool { return s.Counts().Refused == 1 })
 	stuck.TCP().SetLinger(0)
 	stuck.Close()
 	testkit.Eventually(t, "the memory to be given back", func() bool { return s.Counts().Held == 0 })

@@ -132,7 +132,8 @@ func TestAQuestionAnsweredWhereItWasAsked(t *testing.T) {
 	}
 }
 
-// TestAnswersThatAreRefused are told to who sent them, and nothing follows.
+// TestAnswersThatAreRefused: only the sender of an answer gets the error, and
+// nothing follows.
 func TestAnswersThatAreRefused(t *testing.T) {
 	c := serve(t, websocket.Limits{}).dial()
 	sub := c.call(1, "probe.ask", `{"text":"Sure?"}`)

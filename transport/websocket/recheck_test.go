@@ -17,10 +17,9 @@ import (
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
-// TestWhoMayNotStayIsClosed: callers are asked about again when the server is
-// told to, and the log says whose connections those are, though a proxy has made
-// them.
-func TestWhoMayNotStayIsClosed(t *testing.T) {
+// TestRecheckClosesCallersWithoutValidCredentials: the log names the clients,
+// not the proxy that made their connections.
+func TestRecheckClosesCallersWithoutValidCredentials(t *testing.T) {
 	h, err := testHub()
 	if err != nil {
 		t.Fatal(err)

@@ -127,8 +127,8 @@ func (c *session) serve() {
 	c.calls.running.Wait()
 }
 
-// endByReason tells the client why the connection is closed. For an error of
-// the socket there is nothing to say.
+// endByReason closes the connection with the code of a reason. An error of the
+// socket has none.
 func (c *session) endByReason(reason error) {
 	switch reason {
 	case errStalled:
@@ -145,9 +145,9 @@ func (c *session) endByReason(reason error) {
 	}
 }
 
-// endByReader answers a close of the client, or tells it what was wrong with
-// what it sent; first says that this is why the connection ends. A client that
-// broke off is told nothing.
+// endByReader answers a close frame of the client, or closes the connection
+// with the code of what was wrong with its messages; first says that this is why
+// the connection ends. A client that broke off gets no close frame.
 func (c *session) endByReader(first bool) {
 	err := c.readError
 	var closed *websocket.CloseError

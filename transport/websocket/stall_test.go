@@ -16,7 +16,7 @@ import (
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
-// tap is a listener whose connections tell what is written to them.
+// tap is a listener that counts what is written to its connections.
 type tap struct {
 	net.Listener
 	writes atomic.Int64
@@ -97,7 +97,7 @@ func TestAClientThatDoesNotReadIsClosed(t *testing.T) {
 			}
 			t.Logf("closed after %v; %d calls of another client meanwhile", time.Since(begin), calls)
 			if calls < 3 {
-				t.Errorf("another client was held up: it made %d calls", calls)
+				t.Errorf("another client was blocked: it made %d calls", calls)
 			}
 			// One that wakes up late still learns why.
 			if got := stuck.Closed(); got != gorilla.ClosePolicyViolation {
@@ -127,7 +127,7 @@ func TestAClientThatWakesUpGetsTheRest(t *testing.T) {
 }
 
 func TestWhatAClientThatDoesNotReadCosts(t *testing.T) {
-	const most = 1 << 20
+	const limit = 1 << 20
 	tests := []struct {
 		name, call string
 		// One large item is allowed beside. What methods hold until theirs is
@@ -161,8 +161,8 @@ func TestWhatAClientThatDoesNotReadCosts(t *testing.T) {
 			tap.steady(t)
 			cost := heap() - before
 			t.Logf("%d KiB, %d goroutines", cost>>10, runtime.NumGoroutine())
-			if cost > most+test.item {
-				t.Errorf("costs %d KiB, want %d at most", cost>>10, (most+test.item)>>10)
+			if cost > limit+test.item {
+				t.Errorf("costs %d KiB, want %d at most", cost>>10, (limit+test.item)>>10)
 			}
 			c.TCP().SetLinger(0)
 			c.Close()

@@ -13,7 +13,7 @@ import (
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
-// instrumented tells that the race detector is in the program: stacks are
+// instrumented reports whether the race detector is in the program: stacks are
 // larger then.
 func instrumented() bool {
 	info, ok := debug.ReadBuildInfo()
@@ -24,9 +24,9 @@ func instrumented() bool {
 // cost less than 10 KiB each, with their share of the connections of both sides.
 func TestManyStreamsOverConnections(t *testing.T) {
 	const connections, calls = 40, 250
-	most := int64(10 << 10)
+	limit := int64(10 << 10)
 	if instrumented() {
-		most *= 2
+		limit *= 2
 	}
 	s := serve(t, websocket.Limits{})
 	used := func() int64 {
@@ -53,8 +53,8 @@ func TestManyStreamsOverConnections(t *testing.T) {
 	}
 	each := (used() - before) / (connections * calls)
 	t.Logf("%d streams over %d connections: %d bytes each", connections*calls, connections, each)
-	if each > most {
-		t.Errorf("each takes %d bytes, more than %d", each, most)
+	if each > limit {
+		t.Errorf("each takes %d bytes, more than %d", each, limit)
 	}
 }
 

@@ -121,8 +121,8 @@ func TestAnIdleConnectionKeepsNothingOfLargeMessages(t *testing.T) {
 	}
 }
 
-// TestACallWaitsAgainForOneThatIsToEnd: after a call has waited in vain, none
-// waits, until the client has done something to end one that runs.
+// TestACallWaitsAgainForOneThatIsToEnd: after a call has waited too long, none
+// waits until the client has done something to end one that runs.
 func TestACallWaitsAgainForOneThatIsToEnd(t *testing.T) {
 	limits := websocket.Limits{MaxCalls: 1}
 	const write = `{"jsonrpc":"2.0","id":%d,"method":"probe.write"}`

@@ -12,9 +12,9 @@ import (
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
-// TestWhatIsSmuggledIsAnsweredOnce sends messages that two readers of JSON may
+// TestAmbiguousMessagesAreAnsweredOnce sends messages that two readers of JSON may
 // read differently. Each has exactly one answer, and the connection lives.
-func TestWhatIsSmuggledIsAnsweredOnce(t *testing.T) {
+func TestAmbiguousMessagesAreAnsweredOnce(t *testing.T) {
 	const parseError = `{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}`
 	const head = `{"jsonrpc":"2.0","id":7,"method":"echo.once"`
 	deep := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }

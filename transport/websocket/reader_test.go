@@ -78,10 +78,10 @@ func TestAMessageMustComeToItsEnd(t *testing.T) {
 	}
 }
 
-// TestHalfSentMessagesShareABudget has many clients send half of a large
+// TestHalfSentMessagesShareTheMemoryLimit has many clients send half of a large
 // message: what all of them cost is bounded, and whoever sends small messages
 // is not disturbed.
-func TestHalfSentMessagesShareABudget(t *testing.T) {
+func TestHalfSentMessagesShareTheMemoryLimit(t *testing.T) {
 	const clients, size = 50, 5 << 20
 	s := serve(t, websocket.Limits{MaxMemoryBytes: 48 << 20, StallTimeout: time.Second})
 	half := append(beginning(size), []byte(once(1, size)[:size/2])...)
@@ -144,9 +144,9 @@ func TestAHalfMessageIsHeld(t *testing.T) {
 	})
 }
 
-// TestWhoWaitsForMemoryIsNotLate: who holds some and sends nothing is closed
-// for it, and who would send more, but must wait for that, is not.
-func TestWhoWaitsForMemoryIsNotLate(t *testing.T) {
+// TestAClientThatWaitsForMemoryIsNotClosed: one that holds memory and sends
+// nothing is closed, one that could send more but must wait for memory is not.
+func TestAClientThatWaitsForMemoryIsNotClosed(t *testing.T) {
 	limits := websocket.Limits{MaxMessageBytes: 1 << 20, MaxMemoryBytes: 3 << 20, MessageTimeout: time.Second, StallTimeout: 50 * time.Second}
 	inMemoryWith(t, limits, func(t *testing.T, s *server, waits *client) {
 		holds := s.dial()

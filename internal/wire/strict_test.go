@@ -14,9 +14,9 @@ func nested(levels int) string {
 	return `{"jsonrpc":"2.0","id":7,"method":"m","params":` + strings.Repeat("[", levels) + strings.Repeat("]", levels) + `}`
 }
 
-// TestParseIsNotTalkedInto has what is known to make two readers of JSON-RPC
-// see two requests in one message.
-func TestParseIsNotTalkedInto(t *testing.T) {
+// TestParseRejectsAmbiguousMessages: two readers of JSON-RPC could see two
+// requests in one of these messages.
+func TestParseRejectsAmbiguousMessages(t *testing.T) {
 	const parseError, invalid = "fault -32700 to null", "fault -32600 to null"
 	const head = `{"jsonrpc":"2.0","id":7,"method":"m"`
 	for _, test := range []struct{ name, frame, want string }{
@@ -124,7 +124,7 @@ func TestParseLimitsDepth(t *testing.T) {
 	}
 }
 
-func TestDepthCostsNothingMuch(t *testing.T) {
+func TestADeepMessageIsCheap(t *testing.T) {
 	frame := []byte(nested(100_000))
 	cost := testing.AllocsPerRun(10, func() { wire.Parse(frame, wire.MaxDepth) })
 	if cost > 50 {
