@@ -84,7 +84,7 @@ func TestQuestionIsAnswered(t *testing.T) {
 	}
 }
 
-func TestAnswersThatAreRefused(t *testing.T) {
+func TestAnswersThatAreRejected(t *testing.T) {
 	h, _ := newHub(t, "H", asker(sure, plugin.Bidirectional()))
 	asked := plugin.Caller{Name: "ada", Means: "token", Remote: "1"}
 	ctx := plugin.WithCaller(t.Context(), asked)
@@ -101,7 +101,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 			{"no id", asked, "", yes, "Unknown request ID: . The request may have timed out or been cancelled."},
 			{"another name", plugin.Caller{Name: "bob", Means: "token", Scopes: []string{"*"}}, q.RequestID, yes, unknown},
 			{"another means", plugin.Caller{Name: "ada", Means: "jwt"}, q.RequestID, yes, unknown},
-			{"nobody", plugin.Caller{}, q.RequestID, yes, unknown},
+			{"a caller without a name", plugin.Caller{}, q.RequestID, yes, unknown},
 			{"an answer to something else", asked, q.RequestID, `{"type":"text","value":"yes"}`, "Invalid params: expected an answer of type `confirmed` or `cancelled`"},
 			{"no answer", asked, q.RequestID, `null`, "Invalid params: response_data: invalid type: null, expected response"},
 			{"the same caller from elsewhere", plugin.Caller{Name: "ada", Means: "token", Remote: "2"}, q.RequestID, no, ""},
@@ -148,7 +148,7 @@ func TestQuestionWithoutAnAnswer(t *testing.T) {
 			t.Errorf("an answer that is late: %q", got)
 		}
 	})
-	// What the method does not handle, the caller is told.
+	// The caller gets the errors that the method returns.
 	synctest.Test(t, func(t *testing.T) {
 		h, _ := newHub(t, "H", asker(sure, plugin.Bidirectional()))
 		got := conversation(t.Context(), h.Call("q.m", nil), func(plugin.Item) {})
@@ -159,7 +159,7 @@ func TestQuestionWithoutAnAnswer(t *testing.T) {
 }
 
 // TestQuestionEndsWithItsCaller: the method does not wait for an answer that
-// nobody can give.
+// can't come any more.
 func TestQuestionEndsWithItsCaller(t *testing.T) {
 	same := func(ctx context.Context) context.Context { return ctx }
 	for _, test := range []struct {
@@ -269,8 +269,8 @@ func TestQuestionsOneAfterAnother(t *testing.T) {
 	}
 }
 
-// TestAnAnswerThatWasTakenCounts, also where the question ends at that moment:
-// who has answered was told so.
+// TestAnAnswerThatWasTakenCounts even if the question ends at that moment: the
+// client that answered has been told that it was taken.
 func TestAnAnswerThatWasTakenCounts(t *testing.T) {
 	h, _ := newHub(t, "H", asker(func(ctx context.Context) (string, error) {
 		inner, cancel := context.WithCancel(ctx)
@@ -291,7 +291,7 @@ func TestAnAnswerThatWasTakenCounts(t *testing.T) {
 	}
 }
 
-func TestWhoCantAsk(t *testing.T) {
+func TestAMethodThatIsNotBidirectionalCantAsk(t *testing.T) {
 	h, _ := newHub(t, "H", asker(sure))
 	equal(t, run(t.Context(), h.Call("q.m", nil)), "error -32000 the caller can't be asked")
 }

@@ -184,9 +184,9 @@ func TestSchemaAndHashAtEveryLevel(t *testing.T) {
 	if got := fmt.Sprint(kinds); got != "map[earth:static_child info:rpc mars:static_child schema:rpc]" {
 		t.Errorf("%s", got)
 	}
-	for name, told := range map[string]string{"nope": "nope", strings.Repeat("x", 5000): strings.Repeat("x", 256) + "…"} {
+	for name, shown := range map[string]string{"nope": "nope", strings.Repeat("x", 5000): strings.Repeat("x", 256) + "…"} {
 		all := run(t.Context(), h.Call("solar.earth.schema", fmt.Appendf(nil, `{"method":%q}`, name)))
-		if !slices.Equal(all, []string{"error -32601 Method not found: solar.earth." + told}) {
+		if !slices.Equal(all, []string{"error -32601 Method not found: solar.earth." + shown}) {
 			t.Errorf("%q", all)
 		}
 	}

@@ -72,7 +72,7 @@ func TestALongStreamTakesNoMemory(t *testing.T) {
 	}
 }
 
-// instrumented tells that the race detector is in the program: stacks are
+// instrumented reports whether the race detector is in the program: stacks are
 // larger then.
 func instrumented() bool {
 	info, ok := debug.ReadBuildInfo()
@@ -82,9 +82,9 @@ func instrumented() bool {
 // TestManyStreamsAtOnce: 10,000 cost less than 10 KiB each, their goroutines included.
 func TestManyStreamsAtOnce(t *testing.T) {
 	const streams = 10_000
-	most := int64(10 << 10)
+	limit := int64(10 << 10)
 	if instrumented() {
-		most *= 2
+		limit *= 2
 	}
 	var held, all sync.WaitGroup
 	h, _ := newHub(t, "H", costly(&held))
@@ -103,7 +103,7 @@ func TestManyStreamsAtOnce(t *testing.T) {
 	all.Wait()
 	each := (after - before) / streams
 	t.Logf("%d streams at once: %d bytes each", streams, each)
-	if each > most {
-		t.Errorf("each takes %d bytes, more than %d", each, most)
+	if each > limit {
+		t.Errorf("each takes %d bytes, more than %d", each, limit)
 	}
 }

@@ -69,7 +69,7 @@ func TestDynamicChildren(t *testing.T) {
 			return t1, nil
 		case "broken":
 			return nil, errors.New("password is 123")
-		case "told":
+		case "refuses":
 			return nil, plugin.Errorf(7, "no signal")
 		case "panics":
 			panic("in Find")
@@ -103,7 +103,7 @@ func TestDynamicChildren(t *testing.T) {
 		{"fleet.nobody.position", x, []string{"error -32601 Activation not found: fleet.nobody"}, "H"},
 		{"fleet..position", x, []string{"error -32601 Activation not found: fleet."}, "H"},
 		{"fleet.broken.position", x, []string{"error -32000 fleet.broken.position failed"}, "fleet"},
-		{"fleet.told.position", x, []string{"error 7 no signal"}, "fleet"},
+		{"fleet.refuses.position", x, []string{"error 7 no signal"}, "fleet"},
 		{"fleet.panics.position", x, []string{"error -32000 fleet.panics.position failed"}, "fleet"},
 		{"fleet.typed.position", x, []string{"error -32000 fleet.typed.position failed"}, "fleet"},
 		{"fleet.malformed.position", x, []string{"error -32000 fleet.malformed.position failed"}, "fleet"},
@@ -145,8 +145,8 @@ func TestDynamicChildren(t *testing.T) {
 	}
 }
 
-// TestADynamicChildIsLookedAtOnce, as long as it is the same value.
-func TestADynamicChildIsLookedAtOnce(t *testing.T) {
+// TestADynamicChildIsMountedOnce, as long as it is the same value.
+func TestADynamicChildIsMountedOnce(t *testing.T) {
 	same, fresh := &truck{name: "same"}, 0
 	h, _ := newHub(t, "H", fleet(func(_ context.Context, name string) (plugin.Activation, error) {
 		switch name {

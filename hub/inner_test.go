@@ -148,7 +148,7 @@ func TestCallIsForTheSameCaller(t *testing.T) {
 	equal(t, run(ctx, h.Call("out.m", nil)), "error -32003 Forbidden: in.who needs in, and the caller is \"bob\"")
 }
 
-func TestProgressOfAnotherMethodIsItsOwn(t *testing.T) {
+func TestProgressOfAnotherMethodIsDropped(t *testing.T) {
 	stopped := false
 	h, _ := newHub(t, "H", inner(&stopped), outer(func(ctx context.Context) error {
 		n, err := plugin.CallOne[int](ctx, "in.progress", nil)
@@ -158,8 +158,8 @@ func TestProgressOfAnotherMethodIsItsOwn(t *testing.T) {
 	equal(t, run(t.Context(), h.Call("out.m", nil)), "progress", `data out.m "fine"`, "done")
 }
 
-// TestCallsAreNestedOnlySoDeep: a method that calls itself comes to an end.
-func TestCallsAreNestedOnlySoDeep(t *testing.T) {
+// TestNestingOfCallsIsBounded: a method that calls itself comes to an end.
+func TestNestingOfCallsIsBounded(t *testing.T) {
 	depth := 0
 	h, _ := newHub(t, "H", outer(func(ctx context.Context) error {
 		depth++
@@ -172,8 +172,8 @@ func TestCallsAreNestedOnlySoDeep(t *testing.T) {
 	}
 }
 
-// TestRemovalWhileAMethodCallsAnother: the other one is cancelled, and the
-// caller's is told so.
+// TestRemovalWhileAMethodCallsAnother cancels the other one, which the calling
+// method sees as an error.
 func TestRemovalWhileAMethodCallsAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		waits := plugin.Definition{Namespace: "in", Methods: []plugin.Method{

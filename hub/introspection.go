@@ -47,6 +47,27 @@ const (
 	schemaDescription = `Get plugin or method schema. Pass {"method": "name"} for a specific method.`
 )
 
+// The methods of every activation are made from these: to make their schemas anew
+// would take most of the time of a registration.
+var (
+	schemaTemplate = plugin.Unary(schemaMethod, schemaDescription,
+		func(context.Context, schemaParams) (any, error) { return nil, nil }, plugin.Quick())
+	hashTemplate = plugin.Unary(hashMethod, hashDescription,
+		func(context.Context, plugin.None) (hashEvent, error) { return hashEvent{}, nil }, plugin.Quick())
+	// The schema of one method, and how the schema method appears in schemas:
+	// without parameters, as clients that build a command from them expect.
+	listedTemplate = plugin.Unary(schemaMethod, schemaDescription,
+		func(context.Context, plugin.None) (any, error) { return nil, nil }, plugin.Quick())
+	listedSchema = listedTemplate.Schema()
+)
+
+// answering returns the template with another answer.
+func answering(template plugin.Method, answer func(params any) (any, error)) plugin.Method {
+	return template.With(func(plugin.Method, plugin.Handler) plugin.Handler {
+		return func(_ context.Context, params any, yield func(any, error) bool) { yield(answer(params)) }
+	})
+}
+
 // schemaMethodOf serves a schema, the whole of it and that of each method;
 // errors name methods after the prefix.
 func schemaMethodOf(methods []plugin.MethodSchema, whole func() raw, prefix string) plugin.Method {
@@ -54,24 +75,24 @@ func schemaMethodOf(methods []plugin.MethodSchema, whole func() raw, prefix stri
 	for _, m := range methods {
 		each[m.Name] = encoded(m)
 	}
-	return plugin.Unary(schemaMethod, schemaDescription, func(_ context.Context, in schemaParams) (any, error) {
-		if in.Method == nil {
+	return answering(schemaTemplate, func(params any) (any, error) {
+		name := params.(*schemaParams).Method
+		if name == nil {
 			return whole(), nil
 		}
-		if text, ok := each[*in.Method]; ok {
+		if text, ok := each[*name]; ok {
 			return text, nil
 		}
-		return nil, notFound("Method not found: %s.%s", prefix, shown(*in.Method))
-	}, plugin.Quick())
+		return nil, notFound("Method not found: %s.%s", prefix, shown(*name))
+	})
+}
+
+// methodSchemaOf serves the schema of one method.
+func methodSchemaOf(m plugin.MethodSchema) plugin.Method {
+	text := encoded(m)
+	return answering(listedTemplate, func(any) (any, error) { return text, nil })
 }
 
 func hashMethodOf(hash func() string) plugin.Method {
-	return plugin.Unary(hashMethod, hashDescription, func(context.Context, plugin.None) (hashEvent, error) {
-		return hashEvent{Hash: &hashValue{Value: hash()}}, nil
-	}, plugin.Quick())
+	return answering(hashTemplate, func(any) (any, error) { return hashEvent{Hash: &hashValue{Value: hash()}}, nil })
 }
-
-// listedSchema is how the schema method appears in schemas: without
-// parameters, as clients that build a command from them expect.
-var listedSchema = plugin.Unary(schemaMethod, schemaDescription,
-	func(context.Context, plugin.None) (any, error) { return nil, nil }).Schema()

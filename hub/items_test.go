@@ -30,7 +30,7 @@ func TestStreamEndsOnce(t *testing.T) {
 		{"nothing", nil, []string{"done"}, ""},
 		{"contents", []any{1, 2}, []string{"data s.m 1", "data s.m 2", "done"}, ""},
 		{"nothing as content", []any{nil}, []string{"data s.m null", "done"}, ""},
-		{"an error that the caller is told", []any{1, plugin.Errorf(7, "so"), 2}, []string{"data s.m 1", "error 7 so"}, ""},
+		{"an error for the caller", []any{1, plugin.Errorf(7, "so"), 2}, []string{"data s.m 1", "error 7 so"}, ""},
 		{"an error without a code", []any{&plugin.Error{Message: "so"}}, []string{"error -32000 so"}, ""},
 		{"an error without anything", []any{&plugin.Error{}}, []string{"error -32000 the method failed"}, ""},
 		{"an error within another", []any{fmt.Errorf("while: %w", &plugin.Error{Message: "so"})}, []string{"error -32000 so"}, ""},
@@ -65,7 +65,7 @@ func TestStreamEndsOnce(t *testing.T) {
 			for _, item := range all {
 				want := "s"
 				if item.Code == "-32602" {
-					want = "H" // as if the hub had refused it
+					want = "H" // as if the hub had rejected it
 				}
 				if !slices.Equal(item.Metadata.Provenance, []string{want}) {
 					t.Errorf("%s comes from %q, want %s", describe(item), item.Metadata.Provenance, want)
@@ -109,8 +109,7 @@ func TestPanicIsLoggedWithItsStack(t *testing.T) {
 	}
 }
 
-// TestLogSaysWhoCalled, as far as that is known.
-func TestLogSaysWhoCalled(t *testing.T) {
+func TestLogNamesTheCaller(t *testing.T) {
 	for _, test := range []struct {
 		caller plugin.Caller
 		want   string
@@ -165,7 +164,7 @@ func TestAPanicHarmsNoOtherStream(t *testing.T) {
 
 func thisIsWhereItPanics() { panic("the cause") }
 
-func TestPanicOfTheConsumerIsNotSwallowed(t *testing.T) {
+func TestPanicOfTheConsumerGoesOn(t *testing.T) {
 	stopped := false
 	h, log := newHub(t, "H", streaming(func(ctx context.Context, yield func(any, error) bool) {
 		defer func() { stopped = true }()
@@ -190,7 +189,7 @@ func TestPanicOfTheConsumerIsNotSwallowed(t *testing.T) {
 		t.Error("the method goes on")
 	}
 	if log.String() != "" {
-		t.Errorf("it is put down to the method: %s", log)
+		t.Errorf("it is logged as a failure of the method: %s", log)
 	}
 }
 
@@ -316,7 +315,7 @@ func TestCancelledContext(t *testing.T) {
 		{"a method that says so, when it is cancelled", over, says(context.Context.Err), []string{"error -32000 s.m was cancelled"}},
 		{"a method that ends, when the hub stops", hub.ErrShutdown, waits, []string{"error -32000 the hub is shutting down (recoverable)", "done"}},
 		{"a method that says so, when the hub stops", hub.ErrShutdown, says(context.Context.Err), []string{"error -32000 the hub is shutting down (recoverable)", "done"}},
-		{"a method that tells the cause, when the hub stops", hub.ErrShutdown, says(context.Cause), []string{"error -32000 the hub is shutting down (recoverable)", "done"}},
+		{"a method that returns the cause, when the hub stops", hub.ErrShutdown, says(context.Cause), []string{"error -32000 the hub is shutting down (recoverable)", "done"}},
 		{"a method that goes on, when the hub stops", hub.ErrShutdown, goesOn, []string{"error -32000 the hub is shutting down (recoverable)", "done"}},
 		{"a method that fails otherwise, when the hub stops", hub.ErrShutdown, says(func(context.Context) error { return &plugin.Error{Message: "so"} }), []string{"error -32000 so"}},
 	} {

@@ -38,20 +38,20 @@ func (d *diary) check(t *testing.T, want ...string) {
 	}
 }
 
-// living is an activation with a life; what is nil in it does nothing.
-type living struct {
+// startable notes when it is started and closed; nil functions do nothing.
+type startable struct {
 	plugin.Definition
 	diary *diary
 	start func(ctx context.Context) error
 	close func() error
 }
 
-func (l *living) Define() plugin.Definition {
+func (l *startable) Define() plugin.Definition {
 	l.diary.note("define %s", l.Namespace)
 	return l.Definition
 }
 
-func (l *living) Start(ctx context.Context) error {
+func (l *startable) Start(ctx context.Context) error {
 	l.diary.note("start %s", l.Namespace)
 	if l.start != nil {
 		return l.start(ctx)
@@ -59,7 +59,7 @@ func (l *living) Start(ctx context.Context) error {
 	return nil
 }
 
-func (l *living) Close() error {
+func (l *startable) Close() error {
 	l.diary.note("close %s", l.Namespace)
 	if l.close != nil {
 		return l.close()
@@ -68,21 +68,21 @@ func (l *living) Close() error {
 }
 
 // family is a with the children b, which has c, and d.
-func family(d *diary) (a, b, c, e *living) {
-	c = &living{Definition: activation("c", "m"), diary: d}
-	e = &living{Definition: activation("d", "m"), diary: d}
-	b = &living{Definition: activation("b", "m"), diary: d}
+func family(d *diary) (a, b, c, e *startable) {
+	c = &startable{Definition: activation("c", "m"), diary: d}
+	e = &startable{Definition: activation("d", "m"), diary: d}
+	b = &startable{Definition: activation("b", "m"), diary: d}
 	b.Children = []plugin.Activation{c}
-	a = &living{Definition: activation("a", "m"), diary: d}
+	a = &startable{Definition: activation("a", "m"), diary: d}
 	a.Children = []plugin.Activation{b, e}
 	return a, b, c, e
 }
 
 var defined = []string{"define a", "define b", "define c", "define d"}
 
-// TestLifeInOrder: parents are started before their children and closed after
+// TestStartAndCloseInOrder: parents are started before their children and closed after
 // them, and each is asked once what it is.
-func TestLifeInOrder(t *testing.T) {
+func TestStartAndCloseInOrder(t *testing.T) {
 	var d diary
 	a, _, _, _ := family(&d)
 	var ctx context.Context
@@ -98,7 +98,7 @@ func TestLifeInOrder(t *testing.T) {
 		t.Errorf("the context of Start: %v, %q", ctx.Err(), plugin.PathOf(ctx))
 	}
 	if _, err := plugin.Ask(ctx, plugin.Confirm{}); !errors.Is(err, plugin.ErrCannotAsk) {
-		t.Errorf("Start asks nobody: %v", err)
+		t.Errorf("asked within Start: %v", err)
 	}
 	if got, err := plugin.CallOne[string](ctx, "a.b.m", nameParams{"me"}); err != nil || got != "for me" {
 		t.Errorf("called by what Start has begun: %q, %v", got, err)
@@ -112,17 +112,17 @@ func TestStartThatFails(t *testing.T) {
 	broken := errors.New("no disk")
 	for _, test := range []struct {
 		name  string
-		setup func(a, b, c, e *living)
+		setup func(a, b, c, e *startable)
 		want  string
 		after []string
 	}{
-		{"the first", func(a, b, c, e *living) { a.start = func(context.Context) error { return broken } },
+		{"the first", func(a, b, c, e *startable) { a.start = func(context.Context) error { return broken } },
 			"hub H: register: start a: no disk", []string{"start a"}},
-		{"a child", func(a, b, c, e *living) { c.start = func(context.Context) error { return broken } },
+		{"a child", func(a, b, c, e *startable) { c.start = func(context.Context) error { return broken } },
 			"hub H: register: start c: no disk", []string{"start a", "start b", "start c", "close b", "close a"}},
-		{"a panic", func(a, b, c, e *living) { e.start = func(context.Context) error { panic("so") } },
+		{"a panic", func(a, b, c, e *startable) { e.start = func(context.Context) error { panic("so") } },
 			"hub H: register: start d: a failed: so", []string{"start a", "start b", "start c", "start d", "close c", "close b", "close a"}},
-		{"and closing, too", func(a, b, c, e *living) {
+		{"and closing, too", func(a, b, c, e *startable) {
 			c.start = func(context.Context) error { return broken }
 			a.close = func() error { return errors.New("stuck") }
 			b.close = func() error { panic("oh") }
@@ -180,7 +180,7 @@ func TestRegisterDuringAStart(t *testing.T) {
 	var d diary
 	var h *hub.Hub
 	h, _ = newHub(t, "H")
-	a := &living{Definition: activation("a", "m"), diary: &d}
+	a := &startable{Definition: activation("a", "m"), diary: &d}
 	a.start = func(ctx context.Context) error {
 		if err := h.Register(activation("a", "n")); err == nil || !strings.Contains(err.Error(), `namespace "a" is taken`) {
 			t.Errorf("its own namespace: %v", err)
@@ -200,7 +200,7 @@ func TestRegisterDuringAStart(t *testing.T) {
 func TestCloseDuringAStart(t *testing.T) {
 	var d diary
 	h, _ := newHub(t, "H")
-	a := &living{Definition: activation("a", "m"), diary: &d}
+	a := &startable{Definition: activation("a", "m"), diary: &d}
 	a.start = func(context.Context) error { return h.Close() }
 	a.close = func() error { h.Register(activation("b", "m")); return nil }
 	if err := h.Register(a); err == nil || err.Error() != "hub H: register: the hub is closed" {
@@ -210,8 +210,8 @@ func TestCloseDuringAStart(t *testing.T) {
 }
 
 // waiting makes an activation w whose stream m waits for d, or for its context.
-func waiting(d *diary, length time.Duration, heeds bool) *living {
-	l := &living{diary: d}
+func waiting(d *diary, length time.Duration, heeds bool) *startable {
+	l := &startable{diary: d}
 	l.Definition = streaming(func(ctx context.Context, yield func(any, error) bool) {
 		if !yield("waiting", nil) {
 			return

@@ -3,7 +3,6 @@
 package hub
 
 import (
-	"context"
 	"slices"
 	"strings"
 
@@ -67,13 +66,9 @@ func newMount(h *Hub, life *lifecycle, tree *plugin.Tree, above []string) *mount
 	m.add(schemaMethod, schemaMethod, schemaMethodOf(m.schema.Methods, func() raw { return whole }, m.path))
 	m.add(hashMethod, hashMethod, hashMethodOf(func() string { return m.schema.Hash }))
 	for _, s := range m.schema.Methods {
-		text := encoded(s)
-		name := s.Name + ".schema"
-		if m.routes[name] != nil {
-			continue // a child's own
+		if name := s.Name + ".schema"; m.routes[name] == nil { // else a child's own
+			m.add(name, "method_schema", methodSchemaOf(s))
 		}
-		m.add(name, "method_schema", plugin.Unary(schemaMethod, schemaDescription,
-			func(context.Context, plugin.None) (any, error) { return text, nil }, plugin.Quick()))
 	}
 	return m
 }

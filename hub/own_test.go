@@ -133,7 +133,7 @@ func TestHubSchemaTellsTheActivations(t *testing.T) {
 			t.Fatal(err)
 		}
 		if child["hash"] != c.Hash || child["namespace"] != c.Namespace {
-			t.Errorf("the child is told with the hash %s, and says %v of itself", c.Hash, child["hash"])
+			t.Errorf("the hash of the child is %s in its parent, %v in itself", c.Hash, child["hash"])
 		}
 		if _, has := child["children"]; has {
 			t.Error("an activation without children has the member children")
@@ -273,8 +273,8 @@ func TestRespondToNoQuestion(t *testing.T) {
 		`["x",{}]`:                              "Unknown request ID: x. The request may have timed out or been cancelled.",
 		`{"request_id":"x"}`:                    "Unknown request ID: x. The request may have timed out or been cancelled.",
 	} {
-		var told *plugin.Error
-		if err := h.Respond(t.Context(), []byte(params)); !errors.As(err, &told) || told.Code != plugin.CodeInvalidParams || told.Message != want {
+		var failure *plugin.Error
+		if err := h.Respond(t.Context(), []byte(params)); !errors.As(err, &failure) || failure.Code != plugin.CodeInvalidParams || failure.Message != want {
 			t.Errorf("%s: %v", params, err)
 		}
 	}

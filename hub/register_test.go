@@ -13,7 +13,7 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 )
 
-func TestNewRefusesAMalformedName(t *testing.T) {
+func TestNewRejectsAMalformedName(t *testing.T) {
 	for _, name := range []string{"", "a.b", "_info", "9", "a b"} {
 		if h, err := hub.New(name); err == nil || h != nil {
 			t.Errorf("%q: %v, %v", name, h, err)
@@ -21,7 +21,7 @@ func TestNewRefusesAMalformedName(t *testing.T) {
 	}
 }
 
-func TestRegisterRefusals(t *testing.T) {
+func TestRegisterRejects(t *testing.T) {
 	for _, test := range []struct {
 		name       string
 		activation plugin.Activation

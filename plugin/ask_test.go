@@ -143,7 +143,7 @@ func TestQuestionsAndAnswers(t *testing.T) {
 	}
 }
 
-// validates checks JSON against a schema that clients are told.
+// validates checks JSON against a schema.
 func validates(t *testing.T, schema json.RawMessage, text string) {
 	t.Helper()
 	resolved, err := parsed(t, schema).Resolve(nil)
@@ -168,7 +168,7 @@ func TestAnAnswerThatIsRefusedLeavesTheQuestionOpen(t *testing.T) {
 	}
 }
 
-func TestAQuestionThatIsNoJSON(t *testing.T) {
+func TestAQuestionThatCantBeEncoded(t *testing.T) {
 	s := &scope{path: "a.b"}
 	_, err := plugin.Ask(s.in(t.Context()), plugin.Custom[any, any]{Data: func() {}})
 	if err == nil || errors.Is(err, plugin.ErrCannotAsk) || s.question != "" {

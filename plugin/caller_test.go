@@ -104,14 +104,14 @@ func TestSame(t *testing.T) {
 		{"from elsewhere, with other scopes", plugin.Caller{Name: "ada", Means: "token", Remote: "2"}, true},
 		{"another name", plugin.Caller{Name: "bob", Means: "token"}, false},
 		{"by other means", plugin.Caller{Name: "ada", Means: "jwt"}, false},
-		{"nobody", plugin.Caller{}, false},
+		{"no name", plugin.Caller{}, false},
 	} {
 		if got := a.Same(test.other); got != test.want || test.other.Same(a) != got {
 			t.Errorf("%s: %v", test.name, got)
 		}
 	}
 	if !(plugin.Caller{Remote: "1"}).Same(plugin.Caller{Remote: "2"}) {
-		t.Error("two that have not said who they are are told apart")
+		t.Error("two callers without a name differ")
 	}
 }
 
@@ -122,15 +122,15 @@ func TestRequire(t *testing.T) {
 		code   int // 0 for none
 		want   string
 	}{
-		{"who may", plugin.Caller{Name: "ada", Scopes: []string{"notes"}}, 0, ""},
-		{"who may, unnamed", plugin.Caller{Scopes: []string{"*"}}, 0, ""},
-		{"who may something else", plugin.Caller{Name: "ada", Scopes: []string{"other"}}, plugin.CodeForbidden, `Forbidden: a.b needs notes:write, and the caller is "ada"`},
-		{"who has not said who they are", plugin.Caller{Scopes: []string{"other"}}, plugin.CodeUnauthenticated, "Authentication required: a.b needs notes:write"},
+		{"with the scope", plugin.Caller{Name: "ada", Scopes: []string{"notes"}}, 0, ""},
+		{"with the scope, without a name", plugin.Caller{Scopes: []string{"*"}}, 0, ""},
+		{"with another scope", plugin.Caller{Name: "ada", Scopes: []string{"other"}}, plugin.CodeForbidden, `Forbidden: a.b needs notes:write, and the caller is "ada"`},
+		{"without the scope and without a name", plugin.Caller{Scopes: []string{"other"}}, plugin.CodeUnauthenticated, "Authentication required: a.b needs notes:write"},
 	} {
 		ctx := (&scope{path: "a.b"}).in(plugin.WithCaller(t.Context(), test.caller))
 		err := plugin.Require(ctx, "notes:write")
-		var told *plugin.Error
-		if test.code == 0 && err != nil || test.code != 0 && (!errors.As(err, &told) || told.Code != test.code || told.Message != test.want) {
+		var failure *plugin.Error
+		if test.code == 0 && err != nil || test.code != 0 && (!errors.As(err, &failure) || failure.Code != test.code || failure.Message != test.want) {
 			t.Errorf("%s: %v", test.name, err)
 		}
 	}

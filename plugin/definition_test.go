@@ -29,13 +29,13 @@ func TestDefinitionIsValidated(t *testing.T) {
 		{"a malformed namespace", plugin.Definition{Namespace: "a.b"}, `namespace "a.b" is malformed`},
 		{"a malformed method", plugin.Definition{Namespace: "a", Methods: named("one", "t wo")}, `activation "a": method "t wo" is malformed`},
 		{"versions", plugin.Definition{Namespace: "a", Version: "1.2.3-rc.1+5"}, ""},
-		{"a version that is none", plugin.Definition{Namespace: "a", Version: "v1.0.0"}, `version "v1.0.0": expected one like "1.0.0"`},
+		{"a malformed version", plugin.Definition{Namespace: "a", Version: "v1.0.0"}, `version "v1.0.0": expected one like "1.0.0"`},
 		{"a short version", plugin.Definition{Namespace: "a", Version: "1.0"}, "expected one like"},
 		{"a method twice", plugin.Definition{Namespace: "a", Methods: named("one", "two", "one")}, `method "one" is taken`},
 		{"two methods that differ in case", plugin.Definition{Namespace: "a", Methods: named("one", "One")}, ""},
 		{"the hub's schema", plugin.Definition{Namespace: "a", Methods: named("schema")}, `method "schema" is taken`},
 		{"the hub's hash", plugin.Definition{Namespace: "a", Methods: named("hash")}, `method "hash" is taken`},
-		{"a method that was not made", plugin.Definition{Namespace: "a", Methods: make([]plugin.Method, 1)}, "neither from Unary nor from Stream"},
+		{"the zero Method", plugin.Definition{Namespace: "a", Methods: make([]plugin.Method, 1)}, "neither from Unary nor from Stream"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := test.definition.Validate()

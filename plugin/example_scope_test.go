@@ -207,13 +207,13 @@ func ExampleRequiresFor() {
 }
 
 func ExampleMiddleware() {
-	// polite adds a word to every error that the caller is told.
+	// polite adds a word to every error for the caller.
 	polite := func(_ plugin.Method, next plugin.Handler) plugin.Handler {
 		return func(ctx context.Context, params any, yield func(any, error) bool) {
 			next(ctx, params, func(content any, err error) bool {
-				var told *plugin.Error
-				if errors.As(err, &told) {
-					err = plugin.Errorf(told.Code, "Sorry: %w", err)
+				var failure *plugin.Error
+				if errors.As(err, &failure) {
+					err = plugin.Errorf(failure.Code, "Sorry: %w", err)
 				}
 				return yield(content, err)
 			})

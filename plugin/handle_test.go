@@ -76,7 +76,7 @@ func TestHandleWithoutAVersion(t *testing.T) {
 	}
 }
 
-func TestParseHandleRefuses(t *testing.T) {
+func TestParseHandleRejects(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"", "expected <plugin id>@<version>::<method>"},
 		{registryID, "expected <plugin id>@<version>::<method>"},
@@ -139,6 +139,6 @@ func TestResolve(t *testing.T) {
 	}
 	s.handle = nil
 	if _, err := plugin.Resolve[int](s.in(t.Context()), h); !errors.Is(err, plugin.ErrNoHandle) {
-		t.Errorf("of nobody: %v", err)
+		t.Errorf("of no activation: %v", err)
 	}
 }

@@ -130,7 +130,7 @@ func TestTiming(t *testing.T) {
 					}
 				}()
 				if len(got) != 1 {
-					t.Fatalf("told %d times", len(got))
+					t.Fatalf("observed %d times", len(got))
 				}
 				o, text := got[0], ""
 				if o.Err != nil {
@@ -172,11 +172,11 @@ func TestAccessAndScopes(t *testing.T) {
 		scopes []string // held by the caller
 		want   string
 	}{
-		{"who may", plugin.Requires("notes:write"), []string{"notes:write"}, ""},
-		{"who may not", plugin.Requires("notes:write"), []string{"notes:write:shopping"}, `Forbidden: a.m needs notes:write, and the caller is "ada"`},
-		{"for a part, who may all", plugin.RequiresFor("notes:write", nameOf), []string{"notes:write"}, ""},
-		{"for a part, who may that", plugin.RequiresFor("notes:write", nameOf), []string{"notes:write:shopping"}, ""},
-		{"for a part, who may another", plugin.RequiresFor("notes:write", nameOf), []string{"notes:write:work"}, `Forbidden: a.m needs notes:write:shopping, and the caller is "ada"`},
+		{"with the scope", plugin.Requires("notes:write"), []string{"notes:write"}, ""},
+		{"without the scope", plugin.Requires("notes:write"), []string{"notes:write:shopping"}, `Forbidden: a.m needs notes:write, and the caller is "ada"`},
+		{"for a subject, with the scope", plugin.RequiresFor("notes:write", nameOf), []string{"notes:write"}, ""},
+		{"for a subject, with its scope", plugin.RequiresFor("notes:write", nameOf), []string{"notes:write:shopping"}, ""},
+		{"for a subject, with the scope of another", plugin.RequiresFor("notes:write", nameOf), []string{"notes:write:work"}, `Forbidden: a.m needs notes:write:shopping, and the caller is "ada"`},
 		{"by a middleware", plugin.Wrap(plugin.Access("notes:write")), []string{"notes:read"}, `Forbidden: a.m needs notes:write, and the caller is "ada"`},
 	} {
 		called = 0
@@ -216,7 +216,7 @@ func TestDeadline(t *testing.T) {
 		{"in time, with an error", func(_ context.Context, yield func(any, error) bool) { yield(nil, context.DeadlineExceeded) }, 0, []string{"error context deadline exceeded"}},
 		{"a stream that ends", waits(func(context.Context) error { return nil }), 0, []string{"1", late}},
 		{"a stream that says so", waits(context.Context.Err), 0, []string{"1", late}},
-		{"a stream that tells the cause", waits(context.Cause), 0, []string{"1", late}},
+		{"a stream that returns the cause", waits(context.Cause), 0, []string{"1", late}},
 		{"a stream that fails otherwise", waits(func(context.Context) error { return errors.New("broken") }), 0, []string{"1", "error broken"}},
 		{"a caller's own deadline", waits(context.Context.Err), time.Millisecond, []string{"1", "error context deadline exceeded"}},
 	} {

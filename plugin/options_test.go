@@ -93,7 +93,7 @@ func TestScopesAreASet(t *testing.T) {
 	}
 }
 
-// picky refuses the name "nobody".
+// picky rejects the name "nobody".
 type picky struct {
 	Name string `json:"name"`
 }
@@ -113,7 +113,7 @@ func TestOptionsPanicWhereTheyAreMisused(t *testing.T) {
 	}{
 		{"an example of another type", func() { unary[nameParams, int]("m", "", plugin.Example(7)) }, `plugin: method "m": an example of type int, but its parameters are plugin_test.nameParams`},
 		{"an example by a pointer", func() { unary[nameParams, int]("m", "", plugin.Example(&nameParams{})) }, `an example of type *plugin_test.nameParams`},
-		{"an example that is refused", func() { unary[picky, int]("m", "", plugin.Example(picky{"nobody"})) }, `plugin: method "m": example: Invalid params: nobody is no name`},
+		{"an example that is invalid", func() { unary[picky, int]("m", "", plugin.Example(picky{"nobody"})) }, `plugin: method "m": example: Invalid params: nobody is no name`},
 		{"an example that is no JSON", func() {
 			unary[struct{ Any any }, int]("m", "", plugin.Example(struct{ Any any }{func() {}}))
 		}, `plugin: method "m": example: `},

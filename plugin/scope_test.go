@@ -109,8 +109,8 @@ func TestProgressIsAtMostAll(t *testing.T) {
 }
 
 func TestCallDecodesContents(t *testing.T) {
-	told := &plugin.Error{Code: 7, Message: "so", Recoverable: true}
-	s := &scope{contents: []any{greeting{"one"}, map[string]string{"text": "two"}, told, map[string]int{"text": 3}, &greeting{"four"}}}
+	again := &plugin.Error{Code: 7, Message: "so", Recoverable: true}
+	s := &scope{contents: []any{greeting{"one"}, map[string]string{"text": "two"}, again, map[string]int{"text": 3}, &greeting{"four"}}}
 	var got []string
 	for g, err := range plugin.Call[greeting](s.in(t.Context()), "a.b", nameParams{"x"}) {
 		if err != nil {
@@ -148,7 +148,7 @@ func TestCallOneTakesTheFirstContent(t *testing.T) {
 		{"a content", []any{1, 2}, 1, ""},
 		{"a content after what is recoverable", []any{&plugin.Error{Message: "so", Recoverable: true}, 3}, 3, ""},
 		{"an error", []any{failed, 1}, 0, "broken"},
-		{"an error to be told", []any{&plugin.Error{Message: "so"}}, 0, "so"},
+		{"an error for the caller", []any{&plugin.Error{Message: "so"}}, 0, "so"},
 		{"nothing", nil, 0, "calling a.b: no answer"},
 	} {
 		s := &scope{contents: test.contents}

@@ -55,7 +55,7 @@ func line(levels int) plugin.Activation {
 	return below[0]
 }
 
-func TestTreeRefuses(t *testing.T) {
+func TestTreeOfRejects(t *testing.T) {
 	itself := &node{name: "sun"}
 	itself.children = func() []plugin.Activation { return []plugin.Activation{itself} }
 	through := &node{name: "sun"}
@@ -91,7 +91,7 @@ func TestTreeRefuses(t *testing.T) {
 		{"a child named hash", child(plugin.Definition{Namespace: "hash"}), `activation "sun": method "hash" is taken`},
 		{"a malformed child", child(plugin.Definition{Namespace: "a.b"}), `activation "sun": namespace "a.b" is malformed`},
 		{"a malformed grandchild", child(plugin.Definition{Namespace: "earth", Children: []plugin.Activation{plugin.Definition{}}}), `activation "sun": activation "earth": namespace "" is malformed`},
-		{"a method that nobody made", plugin.Definition{Namespace: "sun", Methods: []plugin.Method{{}}}, `neither from Unary nor from Stream`},
+		{"the zero Method", plugin.Definition{Namespace: "sun", Methods: []plugin.Method{{}}}, `neither from Unary nor from Stream`},
 		{"dynamic children without Find", plugin.Definition{Namespace: "sun", Dynamic: &plugin.Dynamic{Kind: "planet"}}, `dynamic children "planet" without Find`},
 		{"a malformed gate", plugin.Definition{Namespace: "sun", Dynamic: &plugin.Dynamic{Find: find}}, `method "" is malformed`},
 		{"a method with the name of a child", plugin.Definition{Namespace: "sun", Children: []plugin.Activation{earth}, Dynamic: &plugin.Dynamic{Kind: "earth", Find: find}}, `method "earth" is taken`},

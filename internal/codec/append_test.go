@@ -64,7 +64,7 @@ func TestAppendJSONThatFailsLeavesTheBufferAsItWas(t *testing.T) {
 		"an Appender":                        written{`{"half":`, failure},
 		"what is not UTF-8":                  []string{"good", "\xff"},
 		"a number that JSON does not have":   []float64{1, math.NaN()},
-		"raw JSON that is none":              json.RawMessage(`{"a":`),
+		"raw JSON that is invalid":           json.RawMessage(`{"a":`),
 		"a type that has none":               make(chan int),
 		"a member twice, in JSON of its own": json.RawMessage(`{"a":1,"a":2}`),
 	} {
@@ -91,7 +91,7 @@ func TestAppendJSONGoesOnInTheSameMemory(t *testing.T) {
 	}
 }
 
-// sized is content that tells its size, whatever it is.
+// sized is content of a given size.
 type sized int
 
 func (s sized) SizeJSON() int { return int(s) }
@@ -109,7 +109,7 @@ func TestAppendJSONWithin(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		content any
-		most    int
+		limit   int
 		want    string // or
 		size    int    // of what was not appended, at least
 	}{
@@ -124,7 +124,7 @@ func TestAppendJSONWithin(t *testing.T) {
 		{"unsized", unsized{}, 10, strings.Repeat("1", 100), 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			out, err := codec.AppendJSONWithin([]byte("before "), test.content, test.most)
+			out, err := codec.AppendJSONWithin([]byte("before "), test.content, test.limit)
 			if string(out) != "before "+test.want {
 				t.Errorf("%.100s", out)
 			}

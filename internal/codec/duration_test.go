@@ -78,7 +78,7 @@ func TestDurationsWithinContents(t *testing.T) {
 	}
 }
 
-func TestWrongDurationsAreTold(t *testing.T) {
+func TestInvalidDurations(t *testing.T) {
 	const expected = ", expected a duration, such as 90s or PT1M30S"
 	for _, test := range []struct{ value, want string }{
 		{`"soon"`, `invalid value: string "soon"` + expected},
@@ -106,8 +106,7 @@ func TestWrongDurationsAreTold(t *testing.T) {
 	}
 }
 
-// TestDefaultOfADuration may be written as people do; the schema tells it in
-// the form that it promises.
+// TestDefaultOfADuration may be written in both forms; the schema shows ISO 8601.
 func TestDefaultOfADuration(t *testing.T) {
 	type params struct {
 		Within time.Duration  `json:"within,omitzero" default:"90s"`

@@ -106,7 +106,7 @@ func empty[S ~[]E, E any](a, b *S) {
 	}
 }
 
-// isEmpty tells what omitempty leaves out.
+// isEmpty reports whether omitempty leaves v out.
 func isEmpty(v any) bool {
 	switch v := v.(type) {
 	case string:

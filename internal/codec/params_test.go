@@ -100,7 +100,7 @@ func TestBindAccepts(t *testing.T) {
 	}
 }
 
-func TestBindTakesABareValueForTheFirstParameter(t *testing.T) {
+func TestABareValueIsTheFirstParameter(t *testing.T) {
 	type oneAndOptional struct {
 		Name  string  `json:"name"`
 		Extra *string `json:"extra"`
@@ -127,7 +127,7 @@ func TestBindTakesABareValueForTheFirstParameter(t *testing.T) {
 	}
 }
 
-func TestBindTakesNothingForOptionalParameters(t *testing.T) {
+func TestOptionalParametersMayBeAbsent(t *testing.T) {
 	for _, raw := range []string{absent, "", "null", " null ", "{}", `{"active_only":null}`} {
 		for _, positional := range []bool{false, true} {
 			if got, err := bindAs[listParams](raw, positional); err != nil || got.ActiveOnly != nil {
@@ -140,7 +140,7 @@ func TestBindTakesNothingForOptionalParameters(t *testing.T) {
 	}
 }
 
-func TestBindIgnoresWhateverAMethodWithoutParametersGets(t *testing.T) {
+func TestAMethodWithoutParametersIgnoresThem(t *testing.T) {
 	for _, raw := range []string{absent, "null", "{}", "[]", "[1]", "5", `"x"`, `{"x":1}`} {
 		for _, positional := range []bool{false, true} {
 			if _, err := bindAs[plugin.None](raw, positional); err != nil {
@@ -150,7 +150,7 @@ func TestBindIgnoresWhateverAMethodWithoutParametersGets(t *testing.T) {
 	}
 }
 
-func TestBindRefusesWhatIsNotStrictJSON(t *testing.T) {
+func TestBindRejectsWhatIsNotStrictJSON(t *testing.T) {
 	for _, raw := range []string{
 		`{"name":"a","name":"a"}`,        // twice
 		`{"name":"a","n\u0061me":"b"}`,   // twice, spelled differently
@@ -220,7 +220,7 @@ func TestBindAppliesDefaults(t *testing.T) {
 	}
 }
 
-// checkedParams refuse an even number.
+// checkedParams reject an even number.
 type checkedParams struct {
 	Number int `json:"number"`
 }
@@ -232,7 +232,7 @@ func (p *checkedParams) Validate() error {
 	return nil
 }
 
-func TestBindAsksTheParametersToValidateThemselves(t *testing.T) {
+func TestParametersValidateThemselves(t *testing.T) {
 	if got, err := bindAs[checkedParams](`{"number":3}`, false); err != nil || got.Number != 3 {
 		t.Errorf("%+v, %v", got, err)
 	}

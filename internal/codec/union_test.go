@@ -58,14 +58,14 @@ func TestUnionRoundTrip(t *testing.T) {
 	}
 }
 
-func TestUnionReadsTheDiscriminatorWhereverItStands(t *testing.T) {
+func TestUnionReadsTheDiscriminatorAnywhere(t *testing.T) {
 	got, err := bindAs[struct{ S *shape }](`{"S":{"radius":3,"other":1,"kin\u0064":"circle"}}`, false)
 	if err != nil || got.S == nil || got.S.Circle == nil || got.S.Circle.Radius != 3 {
 		t.Errorf("%+v, %v", got.S, err)
 	}
 }
 
-func TestUnionRefusesWhatIsNoVariant(t *testing.T) {
+func TestUnionRejectsUnknownVariants(t *testing.T) {
 	for raw, want := range map[string]string{
 		`{"kind":"square"}`:                   "unknown variant `square`, expected one of `circle`, `group`, `empty \"one\"`",
 		`{"radius":3}`:                        "missing field `kind`",
@@ -86,7 +86,7 @@ func TestUnionRefusesWhatIsNoVariant(t *testing.T) {
 	}
 }
 
-func TestUnionIsNotWrittenUnlessExactlyOneVariantIsSet(t *testing.T) {
+func TestUnionNeedsExactlyOneVariant(t *testing.T) {
 	for want, content := range map[string]any{
 		"no variant is set": shape{},
 		"both set":          shape{Circle: &circle{}, Empty: &nought{}},

@@ -27,9 +27,9 @@ func recordedRefusal(t *testing.T, e testkit.Exchange) string {
 	return ""
 }
 
-// TestBindWordsRefusalsAsRecorded replays the parameters of every recorded
+// TestErrorsOfParametersAreWordedAsRecorded replays the parameters of every recorded
 // call of these methods.
-func TestBindWordsRefusalsAsRecorded(t *testing.T) {
+func TestErrorsOfParametersAreWordedAsRecorded(t *testing.T) {
 	methods := map[string]plugin.Method{
 		"register": methodOf[registerParams](),
 		"get":      methodOf[nameParams](),
@@ -77,7 +77,7 @@ type yesOrNo string
 
 func (yesOrNo) Enum() []plugin.Choice { return []plugin.Choice{{Value: "yes"}, {Value: "no"}} }
 
-func TestBindWordsRefusals(t *testing.T) {
+func TestErrorsOfParameters(t *testing.T) {
 	type point struct {
 		X int32  `json:"x"`
 		Y []bool `json:"y,omitempty"`
@@ -130,7 +130,7 @@ func TestBindWordsRefusals(t *testing.T) {
 	}
 }
 
-func TestBindTakesWhatAnEnumerationLists(t *testing.T) {
+func TestEnumerationTakesWhatItLists(t *testing.T) {
 	type params struct {
 		One  source   `json:"one"`
 		Some []source `json:"some,omitempty"`
