@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -47,7 +46,7 @@ type calls struct {
 	closed bool // no call is admitted any more
 }
 
-// admission is how the calls of one message wait for others to end.
+// admission is the wait of one message's calls for others to end.
 type admission struct {
 	deadline time.Time // for all of them; zero before the first has waited
 	own      int       // calls of the message that are in flight: none waits for them
@@ -64,7 +63,7 @@ func (c *session) admit(call *call, a *admission) *jsonrpc2.Error {
 		calls.mu.Unlock()
 		inTime := c.waitForEnd(a)
 		calls.mu.Lock()
-		calls.futile = !inTime
+		calls.futile = !inTime && calls.full()
 	}
 	switch {
 	case calls.closed:
@@ -84,9 +83,8 @@ func (c *session) admit(call *call, a *admission) *jsonrpc2.Error {
 	return nil
 }
 
-// waitForEnd waits for a call to end, and reports whether it is worth to look
-// again. Calls can't end while their client does not read: that time does not
-// count.
+// waitForEnd waits for a call to end, and reports whether there may be room.
+// Calls can't end while their client does not read: that time does not count.
 func (c *session) waitForEnd(a *admission) bool {
 	if a.deadline.IsZero() {
 		a.deadline = time.Now().Add(c.limits.CallWait)
@@ -125,8 +123,8 @@ func (c *calls) wakeReader() {
 	}
 }
 
-// forget makes that a call can't be unsubscribed from any more. It returns nil
-// where that was so before.
+// forget removes a call from those that can be unsubscribed from, and returns
+// it; nil where it was not among them.
 func (c *calls) forget(subscription int64) *call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -135,7 +133,7 @@ func (c *calls) forget(subscription int64) *call {
 	return call
 }
 
-// willEnd says that a call is about to end: it is worth to wait again.
+// willEnd says that a call is about to end, so that others wait again.
 func (c *calls) willEnd() {
 	c.mu.Lock()
 	c.futile = false
@@ -177,12 +175,7 @@ func (c *session) run(call *call) {
 		c.queue.wakeWriter() // not before, so that a first item may be written with the answer
 	}
 	defer func() {
-		// The hub answers for what a method does, but not for content that
-		// ends the goroutine when it is written.
-		if cause := recover(); cause != nil {
-			c.log.Error("a stream panicked", "subscription", call.subscription, "panic", cause, "stack", string(debug.Stack()))
-		}
-		if call.item != nil {
+		if call.item != nil { // its content has ended the goroutine while it was written
 			c.fail(call, call.item, errNotJSON)
 		}
 	}()
@@ -210,7 +203,7 @@ func (c *session) fail(call *call, item *plugin.Item, err error) {
 		failure.Code, failure.Message = fmt.Sprint(plugin.CodeInternal), errNotJSON.Error()
 	case errors.Is(err, errBusy):
 		failure.Code = fmt.Sprint(plugin.CodeTooMany)
-		failure.Message = fmt.Sprintf("%v, of %d bytes that may be: try again in %v", err, c.queue.memory.limit, c.limits.StallTimeout)
+		failure.Message = fmt.Sprintf("%v (limit: %d bytes): try again in %v", err, c.queue.memory.limit, c.limits.StallTimeout)
 	default:
 		return
 	}

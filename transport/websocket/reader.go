@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/sourcegraph/jsonrpc2"
 
 	"github.com/plexus-go/plexus/internal/socket"
 	"github.com/plexus-go/plexus/internal/wire"
@@ -94,19 +95,19 @@ func (r *reader) next() (wire.Message, error) {
 	}
 	r.body = payload{r, body, 0, true}
 	text, err := socket.ReadMessage(&r.body, r.limits.MaxMessageBytes)
-	var refused *wire.Request
+	var refusal *jsonrpc2.Error
 	switch err {
 	case nil:
 	case socket.ErrTooLarge:
 		r.server.count(&r.server.counts.Large)
-		refused = &wire.Request{Err: wire.TooLarge(r.limits.MaxMessageBytes)}
+		refusal = wire.TooLarge(r.limits.MaxMessageBytes)
 	case errNoMemory:
-		refused = &wire.Request{Err: wire.NewError(plugin.CodeTooMany, "Too many large messages",
-			fmt.Sprintf("%d bytes of them are being read: try again in %v", r.memory.limit, r.memory.wait))}
+		refusal = wire.NewError(plugin.CodeTooMany, "Too many large messages",
+			fmt.Sprintf("%d bytes of them are being read: try again in %v", r.memory.limit, r.memory.wait))
 	default:
 		return wire.Message{}, err
 	}
-	if refused != nil {
+	if refusal != nil {
 		text = nil
 		r.release(0)
 		r.body.kept = false
@@ -116,8 +117,8 @@ func (r *reader) next() (wire.Message, error) {
 	}
 	r.size = len(text)
 	r.complete()
-	if refused != nil {
-		return wire.Message{Request: *refused}, nil
+	if refusal != nil {
+		return wire.Message{Request: wire.Request{Err: refusal}}, nil
 	}
 	m := wire.Parse(text, r.limits.MaxDepth)
 	if m.Deep {
