@@ -19,9 +19,9 @@ func as(t testing.TB, name string, scopes ...string) context.Context {
 	return plugin.WithCaller(t.Context(), plugin.Caller{Name: name, Means: "token", Remote: "192.0.2.7:1234", Scopes: scopes})
 }
 
-// TestWhoMayDoWhat tries every method with every kind of scope, for a name of
+// TestScopesOfMethods tries every method with every kind of scope, for a name of
 // the caller's own and for another's.
-func TestWhoMayDoWhat(t *testing.T) {
+func TestScopesOfMethods(t *testing.T) {
 	methods := map[string]string{ // what each method needs
 		"get": "read", "list": "read", "watch": "read",
 		"register": "write", "update": "write", "ping": "write", "deregister": "write", "delete": "write",
@@ -83,8 +83,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 }
 
-// Pings are many: only those that change more than a moment, or may not, are told.
-func TestAuditOfPings(t *testing.T) {
+// Pings that only renew are not logged.
+func TestAuditLogsPingsThatActivateOrAreRefused(t *testing.T) {
 	h := open(t)
 	ada, eve := as(t, "ada", "*"), as(t, "eve", "registry:write:beta")
 	ping := object("name", "alpha")
@@ -108,7 +108,7 @@ func TestAuditOfPings(t *testing.T) {
 }
 
 // A scope for one name covers no other that goes on after a colon.
-func TestScopeOfANameWithColons(t *testing.T) {
+func TestScopesOfNamesWithColons(t *testing.T) {
 	h := open(t)
 	for _, test := range []struct {
 		scope, name string
@@ -130,7 +130,7 @@ func TestScopeOfANameWithColons(t *testing.T) {
 	}
 }
 
-// audit is what the log tells of writes.
+// audit returns the log lines about writes.
 func (h *harness) audit() (lines []string) {
 	for line := range strings.Lines(h.log.String()) {
 		if _, about, ok := strings.Cut(strings.TrimSpace(line), "msg=audit "); ok {
@@ -140,7 +140,7 @@ func (h *harness) audit() (lines []string) {
 	return lines
 }
 
-// TestAudit states who is told of in the log, and that nothing secret is.
+// Who has changed what is logged, and nothing secret.
 func TestAudit(t *testing.T) {
 	h := open(t)
 	ada := as(t, "ada", "*")
@@ -163,11 +163,11 @@ func TestAudit(t *testing.T) {
 		"action=delete name=alpha caller=eve" + by + "denied",
 	})
 	if strings.Contains(h.log.String(), "secret") {
-		t.Error("the log tells secrets:", h.log)
+		t.Error("the log has secrets:", h.log)
 	}
 }
 
-func TestRegistrationsOfOneCaller(t *testing.T) {
+func TestRegistrationsOfACallerAreLimited(t *testing.T) {
 	h := open(t, registry.WithRegistrations(2))
 	ada, eve := as(t, "ada", "*"), as(t, "eve", "*")
 	register := func(ctx context.Context, name string) string {
@@ -199,9 +199,9 @@ func TestRegistrationsOfOneCaller(t *testing.T) {
 	}
 }
 
-// TestRegistrationThatFailed counts for nobody, and takes nothing from who has the
+// TestFailedRegistrationDoesNotCount counts for nobody, and takes nothing from who has the
 // entry.
-func TestRegistrationThatFailed(t *testing.T) {
+func TestFailedRegistrationDoesNotCount(t *testing.T) {
 	store := &meddledStore{Store: memory(t)}
 	h := over(t, store, registry.WithRegistrations(1))
 	ada, eve := as(t, "ada", "*"), as(t, "eve", "*")
@@ -224,8 +224,8 @@ func TestRegistrationThatFailed(t *testing.T) {
 	}
 }
 
-// TestLongNames are cut where they are told, and refused where they are kept.
-func TestLongNames(t *testing.T) {
+// TestLongNamesAreShortenedInAnswers are shortened in answers, and rejected as filters.
+func TestLongNamesAreShortenedInAnswers(t *testing.T) {
 	h := open(t)
 	long := strings.Repeat("x", 5000)
 	for _, method := range []string{"ping", "deregister", "delete"} {
@@ -240,9 +240,9 @@ func TestLongNames(t *testing.T) {
 	}
 }
 
-// TestRegistrationDuringADeletion: what comes back at the moment in which it is
+// TestRegistrationDuringADeletionCounts: what comes back at the moment in which it is
 // deleted counts.
-func TestRegistrationDuringADeletion(t *testing.T) {
+func TestRegistrationDuringADeletionCounts(t *testing.T) {
 	ada := as(t, "ada", "*")
 	var h *harness
 	register := func() error {
@@ -278,7 +278,7 @@ func TestRegistrationDuringADeletion(t *testing.T) {
 	}
 }
 
-func TestStatusWarnsAndCounts(t *testing.T) {
+func TestStatusHasWarningsAndCounters(t *testing.T) {
 	h := open(t, registry.WithWarning("anybody may write"), registry.WithCounters(func() map[string]int64 {
 		return map[string]int64{"connections": 3}
 	}))

@@ -137,10 +137,10 @@ var registerChecks = append([]check{
 	{"metadata", "{\"a\":\"\xff\"}", []string{"not valid JSON"}},
 }, addressChecks...)
 
-// TestChecks calls register and update with each value on either side of each
+// TestInvalidParametersAreRejected calls register and update with each value on either side of each
 // rule. A refusal says which parameter, which value and which rule, in few
 // words, and changes nothing.
-func TestChecks(t *testing.T) {
+func TestInvalidParametersAreRejected(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	h.register(`{"name": "alpha", "host": "old", "port": 1, "description": "old"}`)

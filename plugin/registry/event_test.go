@@ -15,9 +15,9 @@ import (
 // generic is an Event without its own way of writing itself.
 type generic registry.Event
 
-// TestEventsAreWrittenAsTheirTypeSays compares the event's own JSON with what
+// TestEventsAreEncodedAsTheirTypesAre compares the event's own JSON with what
 // the encoding makes of its fields, for every variant.
-func TestEventsAreWrittenAsTheirTypeSays(t *testing.T) {
+func TestEventsAreEncodedAsTheirTypesAre(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	events := []registry.Event{}
@@ -98,9 +98,9 @@ func TestEventsAreWrittenAsTheirTypeSays(t *testing.T) {
 	}
 }
 
-// TestListsTellTheirSize: what a list says to be as long as is at least its
+// TestListsKnowTheirSize: what a list says to be as long as is at least its
 // length, and little more.
-func TestListsTellTheirSize(t *testing.T) {
+func TestListsKnowTheirSize(t *testing.T) {
 	h := open(t)
 	for i := range 50 {
 		h.register(object("name", ofLength(i+1), "host", "h", "port", 1))

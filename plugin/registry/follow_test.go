@@ -92,7 +92,7 @@ func compacted(yield func(storage.Change, error) bool) {
 	yield(storage.Change{}, fmt.Errorf("watching: %w", storage.ErrCompacted))
 }
 
-func TestCompactedChangesAreListed(t *testing.T) {
+func TestCompactedChangesAreListedAnew(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		inner := memory(t)
@@ -315,7 +315,7 @@ func TestOddEntriesAreShown(t *testing.T) {
 }
 
 // An entry whose name would be refused today can be read, changed and removed.
-func TestInvisibleNamesOfOld(t *testing.T) {
+func TestStoredInvalidNamesCanBeChangedAndDeleted(t *testing.T) {
 	store := memory(t)
 	const name = "alpha\u3164"
 	put(t, store, theirs(name))

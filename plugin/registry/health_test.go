@@ -109,7 +109,7 @@ func bubble(t *testing.T, test func(t *testing.T, p *patient)) {
 	synctest.Test(t, func(t *testing.T) { test(t, newPatient(t, memory(t))) })
 }
 
-func TestHealthOfOneThatAnswers(t *testing.T) {
+func TestAnsweringIsPassing(t *testing.T) {
 	bubble(t, func(t *testing.T, p *patient) {
 		p.register("a", "b", "c", "d")
 		p.expect("a", registry.StatusUnknown, true)
@@ -141,7 +141,7 @@ func TestThreeFailuresDeactivate(t *testing.T) {
 	})
 }
 
-func TestAnotherNameDeactivatesAtOnce(t *testing.T) {
+func TestAnsweringUnderAnotherNameDeactivates(t *testing.T) {
 	bubble(t, func(t *testing.T, p *patient) {
 		p.register("a", "b", "c", "d")
 		p.up("b", "c", "d")
@@ -157,7 +157,7 @@ func TestAnotherNameDeactivatesAtOnce(t *testing.T) {
 	})
 }
 
-func TestWhenManyFailNothingIsDeactivated(t *testing.T) {
+func TestMassFailureDeactivatesNothing(t *testing.T) {
 	tests := []struct {
 		backends, silent int
 		deactivated      bool
@@ -194,7 +194,7 @@ func TestWhenManyFailNothingIsDeactivated(t *testing.T) {
 	}
 }
 
-func TestInactiveOnesDoNotCountAsOurNetwork(t *testing.T) {
+func TestInactiveBackendsDoNotCountForAMassFailure(t *testing.T) {
 	bubble(t, func(t *testing.T, p *patient) {
 		for i := range 8 {
 			p.register(fmt.Sprintf("n%d", i))
@@ -211,7 +211,7 @@ func TestInactiveOnesDoNotCountAsOurNetwork(t *testing.T) {
 	})
 }
 
-func TestHealthDoesNotWakeWhatSaidGoodbye(t *testing.T) {
+func TestHealthDoesNotActivateDeregisteredBackends(t *testing.T) {
 	bubble(t, func(t *testing.T, p *patient) {
 		p.register("gone", "b", "c", "d")
 		p.up("gone", "b", "c", "d")
@@ -252,7 +252,7 @@ func TestFlappingIsMarked(t *testing.T) {
 	})
 }
 
-func TestAnotherAddressBeginsAnew(t *testing.T) {
+func TestHealthBeginsAnewAtAnotherAddress(t *testing.T) {
 	bubble(t, func(t *testing.T, p *patient) {
 		p.register("a", "b", "c", "d")
 		p.up("b", "c", "d")
@@ -377,7 +377,7 @@ func failingHealth(t *testing.T, err error) *patient {
 	return p
 }
 
-func TestWhatAHubAnswersIsShownPlainly(t *testing.T) {
+func TestHealthErrorsAreShortAndPrintable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := failingHealth(t, errors.New("it said \x1b[31m\u202e\x00"+strings.Repeat("é", 1000)))
 		p.rounds(1)
@@ -388,7 +388,7 @@ func TestWhatAHubAnswersIsShownPlainly(t *testing.T) {
 	})
 }
 
-func TestOurOwnWantIsNotTheBackendsFault(t *testing.T) {
+func TestLocalFailuresDeactivateNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := failingHealth(t, fmt.Errorf("dial: %w", syscall.EMFILE))
 		p.rounds(6)

@@ -48,7 +48,7 @@ func (p *patient) after(d time.Duration) {
 	synctest.Wait()
 }
 
-func TestLeaseThatIsNotRenewed(t *testing.T) {
+func TestLeaseExpires(t *testing.T) {
 	leased(t, func(t *testing.T, p *patient, _ storage.Store) {
 		p.lease("a", 10)
 		p.register("forever")
@@ -121,7 +121,7 @@ func TestLeaseHasOneFullTermAfterARestart(t *testing.T) {
 	})
 }
 
-func TestAnOldLeaseTouchesNothing(t *testing.T) {
+func TestOldLeaseChangesNothing(t *testing.T) {
 	leased(t, func(t *testing.T, p *patient, _ storage.Store) {
 		old := p.lease("a", 10)
 		present := p.lease("a", 10)
@@ -141,7 +141,7 @@ func TestAnOldLeaseTouchesNothing(t *testing.T) {
 		}
 		for _, message := range []string{ping.Ping.Message, gone.Error.Message, deleted.Error.Message} {
 			if !strings.Contains(message, old) || !strings.Contains(message, "not the present") {
-				t.Errorf("it is told %q", message)
+				t.Errorf("the message is %q", message)
 			}
 		}
 		if after := *p.get("a"); after.UpdatedAt != before.UpdatedAt || !after.IsActive || *after.LastSeen != *before.LastSeen {
@@ -154,7 +154,7 @@ func TestAnOldLeaseTouchesNothing(t *testing.T) {
 	})
 }
 
-func TestAnOldLeaseRenewsNothing(t *testing.T) {
+func TestOldLeaseRenewsNothing(t *testing.T) {
 	leased(t, func(t *testing.T, p *patient, _ storage.Store) {
 		old := p.lease("a", 10)
 		p.lease("a", 10)
@@ -167,7 +167,7 @@ func TestAnOldLeaseRenewsNothing(t *testing.T) {
 	})
 }
 
-func TestTermsOfLeases(t *testing.T) {
+func TestBoundsOfTTL(t *testing.T) {
 	for seconds, ok := range map[uint32]bool{0: false, 4: false, 5: true, 86_400: true, 86_401: false} {
 		params := registry.RegisterParams{Name: "a", Host: "h", Port: 1, TTLSeconds: &seconds}
 		if err := params.Validate(); (err == nil) != ok {
@@ -178,7 +178,7 @@ func TestTermsOfLeases(t *testing.T) {
 	}
 }
 
-func TestALeaseOutlivesARegistrationThatFailed(t *testing.T) {
+func TestLeaseExpiresAfterAFailedRegistration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &meddledStore{Store: memory(t)}
 		p := unprobed(t, store)
@@ -194,7 +194,7 @@ func TestALeaseOutlivesARegistrationThatFailed(t *testing.T) {
 	})
 }
 
-func TestALeaseThatCanNotBeStoredAsExpiredIsTriedAgain(t *testing.T) {
+func TestExpiryIsRetriedWhenTheStoreFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &meddledStore{Store: memory(t)}
 		p := unprobed(t, store)

@@ -222,7 +222,7 @@ func TestUnknownNames(t *testing.T) {
 }
 
 // Clients send a method's only parameter bare.
-func TestBareName(t *testing.T) {
+func TestNameWithoutObject(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	h.registerNames("a")

@@ -218,7 +218,7 @@ func TestRegisterAfterDelete(t *testing.T) {
 }
 
 // Metadata comes back as it was given, but for the space between its parts.
-func TestMetadataComesBackAsItCame(t *testing.T) {
+func TestMetadataIsReturnedUnchanged(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	for _, test := range []struct{ given, want string }{

@@ -127,7 +127,7 @@ func TestSourceChangesEachField(t *testing.T) {
 	}
 }
 
-func TestSourceNeverTouchesWhatWasRegistered(t *testing.T) {
+func TestSourceNeverChangesRegisteredEntries(t *testing.T) {
 	t.Parallel()
 	source, option := withFile()
 	h := open(t, option)
@@ -255,7 +255,7 @@ func TestNewFailsWhereASourceDoes(t *testing.T) {
 	}
 }
 
-func TestOneNameInTwoSourcesBelongsToTheHigher(t *testing.T) {
+func TestEnvironmentTakesPrecedenceOverFile(t *testing.T) {
 	t.Parallel()
 	file, fileOption := withFile(withPort(1, listed("a")), listed("f"))
 	environment := newSource(storage.SourceEnv)
@@ -272,7 +272,7 @@ func TestOneNameInTwoSourcesBelongsToTheHigher(t *testing.T) {
 }
 
 // A reload beside registrations of the same names: what was registered wins.
-func TestReloadBesideRegistrations(t *testing.T) {
+func TestReloadDuringRegistrations(t *testing.T) {
 	t.Parallel()
 	source, option := withFile()
 	h := open(t, option)
@@ -300,7 +300,7 @@ func TestReloadBesideRegistrations(t *testing.T) {
 }
 
 // A name that somebody else deletes during a reload is added again.
-func TestReloadMeetsTheChangesOfOthers(t *testing.T) {
+func TestReloadRetriesAfterAConflict(t *testing.T) {
 	t.Parallel()
 	store := &meddledStore{Store: memory(t)}
 	source, option := withFile(listed("a"), listed("b"))

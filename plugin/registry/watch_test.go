@@ -19,8 +19,8 @@ import (
 	"github.com/plexus-go/plexus/storage"
 )
 
-// told words an event as "type name".
-func told(t *testing.T, e registry.Event, err error) string {
+// described is an event as "type name".
+func described(t *testing.T, e registry.Event, err error) string {
 	t.Helper()
 	switch {
 	case err != nil:
@@ -79,21 +79,21 @@ func (p *patient) changes() {
 	}
 }
 
-func TestWatchTellsEverythingInOrder(t *testing.T) {
+func TestWatchYieldsEveryChangeInOrder(t *testing.T) {
 	leased(t, func(t *testing.T, p *patient, _ storage.Store) {
 		p.register("a")
 		next, stop := iter.Pull2(p.reg.Watch(t.Context(), registry.WatchParams{}))
 		defer stop()
 		e, err, _ := next()
-		if got := told(t, e, err); got != "backends a" {
+		if got := described(t, e, err); got != "backends a" {
 			t.Fatalf("it begins with %q", got)
 		}
 		last := revisionOf(e)
 		p.changes()
 		for _, want := range []string{"registered b", "updated b", "deregistered b", "registered b", "deleted b"} {
 			e, err, _ := next()
-			if got := told(t, e, err); got != want {
-				t.Fatalf("told %q, want %q", got, want)
+			if got := described(t, e, err); got != want {
+				t.Fatalf("got %q, want %q", got, want)
 			}
 			if revisionOf(e) <= last {
 				t.Fatalf("revision %d after %d", revisionOf(e), last)
@@ -113,14 +113,14 @@ func TestWatchResumes(t *testing.T) {
 		var revisions []int64
 		for range 5 {
 			e, err, _ := next()
-			all, revisions = append(all, told(t, e, err)), append(revisions, revisionOf(e))
+			all, revisions = append(all, described(t, e, err)), append(revisions, revisionOf(e))
 		}
 		for i, after := range revisions[:4] {
 			resumed, stop := iter.Pull2(p.reg.Watch(t.Context(), registry.WatchParams{After: &after}))
 			for _, want := range all[i+1:] {
 				e, err, _ := resumed()
-				if got := told(t, e, err); got != want {
-					t.Errorf("after %d: told %q, want %q", after, got, want)
+				if got := described(t, e, err); got != want {
+					t.Errorf("after %d: got %q, want %q", after, got, want)
 				}
 			}
 			stop()
@@ -183,18 +183,18 @@ func TestWatchResumesWithinAChange(t *testing.T) {
 			}
 		}
 	}
-	// By filters only one of them is told of, and it carries the revision.
+	// A filter lets one of them through, which carries the revision.
 	_, filtered := h.watched(object("after", listedAt[0], "name", "d"), 1)
 	same(t, "filtered", filtered[0], revisions[4])
 }
 
-func TestWatchOfALostRevision(t *testing.T) {
+func TestWatchAfterAnUnknownRevision(t *testing.T) {
 	leased(t, func(t *testing.T, p *patient, store storage.Store) {
 		p.register("a")
 		for _, after := range []int64{-1, 1 << 40} {
 			var got []string
 			for e, err := range p.reg.Watch(t.Context(), registry.WatchParams{After: &after}) {
-				got = append(got, told(t, e, err))
+				got = append(got, described(t, e, err))
 			}
 			if len(got) != 1 || !strings.Contains(got[0], "list again") {
 				t.Errorf("after %d: %q", after, got)
@@ -219,19 +219,19 @@ func TestWatchFilters(t *testing.T) {
 			}
 		}
 		e, err, _ := byName()
-		if got := told(t, e, err); got != "registered a" {
+		if got := described(t, e, err); got != "registered a" {
 			t.Errorf("by name: %q", got)
 		}
 		e1, err1, _ := byNamespace()
 		e2, err2, _ := byNamespace()
-		if got := told(t, e1, err1) + ", " + told(t, e2, err2); got != "registered a, registered b" {
+		if got := described(t, e1, err1) + ", " + described(t, e2, err2); got != "registered a, registered b" {
 			t.Errorf("by namespace: %q", got)
 		}
 	})
 }
 
-// TestSlowWatcherGetsTheLatestState falls behind the history of the store.
-func TestSlowWatcherGetsTheLatestState(t *testing.T) {
+// TestSlowWatchGetsANewList falls behind the history of the store.
+func TestSlowWatchGetsANewList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memory(t)
 		p := unprobed(t, store)
@@ -242,20 +242,20 @@ func TestSlowWatcherGetsTheLatestState(t *testing.T) {
 		p.register("last")
 		synctest.Wait()
 		e, err, _ := next()
-		if got := strings.Fields(told(t, e, err)); len(got) != 2+overflowing || got[0] != "backends" || got[1] != "last" {
-			t.Errorf("told %q", got)
+		if got := strings.Fields(described(t, e, err)); len(got) != 2+overflowing || got[0] != "backends" || got[1] != "last" {
+			t.Errorf("got %q", got)
 		}
 		p.register("later")
 		e, err, _ = next()
-		if got := told(t, e, err); got != "registered later" {
-			t.Errorf("then told %q", got)
+		if got := described(t, e, err); got != "registered later" {
+			t.Errorf("then got %q", got)
 		}
 	})
 }
 
-// TestWatchersAndWritersAtOnce checks that every watcher, whenever it began,
+// TestConcurrentWatchesAndWrites checks that every watcher, whenever it began,
 // ends up with the state of the registry: none missing, none twice.
-func TestWatchersAndWritersAtOnce(t *testing.T) {
+func TestConcurrentWatchesAndWrites(t *testing.T) {
 	p := unprobed(t, memory(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -267,7 +267,7 @@ func TestWatchersAndWritersAtOnce(t *testing.T) {
 				known := map[string]bool{}
 				last := int64(-1)
 				for e, err := range p.reg.Watch(ctx, registry.WatchParams{}) {
-					word := strings.Fields(told(t, e, err))
+					word := strings.Fields(described(t, e, err))
 					if r := revisionOf(e); r <= last {
 						t.Errorf("revision %d after %d", r, last)
 					} else {
@@ -280,12 +280,12 @@ func TestWatchersAndWritersAtOnce(t *testing.T) {
 						}
 					case "registered":
 						if known[word[1]] {
-							t.Errorf("%s is told twice", word[1])
+							t.Errorf("%s is yielded twice", word[1])
 						}
 						known[word[1]] = true
 					case "deleted":
 						if !known[word[1]] {
-							t.Errorf("%s was not told", word[1])
+							t.Errorf("%s was not yielded", word[1])
 						}
 						delete(known, word[1])
 					}
@@ -317,90 +317,4 @@ func TestWatchersAndWritersAtOnce(t *testing.T) {
 	writing.Wait()
 	p.register("end")
 	watching.Wait()
-}
-
-func TestPages(t *testing.T) {
-	p := unprobed(t, memory(t))
-	var want []string
-	for i := range 25 {
-		p.register(fmt.Sprintf("n%02d", i))
-		want = append([]string{fmt.Sprintf("n%02d", i)}, want...)
-	}
-	for _, limit := range []uint32{1, 7, 24, 25, 26, 1000} {
-		var got []string
-		params := registry.ListParams{Limit: &limit}
-		for pages := 0; ; pages++ {
-			event, err := p.reg.List(t.Context(), params)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(event.Backends.Backends) > int(limit) || pages > 25 {
-				t.Fatalf("a page of %d, the %dth", len(event.Backends.Backends), pages)
-			}
-			for _, b := range event.Backends.Backends {
-				got = append(got, b.Name)
-			}
-			if event.Backends.Next == "" {
-				break
-			}
-			params.After = &event.Backends.Next
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("pages of %d: %v", limit, got)
-		}
-	}
-}
-
-// TestPagesStayInPlace deletes the entry that a page ended with, and adds one.
-func TestPagesStayInPlace(t *testing.T) {
-	p := unprobed(t, memory(t))
-	p.register("a", "b", "c", "d")
-	two := uint32(2)
-	first, err := p.reg.List(t.Context(), registry.ListParams{Limit: &two})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.reg.Delete(t.Context(), registry.LeaseParams{Name: "c"}); err != nil {
-		t.Fatal(err)
-	}
-	p.register("e")
-	second, err := p.reg.List(t.Context(), registry.ListParams{Limit: &two, After: &first.Backends.Next})
-	if got := told(t, first, err) + ", " + told(t, second, err); got != "backends d c, backends b a" {
-		t.Errorf("pages: %s", got)
-	}
-}
-
-func TestListFilters(t *testing.T) {
-	p := unprobed(t, memory(t))
-	namespace, auto := "ns", "auto"
-	p.register("plain")
-	for _, params := range []registry.RegisterParams{
-		{Name: "spaced", Host: "h", Port: 1, Namespace: &namespace},
-		{Name: "found", Host: "h", Port: 1, Source: &auto},
-		{Name: "both", Host: "h", Port: 1, Namespace: &namespace, Source: &auto},
-	} {
-		if _, err := p.reg.Register(t.Context(), params); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, tt := range []struct {
-		params registry.ListParams
-		want   string
-	}{
-		{registry.ListParams{}, "backends both found spaced plain"},
-		{registry.ListParams{Namespace: &namespace}, "backends both spaced"},
-		{registry.ListParams{Source: &auto}, "backends both found"},
-		{registry.ListParams{Source: &auto, Namespace: &namespace}, "backends both"},
-	} {
-		e, err := p.reg.List(t.Context(), tt.params)
-		if got := told(t, e, err); got != tt.want {
-			t.Errorf("%+v: %s", tt.params, got)
-		}
-	}
-	wrong, zero, cursor := "nowhere", uint32(0), "x"
-	for _, params := range []registry.ListParams{{Source: &wrong}, {Limit: &zero}, {After: &cursor}} {
-		if err := params.Validate(); err == nil {
-			t.Errorf("%+v is taken", params)
-		}
-	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/plexus-go/plexus/storage"
 )
 
-func TestWritesFinishThoughTheCallerHasGone(t *testing.T) {
+func TestWritesFinishWhenTheCallerLeaves(t *testing.T) {
 	t.Parallel()
 	source, option := withFile()
 	store := &meddledStore{Store: memory(t)}
@@ -181,7 +181,7 @@ func TestConcurrentUpdatesLoseNothing(t *testing.T) {
 	}
 }
 
-func TestConflictsAreTriedAgain(t *testing.T) {
+func TestConflictsAreRetried(t *testing.T) {
 	t.Parallel()
 	store := &meddledStore{Store: memory(t)}
 	h := over(t, store)
@@ -205,7 +205,7 @@ func TestConflictsAreTriedAgain(t *testing.T) {
 }
 
 // Somebody else changes the entry after we have read it and before our write.
-func TestWritesMeetTheChangesOfOthers(t *testing.T) {
+func TestWritesRespectConcurrentChanges(t *testing.T) {
 	t.Parallel()
 	store := &meddledStore{Store: memory(t)}
 	h := over(t, store)
@@ -278,7 +278,7 @@ func TestWritesMeetTheChangesOfOthers(t *testing.T) {
 }
 
 // What a store says of its failure is for the log, not for the caller.
-func TestStoreFailuresAreToldSafely(t *testing.T) {
+func TestStoreErrorsAreHiddenFromCallers(t *testing.T) {
 	t.Parallel()
 	secret := errors.New("disk /secret/registry.db is on fire")
 	store := &meddledStore{Store: memory(t)}
@@ -335,7 +335,7 @@ func TestNewFailsWhereTheStoreDoes(t *testing.T) {
 }
 
 // After Close reads are answered still, writes only while the store is open.
-func TestClosed(t *testing.T) {
+func TestReadsAfterClose(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	h.registerNames("a")

@@ -176,7 +176,7 @@ func TestMemoryIsPrivate(t *testing.T) {
 }
 
 // Somebody looks into the database with another tool, and forgets about it.
-func TestForeignReaderDisturbsNothing(t *testing.T) {
+func TestReaderOfAnotherProgramBlocksNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "registry.db")
 	s := mustOpen(t, path)
 	mustPut(t, s, "before")

@@ -342,7 +342,7 @@ func TestOpenWithoutPermission(t *testing.T) {
 }
 
 // A file in place of a directory is refused to everybody, root too.
-func TestOpenBelowAFile(t *testing.T) {
+func TestOpenInAFileThatIsNoDirectory(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -114,7 +114,7 @@ CREATE TRIGGER poison AFTER INSERT ON backends WHEN NEW.name = 'poison' BEGIN IN
 }
 
 // Some errors, such as that of a full disk, end the whole transaction.
-func TestTransactionGivenUp(t *testing.T) {
+func TestRolledBackTransaction(t *testing.T) {
 	s := openTest(t)
 	release := s.hold()
 	if err := script(s.conns[0], `
