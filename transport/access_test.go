@@ -237,8 +237,8 @@ func TestAuthenticationTimesOut(t *testing.T) {
 	}
 }
 
-// TestFailuresOfThisMachineDoNotCount: its programs share one address, so one that fails
-// must not slow down the others.
+// The programs of this machine share one address: one that fails must not slow
+// down the others.
 func TestFailuresOfThisMachineDoNotCount(t *testing.T) {
 	e := newTestAccess(t, false, WithLimits(Limits{MaxRequestRate: 1e-9, MaxRequestBurst: 100}), WithAuthentication(known))
 	for range 500 {
