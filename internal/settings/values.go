@@ -148,9 +148,6 @@ func sizeLimit[T int | int64](target *T) Value {
 	}}
 }
 
-// maxDuration is far from where sums of durations overflow.
-const maxDuration = 24 * time.Hour
-
 // timeLimit is a limit of a time, which is at least min.
 func timeLimit(target *time.Duration, min time.Duration) Value {
 	parse := zeroOr(durationFrom(min))
