@@ -17,9 +17,9 @@ run: build ## Run the registry on port 4445
 build: ## Build the commands into bin/, without any library of the system
 	CGO_ENABLED=0 go build -o bin/ ./cmd/...
 
-man: ## Write the manual pages of plexus into bin/man/
+man: ## Write the manual pages of plexus and plexus-registry into bin/man/
 	mkdir -p bin/man
-	MANDIR=$(CURDIR)/bin/man go test -count=1 -run '^TestManPages$$' ./cmd/plexus
+	MANDIR=$(CURDIR)/bin/man go test -count=1 -run '^TestManPages$$' ./cmd/...
 
 test: ## Run the tests
 	go test ./...

@@ -72,9 +72,10 @@ func run(args []string, getenv func(string) string, stdout io.Writer, stderr *os
 func newCommand(getenv func(string) string, run func(*settings.Registry) error) *cobra.Command {
 	s := settings.NewRegistry()
 	command := &cobra.Command{
-		Use:  "plexus-registry",
-		Long: "plexus-registry keeps a list of Plexus hubs, so that clients find them by name.",
-		Args: cobra.NoArgs,
+		Use:   "plexus-registry",
+		Short: "Serve a registry of Plexus hubs",
+		Long:  "plexus-registry keeps a list of Plexus hubs, so that clients find them by name.",
+		Args:  cobra.NoArgs,
 		Example: `  plexus-registry
       Serve ws://127.0.0.1:4445; files are in ~/.config/plexus.
   plexus-registry --host 0.0.0.0 --port 8080 --config /etc/plexus/backends.toml

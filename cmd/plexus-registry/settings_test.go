@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"maps"
 	"net"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra/doc"
 
 	"github.com/plexus-go/plexus/internal/testkit"
 )
@@ -254,6 +257,22 @@ func TestLimitsOfZeroAreNoLimits(t *testing.T) {
 	c.register(t, object{"name": name, "host": "h", "port": 1})
 	if entry := c.get(t, name); entry == nil {
 		t.Error("nothing was registered")
+	}
+}
+
+// TestManPages writes a manual page for each command, into the directory MANDIR if
+// that is set, which is what make man does.
+func TestManPages(t *testing.T) {
+	dir := cmp.Or(os.Getenv("MANDIR"), t.TempDir())
+	command := newCommand(os.Getenv, nil)
+	command.AddCommand(newTokenCommand(os.Getenv, new(int)))
+	if err := doc.GenManTree(command, &doc.GenManHeader{Title: "PLEXUS-REGISTRY", Section: "1", Source: "Plexus"}, dir); err != nil {
+		t.Fatal(err)
+	}
+	for page, want := range map[string]string{"plexus-registry.1": "REGISTRY_PORT", "plexus-registry-token-new.1": "REGISTRY_TOKENS"} {
+		if text := readText(t, filepath.Join(dir, page)); !strings.Contains(text, want) {
+			t.Errorf("%s lacks %s:\n%s", page, want, text)
+		}
 	}
 }
 

@@ -51,11 +51,14 @@ type Table []*Setting
 // AddTo gives the command the flags of the table, and a help that shows all of it.
 // The values that are there are the defaults.
 func (t Table) AddTo(command *cobra.Command) {
+	command.Flags().SortFlags = false
 	for _, s := range t {
 		if s.Name == "" {
 			continue
 		}
-		flag := command.Flags().VarPF((*flagTexts)(s), s.Name, s.Short, s.Help)
+		// For completion and manual pages; the help shows more.
+		usage := strings.TrimSuffix(s.Help+" ["+s.Variable+"]", " []")
+		flag := command.Flags().VarPF((*flagTexts)(s), s.Name, s.Short, usage)
 		if s.Kind == "" {
 			flag.NoOptDefVal = "true"
 		}
@@ -95,7 +98,7 @@ func (f *flagTexts) Set(text string) error {
 	return nil
 }
 
-func (f *flagTexts) String() string { return "" }
+func (f *flagTexts) String() string { return f.Value.String() } // the default
 
 func (f *flagTexts) Type() string { return cmp.Or(f.Kind, "bool") }
 
