@@ -9,7 +9,6 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
@@ -56,15 +55,8 @@ func (c *command) add(root *cobra.Command, t *target) (*cobra.Command, *paramete
 			below(cmd, m.name, m.text("description"), "method")
 		}
 	}
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		var unknown *pflag.NotExistError
-		switch {
-		case !errors.As(err, &unknown):
-			return flagError(cmd, err)
-		case unknown.GetSpecifiedShortnames() != "":
-			return p.unknown("-" + unknown.GetSpecifiedName())
-		}
-		return p.unknown("--" + unknown.GetSpecifiedName())
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return flagError(err, p.unknown)
 	})
 	return cmd, p
 }
@@ -100,7 +92,8 @@ func (c *command) follow(ctx context.Context, root *cobra.Command, l line) error
 		return err
 	}
 	if c.options.dryRun {
-		return c.dryRun(t, params)
+		text, _ := params.(json.RawMessage)
+		return c.printer.line(wire.AppendCall(nil, 1, t.name, t.path(), text))
 	}
 	err = c.call(ctx, t, params, c.printer.item)
 	if t.unknown >= 0 && notFound(err) {
@@ -109,26 +102,8 @@ func (c *command) follow(ctx context.Context, root *cobra.Command, l line) error
 	return err
 }
 
-// dryRun prints the request of a call.
-func (c *command) dryRun(t *target, params any) (err error) {
-	var text []byte
-	if params != nil {
-		if text, err = encode(params); err != nil {
-			return err
-		}
-	}
-	return c.printer.line(wire.AppendCall(nil, 1, t.name, t.path(), text))
-}
-
 // call calls a method and shows the items as they come.
 func (c *command) call(ctx context.Context, t *target, params any, show func(*plugin.Item) error) error {
-	if params != nil {
-		text, err := encode(params)
-		if err != nil {
-			return err
-		}
-		params = json.RawMessage(text)
-	}
 	defer c.prompter.surplus()
 	var failure error
 	began := false

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"slices"
 	"strings"
@@ -116,7 +117,7 @@ func (p *parameters) parent(name string, keys []string) (*object, error) {
 }
 
 // finish sets what the flags say, puts it on top of --params, and checks the
-// whole. It returns nil where no parameter is given.
+// whole. It returns a json.RawMessage, or nil where no parameter is given.
 func (p *parameters) finish(ctx context.Context) (any, error) {
 	for _, a := range p.said {
 		text, err := content(ctx, a.text, p.stdin)
@@ -151,7 +152,8 @@ func (p *parameters) finish(ctx context.Context) (any, error) {
 			}
 		}
 	}
-	return p.given, nil
+	text, err := encode(p.given)
+	return json.RawMessage(text), err
 }
 
 // under puts the parameters of --params under those of the flags.

@@ -27,7 +27,9 @@ func (c *command) root() *cobra.Command {
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.SetOut(c.printer)
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { _ = c.printer.text(helpOf(cmd)) })
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return flagError(err, func(name string) error { return unknownFlag(cmd, name) })
+	})
 	root.Flags().SortFlags = false
 	root.Flags().AddFlagSet(connection)
 	root.Flags().BoolVar(&c.options.version, "version", false, "Print the version")
@@ -110,7 +112,7 @@ func (c *command) split(root *cobra.Command, args []string) (l line, err error) 
 	flags.SetInterspersed(false)
 	defer flags.SetInterspersed(true)
 	if err := flags.Parse(args); err != nil {
-		return l, flagError(root, err)
+		return l, root.FlagErrorFunc()(root, err)
 	}
 	args = flags.Args()
 	end := slices.IndexFunc(args, isFlag)
@@ -139,12 +141,12 @@ func (c *command) split(root *cobra.Command, args []string) (l line, err error) 
 // neither, but can't be a name.
 func isFlag(arg string) bool { return strings.HasPrefix(arg, "-") }
 
-// flagError words an error of pflag.
-func flagError(cmd *cobra.Command, err error) error {
+// flagError words an error of pflag; unknown that of a flag that is not there.
+func flagError(err error, unknown func(name string) error) error {
 	var usage *usageError
 	var invalid *pflag.InvalidValueError
 	var missing *pflag.ValueRequiredError
-	var unknown *pflag.NotExistError
+	var absent *pflag.NotExistError
 	switch {
 	case errors.As(err, &usage):
 		return usage
@@ -162,12 +164,10 @@ func flagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, &missing):
 		value, _ := pflag.UnquoteUsage(missing.GetFlag())
 		return usagef("--%s needs a value: --%[1]s %s", missing.GetFlag().Name, value)
-	case errors.As(err, &unknown):
-		name := "--" + unknown.GetSpecifiedName()
-		if unknown.GetSpecifiedShortnames() != "" {
-			name = "-" + unknown.GetSpecifiedName()
-		}
-		return unknownFlag(cmd, name)
+	case errors.As(err, &absent) && absent.GetSpecifiedShortnames() != "":
+		return unknown("-" + absent.GetSpecifiedName())
+	case errors.As(err, &absent):
+		return unknown("--" + absent.GetSpecifiedName())
 	}
 	return usagef("%v", err)
 }
