@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gorilla/websocket"
+	"github.com/plexus-go/plexus/internal/testkit"
 )
 
 // run builds and starts an example and returns its address. The test ends it
@@ -46,46 +46,26 @@ func run(t *testing.T, name string, args ...string) (url string) {
 	return strings.TrimSpace(line)
 }
 
-// content makes a direct call and returns the content of its first item.
-func content(t *testing.T, url, method string, params any) map[string]any {
+// content makes a direct call, with parameters as JSON text, and returns the
+// content of its first item.
+func content(t *testing.T, url, method, params string) map[string]any {
 	t.Helper()
-	ws, _, err := websocket.DefaultDialer.Dial(url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ws.Close()
-	ws.SetReadDeadline(time.Now().Add(10 * time.Second))
-	if err := ws.WriteJSON(map[string]any{"jsonrpc": "2.0", "id": 1, "method": method, "params": params}); err != nil {
-		t.Fatal(err)
-	}
-	var answer, item struct {
-		Result any
-		Params struct {
-			Result struct{ Content map[string]any }
-		}
-	}
-	if err := ws.ReadJSON(&answer); err != nil || answer.Result == nil {
-		t.Fatalf("%s is answered %v, %v", method, answer, err)
-	}
-	if err := ws.ReadJSON(&item); err != nil {
-		t.Fatal(err)
-	}
-	return item.Params.Result.Content
+	return testkit.Dial(t, url).Items(method, params)[0].Object()
 }
 
 func TestHub(t *testing.T) {
 	url := run(t, "hub")
-	if got := content(t, url, "_info", nil)["backend"]; got != "my-hub" {
+	if got := content(t, url, "_info", "")["backend"]; got != "my-hub" {
 		t.Errorf("the hub's name is %v", got)
 	}
-	if got := content(t, url, "echo_once", []string{"hello"})["message"]; got != "hello" {
+	if got := content(t, url, "echo_once", `["hello"]`)["message"]; got != "hello" {
 		t.Errorf("echo says %v", got)
 	}
-	self, _ := content(t, url, "registry_get", []string{"my-hub"})["backend"].(map[string]any)
+	self, _ := content(t, url, "registry_get", `["my-hub"]`)["backend"].(map[string]any)
 	if self == nil || "ws://127.0.0.1:"+fmt.Sprint(self["port"]) != url || self["source"] != "auto" {
 		t.Errorf("the hub at %s has registered itself as %v", url, self)
 	}
-	if got := content(t, url, "registry_register", []any{"alpha", "localhost", 4444})["type"]; got != "backend_registered" {
+	if got := content(t, url, "registry_register", `["alpha","localhost",4444]`)["type"]; got != "backend_registered" {
 		t.Errorf("register answers %v", got)
 	}
 }
@@ -94,7 +74,7 @@ func TestStorePath(t *testing.T) {
 	database := filepath.Join(t.TempDir(), "a folder", "my.db")
 	t.Run("first run", func(t *testing.T) {
 		url := run(t, "store-path", database)
-		if got := content(t, url, "registry_register", []any{"alpha", "localhost", 4444})["type"]; got != "backend_registered" {
+		if got := content(t, url, "registry_register", `["alpha","localhost",4444]`)["type"]; got != "backend_registered" {
 			t.Errorf("register answers %v", got)
 		}
 	})
@@ -103,7 +83,7 @@ func TestStorePath(t *testing.T) {
 	}
 	t.Run("second run", func(t *testing.T) {
 		url := run(t, "store-path", database)
-		if got := content(t, url, "registry_get", []any{"alpha"})["backend"]; got == nil {
+		if got := content(t, url, "registry_get", `["alpha"]`)["backend"]; got == nil {
 			t.Error("what was registered is gone")
 		}
 	})
