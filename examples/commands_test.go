@@ -20,7 +20,7 @@ import (
 // the port. The test ends it by an interrupt, which must succeed.
 func serving(t *testing.T, name string) (port string) {
 	t.Helper()
-	binary := build(t, "./"+name, name)
+	binary := filepath.Join(binaries, name)
 	cmd := exec.Command(binary)
 	cmd.Env = append(os.Environ(), "LISTEN=127.0.0.1:0")
 	stderr, err := cmd.StderrPipe()
@@ -55,15 +55,6 @@ func serving(t *testing.T, name string) (port string) {
 	return at.Port()
 }
 
-func build(t *testing.T, pkg, name string) (binary string) {
-	t.Helper()
-	binary = filepath.Join(t.TempDir(), name)
-	if out, err := exec.Command("go", "build", "-o", binary, pkg).CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	return binary
-}
-
 // commands are the lines of an example's comment that call it.
 func commands(t *testing.T, name string) (lines []string) {
 	t.Helper()
@@ -75,7 +66,7 @@ func commands(t *testing.T, name string) (lines []string) {
 
 // TestCommands runs each example, and each command that its comment shows.
 func TestCommands(t *testing.T) {
-	plexus := build(t, "../cmd/plexus", "plexus")
+	plexus := filepath.Join(binaries, "plexus")
 	for name, want := range map[string][]string{ // what each command prints, or its last line
 		"echo":    {`{"text":"HELLO","number":1}`, `{"text":"hello","number":2}`},
 		"solar":   {`{"name":"Luna","radius_km":1737,"orbit":27.3}`, `"halley"`, `{"name":"Halley","radius_km":5.5,"orbit":27500}`},

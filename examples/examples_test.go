@@ -16,11 +16,31 @@ import (
 	"github.com/plexus-go/plexus/internal/testkit"
 )
 
-// run builds and starts an example and returns its address. The test ends it
+// binaries is the folder of the examples and of plexus.
+var binaries string
+
+// TestMain builds all of them with one command.
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		var err error
+		if binaries, err = os.MkdirTemp("", "plexus-examples"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(binaries)
+		if out, err := exec.Command("go", "build", "-o", binaries, "./...", "../cmd/plexus").CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+// run starts an example and returns its address. The test ends it
 // by an interrupt, which must succeed.
 func run(t *testing.T, name string, args ...string) (url string) {
 	t.Helper()
-	cmd := exec.Command(build(t, "./"+name, name), args...)
+	cmd := exec.Command(filepath.Join(binaries, name), args...)
 	cmd.Env = append(os.Environ(), "LISTEN=127.0.0.1:0")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
