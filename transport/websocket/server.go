@@ -37,7 +37,7 @@ type Server struct {
 	reading *memoryLimiter // of all messages that are being read
 
 	mu       sync.Mutex
-	counts   Counts // but for what the limiters and sessions know
+	counts   Counts // but for Connections, Held and Refused
 	sessions map[*session]struct{}
 	stopped  bool
 	ended    sync.WaitGroup // one for each session
