@@ -68,9 +68,9 @@ func atOnce(t *testing.T, hubs []announcing, say func(announcing) error) {
 	all.Wait()
 }
 
-// TestAnnouncements has 50 hubs come and go at once, with restarts of theirs and
+// TestHubsThatAnnounceThemselvesAreListed has 50 hubs come and go at once, with restarts of theirs and
 // of the registry.
-func TestAnnouncements(t *testing.T) {
+func TestHubsThatAnnounceThemselvesAreListed(t *testing.T) {
 	t.Parallel()
 	var hubs []announcing
 	for i, name := range numbered("hub", 50) {

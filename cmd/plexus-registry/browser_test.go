@@ -128,9 +128,9 @@ func chromium(t *testing.T, url string, rules string) {
 	})
 }
 
-// TestPagesInABrowser opens pages in a real browser, from several origins. Only
+// TestOnlyPagesOfThisMachineReachTheRegistry opens pages in a real browser, from several origins. Only
 // one from this machine may reach the registry.
-func TestPagesInABrowser(t *testing.T) {
+func TestOnlyPagesOfThisMachineReachTheRegistry(t *testing.T) {
 	t.Parallel()
 	p := start(t, command(t.TempDir()))
 	_, port, err := net.SplitHostPort(p.address())
