@@ -11,12 +11,12 @@ import (
 
 // access is the settings of access control.
 func (s *Registry) access() Table {
-	file := func(target *string) Value { return value[string]{target, parseFile, nil} }
+	file := func(path *string) Value { return one(path, parseFile) }
 	acme := &s.TLS.ACME
 	s.JWT.ScopePrefix = registry.Namespace + ":"
 	return Table{
 		{Group: "Access control",
-			Name: "insecure", Variable: "REGISTRY_INSECURE", Value: value[bool]{&s.Insecure, parseBool, nil},
+			Name: "insecure", Variable: "REGISTRY_INSECURE", Value: one(&s.Insecure, parseBool),
 			Help: "Serve other machines without TLS or without authentication: whoever reaches the port can then read, or write."},
 		{Name: "allowed-host", Variable: "REGISTRY_ALLOWED_HOSTS", Kind: "name", Value: listOf(&s.AllowedHosts, parseAllowedHost),
 			Default: "loopback names; any, if other machines are served",
@@ -39,20 +39,20 @@ func (s *Registry) access() Table {
 			Help: "Public names to get a certificate for by ACME, instead of --tls-cert: port 443 of each must lead here. Separated by commas or in several flags."},
 		{Name: "acme-cache", Variable: "REGISTRY_ACME_CACHE", Kind: "folder", Value: file(&acme.Cache), Default: "acme in the folder of the database",
 			Help: "Folder to keep the certificates in."},
-		{Name: "acme-directory", Variable: "REGISTRY_ACME_DIRECTORY", Kind: "url", Value: value[string]{&acme.Directory, parseDirectory, nil}, Default: "Let's Encrypt",
+		{Name: "acme-directory", Variable: "REGISTRY_ACME_DIRECTORY", Kind: "url", Value: one(&acme.Directory, parseDirectory), Default: "Let's Encrypt",
 			Help: "Certificate authority to use, by the URL of its ACME directory. Using it means to agree to its terms."},
-		{Name: "acme-email", Variable: "REGISTRY_ACME_EMAIL", Kind: "address", Value: value[string]{&acme.Email, parseEmail, nil}, Default: "none",
+		{Name: "acme-email", Variable: "REGISTRY_ACME_EMAIL", Kind: "address", Value: one(&acme.Email, parseEmail), Default: "none",
 			Help: "Where the certificate authority may write to."},
 
 		{Name: "tokens", Variable: "REGISTRY_TOKENS", Kind: "file", Value: file(&s.Tokens), Default: "none",
 			Help: "File of tokens, which plexus-registry token new makes. It is read again when it changes."},
-		{Name: "jwt-keys", Variable: "REGISTRY_JWT_KEYS", Kind: "file|url", Value: value[string]{&s.JWT.JWKS, parseText, nil}, Default: "none",
+		{Name: "jwt-keys", Variable: "REGISTRY_JWT_KEYS", Kind: "file|url", Value: one(&s.JWT.JWKS, parseText), Default: "none",
 			Help: "Public keys (JWKS) of the issuer whose JWTs are accepted. A file is read again when it changes."},
-		{Name: "jwt-issuer", Variable: "REGISTRY_JWT_ISSUER", Kind: "iss", Value: value[string]{&s.JWT.Issuer, parseText, nil}, Default: "any",
+		{Name: "jwt-issuer", Variable: "REGISTRY_JWT_ISSUER", Kind: "iss", Value: one(&s.JWT.Issuer, parseText), Default: "any",
 			Help: "What the claim iss of a JWT must be."},
-		{Name: "jwt-audience", Variable: "REGISTRY_JWT_AUDIENCE", Kind: "aud", Value: value[string]{&s.JWT.Audience, parseText, nil}, Default: "none; --jwt-keys needs one",
+		{Name: "jwt-audience", Variable: "REGISTRY_JWT_AUDIENCE", Kind: "aud", Value: one(&s.JWT.Audience, parseText), Default: "none; --jwt-keys needs one",
 			Help: "What the claim aud of a JWT must contain."},
-		{Name: "anonymous", Variable: "REGISTRY_ANONYMOUS", Kind: "none|read|all", Value: value[string]{&s.Anonymous, parseAnonymous, nil},
+		{Name: "anonymous", Variable: "REGISTRY_ANONYMOUS", Kind: "none|read|all", Value: one(&s.Anonymous, parseAnonymous),
 			Default: "all; read, if there are tokens, keys or client certificates",
 			Help:    "What callers may do who do not authenticate."},
 	}

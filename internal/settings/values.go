@@ -28,6 +28,10 @@ type value[T any] struct {
 	format func(T) string               // nil: as fmt does it
 }
 
+func one[T any](target *T, parse func(text string) (T, error)) Value {
+	return value[T]{target, parse, nil}
+}
+
 func (v value[T]) Set(text string) error {
 	parsed, err := v.parse(text)
 	if err == nil {
