@@ -37,8 +37,8 @@ type fakeCall struct {
 	with  json.RawMessage // its parameters
 }
 
-// newFake starts a fake hub. Of every request, but for _info, serve is told;
-// of _info too where the hub has no name.
+// newFake starts a fake hub. serve is called for every request but _info;
+// for _info too where the hub has no name.
 func newFake(name string, serve func(c *fakeCall)) *fakeHub {
 	f := &fakeHub{name: name, heard: make(chan struct{})}
 	upgrader := gorilla.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
@@ -106,7 +106,7 @@ func (f *fakeHub) note(c *fakeCall) {
 	f.heard = make(chan struct{})
 }
 
-// calls are the methods that were called so far, and what tells of the next.
+// calls are the methods that were called so far, and what is closed at the next.
 func (f *fakeHub) calls() ([]string, <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -71,7 +71,7 @@ func oddHub() *fakeHub {
 func silentHub() *fakeHub { return newFake("", func(*fakeCall) {}) }
 func muteHub() *fakeHub   { return newFake("mute", func(*fakeCall) {}) }
 
-// curiousHub asks a question before it answers; with what it was told.
+// curiousHub asks a question before it answers; with the answer that it got.
 func curiousHub() *fakeHub {
 	questions := map[string]string{
 		"confirm": `{"type":"confirm","message":"Really delete it?"}`,
@@ -94,12 +94,12 @@ func curiousHub() *fakeHub {
 		case isAsk && questions[name] != "":
 			c.stream("8", `{"type":"request","requestId":"q","requestData":`+questions[name]+`,"timeoutMs":15000}`)
 		case c.Method == "curious.respond":
-			var told struct {
+			var answer struct {
 				Data json.RawMessage `json:"response_data"`
 			}
-			_ = json.Unmarshal(c.Params, &told)
+			_ = json.Unmarshal(c.Params, &answer)
 			c.send(`{"jsonrpc":"2.0","id":%s,"result":{"success":true}}`, c.ID)
-			c.item("8", fakeData(string(told.Data)))
+			c.item("8", fakeData(string(answer.Data)))
 			c.item("8", fakeDone)
 		default:
 			c.unknown()
@@ -107,7 +107,7 @@ func curiousHub() *fakeHub {
 	})
 }
 
-// busyHub tells how far it has come; work.forever it goes on until it is told
+// busyHub reports progress; work.forever goes on until it is told
 // to stop, and what work.large answers no pipe holds.
 func busyHub() *fakeHub {
 	return newFake("busy", func(c *fakeCall) {

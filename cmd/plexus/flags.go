@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -223,24 +224,19 @@ func step(n node, name string) (key string, inner node, left string, ok bool) {
 // unknown is the error of a flag that the method does not have.
 func (p *parameters) unknown(name string) error {
 	command := p.target.command()
-	own := func(set *pflag.FlagSet) (names []string) {
-		set.VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
-		return names
-	}
-	connection, common := own((&options{}).connectionFlags()), own((&options{}).commonFlags())
-	var names []string
+	var own, names []string
+	(&options{}).commonFlags().VisitAll(func(f *pflag.Flag) { own = append(own, "--"+f.Name) })
 	for _, q := range flagsOf(p.node) {
 		names = append(names, "--"+q.name)
 	}
-	switch near := didYouMean(name, names); {
-	case !p.nothing && near != "":
-		return usagef("%s has no parameter %s", command, name).withHint(near, "See "+command+" --help.")
-	case slices.Contains(connection, name):
+	near, see := cmp.Or(didYouMean(name, names), didYouMean(name, own)), "See "+command+" --help."
+	switch {
+	case (&options{}).connectionFlags().Lookup(strings.TrimPrefix(name, "--")) != nil:
 		return usagef("%s must stand before the path", name).withHint("For example: plexus " + name + " … " + p.target.title())
 	case !p.target.isCall():
-		return usagef("%s is not a method, so it takes no %s", command, name).withHint(didYouMean(name, common), "See "+command+" --help.")
+		return usagef("%s is not a method, so it takes no %s", command, name).withHint(near, see)
 	case p.nothing:
-		return usagef("%s takes no parameters, so no %s", command, name)
+		return usagef("%s takes no parameters, so no %s", command, name).withHint(near, see)
 	}
-	return usagef("%s has no parameter %s", command, name).withHint(didYouMean(name, common), "See "+command+" --help.")
+	return usagef("%s has no parameter %s", command, name).withHint(near, see)
 }

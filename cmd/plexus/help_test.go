@@ -46,8 +46,8 @@ func TestHelpWidth(t *testing.T) {
 			}
 			seen++
 			checkWidth(t, strings.Join(path, " "), r.stdout)
-			told := plexus(t, url, append(path, "--schema")...)
-			below, err := readSchema([]byte(told.stdout))
+			printed := plexus(t, url, append(path, "--schema")...)
+			below, err := readSchema([]byte(printed.stdout))
 			if err != nil {
 				return // a method
 			}
@@ -103,8 +103,8 @@ func helpOfTarget(at *target) string {
 	return at.help(cmd)
 }
 
-// TestHelpOfOthers: whatever a hub says of itself, its help is readable.
-func TestHelpOfOthers(t *testing.T) {
+// TestHelpOfOtherHubs: whatever a hub says of itself, its help is readable.
+func TestHelpOfOtherHubs(t *testing.T) {
 	long := strings.Repeat("long", 50)
 	read, err := readSchema([]byte(`{"namespace":"n","description":"One paragraph\r\nof two lines\n\n\u001b[2Jtwo","version":"` + long + `",
 		"children":[{"namespace":"` + long + `","description":"d"},{"namespace":"c","description":""}],

@@ -83,7 +83,7 @@ func TestInterruptStuck(t *testing.T) {
 		stdin  bool           // it reads there; else it is stuck in its output
 		signal syscall.Signal // 0 for --timeout
 		want   int
-		told   string
+		stderr string
 	}{
 		{"reading, SIGINT", []string{"work", "read", "--message", "@-"}, true, syscall.SIGINT, 130, ""},
 		{"reading, SIGTERM", []string{"work", "read", "-p", "@-"}, true, syscall.SIGTERM, 143, ""},
@@ -122,7 +122,7 @@ func TestInterruptStuck(t *testing.T) {
 				}
 			}
 			err := cmd.Wait()
-			if got := cmd.ProcessState.ExitCode(); got != test.want || stderr.String() != test.told {
+			if got := cmd.ProcessState.ExitCode(); got != test.want || stderr.String() != test.stderr {
 				t.Errorf("exit status %d, want %d; %v; %s", got, test.want, err, stderr.String())
 			}
 			calls, _ := f.calls()

@@ -57,7 +57,7 @@ c     ws://:0       inactive
 	}
 }
 
-// TestWatchErrors: errors that the registry tells of are no events.
+// TestWatchErrors: errors of the registry are no events.
 func TestWatchErrors(t *testing.T) {
 	t.Parallel()
 	f := newFake("h", func(c *fakeCall) {

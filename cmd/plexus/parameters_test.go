@@ -89,8 +89,8 @@ func TestLongFile(t *testing.T) {
 	}
 }
 
-// TestUntoldParameters are those of a method of which nobody knows any.
-func TestUntoldParameters(t *testing.T) {
+// TestParametersThatNoSchemaLists: any are taken.
+func TestParametersThatNoSchemaLists(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"--a 1 --b x --c [1] --d null", `{"a":1,"b":"x","c":[1],"d":null}`},
 		{"--a", `{"a":true}`},

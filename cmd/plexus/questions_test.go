@@ -74,7 +74,7 @@ func TestLateAnswer(t *testing.T) {
 		{"the question's time", time.Millisecond, 0, "Sure? [y/n] (1ms) \n", "plexus: m asked: Sure?; nobody answered in time, within 1ms, so it was cancelled\n"},
 		{"the question's time, before the command's", time.Millisecond, time.Hour, "Sure? [y/n] (1ms) \n", "plexus: m asked: Sure?; nobody answered in time, within 1ms, so it was cancelled\n"},
 		{"the command's time", time.Hour, time.Millisecond, "Sure? [y/n] (1h0m0s) \n", ""},
-		{"no time is told", 0, time.Millisecond, "Sure? [y/n] \n", ""},
+		{"no time is given", 0, time.Millisecond, "Sure? [y/n] \n", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			terminal, err := os.Create(filepath.Join(t.TempDir(), "terminal"))
@@ -82,9 +82,9 @@ func TestLateAnswer(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer terminal.Close()
-			var told bytes.Buffer
+			var notes bytes.Buffer
 			o := &options{timeout: test.timeout}
-			a := &prompter{options: o, printer: &printer{err: &told, options: o}, began: time.Now(), terminal: terminal, lines: make(chan string)}
+			a := &prompter{options: o, printer: &printer{err: &notes, options: o}, began: time.Now(), terminal: terminal, lines: make(chan string)}
 			ctx := t.Context()
 			for _, limit := range []time.Duration{test.timeout, test.limit} {
 				if limit > 0 {
@@ -99,15 +99,15 @@ func TestLateAnswer(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 			asked, err := os.ReadFile(terminal.Name())
-			if string(asked) != test.asked || told.String() != test.n || err != nil {
-				t.Errorf("asked %q, want %q; told %q, want %q; %v", asked, test.asked, told.String(), test.n, err)
+			if string(asked) != test.asked || notes.String() != test.n || err != nil {
+				t.Errorf("asked %q, want %q; notes %q, want %q; %v", asked, test.asked, notes.String(), test.n, err)
 			}
 		})
 	}
 }
 
-// TestInvitations: each of them tells how much time there is.
-func TestInvitations(t *testing.T) {
+// TestPromptsSayTheTime: each prompt says how much time there is.
+func TestPromptsSayTheTime(t *testing.T) {
 	several := coloured
 	several.MultiSelect = true
 	for _, q := range []client.Question{sure, named, coloured, several,
@@ -135,15 +135,15 @@ func TestOrderOfAnswers(t *testing.T) {
 	for _, test := range []struct {
 		options options
 		want    []string
-		told    string
+		notes   string
 	}{
 		{options{answers: []string{"n", "al"}}, []string{`false`, `"al"`, `null`}, "m asks: Colour? 1) Red 2) Blue 3) 1; nobody is there"},
 		{options{answers: []string{"n"}, yes: true}, []string{`false`, `"bob"`, `null`}, "can't be answered with yes"},
 		{options{yes: true}, []string{`true`, `"bob"`, `null`}, "can't be answered with yes"},
 		{options{}, []string{`null`, `null`, `null`}, "m asks: Sure?; nobody is there"},
 	} {
-		var out, told bytes.Buffer
-		a := &prompter{options: &test.options, stdin: nobody, printer: &printer{out: &out, err: &told, options: &test.options}}
+		var out, notes bytes.Buffer
+		a := &prompter{options: &test.options, stdin: nobody, printer: &printer{out: &out, err: &notes, options: &test.options}}
 		for i, q := range []client.Question{sure, named, coloured} {
 			answer, err := a.answer(t.Context(), q)
 			text, _ := json.Marshal(answer)
@@ -151,8 +151,8 @@ func TestOrderOfAnswers(t *testing.T) {
 				t.Errorf("%+v: question %d: got %s, %v; want %s", test.options, i, text, err, test.want[i])
 			}
 		}
-		if out.Len() > 0 || !strings.Contains(told.String(), test.told) {
-			t.Errorf("%+v: told %q", test.options, told.String())
+		if out.Len() > 0 || !strings.Contains(notes.String(), test.notes) {
+			t.Errorf("%+v: notes %q", test.options, notes.String())
 		}
 	}
 }

@@ -64,7 +64,7 @@ func TestToken(t *testing.T) {
 			bench := []string{"bench", url, "--op", "info", "--connections", "1", "--duration", length, "--warmup", "0s"}
 			if test.status == failed {
 				r := plexus(t, "", append(append([]string{}, args...), "doctor", url)...)
-				if told := strings.Contains(r.stderr, "does not accept our credentials"); told != (test.args != "") {
+				if reported := strings.Contains(r.stderr, "does not accept our credentials"); reported != (test.args != "") {
 					t.Errorf("the doctor says %q", r.stderr)
 				}
 			}
