@@ -369,17 +369,3 @@ func TestMetadataIsOnEveryItem(t *testing.T) {
 		}
 	}
 }
-
-func TestMethodMayStreamFromAnotherSequence(t *testing.T) {
-	h, _ := newHub(t, "H", plugin.Definition{Namespace: "s", Methods: []plugin.Method{
-		plugin.Stream("m", "", func(context.Context, plugin.None) iter.Seq2[string, error] {
-			return func(yield func(string, error) bool) {
-				next, stop := iter.Pull(slices.Values([]string{"a", "b"}))
-				defer stop()
-				for v, ok := next(); ok && yield(v, nil); v, ok = next() {
-				}
-			}
-		}),
-	}})
-	equal(t, run(t.Context(), h.Call("s.m", nil)), `data s.m "a"`, `data s.m "b"`, "done")
-}

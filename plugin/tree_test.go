@@ -55,6 +55,14 @@ func line(levels int) plugin.Activation {
 	return below[0]
 }
 
+func named(names ...string) []plugin.Method {
+	var methods []plugin.Method
+	for _, name := range names {
+		methods = append(methods, plugin.Unary(name, "", greet))
+	}
+	return methods
+}
+
 func TestTreeOfRejects(t *testing.T) {
 	itself := &node{name: "sun"}
 	itself.children = func() []plugin.Activation { return []plugin.Activation{itself} }
@@ -92,8 +100,15 @@ func TestTreeOfRejects(t *testing.T) {
 		{"a malformed child", child(plugin.Definition{Namespace: "a.b"}), `activation "sun": namespace "a.b" is malformed`},
 		{"a malformed grandchild", child(plugin.Definition{Namespace: "earth", Children: []plugin.Activation{plugin.Definition{}}}), `activation "sun": activation "earth": namespace "" is malformed`},
 		{"the zero Method", plugin.Definition{Namespace: "sun", Methods: []plugin.Method{{}}}, `neither from Unary nor from Stream`},
+		{"no namespace", plugin.Definition{}, `namespace "" is malformed`},
+		{"a malformed method", plugin.Definition{Namespace: "a", Methods: named("one", "t wo")}, `activation "a": method "t wo" is malformed`},
+		{"a malformed version", plugin.Definition{Namespace: "a", Version: "v1.0.0"}, `version "v1.0.0": expected one like "1.0.0"`},
+		{"a short version", plugin.Definition{Namespace: "a", Version: "1.0"}, "expected one like"},
+		{"a method twice", plugin.Definition{Namespace: "a", Methods: named("one", "two", "one")}, `method "one" is taken`},
+		{"the hub's schema", plugin.Definition{Namespace: "a", Methods: named("schema")}, `method "schema" is taken`},
+		{"the hub's hash", plugin.Definition{Namespace: "a", Methods: named("hash")}, `method "hash" is taken`},
 		{"dynamic children without Find", plugin.Definition{Namespace: "sun", Dynamic: &plugin.Dynamic{Kind: "planet"}}, `dynamic children "planet" without Find`},
-		{"a malformed gate", plugin.Definition{Namespace: "sun", Dynamic: &plugin.Dynamic{Find: find}}, `method "" is malformed`},
+		{"dynamic children without a kind", plugin.Definition{Namespace: "sun", Dynamic: &plugin.Dynamic{Find: find}}, `method "" is malformed`},
 		{"a method with the name of a child", plugin.Definition{Namespace: "sun", Children: []plugin.Activation{earth}, Dynamic: &plugin.Dynamic{Kind: "earth", Find: find}}, `method "earth" is taken`},
 		{"a method with the name of a list", plugin.Definition{Namespace: "sun", Dynamic: &plugin.Dynamic{Kind: "list_children", Find: find, List: list}}, `method "list_children" is taken`},
 		{"a method with the name of a list", with("list_children", plugin.Definition{Namespace: "sun", Dynamic: &plugin.Dynamic{Kind: "planet", Find: find, List: list}}), `method "list_children" is taken`},
@@ -107,6 +122,14 @@ func TestTreeOfRejects(t *testing.T) {
 	}
 	if err := child(earth, earth).Validate(); err == nil {
 		t.Error("Validate does not look at children")
+	}
+	for _, d := range []plugin.Definition{
+		{Namespace: "a", Methods: named("one", "two")}, {Namespace: "a-b_C9"}, {Namespace: "a", Version: "1.2.3-rc.1+5"},
+		{Namespace: "a", Methods: named("one", "One")},
+	} {
+		if err := d.Validate(); err != nil {
+			t.Errorf("%+v: %v", d, err)
+		}
 	}
 }
 
@@ -217,4 +240,16 @@ func outcome(t *testing.T, m plugin.Method, ctx context.Context, params string) 
 		all = append(all, string(text))
 	}
 	return all
+}
+
+func TestNames(t *testing.T) {
+	for name, valid := range map[string]bool{
+		"a": true, "Z": true, "registry-hub": true, "a_b-c": true, "x9": true, "a_": true, strings.Repeat("a", 64): true,
+		"": false, "9a": false, "-a": false, "_a": false, "a.b": false, "a b": false, "é": false, "aé": false, "a\x00": false,
+		"a/b": false, "a\n": false, strings.Repeat("a", 65): false, "\xff": false,
+	} {
+		if err := plugin.ValidateName(name); (err == nil) != valid {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
 }

@@ -210,19 +210,6 @@ func TestSchemaOfAResultIsTitledByItsType(t *testing.T) {
 	}
 }
 
-func TestReturnsReplacesTheSchemaOfTheResult(t *testing.T) {
-	method := plugin.Unary("m", "", func(context.Context, plugin.None) (any, error) { return nil, nil }, plugin.Returns[Inner]())
-	checkSchema(t, method.Schema().Returns, `{"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Inner","description":"What is inside",
-		"type":"object","required":["a"],"properties":{"a":{"type":"string","description":"An a"}}}`)
-}
-
-func TestSchemaOfAMethod(t *testing.T) {
-	unary := methodOf[nameParams]().Schema()
-	if unary.Streaming || unary.Bidirectional || unary.HTTPMethod != "POST" || unary.Role.Kind != "rpc" || unary.Name != "m" || unary.Description != "A method" {
-		t.Errorf("%+v", unary)
-	}
-}
-
 type page[T any] struct {
 	Items []T      `json:"items"`
 	Next  *page[T] `json:"next"`
