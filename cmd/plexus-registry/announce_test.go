@@ -68,8 +68,8 @@ func atOnce(t *testing.T, hubs []announcing, say func(announcing) error) {
 	all.Wait()
 }
 
-// TestHubsThatAnnounceThemselvesAreListed has 50 hubs come and go at once, with restarts of theirs and
-// of the registry.
+// TestHubsThatAnnounceThemselvesAreListed has 50 hubs come and go at once, with
+// restarts of theirs and of the registry.
 func TestHubsThatAnnounceThemselvesAreListed(t *testing.T) {
 	t.Parallel()
 	var hubs []announcing

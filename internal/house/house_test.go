@@ -114,24 +114,29 @@ func TestArrows(t *testing.T) {
 	}
 }
 
-// TestFuzzTargets finds the targets that the Makefile names: go test passes where
-// there is none.
-func TestFuzzTargets(t *testing.T) {
-	text, err := os.ReadFile("../../Makefile")
-	if err != nil {
-		t.Fatal(err)
-	}
-	targets := regexp.MustCompile(`-fuzz '\^(\w+)\$\$'.* \./(\S+)`).FindAllStringSubmatch(string(text), -1)
-	if len(targets) < 4 {
-		t.Errorf("the Makefile names %q", targets)
-	}
-	for _, target := range targets {
-		found := false
-		for name, file := range goFiles(t) {
-			found = found || path.Dir(name) == target[2] && bytes.Contains(file.text, []byte("\nfunc "+target[1]+"("))
+// TestNamedTestsExist looks for the tests that SECURITY.md names, and for the fuzz
+// targets that the Makefile runs: go test passes where there is none.
+func TestNamedTestsExist(t *testing.T) {
+	for document, pattern := range map[string]string{
+		"Makefile":    `-fuzz '\^(\w+)\$\$'.* \./(\S+)`,
+		"SECURITY.md": "`(Test\\w+)`()",
+	} {
+		text, err := os.ReadFile("../../" + document)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if !found {
-			t.Errorf("there is no %s in %s", target[1], target[2])
+		all := regexp.MustCompile(pattern).FindAllStringSubmatch(string(text), -1)
+		if len(all) == 0 {
+			t.Errorf("%s names no tests", document)
+		}
+		for _, named := range all {
+			found := false
+			for name, file := range goFiles(t) {
+				found = found || strings.HasPrefix(name, named[2]) && bytes.Contains(file.text, []byte("\nfunc "+named[1]+"("))
+			}
+			if !found {
+				t.Errorf("%s names %s: there is none in ./%s", document, named[1], named[2])
+			}
 		}
 	}
 }
