@@ -17,20 +17,22 @@ const (
 	// gatherBytes is how much is gathered before it is written.
 	gatherBytes = 32 << 10
 
-	// sendBuffer is how much the kernel may hold for a peer that does not
-	// read. Once the peer is stalled, lastBuffer makes room for the rest of
-	// what was begun and for a close frame.
-	sendBuffer = 128 << 10
+	// lastBuffer is how much the kernel may hold for a peer once it is
+	// stalled: room for the rest of what was begun and for a close frame.
 	lastBuffer = 512 << 10
 )
 
-// Limits say how long a peer may take. Neither may be zero.
+// Limits say how long a peer may take, and what it may cost. The times must not
+// be zero.
 type Limits struct {
 	// Stall is how long the peer may take for the next 64 KiB. Then it is
 	// stalled, and has half as long again for whatever is still written.
 	Stall time.Duration
 	// Silence is how long the peer may send nothing at all.
 	Silence time.Duration
+	// SendBuffer is how many bytes the kernel may hold for a peer that does not
+	// read. Zero leaves that to the kernel.
+	SendBuffer int
 }
 
 // Conn is a connection that gathers writes and sets its own deadlines. Its
@@ -65,7 +67,9 @@ func New(conn net.Conn, limits Limits) *Conn {
 		}
 		c.network = layer.NetConn()
 	}
-	c.setSendBuffer(sendBuffer)
+	if limits.SendBuffer > 0 {
+		c.setSendBuffer(limits.SendBuffer)
+	}
 	return c
 }
 

@@ -21,6 +21,10 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 )
 
+// sendBuffer is how many bytes the kernel may hold for a client that does not
+// read.
+const sendBuffer = 128 << 10
+
 // subprotocol is answered to clients that offer it, and no other is.
 const subprotocol = "plexus"
 
@@ -254,6 +258,6 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	h.socket = socket.New(conn, socket.Limits{Stall: h.limits.StallTimeout, Silence: h.limits.DeadTimeout})
+	h.socket = socket.New(conn, socket.Limits{Stall: h.limits.StallTimeout, Silence: h.limits.DeadTimeout, SendBuffer: sendBuffer})
 	return h.socket, rw, nil
 }
