@@ -47,7 +47,7 @@ func exampleRegistry() (url string, stop func()) {
 
 // Keep a hub registered for as long as it runs.
 func ExampleRegister() {
-	url, stop := exampleRegistry() // or registryclient.RegistryURL(os.Getenv)
+	url, stop := exampleRegistry() // or "", to look for it
 	defer stop()
 	ctx := context.Background()
 

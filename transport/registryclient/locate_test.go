@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/client"
 	"github.com/plexus-go/plexus/transport/registryclient"
 )
@@ -42,7 +43,7 @@ func TestURLsOfTheEnvironment(t *testing.T) {
 // machine is a loopback of a test's own: what listens there, by address.
 type machine struct {
 	mu     sync.Mutex
-	hubs   map[string]*fake
+	hubs   map[string]*route
 	tokens map[string]string // the credentials that were sent there
 }
 
@@ -61,8 +62,7 @@ func (m *machine) dial(ctx context.Context, network, address string) (net.Conn, 
 	if h == nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
 	}
-	var d net.Dialer
-	return d.DialContext(ctx, network, h.url[len("ws://"):])
+	return h.pipes.Dial(ctx, network, address)
 }
 
 func TestTheRegistryIsLookedForAtTheDefaultAddresses(t *testing.T) {
@@ -81,7 +81,7 @@ func TestTheRegistryIsLookedForAtTheDefaultAddresses(t *testing.T) {
 		"not at its own address":     {at: []string{first, second}, port: 4445, want: second, token: "Bearer secret"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := &machine{hubs: map[string]*fake{}, tokens: map[string]string{}}
+			m := &machine{hubs: map[string]*route{}, tokens: map[string]string{}}
 			registries := map[string]*oldRegistry{}
 			for _, address := range test.at {
 				registries[address] = newOldRegistry(false, false)
@@ -93,7 +93,14 @@ func TestTheRegistryIsLookedForAtTheDefaultAddresses(t *testing.T) {
 			g := alpha()
 			g.Host, g.Port = "hub.example.com", 443
 			g.Listener = &net.TCPAddr{IP: net.IPv4zero, Port: test.port}
-			register(t, "", g, client.WithNetDial(m.dial), client.WithToken("secret"))
+			r, err := registryclient.Register(t.Context(), "", g, client.WithNetDial(m.dial), client.WithToken("secret"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			if err := r.Wait(testkit.Context(t)); err != nil {
+				t.Fatal(err)
+			}
 			for address, registry := range registries {
 				if there, _ := registry.has("alpha"); there != (address == test.want) {
 					t.Errorf("registered at %s: %v", address, there)

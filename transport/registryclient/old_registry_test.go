@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/plexus-go/plexus/internal/testkit"
-	"github.com/plexus-go/plexus/transport/client"
 	"github.com/plexus-go/plexus/transport/registryclient"
 )
 
@@ -129,9 +128,9 @@ func TestRegisterInAnOldRegistry(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				old := newOldRegistry(test.strict, test.plain)
-				p := pretendByPipe(t, old.serve)
+				p := pretend(t, old.serve)
 				var log lines
-				r := register(t, "ws://pipe", alpha(), byPipe(p), client.WithProxy(nil), log.option())
+				r := p.register(t, alpha(), log.option())
 				registered := old.count("registry.register")
 				time.Sleep(time.Hour)
 				if there, active := old.has("alpha"); !there || !active {
@@ -149,7 +148,7 @@ func TestRegisterInAnOldRegistry(t *testing.T) {
 					t.Error("it is not registered again")
 				}
 				old.forget()
-				p.Cut()
+				p.pipes.Cut()
 				time.Sleep(5 * time.Second)
 				if _, active := old.has("alpha"); !active {
 					t.Error("it is not registered again after a lost connection")
@@ -172,8 +171,8 @@ func TestNameIsTakenInAnOldRegistry(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				old := newOldRegistry(false, plain)
-				p := pretendByPipe(t, old.serve)
-				register(t, "ws://pipe", alpha(), byPipe(p), client.WithProxy(nil))
+				p := pretend(t, old.serve)
+				p.register(t, alpha())
 				port := func(active bool) any {
 					old.mu.Lock()
 					defer old.mu.Unlock()
@@ -203,12 +202,12 @@ func TestNameIsTakenInAnOldRegistry(t *testing.T) {
 func TestNewHashInAnOldRegistry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old := newOldRegistry(false, false)
-		p := pretendByPipe(t, old.serve)
+		p := pretend(t, old.serve)
 		var hash atomic.Value
 		hash.Store("1111111111111111")
 		g := alpha()
 		g.SchemaHash = func() string { return hash.Load().(string) }
-		register(t, "ws://pipe", g, byPipe(p), client.WithProxy(nil))
+		p.register(t, g)
 		hash.Store("2222222222222222")
 		time.Sleep(time.Minute)
 		if n := old.count("registry.register"); n != 2 {
@@ -224,7 +223,7 @@ func TestCloseDuringRegister(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				old := newOldRegistry(false, false)
-				p := pretendByPipe(t, func(c *peer) {
+				p := pretend(t, func(c *peer) {
 					c.Info("registry-hub")
 					r := c.Called("7")
 					if r == nil || r.Params.Method != "registry.register" {
@@ -247,7 +246,7 @@ func TestCloseDuringRegister(t *testing.T) {
 					c.Item("8", done)
 					c.Gone()
 				})
-				r, err := registryclient.Register(context.Background(), "ws://pipe", alpha(), byPipe(p), client.WithProxy(nil))
+				r, err := registryclient.Register(context.Background(), url, alpha(), p.options()...)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -275,7 +274,7 @@ func TestRegisterIsLost(t *testing.T) {
 		old := newOldRegistry(false, false)
 		old.answer("registry.register", object{"name": "alpha", "host": "127.0.0.1", "port": 1, "protocol": "ws"})
 		connections := 0
-		p := pretendByPipe(t, func(c *peer) {
+		p := pretend(t, func(c *peer) {
 			if connections++; connections > 1 {
 				old.serve(c)
 				return
@@ -283,7 +282,7 @@ func TestRegisterIsLost(t *testing.T) {
 			c.Info("registry-hub")
 			c.Next()
 		})
-		register(t, "ws://pipe", alpha(), byPipe(p), client.WithProxy(nil))
+		p.register(t, alpha())
 		if port := old.entries["alpha"]["port"]; port != 4444.0 {
 			t.Errorf("it is registered at port %v", port)
 		}
@@ -294,9 +293,9 @@ func TestRegisterIsLost(t *testing.T) {
 func TestResolveInAnOldRegistry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old := newOldRegistry(false, false)
-		p := pretendByPipe(t, old.serve)
+		p := pretend(t, old.serve)
 		var log lines
-		r := resolver(t, "ws://pipe", byPipe(p), client.WithProxy(nil), log.option())
+		r := resolver(t, p, log.option())
 		if _, err := r.Resolve(context.Background(), "alpha"); !errors.Is(err, registryclient.ErrUnknown) {
 			t.Errorf("got %v", err)
 		}
@@ -310,8 +309,8 @@ func TestResolveInAnOldRegistry(t *testing.T) {
 		if n := old.count("registry.watch"); n != 1 || log.Count("can't be watched") != 1 {
 			t.Errorf("%d watches; the log is %s", n, &log)
 		}
-		p.SetDown(true)
-		p.Cut()
+		p.pipes.SetDown(true)
+		p.pipes.Cut()
 		time.Sleep(time.Minute)
 		if b, err := r.Resolve(context.Background(), "alpha"); err != nil || !b.Stale || b.Host != "10.0.0.2" {
 			t.Errorf("got %+v, %v", b, err)
@@ -319,7 +318,7 @@ func TestResolveInAnOldRegistry(t *testing.T) {
 		if _, err := r.Resolve(context.Background(), "beta"); !dialFailed(err) {
 			t.Errorf("got %v", err)
 		}
-		p.SetDown(false)
+		p.pipes.SetDown(false)
 		time.Sleep(5 * time.Second)
 		if b, err := r.Resolve(context.Background(), "alpha"); err != nil || b.Stale {
 			t.Errorf("got %+v, %v", b, err)
@@ -332,7 +331,7 @@ func TestResolveInAnOldRegistry(t *testing.T) {
 func TestResolveUnanswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var silent atomic.Bool
-		p := pretendByPipe(t, func(c *peer) {
+		p := pretend(t, func(c *peer) {
 			c.Info("h")
 			for r := c.Next(); r != nil; r = c.Next() {
 				if silent.Load() {
@@ -347,7 +346,7 @@ func TestResolveUnanswered(t *testing.T) {
 				}
 			}
 		})
-		r := resolver(t, "ws://pipe", byPipe(p), client.WithProxy(nil))
+		r := resolver(t, p)
 		time.Sleep(time.Second) // until it is known that it can't be watched
 		for _, stale := range []bool{false, true} {
 			if b, err := r.Resolve(context.Background(), "alpha"); err != nil || b.Host != "h" || b.Stale != stale {
@@ -363,9 +362,9 @@ func TestResolveUnanswered(t *testing.T) {
 
 // TestWatchOfAnOldRegistry ends at once.
 func TestWatchOfAnOldRegistry(t *testing.T) {
-	h := pretend(t, newOldRegistry(false, false).serve)
+	p := pretend(t, newOldRegistry(false, false).serve)
 	n := 0
-	for e, err := range registryclient.Watch(testkit.Context(t), h.url) {
+	for e, err := range registryclient.Watch(testkit.Context(t), url, p.options()...) {
 		if n++; !errors.Is(err, registryclient.ErrNoWatch) {
 			t.Errorf("got %+v, %v", e, err)
 		}

@@ -20,7 +20,6 @@ import (
 )
 
 func TestRegisterRefusesWhatMakesNoSense(t *testing.T) {
-	noLeak(t)
 	change := func(change func(*registryclient.Registration)) registryclient.Registration {
 		g := alpha()
 		change(&g)
@@ -51,7 +50,6 @@ func TestRegisterRefusesWhatMakesNoSense(t *testing.T) {
 }
 
 func TestRegisterWithoutARegistry(t *testing.T) {
-	noLeak(t)
 	t.Setenv("PLEXUS_NO_REGISTRY", "1")
 	r, err := registryclient.Register(context.Background(), "", registryclient.Registration{})
 	if err != nil {
@@ -66,114 +64,116 @@ func TestRegisterWithoutARegistry(t *testing.T) {
 }
 
 func TestRegister(t *testing.T) {
-	s := newRegistry(t, false)
-	var log lines
-	g := alpha()
-	g.Description, g.Namespace, g.Metadata = "A hub", "ns", map[string]any{"zone": "b"}
-	g.SchemaHash = func() string { return "00e9e57b321aa1bc" }
-	r := register(t, s.url, g, log.option())
-	b := s.entries()["alpha"]
-	var metadata object
-	if err := json.Unmarshal(b.Metadata, &metadata); err != nil {
-		t.Error(err)
-	}
-	if !b.Active || b.URL() != "ws://127.0.0.1:4444" || b.Version != "1.2.3" || b.Source != "auto" || b.TTLSeconds != 30 ||
-		b.Description != "A hub" || b.Namespace != "ns" || b.ID == "" ||
-		metadata["pid"] != float64(os.Getpid()) || metadata["schema_hash"] != "00e9e57b321aa1bc" || metadata["zone"] != "b" {
-		t.Errorf("it is registered as %+v, %v", b, metadata)
-	}
-	if err := r.Close(); err != nil {
-		t.Error(err)
-	}
-	if b := s.entries()["alpha"]; b.Active || b.Name == "" {
-		t.Errorf("it is closed, but registered as %+v", b)
-	}
-	if err := r.Wait(testkit.Context(t)); !errors.Is(err, client.ErrClosed) {
-		t.Errorf("got %v", err)
-	}
-	if n := log.Count("the hub is registered"); n != 1 || log.Count("registration has ended") != 1 || log.Count("WARN") != 0 {
-		t.Errorf("the log is %s", &log)
-	}
+	withRegistry(t, func(t *testing.T, s *registryServer) {
+		var log lines
+		g := alpha()
+		g.Description, g.Namespace, g.Metadata = "A hub", "ns", map[string]any{"zone": "b"}
+		g.SchemaHash = func() string { return "00e9e57b321aa1bc" }
+		r := s.register(t, g, log.option())
+		b := s.entries()["alpha"]
+		var metadata object
+		if err := json.Unmarshal(b.Metadata, &metadata); err != nil {
+			t.Error(err)
+		}
+		if !b.Active || b.URL() != "ws://127.0.0.1:4444" || b.Version != "1.2.3" || b.Source != "auto" || b.TTLSeconds != 30 ||
+			b.Description != "A hub" || b.Namespace != "ns" || b.ID == "" ||
+			metadata["pid"] != float64(os.Getpid()) || metadata["schema_hash"] != "00e9e57b321aa1bc" || metadata["zone"] != "b" {
+			t.Errorf("it is registered as %+v, %v", b, metadata)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+		if b := s.entries()["alpha"]; b.Active || b.Name == "" {
+			t.Errorf("it is closed, but registered as %+v", b)
+		}
+		if err := r.Wait(testkit.Context(t)); !errors.Is(err, client.ErrClosed) {
+			t.Errorf("got %v", err)
+		}
+		if n := log.Count("the hub is registered"); n != 1 || log.Count("registration has ended") != 1 || log.Count("WARN") != 0 {
+			t.Errorf("the log is %s", &log)
+		}
+	})
 }
 
 // TestRegisterEndsWithItsContext: the end of ctx deregisters as Close does.
 func TestRegisterEndsWithItsContext(t *testing.T) {
-	s := newRegistry(t, false)
-	ctx, cancel := context.WithCancel(context.Background())
-	r, err := registryclient.Register(ctx, s.url, alpha())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Wait(testkit.Context(t)); err != nil {
-		t.Fatal(err)
-	}
-	cancel()
-	testkit.Eventually(t, "it is deregistered", func() bool { return !s.entries()["alpha"].Active })
-	if err := r.Close(); err != nil {
-		t.Error(err)
-	}
+	withRegistry(t, func(t *testing.T, s *registryServer) {
+		ctx, cancel := context.WithCancel(context.Background())
+		r, err := registryclient.Register(ctx, url, alpha(), s.options()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Wait(testkit.Context(t)); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		testkit.Eventually(t, "it is deregistered", func() bool { return !s.entries()["alpha"].Active })
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestRegisterBeforeTheRegistry: a registry that is not there yet stops nobody,
 // and is complained about once.
 func TestRegisterBeforeTheRegistry(t *testing.T) {
-	s := newRegistry(t, false)
-	s.kill()
-	var log lines
-	r, err := registryclient.Register(context.Background(), s.url, alpha(), log.option())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	short, cancel := context.WithTimeout(context.Background(), 1500*time.Millisecond)
-	defer cancel()
-	if err := r.Wait(short); !errors.Is(err, context.DeadlineExceeded) || !dialFailed(err) {
-		t.Errorf("got %v", err)
-	}
-	s.start()
-	inTime(t, "registered", func() bool { return s.entries()["alpha"].Active })
-	if n := log.Count("can't be reached"); n != 1 {
-		t.Errorf("it is said %d times: %s", n, &log)
-	}
+	withRegistry(t, func(t *testing.T, s *registryServer) {
+		s.kill()
+		var log lines
+		r, err := registryclient.Register(context.Background(), url, alpha(), s.options(log.option())...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		short, cancel := context.WithTimeout(context.Background(), 1500*time.Millisecond)
+		defer cancel()
+		if err := r.Wait(short); !errors.Is(err, context.DeadlineExceeded) || !dialFailed(err) {
+			t.Errorf("got %v", err)
+		}
+		s.start()
+		soon(t, "registered", func() bool { return s.entries()["alpha"].Active })
+		if n := log.Count("can't be reached"); n != 1 {
+			t.Errorf("it is said %d times: %s", n, &log)
+		}
+	})
 }
 
-// TestRegistryIsRestarted kills the registry, and starts it on the same port.
-func TestRegistryIsRestarted(t *testing.T) {
-	for name, keep := range map[string]bool{"with its database": true, "without": false} {
+func TestARestartedRegistryGetsTheHubAgain(t *testing.T) {
+	for name, database := range map[string]string{"with its database": "registry.db", "without": ":memory:"} {
 		t.Run(name, func(t *testing.T) {
-			s := newRegistry(t, keep)
-			var log lines
-			r := register(t, s.url, alpha(), log.option())
-			id := s.entries()["alpha"].ID
-			for i := range 2 {
-				s.kill()
-				testkit.Eventually(t, "it is noticed", func() bool { return log.Count("can't be reached") == i+1 })
-				s.start()
-				inTime(t, "registered again", func() bool { return log.Count("is registered") == i+2 })
-				all := s.entries()
-				b := all["alpha"]
-				if len(all) != 1 || !b.Active || b.TTLSeconds != 30 {
-					t.Errorf("it is registered as %+v", all)
+			withDatabase(t, database, func(t *testing.T, s *registryServer) {
+				var log lines
+				r := s.register(t, alpha(), log.option())
+				id := s.entries()["alpha"].ID
+				for i := range 2 {
+					s.kill()
+					testkit.Eventually(t, "it is noticed", func() bool { return log.Count("can't be reached") == i+1 })
+					s.start()
+					soon(t, "registered again", func() bool { return log.Count("is registered") == i+2 })
+					all := s.entries()
+					b := all["alpha"]
+					if len(all) != 1 || !b.Active || b.TTLSeconds != 30 {
+						t.Errorf("it is registered as %+v", all)
+					}
+					if kept := database != ":memory:"; kept != (b.ID == id) {
+						t.Errorf("its id was %s and is %s", id, b.ID)
+					}
 				}
-				if keep != (b.ID == id) {
-					t.Errorf("its id was %s and is %s", id, b.ID)
+				if err := r.Close(); err != nil {
+					t.Error(err)
 				}
-			}
-			if err := r.Close(); err != nil {
-				t.Error(err)
-			}
-			if all := s.entries(); len(all) != 1 || all["alpha"].Active {
-				t.Errorf("it is closed, but registered as %+v", all)
-			}
+				if all := s.entries(); len(all) != 1 || all["alpha"].Active {
+					t.Errorf("it is closed, but registered as %+v", all)
+				}
+			})
 		})
 	}
 }
 
 // TestRegistrationIsRenewed keeps a lease for an hour.
 func TestRegistrationIsRenewed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newPipeRegistry(t)
-		register(t, s.url, alpha(), s.options()...)
+	withRegistry(t, func(t *testing.T, s *registryServer) {
+		s.register(t, alpha())
 		for range 60 {
 			time.Sleep(time.Minute)
 			if b := s.entries()["alpha"]; !b.Active || time.Now().Unix()-b.LastSeen > 10 {
@@ -196,9 +196,8 @@ func TestWhatOthersDoToTheEntry(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := newPipeRegistry(t)
-				r := register(t, s.url, alpha(), s.options()...)
+			withRegistry(t, func(t *testing.T, s *registryServer) {
+				r := s.register(t, alpha())
 				test.params["name"] = "alpha"
 				s.call(test.method, test.params)
 				time.Sleep(10 * time.Second)
@@ -217,11 +216,10 @@ func TestWhatOthersDoToTheEntry(t *testing.T) {
 
 // TestRegisterForEver: without a lease the hub is looked after all the same.
 func TestRegisterForEver(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newPipeRegistry(t)
+	withRegistry(t, func(t *testing.T, s *registryServer) {
 		g := alpha()
 		g.TTL = -1
-		register(t, s.url, g, s.options()...)
+		s.register(t, g)
 		for range 2 {
 			time.Sleep(time.Hour)
 			if b := s.entries()["alpha"]; !b.Active || b.TTLSeconds != 0 {
@@ -240,7 +238,7 @@ func TestRegisterForEver(t *testing.T) {
 func TestShorterLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var pings atomic.Int32
-		p := pretendByPipe(t, func(c *peer) {
+		p := pretend(t, func(c *peer) {
 			c.Info("h")
 			for r := c.Called("7"); r != nil; r = c.Called("7") {
 				switch r.Params.Method {
@@ -255,7 +253,7 @@ func TestShorterLease(t *testing.T) {
 				c.Item("7", done)
 			}
 		})
-		register(t, "ws://pipe", alpha(), byPipe(p), client.WithProxy(nil))
+		p.register(t, alpha())
 		time.Sleep(time.Minute)
 		if n := pings.Load(); n < 29 || n > 41 {
 			t.Errorf("%d pings in a minute", n)
@@ -265,13 +263,12 @@ func TestShorterLease(t *testing.T) {
 
 // TestNewHash announces a schema that has changed.
 func TestNewHash(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newPipeRegistry(t)
+	withRegistry(t, func(t *testing.T, s *registryServer) {
 		var hash atomic.Value
 		hash.Store("1111111111111111")
 		g := alpha()
 		g.SchemaHash = func() string { return hash.Load().(string) }
-		register(t, s.url, g, s.options()...)
+		s.register(t, g)
 		hash.Store("2222222222222222")
 		time.Sleep(10 * time.Second)
 		if b := s.entries()["alpha"]; !strings.Contains(string(b.Metadata), "2222222222222222") {
@@ -283,13 +280,12 @@ func TestNewHash(t *testing.T) {
 // TestNameIsTaken: another hub that registers under the name has it until it
 // leaves; two hubs of one name don't fight.
 func TestNameIsTaken(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newPipeRegistry(t)
+	withRegistry(t, func(t *testing.T, s *registryServer) {
 		var log lines
-		r := register(t, s.url, alpha(), s.options(log.option())...)
+		r := s.register(t, alpha(), log.option())
 		g := alpha()
 		g.Port = 5555
-		other := register(t, s.url, g, s.options()...)
+		other := s.register(t, g)
 		for range 10 {
 			time.Sleep(time.Minute)
 			if b := s.entries()["alpha"]; b.Port != 5555 || !b.Active {
@@ -300,7 +296,7 @@ func TestNameIsTaken(t *testing.T) {
 			t.Errorf("it is said %d times: %s", n, &log)
 		}
 		// Not even a lost connection makes it take the name back.
-		s.pipe.Cut()
+		s.pipes.Cut()
 		time.Sleep(time.Minute)
 		if b := s.entries()["alpha"]; b.Port != 5555 || !b.Active {
 			t.Fatalf("the name was taken back: %+v", b)
@@ -311,7 +307,7 @@ func TestNameIsTaken(t *testing.T) {
 			t.Errorf("nobody has the name: %+v", b)
 		}
 		// What is another's is not deregistered.
-		register(t, s.url, g, s.options()...)
+		s.register(t, g)
 		if err := r.Close(); err != nil {
 			t.Error(err)
 		}
@@ -324,9 +320,8 @@ func TestNameIsTaken(t *testing.T) {
 // TestOtherProcessHasTheAddress: a hub that was restarted at its address is
 // not deregistered by the process that it was before.
 func TestOtherProcessHasTheAddress(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newPipeRegistry(t)
-		r := register(t, s.url, alpha(), s.options()...)
+	withRegistry(t, func(t *testing.T, s *registryServer) {
+		r := s.register(t, alpha())
 		s.call("register", object{"name": "alpha", "host": "127.0.0.1", "port": 4444, "metadata": object{"pid": 1}})
 		if err := r.Close(); err != nil || !s.entries()["alpha"].Active {
 			t.Errorf("closed with %v, it is registered as %+v", err, s.entries())
@@ -341,7 +336,7 @@ func TestRegistrationBackoff(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var silence atomic.Bool
-				p := pretendByPipe(t, func(c *peer) {
+				p := pretend(t, func(c *peer) {
 					if silence.Load() {
 						c.Gone()
 						return
@@ -353,14 +348,14 @@ func TestRegistrationBackoff(t *testing.T) {
 					}
 				})
 				var log lines
-				register(t, "ws://pipe", alpha(), byPipe(p), client.WithProxy(nil), log.option())
-				p.Dials()
+				p.register(t, alpha(), log.option())
+				p.pipes.Dials()
 				silence.Store(silent)
-				p.SetDown(!silent)
+				p.pipes.SetDown(!silent)
 				lost := time.Now()
-				p.Cut()
+				p.pipes.Cut()
 				time.Sleep(time.Hour)
-				all := p.Dials()
+				all := p.pipes.Dials()
 				last := lost
 				for i, at := range all {
 					if wait := at.Sub(last); wait < 50*time.Millisecond || wait > 2500*time.Millisecond {
@@ -378,7 +373,7 @@ func TestRegistrationBackoff(t *testing.T) {
 					t.Errorf("it is said %d times", n)
 				}
 				silence.Store(false)
-				p.SetDown(false)
+				p.pipes.SetDown(false)
 				time.Sleep(5 * time.Second)
 				if n := log.Count("the hub is registered"); n != 2 {
 					t.Errorf("it is not registered again: %s", &log)
@@ -401,7 +396,7 @@ func TestRegisterIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var kind atomic.Bool
-				p := pretendByPipe(t, func(c *peer) {
+				p := pretend(t, func(c *peer) {
 					c.Info("h")
 					for r := c.Called("7"); r != nil; r = c.Called("7") {
 						if kind.Load() {
@@ -413,7 +408,7 @@ func TestRegisterIsRefused(t *testing.T) {
 					}
 				})
 				var log lines
-				r, err := registryclient.Register(context.Background(), "ws://pipe", alpha(), byPipe(p), client.WithProxy(nil), log.option())
+				r, err := registryclient.Register(context.Background(), url, alpha(), p.options(log.option())...)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -432,63 +427,58 @@ func TestRegisterIsRefused(t *testing.T) {
 	}
 }
 
-// TestHubIsKilled: nobody renews the lease.
-func TestHubIsKilled(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a lease lasts 5 seconds at least")
-	}
-	t.Parallel()
-	s := newRegistry(t, false)
-	p := newNetwork(t, s.at)
-	g := alpha()
-	g.TTL = 5 * time.Second
-	r := register(t, p.url, g)
-	p.stall() // as good as dead: nothing of it is heard
-	testkit.Eventually(t, "its lease has expired", func() bool { return !s.entries()["alpha"].Active })
-	p.resume()
-	inTime(t, "registered again", func() bool { return s.entries()["alpha"].Active })
-	if err := r.Close(); err != nil {
-		t.Error(err)
-	}
-	if s.entries()["alpha"].Active {
-		t.Error("it is closed, but active")
-	}
+func TestTheLeaseOfAHubThatIsNotHeardExpires(t *testing.T) {
+	withRegistry(t, func(t *testing.T, s *registryServer) {
+		p := s.otherRoute()
+		g := alpha()
+		g.TTL = 5 * time.Second
+		r := p.register(t, g)
+		p.stall()
+		testkit.Eventually(t, "its lease has expired", func() bool { return !s.entries()["alpha"].Active })
+		p.resume()
+		soon(t, "registered again", func() bool { return s.entries()["alpha"].Active })
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+		if s.entries()["alpha"].Active {
+			t.Error("it is closed, but active")
+		}
+	})
 }
 
-// TestNetworkIsCut cuts and stalls the way to the registry.
-func TestNetworkIsCut(t *testing.T) {
-	t.Run("cut", func(t *testing.T) {
-		s := newRegistry(t, false)
-		p := newNetwork(t, s.at)
-		var log lines
-		register(t, p.url, alpha(), log.option())
-		p.Cut()
-		inTime(t, "registered again", func() bool { return log.Count("is registered") == 2 })
-	})
-	t.Run("stalled, and closed meanwhile", func(t *testing.T) {
-		s := newRegistry(t, false)
-		p := newNetwork(t, s.at)
-		r := register(t, p.url, alpha())
-		p.stall()
-		begun := time.Now()
-		if err := r.Close(); err == nil {
-			t.Error("it can't have deregistered")
-		}
-		if took := time.Since(begun); took > 3*time.Second {
-			t.Errorf("closing took %v", took)
-		}
-	})
-	t.Run("stalled, and back", func(t *testing.T) {
-		s := newRegistry(t, false)
-		p := newNetwork(t, s.at)
-		var log lines
-		register(t, p.url, alpha(), log.option())
-		p.stall()
-		testkit.Eventually(t, "it is noticed", func() bool { return log.Count("can't be reached") == 1 })
-		p.resume()
-		inTime(t, "registered again", func() bool { return log.Count("is registered") == 2 })
-		if all := s.entries(); len(all) != 1 || !all["alpha"].Active {
-			t.Errorf("it is registered as %+v", all)
-		}
-	})
+func TestABrokenNetwork(t *testing.T) {
+	for name, test := range map[string]func(t *testing.T, s *registryServer, p *route){
+		"that is cut": func(t *testing.T, s *registryServer, p *route) {
+			var log lines
+			p.register(t, alpha(), log.option())
+			p.pipes.Cut()
+			soon(t, "registered again", func() bool { return log.Count("is registered") == 2 })
+		},
+		"that stalls before the hub is closed": func(t *testing.T, s *registryServer, p *route) {
+			r := p.register(t, alpha())
+			p.stall()
+			begun := time.Now()
+			if err := r.Close(); err == nil {
+				t.Error("it can't have deregistered")
+			}
+			if took := time.Since(begun); took > 2*time.Second {
+				t.Errorf("closing took %v", took)
+			}
+		},
+		"that stalls and comes back": func(t *testing.T, s *registryServer, p *route) {
+			var log lines
+			p.register(t, alpha(), log.option())
+			p.stall()
+			testkit.Eventually(t, "it is noticed", func() bool { return log.Count("can't be reached") == 1 })
+			p.resume()
+			soon(t, "registered again", func() bool { return log.Count("is registered") == 2 })
+			if all := s.entries(); len(all) != 1 || !all["alpha"].Active {
+				t.Errorf("it is registered as %+v", all)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withRegistry(t, func(t *testing.T, s *registryServer) { test(t, s, s.otherRoute()) })
+		})
+	}
 }

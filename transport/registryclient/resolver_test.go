@@ -18,9 +18,9 @@ import (
 )
 
 // resolver makes a Resolver that is closed when the test ends.
-func resolver(t testing.TB, url string, options ...client.Option) *registryclient.Resolver {
+func resolver(t testing.TB, via *route, options ...client.Option) *registryclient.Resolver {
 	t.Helper()
-	r, err := registryclient.NewResolver(url, options...)
+	r, err := registryclient.NewResolver(url, via.options(options...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,91 +29,95 @@ func resolver(t testing.TB, url string, options ...client.Option) *registryclien
 }
 
 func TestResolve(t *testing.T) {
-	s := newRegistry(t, false)
-	r := resolver(t, s.url)
-	if _, err := r.Resolve(testkit.Context(t), "alpha"); !errors.Is(err, registryclient.ErrUnknown) {
-		t.Errorf("got %v", err)
-	}
-	// Every change is seen soon, without asking.
-	resolves := func(url string, want error) func() bool {
-		return func() bool {
-			b, err := r.Resolve(testkit.Context(t), "alpha")
-			return errors.Is(err, want) && !b.Stale && (url == "" || b.URL() == url)
+	withRegistry(t, func(t *testing.T, s *registryServer) {
+		r := resolver(t, s.route)
+		time.Sleep(10 * time.Millisecond)
+		if _, err := r.Resolve(testkit.Context(t), "alpha"); !errors.Is(err, registryclient.ErrUnknown) {
+			t.Errorf("got %v", err)
 		}
-	}
-	hub := register(t, s.url, alpha())
-	testkit.Eventually(t, "it is known", resolves("ws://127.0.0.1:4444", nil))
-	s.call("update", object{"name": "alpha", "host": "::1", "protocol": "wss"})
-	testkit.Eventually(t, "it has moved", resolves("wss://[::1]:4444", nil))
-	s.call("update", object{"name": "alpha", "host": "127.0.0.1", "protocol": "ws"})
-	hub.Close()
-	testkit.Eventually(t, "it is inactive", resolves("ws://127.0.0.1:4444", registryclient.ErrInactive))
-	s.call("delete", object{"name": "alpha"})
-	testkit.Eventually(t, "it is gone", resolves("", registryclient.ErrUnknown))
-	r.Close()
-	if _, err := r.Resolve(testkit.Context(t), "alpha"); !errors.Is(err, client.ErrClosed) {
-		t.Errorf("got %v", err)
-	}
-	if r, err := registryclient.NewResolver("nonsense"); r != nil || err == nil {
-		t.Errorf("got %v, %v", r, err)
-	}
+		// Every change is seen soon, without asking.
+		resolves := func(url string, want error) func() bool {
+			return func() bool {
+				b, err := r.Resolve(testkit.Context(t), "alpha")
+				return errors.Is(err, want) && !b.Stale && (url == "" || b.URL() == url)
+			}
+		}
+		hub := s.register(t, alpha())
+		testkit.Eventually(t, "it is known", resolves("ws://127.0.0.1:4444", nil))
+		s.call("update", object{"name": "alpha", "host": "::1", "protocol": "wss"})
+		testkit.Eventually(t, "it has moved", resolves("wss://[::1]:4444", nil))
+		s.call("update", object{"name": "alpha", "host": "127.0.0.1", "protocol": "ws"})
+		hub.Close()
+		testkit.Eventually(t, "it is inactive", resolves("ws://127.0.0.1:4444", registryclient.ErrInactive))
+		s.call("delete", object{"name": "alpha"})
+		testkit.Eventually(t, "it is gone", resolves("", registryclient.ErrUnknown))
+		r.Close()
+		if _, err := r.Resolve(testkit.Context(t), "alpha"); !errors.Is(err, client.ErrClosed) {
+			t.Errorf("got %v", err)
+		}
+		if r, err := registryclient.NewResolver("nonsense"); r != nil || err == nil {
+			t.Errorf("got %v, %v", r, err)
+		}
+	})
 }
 
 // TestResolveAcrossRestarts: while the registry is away, what was last known
 // is given as such; what it has when it is back counts.
 func TestResolveAcrossRestarts(t *testing.T) {
-	s := newRegistry(t, false)
-	s.call("register", object{"name": "alpha", "host": "10.0.0.1", "port": 1})
-	s.call("register", object{"name": "beta", "host": "10.0.0.2", "port": 2})
-	var log lines
-	r := resolver(t, s.url, log.option())
-	if b, err := r.Resolve(testkit.Context(t), "alpha"); err != nil || b.Host != "10.0.0.1" {
-		t.Errorf("got %+v, %v", b, err)
-	}
-	testkit.Eventually(t, "it is watched", func() bool { return log.Count("is watched") == 1 })
-	s.kill()
-	testkit.Eventually(t, "it is stale", func() bool {
-		b, err := r.Resolve(testkit.Context(t), "alpha")
-		if err != nil || b.Host != "10.0.0.1" {
-			t.Fatalf("got %+v, %v", b, err)
+	withRegistry(t, func(t *testing.T, s *registryServer) {
+		s.call("register", object{"name": "alpha", "host": "10.0.0.1", "port": 1})
+		s.call("register", object{"name": "beta", "host": "10.0.0.2", "port": 2})
+		var log lines
+		r := resolver(t, s.route, log.option())
+		time.Sleep(10 * time.Millisecond)
+		if b, err := r.Resolve(testkit.Context(t), "alpha"); err != nil || b.Host != "10.0.0.1" {
+			t.Errorf("got %+v, %v", b, err)
 		}
-		return b.Stale
+		testkit.Eventually(t, "it is watched", func() bool { return log.Count("is watched") == 1 })
+		s.kill()
+		testkit.Eventually(t, "it is stale", func() bool {
+			b, err := r.Resolve(testkit.Context(t), "alpha")
+			if err != nil || b.Host != "10.0.0.1" {
+				t.Fatalf("got %+v, %v", b, err)
+			}
+			return b.Stale
+		})
+		if _, err := r.Resolve(testkit.Context(t), "gamma"); !dialFailed(err) {
+			t.Errorf("got %v", err)
+		}
+		// It is back with an empty database, whose revisions soon have the same
+		// numbers as before.
+		s.start()
+		s.call("register", object{"name": "alpha", "host": "10.0.0.3", "port": 1})
+		s.call("register", object{"name": "alpha", "host": "10.0.0.4", "port": 1})
+		soon(t, "the new address", func() bool {
+			b, err := r.Resolve(testkit.Context(t), "alpha")
+			return err == nil && !b.Stale && b.Host == "10.0.0.4"
+		})
+		testkit.Eventually(t, "beta is forgotten", func() bool {
+			_, err := r.Resolve(testkit.Context(t), "beta")
+			return errors.Is(err, registryclient.ErrUnknown)
+		})
+		testkit.Eventually(t, "it is watched again", func() bool { return log.Count("is watched") == 2 })
+		if n := log.Count("level="); n != 3 || log.Count("can't be reached") != 1 {
+			t.Errorf("the log is %s", &log)
+		}
 	})
-	if _, err := r.Resolve(testkit.Context(t), "gamma"); !dialFailed(err) {
-		t.Errorf("got %v", err)
-	}
-	// It is back with an empty database, whose revisions soon have the same
-	// numbers as before.
-	s.start()
-	s.call("register", object{"name": "alpha", "host": "10.0.0.3", "port": 1})
-	s.call("register", object{"name": "alpha", "host": "10.0.0.4", "port": 1})
-	inTime(t, "the new address", func() bool {
-		b, err := r.Resolve(testkit.Context(t), "alpha")
-		return err == nil && !b.Stale && b.Host == "10.0.0.4"
-	})
-	testkit.Eventually(t, "beta is forgotten", func() bool {
-		_, err := r.Resolve(testkit.Context(t), "beta")
-		return errors.Is(err, registryclient.ErrUnknown)
-	})
-	testkit.Eventually(t, "it is watched again", func() bool { return log.Count("is watched") == 2 })
-	if n := log.Count("level="); n != 3 || log.Count("can't be reached") != 1 {
-		t.Errorf("the log is %s", &log)
-	}
 }
 
 // TestResolveResumes cuts the network: the watch goes on where it was, and
 // nothing is missed.
 func TestResolveResumes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newPipeRegistry(t)
-		r := resolver(t, s.url, s.options()...)
+	withRegistry(t, func(t *testing.T, s *registryServer) {
+		r := resolver(t, s.route)
+		time.Sleep(10 * time.Millisecond)
 		for port := range 5 {
 			s.call("register", object{"name": "alpha", "host": "10.0.0.1", "port": port + 1})
 			time.Sleep(5 * time.Second)
 			if b, err := r.Resolve(context.Background(), "alpha"); err != nil || b.Stale || b.Port != port+1 {
 				t.Errorf("got %+v, %v", b, err)
 			}
-			s.pipe.CutAll()
+			s.pipes.CutAll()
 		}
 	})
 }
@@ -121,14 +125,14 @@ func TestResolveResumes(t *testing.T) {
 // TestResolveBetweenConnections: what was watched a moment ago is trusted, and
 // no longer than that.
 func TestResolveBetweenConnections(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newPipeRegistry(t)
+	withRegistry(t, func(t *testing.T, s *registryServer) {
 		s.call("register", object{"name": "alpha", "host": "10.0.0.1", "port": 1})
-		r := resolver(t, s.url, s.options()...)
+		r := resolver(t, s.route)
+		time.Sleep(10 * time.Millisecond)
 		time.Sleep(5 * time.Second)
-		s.pipe.SetDown(true)
-		s.pipe.CutAll()
-		synctest.Wait()
+		s.pipes.SetDown(true)
+		s.pipes.CutAll()
+		time.Sleep(10 * time.Millisecond)
 		for _, stale := range []bool{false, true} {
 			if b, err := r.Resolve(context.Background(), "alpha"); err != nil || b.Stale != stale {
 				t.Errorf("got %+v, %v", b, err)
@@ -142,8 +146,8 @@ func TestResolveBetweenConnections(t *testing.T) {
 // for as long as ctx allows, and no longer.
 func TestResolveGivesUpWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := pretendByPipe(t, (*peer).Gone)
-		r := resolver(t, "ws://pipe", byPipe(p), client.WithProxy(nil))
+		p := pretend(t, (*peer).Gone)
+		r := resolver(t, p)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		if _, err := r.Resolve(ctx, "alpha"); !errors.Is(err, context.DeadlineExceeded) {
@@ -155,27 +159,29 @@ func TestResolveGivesUpWithItsContext(t *testing.T) {
 // TestResolveThroughAStalledNetwork: a watch that has gone silent is not
 // trusted for long.
 func TestResolveThroughAStalledNetwork(t *testing.T) {
-	s := newRegistry(t, false)
-	n := newNetwork(t, s.at)
-	s.call("register", object{"name": "alpha", "host": "10.0.0.1", "port": 1})
-	r := resolver(t, n.url)
-	testkit.Eventually(t, "it is known", func() bool {
-		b, err := r.Resolve(testkit.Context(t), "alpha")
-		return err == nil && b.Host == "10.0.0.1"
-	})
-	n.stall()
-	testkit.Eventually(t, "it is stale", func() bool {
-		b, err := r.Resolve(testkit.Context(t), "alpha")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b.Stale
-	})
-	s.call("register", object{"name": "alpha", "host": "10.0.0.2", "port": 1})
-	n.resume()
-	inTime(t, "the new address", func() bool {
-		b, err := r.Resolve(testkit.Context(t), "alpha")
-		return err == nil && !b.Stale && b.Host == "10.0.0.2"
+	withRegistry(t, func(t *testing.T, s *registryServer) {
+		n := s.otherRoute()
+		s.call("register", object{"name": "alpha", "host": "10.0.0.1", "port": 1})
+		r := resolver(t, n)
+		time.Sleep(10 * time.Millisecond)
+		testkit.Eventually(t, "it is known", func() bool {
+			b, err := r.Resolve(testkit.Context(t), "alpha")
+			return err == nil && b.Host == "10.0.0.1"
+		})
+		n.stall()
+		testkit.Eventually(t, "it is stale", func() bool {
+			b, err := r.Resolve(testkit.Context(t), "alpha")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b.Stale
+		})
+		s.call("register", object{"name": "alpha", "host": "10.0.0.2", "port": 1})
+		n.resume()
+		soon(t, "the new address", func() bool {
+			b, err := r.Resolve(testkit.Context(t), "alpha")
+			return err == nil && !b.Stale && b.Host == "10.0.0.2"
+		})
 	})
 }
 
@@ -189,7 +195,7 @@ func TestResolverIsBounded(t *testing.T) {
 			fmt.Fprintf(&list, `{"name":"b%d","host":"h","port":1,"is_active":true},`, i)
 		}
 		var connections atomic.Int32
-		p := pretendByPipe(t, func(c *peer) {
+		p := pretend(t, func(c *peer) {
 			c.Info("h")
 			again := connections.Add(1) > 1
 			r := c.Called("1")
@@ -212,7 +218,7 @@ func TestResolverIsBounded(t *testing.T) {
 			}
 		})
 		var log lines
-		r := resolver(t, "ws://pipe", byPipe(p), client.WithProxy(nil), log.option())
+		r := resolver(t, p, log.option())
 		time.Sleep(10 * time.Second) // it is trusted for a while
 		if b, err := r.Resolve(context.Background(), "more"); err != nil || b.Host != "asked" {
 			t.Errorf("got %+v, %v", b, err)
@@ -220,7 +226,7 @@ func TestResolverIsBounded(t *testing.T) {
 		if n := log.Count("can't be watched"); n != 1 {
 			t.Errorf("the log is %s", &log)
 		}
-		p.Cut()
+		p.pipes.Cut()
 		time.Sleep(10 * time.Second)
 		if n := connections.Load(); n != 2 {
 			t.Errorf("there were %d connections", n)

@@ -18,13 +18,13 @@ import (
 )
 
 // watching gathers what a Watch tells, in words.
-func watching(t testing.TB, url string, options ...client.Option) <-chan string {
+func watching(t testing.TB, via *route) <-chan string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	told, ended := make(chan string, 1000), make(chan struct{})
 	go func() {
 		defer close(ended)
-		for e, err := range registryclient.Watch(ctx, url, options...) {
+		for e, err := range registryclient.Watch(ctx, url, via.options()...) {
 			if err != nil {
 				told <- "lost"
 				continue
@@ -53,7 +53,7 @@ func wants(t testing.TB, told <-chan string, want ...string) {
 		select {
 		case s := <-told:
 			got = append(got, s)
-		case <-time.After(patience):
+		case <-time.After(testkit.Patience):
 			t.Fatalf("after %q nothing came; want %q", got, want)
 		}
 	}
@@ -63,45 +63,45 @@ func wants(t testing.TB, told <-chan string, want ...string) {
 }
 
 func TestWatch(t *testing.T) {
-	s := newRegistry(t, false)
-	s.call("register", object{"name": "alpha", "host": "h", "port": 1})
-	told := watching(t, s.url)
-	wants(t, told, "backends alpha")
-	s.call("register", object{"name": "beta", "host": "h", "port": 2})
-	s.call("update", object{"name": "beta", "port": 3})
-	s.call("deregister", object{"name": "alpha"})
-	s.call("delete", object{"name": "alpha"})
-	wants(t, told, "backend_registered beta 2", "backend_updated beta 3", "backend_deregistered alpha", "backend_deleted alpha")
-	// Restarted, it is told anew, whatever its revisions are.
-	s.kill()
-	wants(t, told, "lost")
-	s.start()
-	s.call("register", object{"name": "gamma", "host": "h", "port": 4})
-	first := <-told
-	if first == "backends" { // it was quicker than gamma
-		wants(t, told, "backend_registered gamma 4")
-	} else if first != "backends gamma" {
-		t.Errorf("got %q", first)
-	}
+	withRegistry(t, func(t *testing.T, s *registryServer) {
+		s.call("register", object{"name": "alpha", "host": "h", "port": 1})
+		told := watching(t, s.route)
+		wants(t, told, "backends alpha")
+		s.call("register", object{"name": "beta", "host": "h", "port": 2})
+		s.call("update", object{"name": "beta", "port": 3})
+		s.call("deregister", object{"name": "alpha"})
+		s.call("delete", object{"name": "alpha"})
+		wants(t, told, "backend_registered beta 2", "backend_updated beta 3", "backend_deregistered alpha", "backend_deleted alpha")
+		// Restarted, it is told anew, whatever its revisions are.
+		s.kill()
+		wants(t, told, "lost")
+		s.start()
+		s.call("register", object{"name": "gamma", "host": "h", "port": 4})
+		first := <-told
+		if first == "backends" { // it was quicker than gamma
+			wants(t, told, "backend_registered gamma 4")
+		} else if first != "backends gamma" {
+			t.Errorf("got %q", first)
+		}
+	})
 }
 
 // TestWatchResumes: after a cut, what was missed is told, and nothing else.
 func TestWatchResumes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newPipeRegistry(t)
+	withRegistry(t, func(t *testing.T, s *registryServer) {
 		s.call("register", object{"name": "alpha", "host": "h", "port": 1})
-		told := watching(t, s.url, s.options()...)
+		told := watching(t, s.route)
 		wants(t, told, "backends alpha")
 		time.Sleep(time.Minute) // it has been up for some time
 		s.call("register", object{"name": "alpha", "host": "h", "port": 2})
 		wants(t, told, "backend_registered alpha 2")
 		time.Sleep(time.Minute)
-		s.pipe.CutAll()
+		s.pipes.CutAll()
 		wants(t, told, "lost")
 		s.call("register", object{"name": "alpha", "host": "h", "port": 3})
 		s.call("register", object{"name": "beta", "host": "h", "port": 4})
 		wants(t, told, "backend_registered alpha 3", "backend_registered beta 4", "resumed")
-		s.pipe.CutAll()
+		s.pipes.CutAll()
 		wants(t, told, "lost", "resumed")
 		s.call("delete", object{"name": "beta"})
 		wants(t, told, "backend_deleted beta")
@@ -110,25 +110,26 @@ func TestWatchResumes(t *testing.T) {
 
 // TestWatchIsBrokenOff leaves nothing behind.
 func TestWatchIsBrokenOff(t *testing.T) {
-	s := newRegistry(t, false)
-	for e, err := range registryclient.Watch(testkit.Context(t), s.url) {
-		if err != nil || e.Kind != registryclient.EventListed {
-			t.Errorf("got %+v, %v", e, err)
+	withRegistry(t, func(t *testing.T, s *registryServer) {
+		for e, err := range registryclient.Watch(testkit.Context(t), url, s.options()...) {
+			if err != nil || e.Kind != registryclient.EventListed {
+				t.Errorf("got %+v, %v", e, err)
+			}
+			break
 		}
-		break
-	}
-	s.kill()
-	for _, err := range registryclient.Watch(testkit.Context(t), s.url) {
-		if err == nil {
-			t.Error("there is no registry")
+		s.kill()
+		for _, err := range registryclient.Watch(testkit.Context(t), url, s.options()...) {
+			if err == nil {
+				t.Error("there is no registry")
+			}
+			break
 		}
-		break
-	}
-	for _, err := range registryclient.Watch(testkit.Context(t), "http://x") {
-		if err == nil {
-			t.Error("the address makes no sense")
+		for _, err := range registryclient.Watch(testkit.Context(t), "http://x") {
+			if err == nil {
+				t.Error("the address makes no sense")
+			}
 		}
-	}
+	})
 }
 
 // TestWatchThatCantBe ends at once: to ask again would not help.
@@ -149,14 +150,14 @@ func TestWatchThatCantBe(t *testing.T) {
 		"too long":          data(`"` + strings.Repeat("x", 5<<20) + `"`),
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := pretend(t, func(c *peer) {
+			p := pretend(t, func(c *peer) {
 				c.Info("h")
 				c.Called("7")
 				c.Item("7", answer)
 				c.Gone()
 			})
 			n := 0
-			for e, err := range registryclient.Watch(testkit.Context(t), h.url, client.WithMessageLimit(4<<20)) {
+			for e, err := range registryclient.Watch(testkit.Context(t), url, p.options(client.WithMessageLimit(4<<20))...) {
 				if n++; !errors.Is(err, registryclient.ErrNoWatch) || n > 1 {
 					t.Errorf("got %+v, %v", e, err)
 					break
@@ -193,7 +194,7 @@ func TestWatchThatCantResume(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				connections := 0
-				p := pretendByPipe(t, func(c *peer) {
+				p := pretend(t, func(c *peer) {
 					c.Info("h")
 					if connections++; connections > 1 {
 						if r := c.Called("5"); r == nil || r.Params.Method != "registry.status" {
@@ -225,10 +226,10 @@ func TestWatchThatCantResume(t *testing.T) {
 					c.Item("6", data(`{"type":"backend_updated","backend":{"name":"alpha","host":"h","port":2},"revision":7}`))
 					c.Gone()
 				})
-				told := watching(t, "ws://pipe", byPipe(p), client.WithProxy(nil))
+				told := watching(t, p)
 				wants(t, told, "backends alpha", "backend_updated alpha 2")
 				time.Sleep(time.Minute)
-				p.Cut()
+				p.pipes.Cut()
 				wants(t, told, "lost")
 				if test.want[0] == "lost" {
 					time.Sleep(time.Minute) // once is enough
