@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -14,7 +13,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage"
 )
@@ -22,27 +20,18 @@ import (
 // patient is a registry in a bubble whose hubs answer as a test says. A round
 // begins every 30 seconds, give or take a tenth.
 type patient struct {
-	t    *testing.T
-	reg  *registry.Registry
+	*harness
 	hubs *hubs
-	log  *testkit.Log
 }
 
 const interval = 30 * time.Second
 
 func newPatient(t *testing.T, store storage.Store) *patient {
 	t.Helper()
-	p := &patient{t: t, hubs: &hubs{answer: map[string]string{}}, log: &testkit.Log{}}
-	var err error
-	p.reg, err = registry.New(t.Context(), store,
-		registry.WithLogger(slog.New(slog.NewTextHandler(p.log, nil))),
-		registry.WithHealth(registry.Health{Probe: p.hubs.probe, Interval: interval, Timeout: 2 * time.Second}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { p.reg.Close() })
+	answering := &hubs{answer: map[string]string{}}
+	h := over(t, store, registry.WithHealth(registry.Health{Probe: answering.probe, Interval: interval, Timeout: 2 * time.Second}))
 	synctest.Wait()
-	return p
+	return &patient{h, answering}
 }
 
 // up makes hubs answer, down silences them, under the host of their name.
@@ -69,7 +58,7 @@ func (p *patient) down(names ...string) {
 func (p *patient) register(names ...string) {
 	p.t.Helper()
 	for _, name := range names {
-		if _, err := p.reg.Register(p.t.Context(), registry.RegisterParams{Name: name, Host: name, Port: 4444}); err != nil {
+		if _, err := p.registry.Register(p.t.Context(), registry.RegisterParams{Name: name, Host: name, Port: 4444}); err != nil {
 			p.t.Fatal(err)
 		}
 	}
@@ -88,7 +77,7 @@ func (p *patient) rounds(n int) {
 
 func (p *patient) get(name string) *registry.BackendInfo {
 	p.t.Helper()
-	event, err := p.reg.Get(p.t.Context(), registry.NameParams{Name: name})
+	event, err := p.registry.Get(p.t.Context(), registry.NameParams{Name: name})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -215,7 +204,7 @@ func TestHealthDoesNotActivateDeregisteredBackends(t *testing.T) {
 	bubble(t, func(t *testing.T, p *patient) {
 		p.register("gone", "b", "c", "d")
 		p.up("gone", "b", "c", "d")
-		if _, err := p.reg.Deregister(t.Context(), registry.LeaseParams{Name: "gone"}); err != nil {
+		if _, err := p.registry.Deregister(t.Context(), registry.LeaseParams{Name: "gone"}); err != nil {
 			t.Fatal(err)
 		}
 		p.rounds(3)
@@ -258,7 +247,7 @@ func TestHealthBeginsAnewAtAnotherAddress(t *testing.T) {
 		p.up("b", "c", "d")
 		p.rounds(5)
 		p.expect("a", registry.StatusCritical, false)
-		if _, err := p.reg.Register(t.Context(), registry.RegisterParams{Name: "a", Host: "elsewhere", Port: 4444}); err != nil {
+		if _, err := p.registry.Register(t.Context(), registry.RegisterParams{Name: "a", Host: "elsewhere", Port: 4444}); err != nil {
 			t.Fatal(err)
 		}
 		p.expect("a", registry.StatusUnknown, true)
@@ -273,7 +262,7 @@ func TestLastSeenOutlivesARestart(t *testing.T) {
 		p.up("a", "b", "c", "d")
 		p.rounds(2)
 		seen := *p.get("a").LastSeen
-		if err := p.reg.Close(); err != nil {
+		if err := p.registry.Close(); err != nil {
 			t.Fatal(err)
 		}
 		again := newPatient(t, store)
@@ -336,14 +325,9 @@ func TestProbesAreBoundedAndEndInTime(t *testing.T) {
 func TestDiscoveryRegistersWhatAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answering := &hubs{answer: map[string]string{}}
-		reg, err := registry.New(t.Context(), memory(t),
-			registry.WithDiscovery(registry.Address{Host: "127.0.0.1", Port: 4444, Protocol: "ws"}),
+		h := open(t, registry.WithDiscovery(registry.Address{Host: "127.0.0.1", Port: 4444, Protocol: "ws"}),
 			registry.WithHealth(registry.Health{Probe: answering.probe, Interval: interval, Timeout: time.Second}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer reg.Close()
-		p := &patient{t: t, reg: reg, hubs: answering}
+		reg, p := h.registry, &patient{h, answering}
 		p.rounds(1)
 		p.answers("127.0.0.1", "substrate")
 		p.rounds(1)
@@ -364,15 +348,11 @@ func TestDiscoveryRegistersWhatAnswers(t *testing.T) {
 	})
 }
 
+// failingHealth is a registry whose probes all fail with an error.
 func failingHealth(t *testing.T, err error) *patient {
 	t.Helper()
-	reg, newErr := registry.New(t.Context(), memory(t),
-		registry.WithHealth(registry.Health{Probe: func(context.Context, string) (string, error) { return "", err }, Interval: interval, Timeout: time.Second}))
-	if newErr != nil {
-		t.Fatal(newErr)
-	}
-	t.Cleanup(func() { reg.Close() })
-	p := &patient{t: t, reg: reg}
+	probe := func(context.Context, string) (string, error) { return "", err }
+	p := &patient{harness: open(t, registry.WithHealth(registry.Health{Probe: probe, Interval: interval, Timeout: time.Second}))}
 	p.register("a")
 	return p
 }

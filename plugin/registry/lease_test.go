@@ -15,7 +15,7 @@ import (
 // lease registers a backend for so many seconds and returns the lease.
 func (p *patient) lease(name string, seconds uint32) string {
 	p.t.Helper()
-	event, err := p.reg.Register(p.t.Context(), registry.RegisterParams{Name: name, Host: name, Port: 4444, TTLSeconds: &seconds})
+	event, err := p.registry.Register(p.t.Context(), registry.RegisterParams{Name: name, Host: name, Port: 4444, TTLSeconds: &seconds})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -35,12 +35,7 @@ func leased(t *testing.T, test func(t *testing.T, p *patient, store storage.Stor
 
 func unprobed(t *testing.T, store storage.Store) *patient {
 	t.Helper()
-	reg, err := registry.New(t.Context(), store)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { reg.Close() })
-	return &patient{t: t, reg: reg}
+	return &patient{harness: over(t, store)}
 }
 
 func (p *patient) after(d time.Duration) {
@@ -76,7 +71,7 @@ func TestLeaseIsRenewed(t *testing.T) {
 						if how != "ping" {
 							params.LeaseID = &id
 						}
-						event, err := p.reg.Ping(t.Context(), params)
+						event, err := p.registry.Ping(t.Context(), params)
 						if err != nil || !event.Ping.Success {
 							t.Fatal(event.Ping, err)
 						}
@@ -86,7 +81,7 @@ func TestLeaseIsRenewed(t *testing.T) {
 				p.after(10 * time.Second)
 				p.expect("a", registry.StatusUnknown, false)
 				// A late ping brings it back, for another term.
-				if _, err := p.reg.Ping(t.Context(), registry.LeaseParams{Name: "a"}); err != nil {
+				if _, err := p.registry.Ping(t.Context(), registry.LeaseParams{Name: "a"}); err != nil {
 					t.Fatal(err)
 				}
 				p.expect("a", registry.StatusUnknown, true)
@@ -110,7 +105,7 @@ func TestLeaseHasOneFullTermAfterARestart(t *testing.T) {
 	leased(t, func(t *testing.T, p *patient, store storage.Store) {
 		p.lease("a", 10)
 		p.after(9 * time.Second)
-		if err := p.reg.Close(); err != nil {
+		if err := p.registry.Close(); err != nil {
 			t.Fatal(err)
 		}
 		again := unprobed(t, store)
@@ -130,9 +125,9 @@ func TestOldLeaseChangesNothing(t *testing.T) {
 		}
 		ctx := t.Context()
 		before := *p.get("a")
-		ping, err1 := p.reg.Ping(ctx, registry.LeaseParams{Name: "a", LeaseID: &old})
-		gone, err2 := p.reg.Deregister(ctx, registry.LeaseParams{Name: "a", LeaseID: &old})
-		deleted, err3 := p.reg.Delete(ctx, registry.LeaseParams{Name: "a", LeaseID: &old})
+		ping, err1 := p.registry.Ping(ctx, registry.LeaseParams{Name: "a", LeaseID: &old})
+		gone, err2 := p.registry.Deregister(ctx, registry.LeaseParams{Name: "a", LeaseID: &old})
+		deleted, err3 := p.registry.Delete(ctx, registry.LeaseParams{Name: "a", LeaseID: &old})
 		if err1 != nil || err2 != nil || err3 != nil {
 			t.Fatal(err1, err2, err3)
 		}
@@ -147,7 +142,7 @@ func TestOldLeaseChangesNothing(t *testing.T) {
 		if after := *p.get("a"); after.UpdatedAt != before.UpdatedAt || !after.IsActive || *after.LastSeen != *before.LastSeen {
 			t.Errorf("changed from %+v to %+v", before, after)
 		}
-		if event, err := p.reg.Deregister(ctx, registry.LeaseParams{Name: "a", LeaseID: &present}); err != nil || event.Deregistered == nil {
+		if event, err := p.registry.Deregister(ctx, registry.LeaseParams{Name: "a", LeaseID: &present}); err != nil || event.Deregistered == nil {
 			t.Errorf("the present lease was refused: %+v %v", event, err)
 		}
 		p.expect("a", registry.StatusUnknown, false)
@@ -159,7 +154,7 @@ func TestOldLeaseRenewsNothing(t *testing.T) {
 		old := p.lease("a", 10)
 		p.lease("a", 10)
 		p.after(9 * time.Second)
-		if _, err := p.reg.Ping(t.Context(), registry.LeaseParams{Name: "a", LeaseID: &old}); err != nil {
+		if _, err := p.registry.Ping(t.Context(), registry.LeaseParams{Name: "a", LeaseID: &old}); err != nil {
 			t.Fatal(err)
 		}
 		p.after(time.Second)
@@ -185,7 +180,7 @@ func TestLeaseExpiresAfterAFailedRegistration(t *testing.T) {
 		p.lease("a", 10)
 		store.fail.Store(true)
 		ttl := uint32(20)
-		if _, err := p.reg.Register(t.Context(), registry.RegisterParams{Name: "a", Host: "a", Port: 4444, TTLSeconds: &ttl}); err == nil {
+		if _, err := p.registry.Register(t.Context(), registry.RegisterParams{Name: "a", Host: "a", Port: 4444, TTLSeconds: &ttl}); err == nil {
 			t.Fatal("a full disk took it")
 		}
 		store.fail.Store(false)

@@ -21,7 +21,7 @@ func TestPages(t *testing.T) {
 		var got []string
 		params := registry.ListParams{Limit: &limit}
 		for pages := 0; ; pages++ {
-			event, err := p.reg.List(t.Context(), params)
+			event, err := p.registry.List(t.Context(), params)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -47,15 +47,15 @@ func TestPagesAreStableOverChanges(t *testing.T) {
 	p := unprobed(t, memory(t))
 	p.register("a", "b", "c", "d")
 	two := uint32(2)
-	first, err := p.reg.List(t.Context(), registry.ListParams{Limit: &two})
+	first, err := p.registry.List(t.Context(), registry.ListParams{Limit: &two})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.reg.Delete(t.Context(), registry.LeaseParams{Name: "c"}); err != nil {
+	if _, err := p.registry.Delete(t.Context(), registry.LeaseParams{Name: "c"}); err != nil {
 		t.Fatal(err)
 	}
 	p.register("e")
-	second, err := p.reg.List(t.Context(), registry.ListParams{Limit: &two, After: &first.Backends.Next})
+	second, err := p.registry.List(t.Context(), registry.ListParams{Limit: &two, After: &first.Backends.Next})
 	if got := described(t, first, err) + ", " + described(t, second, err); got != "backends d c, backends b a" {
 		t.Errorf("pages: %s", got)
 	}
@@ -70,7 +70,7 @@ func TestListFilters(t *testing.T) {
 		{Name: "found", Host: "h", Port: 1, Source: &auto},
 		{Name: "both", Host: "h", Port: 1, Namespace: &namespace, Source: &auto},
 	} {
-		if _, err := p.reg.Register(t.Context(), params); err != nil {
+		if _, err := p.registry.Register(t.Context(), params); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -83,7 +83,7 @@ func TestListFilters(t *testing.T) {
 		{registry.ListParams{Source: &auto}, "backends both found"},
 		{registry.ListParams{Source: &auto, Namespace: &namespace}, "backends both"},
 	} {
-		e, err := p.reg.List(t.Context(), tt.params)
+		e, err := p.registry.List(t.Context(), tt.params)
 		if got := described(t, e, err); got != tt.want {
 			t.Errorf("%+v: %s", tt.params, got)
 		}

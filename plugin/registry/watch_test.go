@@ -67,11 +67,11 @@ func (p *patient) changes() {
 	p.t.Helper()
 	ctx := p.t.Context()
 	host := "elsewhere"
-	_, err1 := p.reg.Register(ctx, registry.RegisterParams{Name: "b", Host: "h", Port: 1})
-	_, err2 := p.reg.Update(ctx, registry.UpdateParams{Name: "b", Host: &host})
-	_, err3 := p.reg.Deregister(ctx, registry.LeaseParams{Name: "b"})
-	_, err4 := p.reg.Ping(ctx, registry.LeaseParams{Name: "b"})
-	_, err5 := p.reg.Delete(ctx, registry.LeaseParams{Name: "b"})
+	_, err1 := p.registry.Register(ctx, registry.RegisterParams{Name: "b", Host: "h", Port: 1})
+	_, err2 := p.registry.Update(ctx, registry.UpdateParams{Name: "b", Host: &host})
+	_, err3 := p.registry.Deregister(ctx, registry.LeaseParams{Name: "b"})
+	_, err4 := p.registry.Ping(ctx, registry.LeaseParams{Name: "b"})
+	_, err5 := p.registry.Delete(ctx, registry.LeaseParams{Name: "b"})
 	for _, err := range []error{err1, err2, err3, err4, err5} {
 		if err != nil {
 			p.t.Fatal(err)
@@ -82,7 +82,7 @@ func (p *patient) changes() {
 func TestWatchYieldsEveryChangeInOrder(t *testing.T) {
 	leased(t, func(t *testing.T, p *patient, _ storage.Store) {
 		p.register("a")
-		next, stop := iter.Pull2(p.reg.Watch(t.Context(), registry.WatchParams{}))
+		next, stop := iter.Pull2(p.registry.Watch(t.Context(), registry.WatchParams{}))
 		defer stop()
 		e, err, _ := next()
 		if got := described(t, e, err); got != "backends a" {
@@ -105,7 +105,7 @@ func TestWatchYieldsEveryChangeInOrder(t *testing.T) {
 
 func TestWatchResumes(t *testing.T) {
 	leased(t, func(t *testing.T, p *patient, _ storage.Store) {
-		next, stop := iter.Pull2(p.reg.Watch(t.Context(), registry.WatchParams{}))
+		next, stop := iter.Pull2(p.registry.Watch(t.Context(), registry.WatchParams{}))
 		defer stop()
 		next()
 		p.changes()
@@ -116,7 +116,7 @@ func TestWatchResumes(t *testing.T) {
 			all, revisions = append(all, described(t, e, err)), append(revisions, revisionOf(e))
 		}
 		for i, after := range revisions[:4] {
-			resumed, stop := iter.Pull2(p.reg.Watch(t.Context(), registry.WatchParams{After: &after}))
+			resumed, stop := iter.Pull2(p.registry.Watch(t.Context(), registry.WatchParams{After: &after}))
 			for _, want := range all[i+1:] {
 				e, err, _ := resumed()
 				if got := described(t, e, err); got != want {
@@ -193,7 +193,7 @@ func TestWatchAfterAnUnknownRevision(t *testing.T) {
 		p.register("a")
 		for _, after := range []int64{-1, 1 << 40} {
 			var got []string
-			for e, err := range p.reg.Watch(t.Context(), registry.WatchParams{After: &after}) {
+			for e, err := range p.registry.Watch(t.Context(), registry.WatchParams{After: &after}) {
 				got = append(got, described(t, e, err))
 			}
 			if len(got) != 1 || !strings.Contains(got[0], "list again") {
@@ -206,15 +206,15 @@ func TestWatchAfterAnUnknownRevision(t *testing.T) {
 func TestWatchFilters(t *testing.T) {
 	leased(t, func(t *testing.T, p *patient, _ storage.Store) {
 		name, namespace, other := "a", "ns", "b"
-		byName, stop1 := iter.Pull2(p.reg.Watch(t.Context(), registry.WatchParams{Name: &name}))
+		byName, stop1 := iter.Pull2(p.registry.Watch(t.Context(), registry.WatchParams{Name: &name}))
 		defer stop1()
-		byNamespace, stop2 := iter.Pull2(p.reg.Watch(t.Context(), registry.WatchParams{Namespace: &namespace}))
+		byNamespace, stop2 := iter.Pull2(p.registry.Watch(t.Context(), registry.WatchParams{Namespace: &namespace}))
 		defer stop2()
 		byName()
 		byNamespace()
 		p.changes() // of b
 		for _, n := range []string{name, other} {
-			if _, err := p.reg.Register(t.Context(), registry.RegisterParams{Name: n, Host: "h", Port: 1, Namespace: &namespace}); err != nil {
+			if _, err := p.registry.Register(t.Context(), registry.RegisterParams{Name: n, Host: "h", Port: 1, Namespace: &namespace}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -235,7 +235,7 @@ func TestSlowWatchGetsANewList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memory(t)
 		p := unprobed(t, store)
-		next, stop := iter.Pull2(p.reg.Watch(t.Context(), registry.WatchParams{}))
+		next, stop := iter.Pull2(p.registry.Watch(t.Context(), registry.WatchParams{}))
 		defer stop()
 		next()
 		overflow(t, store)
@@ -266,7 +266,7 @@ func TestConcurrentWatchesAndWrites(t *testing.T) {
 			watching.Go(func() {
 				known := map[string]bool{}
 				last := int64(-1)
-				for e, err := range p.reg.Watch(ctx, registry.WatchParams{}) {
+				for e, err := range p.registry.Watch(ctx, registry.WatchParams{}) {
 					word := strings.Fields(described(t, e, err))
 					if r := revisionOf(e); r <= last {
 						t.Errorf("revision %d after %d", r, last)
@@ -303,11 +303,11 @@ func TestConcurrentWatchesAndWrites(t *testing.T) {
 		writing.Go(func() {
 			for i := range each {
 				name := fmt.Sprintf("w%d-%d", w, i)
-				if _, err := p.reg.Register(ctx, registry.RegisterParams{Name: name, Host: "h", Port: 1}); err != nil {
+				if _, err := p.registry.Register(ctx, registry.RegisterParams{Name: name, Host: "h", Port: 1}); err != nil {
 					t.Error(err)
 				}
 				if i%2 == 0 {
-					if _, err := p.reg.Delete(ctx, registry.LeaseParams{Name: name}); err != nil {
+					if _, err := p.registry.Delete(ctx, registry.LeaseParams{Name: name}); err != nil {
 						t.Error(err)
 					}
 				}

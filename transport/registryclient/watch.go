@@ -32,7 +32,7 @@ type Event struct {
 	Name     string    // of the entry; empty for EventListed and EventResumed
 	Backend  Backend   // the entry, of EventRegistered and EventUpdated
 	Backends []Backend // of EventListed, the newest first
-	Revision int64     // of the registry, after it
+	Revision int64     // of the registry: everything up to it was yielded
 }
 
 // ErrNoWatch means that the registry can't be watched: it is of another kind,
