@@ -71,6 +71,11 @@ func quantiles(b *testing.B, work func()) {
 		work()
 		took = append(took, time.Since(begin))
 	}
+	reportQuantiles(b, took)
+}
+
+// reportQuantiles reports the median and the 99th percentile, in milliseconds.
+func reportQuantiles(b *testing.B, took []time.Duration) {
 	slices.Sort(took)
 	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")

@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -61,7 +60,5 @@ func measureWatch(b *testing.B, watchers int) {
 		answered := time.Now()
 		late = append(late, max((<-all).Sub(answered), 0))
 	}
-	slices.Sort(late)
-	b.ReportMetric(float64(late[len(late)/2].Microseconds())/1000, "p50-ms")
-	b.ReportMetric(float64(late[len(late)*99/100].Microseconds())/1000, "p99-ms")
+	reportQuantiles(b, late)
 }
