@@ -17,7 +17,6 @@ import (
 
 // root makes plexus itself and its commands.
 func (c *command) root() *cobra.Command {
-	connection := c.options.connectionFlags()
 	root := &cobra.Command{
 		Use: "plexus", Short: "Call Plexus hubs", Long: helpBegin + helpMiddle + helpEnd,
 		RunE: c.run(c.list), ValidArgsFunction: c.completeHubs,
@@ -31,7 +30,7 @@ func (c *command) root() *cobra.Command {
 		return flagError(err, func(name string) error { return unknownFlag(cmd, name) })
 	})
 	root.Flags().SortFlags = false
-	root.Flags().AddFlagSet(connection)
+	root.Flags().AddFlagSet(c.options.connectionFlags())
 	root.Flags().BoolVar(&c.options.version, "version", false, "Print the version")
 	root.PersistentFlags().SortFlags = false
 	root.PersistentFlags().AddFlagSet(c.options.commonFlags())
@@ -41,7 +40,6 @@ func (c *command) root() *cobra.Command {
 	root.AddGroup(&cobra.Group{ID: "commands", Title: "Commands:"})
 	for _, cmd := range append(c.commands(), c.bench()) {
 		cmd.GroupID = "commands"
-		cmd.Flags().AddFlagSet(connection)
 		root.AddCommand(cmd)
 	}
 	root.SetHelpCommandGroupID("commands")
@@ -123,16 +121,19 @@ func (c *command) split(root *cobra.Command, args []string) (l line, err error) 
 	if end == 0 || flags.ArgsLenAtDash() == 0 { // after "--", the first word is a backend
 		return l, nil
 	}
-	known := func(word string) bool {
-		return slices.ContainsFunc(root.Commands(), func(cmd *cobra.Command) bool { return cmd.Name() == word })
-	}
 	switch first := l.words[0]; {
 	case first == "call" && end > 1:
 		l.words = l.words[1:]
-	case first == "help" && end > 1 && !known(l.words[1]):
+	case first == "help" && end > 1 && !slices.Contains(c.hubs.commands, l.words[1]):
 		l.words, c.options.help = l.words[1:], true
 	default:
-		l.path = !known(first)
+		l.path = true
+		for _, cmd := range root.Commands() {
+			if cmd.Name() == first { // which takes the flags of the connection as well
+				l.path = false
+				cmd.Flags().AddFlagSet(flags)
+			}
+		}
 	}
 	return l, nil
 }
