@@ -16,14 +16,14 @@ import (
 // CallOption changes one call.
 type CallOption func(*call)
 
-// Idempotent says that to make the call twice is as good as once, as it is for
-// anything that only reads. Then the client repeats it by itself when the
-// connection is lost before its first item, some times.
+// Idempotent declares that the call may be made twice, as one that only reads.
+// Then the client repeats it, up to three times, when the connection is lost
+// before the first item.
 func Idempotent() CallOption { return func(c *call) { c.idempotent = true } }
 
-// mostRepeats bounds how often a call is sent again: it may be what brings the
-// hub down.
-const mostRepeats = 3
+// maxRepeats bounds how often a call is sent again: it may be what crashes the
+// hub.
+const maxRepeats = 3
 
 // ErrNoData is what CallOne returns where the stream ends without a data item.
 var ErrNoData = errors.New("the method answered without data")
@@ -32,10 +32,10 @@ var ErrNoData = errors.New("the method answered without data")
 // parameters that json.Marshal takes; nil for none. Every range over the
 // sequence makes the call anew.
 //
-// The range ends with the stream. When it is broken off, or when ctx is done,
-// the hub is told to end the stream. An error ends the range, unless it is a
+// The range ends with the stream. At a break, or when ctx is done, the stream is
+// ended at the hub. An error ends the range, unless it is a
 // [*Error] that is Recoverable; it is else a [*CallError],
-// or what json.Marshal says of the parameters.
+// or that of json.Marshal for the parameters.
 //
 // Calls that find no connection wait for one as long as ctx allows. A call
 // whose connection is lost before it is sent is sent through the next one.
@@ -140,7 +140,7 @@ type run struct {
 	params  []byte
 	yield   func(plugin.Item, error) bool
 	sent    int  // how often it may have reached a hub
-	yielded bool // the range has seen something of it
+	yielded bool // the range got something of it
 }
 
 // fail ends the range.
@@ -151,7 +151,7 @@ func (r *run) fail(err error) {
 	r.yield(plugin.Item{}, err)
 }
 
-// through makes the call through conn. It tells whether to try again, through
+// through makes the call through conn. It reports whether to try again, through
 // another one.
 func (r *run) through(ctx context.Context, conn *connection) (again bool) {
 	s := newStream(r.method, r.target(conn.info.Name))
@@ -177,7 +177,7 @@ func (r *run) through(ctx context.Context, conn *connection) (again bool) {
 	case ctx.Err() != nil || errors.Is(err, ErrClosed):
 	case !s.wasSent():
 		return true
-	case errors.Is(err, ErrLost) && r.idempotent && !r.yielded && r.sent <= mostRepeats:
+	case errors.Is(err, ErrLost) && r.idempotent && !r.yielded && r.sent <= maxRepeats:
 		return true
 	}
 	r.fail(err)

@@ -33,7 +33,7 @@ type Client struct {
 
 var _ io.Closer = (*Client)(nil)
 
-// Dial connects to the hub at url, ws or wss, and learns its name. ctx is for
+// Dial connects to the hub at url, ws or wss, and asks for its name. ctx is for
 // that only; the connection lives until Close.
 //
 // The error is a [*DialError].

@@ -45,7 +45,7 @@ func (s *settings) connect(ctx context.Context, address string, wrap func(net.Co
 			}
 			failed.Step = StepUpgrade
 			release = context.AfterFunc(ctx, func() { conn.Close() })
-			bounded := &handshake{Conn: conn, left: mostHandshake}
+			bounded := &handshake{Conn: conn, left: maxHandshake}
 			upgraded = func() { bounded.over.Store(true) }
 			if wrap != nil {
 				return wrap(bounded), nil
@@ -91,9 +91,9 @@ func (s *settings) connect(ctx context.Context, address string, wrap func(net.Co
 	return nil, nil, failed
 }
 
-// mostHandshake bounds what is read of a hub before the upgrade, certificates
+// maxHandshake bounds what is read of a hub before the upgrade, certificates
 // included: the library reads a status line, or headers, of any length.
-const mostHandshake = 64 << 10
+const maxHandshake = 64 << 10
 
 // handshake is a connection that reads so much and no more until it is over.
 type handshake struct {

@@ -19,8 +19,8 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 )
 
-// What can go wrong, to be matched with errors.Is. The types below carry the
-// particulars, to be matched with errors.As.
+// What can go wrong, for errors.Is. The types below hold the details, for
+// errors.As.
 var (
 	// ErrClosed: the client was closed.
 	ErrClosed = errors.New("the client is closed")
@@ -34,12 +34,12 @@ var (
 	ErrTooLarge = errors.New("message is over the limit")
 )
 
-// Step is how far an attempt to connect came.
+// Step is a step of connecting to a hub.
 type Step string
 
 // The steps, in their order.
 const (
-	StepURL     Step = "url"     // the address makes no sense
+	StepURL     Step = "url"     // the address is invalid
 	StepConnect Step = "connect" // the host's name, TCP
 	StepTLS     Step = "tls"
 	StepUpgrade Step = "upgrade" // the proxy, if there is one, and HTTP
@@ -67,10 +67,10 @@ func (e *DialError) Unwrap() error { return e.Err }
 // ErrSlow, ErrTooLarge or ErrProtocol.
 type CallError struct {
 	Method string
-	// Sent tells that the hub may have begun the call. One that was not sent
-	// has had no effect.
+	// Sent reports whether the hub may have begun the call. One that was not
+	// sent has had no effect.
 	Sent bool
-	// Repeatable tells that the call may be made again without doing
+	// Repeatable reports whether the call can be made again without doing
 	// anything twice: it was not sent, or is [Idempotent].
 	Repeatable bool
 	Err        error // the cause

@@ -16,7 +16,7 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 )
 
-// HubInfo is what a hub says of itself when it is asked _info.
+// HubInfo is the answer to _info.
 type HubInfo struct {
 	// Name is the hub's namespace, which its methods begin with.
 	Name string
@@ -28,13 +28,12 @@ type HubInfo struct {
 	Hash string
 }
 
-// infoRequest is the question, as every client of the field asks it.
+// infoRequest is the question, as every client asks it.
 var infoRequest = wire.AppendRequest(nil, 1, wire.InfoMethod, []byte("null"))
 
-// Info asks the hub at url, ws or wss, who it is, on a connection of its own.
+// Info asks the hub at url, ws or wss, for its name, on a connection of its own.
 // It is cheap, starts no goroutine that outlives it, and takes no longer than
-// ctx allows: without a deadline, a hub that never answers is waited for for
-// ever. Of the options, those that concern a [Client] have no effect.
+// ctx allows. Of the options, those that concern a [Client] have no effect.
 //
 // The error is a [*DialError].
 func Info(ctx context.Context, url string, options ...Option) (HubInfo, error) {
@@ -129,7 +128,7 @@ func (a *infoAnswer) read(f *wire.Frame) error {
 
 // infoOf decodes the content of _info.
 func infoOf(content []byte, hash string) (HubInfo, error) {
-	var told struct {
+	var fields struct {
 		Backend string `json:"backend"`
 		Auth    struct {
 			Mechanisms []struct {
@@ -138,11 +137,11 @@ func infoOf(content []byte, hash string) (HubInfo, error) {
 		} `json:"auth_capabilities"`
 	}
 	// A field of another type is as good as none, but for the name.
-	if err := json.Unmarshal(content, &told); err != nil && told.Backend == "" {
+	if err := json.Unmarshal(content, &fields); err != nil && fields.Backend == "" {
 		return HubInfo{}, protocolError("the answer to _info is %.64q", content)
 	}
-	info := HubInfo{Name: told.Backend, Hash: hash}
-	for _, m := range told.Auth.Mechanisms {
+	info := HubInfo{Name: fields.Backend, Hash: hash}
+	for _, m := range fields.Auth.Mechanisms {
 		info.Mechanisms = append(info.Mechanisms, m.Kind)
 	}
 	return info, nil

@@ -60,8 +60,8 @@ func WithToken(token string) Option {
 	}
 }
 
-// WithCookie adds a cookie to the upgrade request: hubs of the field read
-// their token from the cookie access_token.
+// WithCookie adds a cookie to the upgrade request: other hubs read their
+// token from the cookie access_token.
 func WithCookie(name, value string) Option {
 	return func(s *connect.Settings) {
 		cookie := (&http.Cookie{Name: name, Value: value}).String()

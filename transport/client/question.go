@@ -44,7 +44,7 @@ type Choice struct {
 }
 
 func questionOf(method string, i *plugin.Item) Question {
-	var told struct {
+	var fields struct {
 		Type        string          `json:"type"`
 		Message     string          `json:"message"`
 		Default     json.RawMessage `json:"default"`
@@ -54,17 +54,17 @@ func questionOf(method string, i *plugin.Item) Question {
 		Data        json.RawMessage `json:"data"`
 	}
 	// What is not as it should be is left out; Data has all of it.
-	_ = json.Unmarshal(i.Question, &told)
+	_ = json.Unmarshal(i.Question, &fields)
 	q := Question{
-		Method: method, Kind: told.Type, Message: told.Message, Default: told.Default,
-		Placeholder: told.Placeholder, Options: told.Options, MultiSelect: told.MultiSelect,
+		Method: method, Kind: fields.Type, Message: fields.Message, Default: fields.Default,
+		Placeholder: fields.Placeholder, Options: fields.Options, MultiSelect: fields.MultiSelect,
 		Data: i.Question, Timeout: i.Timeout,
 	}
 	if string(q.Default) == "null" {
 		q.Default = nil
 	}
-	if q.Kind == Custom && told.Data != nil {
-		q.Data = told.Data
+	if q.Kind == Custom && fields.Data != nil {
+		q.Data = fields.Data
 	}
 	return q
 }

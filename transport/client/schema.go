@@ -29,13 +29,13 @@ func (c *Client) Hash(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var told struct {
+	var fields struct {
 		Value string `json:"value"`
 	}
-	if json.Unmarshal(contentOf(&item), &told); told.Value == "" {
+	if json.Unmarshal(contentOf(&item), &fields); fields.Value == "" {
 		return "", fmt.Errorf("hash: %w", protocolError("the answer is %.64q", item.Content))
 	}
-	return told.Value, nil
+	return fields.Value, nil
 }
 
 // Schema asks for the schema of the activation at path, "registry", or with

@@ -111,7 +111,7 @@ func (c *calls) notifyLocked(encode func(id int64) []byte) {
 	}
 }
 
-// leave ends the interest in s: the hub is told to end it, if it runs. It may
+// leave ends the interest in s, at the hub too if it runs. It may
 // be called at any time.
 func (c *calls) leave(s *stream) {
 	s.discard()

@@ -212,8 +212,8 @@ func (r *Registrar) gone(err error) error {
 
 // sameProcess reports whether an entry is not known to be another process's.
 func sameProcess(b *Backend) bool {
-	var told struct {
+	var fields struct {
 		PID int `json:"pid"`
 	}
-	return json.Unmarshal(b.Metadata, &told) != nil || told.PID == 0 || told.PID == os.Getpid()
+	return json.Unmarshal(b.Metadata, &fields) != nil || fields.PID == 0 || fields.PID == os.Getpid()
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/plexus-go/plexus/transport/client"
 )
 
-// Registration is what a hub tells a registry of itself.
+// Registration describes a hub to a registry.
 type Registration struct {
 	Name     string // the hub's namespace
 	Host     string // where clients reach it; IPv6 addresses without brackets
