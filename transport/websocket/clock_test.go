@@ -3,11 +3,9 @@
 package websocket_test
 
 import (
-	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
-	"net"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -22,40 +20,6 @@ import (
 // The tests of this file run on a clock of their own, over connections in
 // memory that hold nothing: what one end writes waits until the other reads.
 
-// pipes is a listener in memory.
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-}
-
-func newPipes() *pipes { return &pipes{make(chan net.Conn), make(chan struct{})} }
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	select {
-	case <-p.closed:
-	default:
-		close(p.closed)
-	}
-	return nil
-}
-
-func (p *pipes) connect(context.Context, string, string) (net.Conn, error) {
-	ours, theirs := net.Pipe()
-	p.conns <- theirs
-	return ours, nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
-
 // inMemory runs a test with a client of a server that has the default limits.
 func inMemory(t *testing.T, test func(t *testing.T, s *server, c *client)) {
 	inMemoryWith(t, websocket.Limits{}, test)
@@ -63,7 +27,7 @@ func inMemory(t *testing.T, test func(t *testing.T, s *server, c *client)) {
 
 func inMemoryWith(t *testing.T, limits websocket.Limits, test func(t *testing.T, s *server, c *client)) {
 	synctest.Test(t, func(t *testing.T) {
-		s := serveOn(t, limits, newPipes())
+		s := serveOn(t, limits, testkit.NewPipes())
 		c := s.dial()
 		synctest.Wait()
 		test(t, s, c)

@@ -64,8 +64,8 @@ func serveOn(t testing.TB, limits websocket.Limits, l net.Listener) *server {
 		t.Fatal(err)
 	}
 	s := &server{t: t, addr: l.Addr().String(), probe: &probe{released: make(chan struct{})}}
-	if p, ok := l.(*pipes); ok {
-		s.connect = p.connect
+	if p, ok := l.(*testkit.Pipes); ok {
+		s.connect = p.Dial
 	}
 	current.Store(s.probe)
 	s.Server = websocket.NewServer(h, limits, slog.New(slog.DiscardHandler))
