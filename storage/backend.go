@@ -34,14 +34,12 @@ const (
 	ReasonUnhealthy    Reason = "unhealthy"    // its probes failed, or it answered under another name
 )
 
-// The largest names that a backend may have, in bytes.
-const (
-	MaxNameBytes      = 255
-	MaxNamespaceBytes = 255
-)
+// MaxNameBytes bounds the name of a backend.
+const MaxNameBytes = 255
 
 // The other bounds of a backend.
 const (
+	maxNamespaceBytes   = 255
 	maxVersionBytes     = 255
 	maxDescriptionBytes = 4 << 10
 	maxMetadataBytes    = 16 << 10
@@ -134,7 +132,7 @@ func (b *Backend) Validate() error {
 		validatePort(b.Port),
 		validateProtocol(b.Protocol),
 		validateText("description", b.Description, maxDescriptionBytes),
-		validateText("namespace", b.Namespace, MaxNamespaceBytes),
+		validateText("namespace", b.Namespace, maxNamespaceBytes),
 		validateText("version", b.Version, maxVersionBytes),
 		validateMetadata(b.Metadata),
 		validateSource(b.Source),

@@ -44,7 +44,7 @@ func TestValidateAccepts(t *testing.T) {
 		"wss":                     func(b *storage.Backend) { b.Protocol = "wss" },
 		"empty texts":             func(b *storage.Backend) { b.Description, b.Namespace, b.Version = text(""), text(""), text("") },
 		"the longest description": func(b *storage.Backend) { b.Description = text(strings.Repeat("x", 4096)) },
-		"the longest namespace":   func(b *storage.Backend) { b.Namespace = text(strings.Repeat("x", storage.MaxNamespaceBytes)) },
+		"the longest namespace":   func(b *storage.Backend) { b.Namespace = text(strings.Repeat("x", 255)) },
 		"the longest version":     func(b *storage.Backend) { b.Version = text(strings.Repeat("x", 255)) },
 		"no metadata":             func(b *storage.Backend) { b.Metadata = nil },
 		"empty metadata":          func(b *storage.Backend) { b.Metadata = json.RawMessage("{}") },

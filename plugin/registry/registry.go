@@ -3,12 +3,9 @@
 package registry
 
 import (
-	"cmp"
 	"context"
 	"hash/maphash"
 	"log/slog"
-	"math"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -27,16 +24,15 @@ type Registry struct {
 	log     *slog.Logger
 	version string
 	started time.Time
-	view    *view
-	leases  *leases
 
-	writing nameLocks
+	view    *view     // what reads are answered from
+	writing nameLocks // held by writes
+	leases  *leases
 	quota   *quota
 
 	nameBytes int
-
-	warnings []string
-	counters func() map[string]int64
+	warnings  []string
+	counters  func() map[string]int64
 
 	feeds     feeds
 	discovery discovery
@@ -47,73 +43,6 @@ type Registry struct {
 }
 
 var _ plugin.Activation = (*Registry)(nil)
-
-// Option sets what New leaves at its default.
-type Option func(*Registry)
-
-// WithLogger sets where the registry logs; the default is slog.Default.
-func WithLogger(log *slog.Logger) Option { return func(r *Registry) { r.log = log } }
-
-// WithVersion sets the version of the program for status; the default is "(devel)".
-func WithVersion(version string) Option { return func(r *Registry) { r.version = version } }
-
-// WithRegistrations bounds how many entries one caller may have registered; the
-// default, also where it is 0, is DefaultRegistrations. A negative number is no
-// limit.
-func WithRegistrations(n int) Option {
-	if n < 0 {
-		n = math.MaxInt
-	}
-	return func(r *Registry) { r.quota.max = cmp.Or(n, DefaultRegistrations) }
-}
-
-// WithNameBytes bounds the names that are registered more closely than
-// storage.MaxNameBytes does, which is the default, also where it is 0. A negative
-// number is no limit but that.
-func WithNameBytes(n int) Option {
-	return func(r *Registry) { r.nameBytes = cmp.Or(max(n, 0), storage.MaxNameBytes) }
-}
-
-// WithWarning adds a text to what status warns of.
-func WithWarning(text string) Option {
-	return func(r *Registry) { r.warnings = append(r.warnings, text) }
-}
-
-// WithCounters adds what status counts: the function returns, by their names,
-// what has happened so far.
-func WithCounters(counters func() map[string]int64) Option {
-	return func(r *Registry) { r.counters = counters }
-}
-
-// WithSource adds a source of backends. It is loaded by New, after each of its
-// changes, and at each reload.
-func WithSource(s Source) Option {
-	return func(r *Registry) { r.feeds.add(&feed{source: s.Source(), from: s}) }
-}
-
-// WithHealth has every backend probed. Without it, their health is unknown.
-func WithHealth(h Health) Option {
-	return func(r *Registry) { r.health = h }
-}
-
-// WithDiscovery asks for hubs at these addresses, at the start and in every
-// round of health, and registers each under the name that it answers.
-func WithDiscovery(addresses ...Address) Option {
-	return func(r *Registry) { r.discovery.addresses = append(r.discovery.addresses, addresses...) }
-}
-
-// WithSelf registers the hub that hosts the registry, under its name and its
-// address, which transport.LocalAddress makes of its listener's.
-func WithSelf(name string, address netip.AddrPort) Option {
-	return func(r *Registry) {
-		if !address.IsValid() {
-			r.log.Warn("this hub can't be registered: it has no TCP address", "name", name)
-			return
-		}
-		self := Address{Host: address.Addr().String(), Port: int(address.Port()), Protocol: "ws"}
-		r.discovery.self = append(r.discovery.self, self.backend(name))
-	}
-}
 
 // New makes a registry over a store, which stays the caller's to close, after
 // the registry. It loads the sources, and fails where one of them does.
@@ -172,19 +101,12 @@ func (r *Registry) start(ctx context.Context) {
 	}
 }
 
-// Close ends the registry and waits for what it was doing; the store can be
-// closed then. Calls that come later fail, or are answered from the last
-// state.
+// Close ends the registry and waits for what it is doing; the store can be closed
+// then. Later writes fail, later reads are answered from the last state.
 func (r *Registry) Close() error {
 	r.stop()
 	r.running.Wait()
 	return r.storeLastSeen(context.Background())
-}
-
-// newID makes the id of a new entry: ids grow with time, which orders what
-// was created within one second.
-func newID() string {
-	return uuid.Must(uuid.NewV7()).String()
 }
 
 // Define describes the activation.
@@ -209,4 +131,10 @@ func (r *Registry) Define() plugin.Definition {
 			plugin.Unary("status", "Tell how the registry is", r.status, plugin.Requires(ScopeAdmin)),
 		},
 	}
+}
+
+// newID makes the id of a new entry: ids grow with time, which orders what
+// was created within one second.
+func newID() string {
+	return uuid.Must(uuid.NewV7()).String()
 }

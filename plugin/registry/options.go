@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+package registry
+
+import (
+	"cmp"
+	"log/slog"
+	"math"
+	"net/netip"
+
+	"github.com/plexus-go/plexus/storage"
+)
+
+// Option sets what New leaves at its default.
+type Option func(*Registry)
+
+// WithLogger sets where the registry logs; the default is slog.Default.
+func WithLogger(log *slog.Logger) Option { return func(r *Registry) { r.log = log } }
+
+// WithVersion sets the version of the program for status; the default is "(devel)".
+func WithVersion(version string) Option { return func(r *Registry) { r.version = version } }
+
+// WithRegistrations bounds how many entries one caller may have registered; the
+// default, also where it is 0, is DefaultRegistrations. A negative number is no
+// limit.
+func WithRegistrations(n int) Option {
+	if n < 0 {
+		n = math.MaxInt
+	}
+	return func(r *Registry) { r.quota.max = cmp.Or(n, DefaultRegistrations) }
+}
+
+// WithNameBytes bounds the names that are registered more closely than
+// storage.MaxNameBytes does, which is the default, also where it is 0. A negative
+// number is no limit but that.
+func WithNameBytes(n int) Option {
+	return func(r *Registry) { r.nameBytes = cmp.Or(max(n, 0), storage.MaxNameBytes) }
+}
+
+// WithWarning adds a text to what status warns of.
+func WithWarning(text string) Option {
+	return func(r *Registry) { r.warnings = append(r.warnings, text) }
+}
+
+// WithCounters adds what status counts: the function returns, by their names,
+// what has happened so far.
+func WithCounters(counters func() map[string]int64) Option {
+	return func(r *Registry) { r.counters = counters }
+}
+
+// WithSource adds a source of backends. It is loaded by New, after each of its
+// changes, and at each reload.
+func WithSource(s Source) Option {
+	return func(r *Registry) { r.feeds.add(&feed{source: s.Source(), from: s}) }
+}
+
+// WithHealth has every backend probed. Without it, their health is unknown.
+func WithHealth(h Health) Option {
+	return func(r *Registry) { r.health = h }
+}
+
+// WithDiscovery asks for hubs at these addresses, at the start and in every
+// round of health, and registers each under the name that it answers.
+func WithDiscovery(addresses ...Address) Option {
+	return func(r *Registry) { r.discovery.addresses = append(r.discovery.addresses, addresses...) }
+}
+
+// WithSelf registers the hub that hosts the registry, under its name and its
+// address, which transport.LocalAddress makes of its listener's.
+func WithSelf(name string, address netip.AddrPort) Option {
+	return func(r *Registry) {
+		if !address.IsValid() {
+			r.log.Warn("this hub can't be registered: it has no TCP address", "name", name)
+			return
+		}
+		self := Address{Host: address.Addr().String(), Port: int(address.Port()), Protocol: "ws"}
+		r.discovery.self = append(r.discovery.self, self.backend(name))
+	}
+}
