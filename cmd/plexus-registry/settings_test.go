@@ -28,9 +28,9 @@ func exists(t *testing.T, path string) bool {
 	return err == nil
 }
 
-// TestPortOrder sets the port in every way. A port that is taken tells which
+// TestPortPrecedence sets the port in every way. A port that is taken shows which
 // one counts.
-func TestPortOrder(t *testing.T) {
+func TestPortPrecedence(t *testing.T) {
 	t.Parallel()
 	taken := occupied(t)
 	inUse := []string{"127.0.0.1:" + taken, "address already in use"}
@@ -60,8 +60,8 @@ func TestDefaultPort(t *testing.T) {
 	}
 }
 
-// TestHostOrder sets the host in every way, and connects to what is printed.
-func TestHostOrder(t *testing.T) {
+// TestHostPrecedence sets the host in every way, and connects to what is printed.
+func TestHostPrecedence(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		env  string
@@ -91,9 +91,9 @@ func TestHostOrder(t *testing.T) {
 	}
 }
 
-// TestFileOrder sets where the files are in every way, and looks where they
+// TestFilePrecedence sets where the files are in every way, and looks where they
 // were made and which was read.
-func TestFileOrder(t *testing.T) {
+func TestFilePrecedence(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name     string
@@ -143,8 +143,8 @@ func TestFileOrder(t *testing.T) {
 	}
 }
 
-// TestHubNamespaceOrder names the hub, which names all its methods.
-func TestHubNamespaceOrder(t *testing.T) {
+// TestHubNamespacePrecedence names the hub, which names all its methods.
+func TestHubNamespacePrecedence(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		env  string
@@ -177,9 +177,9 @@ func TestHubNamespaceOrder(t *testing.T) {
 	}
 }
 
-// TestLogLevelOrder sets what is logged in every way. An upgrade that fails is
-// told at debug, the address at info, an odd row at warn.
-func TestLogLevelOrder(t *testing.T) {
+// TestLogLevelPrecedence sets what is logged in every way. An upgrade that fails is
+// logged at debug, the address at info, an odd row at warn.
+func TestLogLevelPrecedence(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		env  string
