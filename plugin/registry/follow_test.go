@@ -12,7 +12,6 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/plexus-go/plexus/storage"
 )
@@ -152,10 +151,11 @@ func TestWritesDuringAListBecomeVisible(t *testing.T) {
 		}
 		h := over(t, store)
 		<-listed
-		go func() {
-			time.Sleep(time.Second)
-			close(answer)
-		}()
+		answerOnce := sync.OnceFunc(func() { close(answer) })
+		store.apply = func(ctx context.Context, writes []storage.Write) (storage.Change, error) {
+			defer answerOnce() // the first write is made before the list is answered
+			return inner.Apply(ctx, writes...)
+		}
 		var writers sync.WaitGroup
 		writers.Go(func() {
 			h.registerNames("new")
