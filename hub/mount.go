@@ -77,6 +77,7 @@ func (m *mount) add(name, contentType string, method plugin.Method) {
 	m.routes[name] = &Route{
 		hub:         m.hub,
 		method:      method,
+		streaming:   method.Schema().Streaming,
 		lifecycle:   m.lifecycle,
 		path:        m.path + "." + name,
 		provenance:  m.provenance,

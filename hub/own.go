@@ -114,6 +114,7 @@ func (h *Hub) ownRoutes(methods []plugin.Method, namespace string, provenance []
 		routes[method.Name()] = &Route{
 			hub:         h,
 			method:      method,
+			streaming:   method.Schema().Streaming,
 			path:        h.namespace + "." + method.Name(),
 			provenance:  provenance,
 			contentType: namespace + "." + method.Name(),

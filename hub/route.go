@@ -15,6 +15,7 @@ import (
 type Route struct {
 	hub         *Hub
 	method      plugin.Method
+	streaming   bool       // plugin.Stream made the method
 	lifecycle   *lifecycle // of the activation; nil for the hub's own methods
 	path        string     // where it is called
 	provenance  []string   // of its items

@@ -100,7 +100,7 @@ func (r *run) take(content any, err error) bool {
 		return false
 	}
 	// A stream that goes on though it is to stop is ended here.
-	if err == nil && r.route.method.Streaming() || err != nil && saysStopped(err) {
+	if err == nil && r.route.streaming || err != nil && saysStopped(err) {
 		if why := r.interruption(); why != nil {
 			r.stop(why)
 			return false
@@ -117,7 +117,7 @@ func (r *run) take(content any, err error) bool {
 func (r *run) finish() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.route.method.Streaming() {
+	if r.route.streaming {
 		if why := r.interruption(); why != nil {
 			r.stop(why)
 		}

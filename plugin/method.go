@@ -31,13 +31,10 @@ type Method struct {
 }
 
 // IsQuick reports whether the method is marked by [Quick].
-func (m Method) IsQuick() bool { return m.quick && !m.Streaming() }
+func (m Method) IsQuick() bool { return m.quick && !m.schema.Streaming }
 
 // Name returns the name of the method, without its namespace.
 func (m Method) Name() string { return m.schema.Name }
-
-// Streaming reports whether [Stream] made the method.
-func (m Method) Streaming() bool { return m.schema != nil && m.schema.Streaming }
 
 // Schema returns what the method says of itself. It is shared: don't change
 // what it points to.

@@ -111,7 +111,7 @@ func Deadline(d time.Duration) Middleware {
 				return wanted
 			})
 			// A stream that just ends when its context does is no success.
-			if m.Streaming() && wanted && isLate() {
+			if m.schema.Streaming && wanted && isLate() {
 				yield(nil, late)
 			}
 		}
