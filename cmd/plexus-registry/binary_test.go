@@ -98,8 +98,10 @@ func start(t testing.TB, cmd *exec.Cmd) *process {
 	t.Cleanup(func() {
 		cmd.Process.Kill()
 		<-p.exited
-		if log := p.stderr.String(); strings.Contains(log, "DATA RACE") || strings.Contains(log, "panic") {
-			t.Errorf("the registry wrote\n%.10000s", log)
+		for _, bad := range []string{"DATA RACE", "panic: ", "fatal error: "} {
+			if _, log, found := strings.Cut(p.stderr.String(), bad); found {
+				t.Errorf("the registry wrote %s%.10000s", bad, log)
+			}
 		}
 	})
 	line, err := bufio.NewReader(stdout).ReadString('\n')
