@@ -27,8 +27,7 @@ import (
 // secure serves a hub over TLS and returns its address and what to trust.
 func secure(t testing.TB, address string) (url string, config *tls.Config) {
 	t.Helper()
-	noLeak(t)
-	ws := websocket.NewServer(newHub(t), websocket.Limits{}, slog.New(slog.DiscardHandler))
+	ws := websocket.NewServer(serve(t, "").Hub, websocket.Limits{}, slog.New(slog.DiscardHandler))
 	web := httptest.NewUnstartedServer(ws)
 	web.Listener.Close()
 	web.Listener = listen(t, address)
@@ -94,7 +93,6 @@ func TestCredentials(t *testing.T) {
 
 // TestProxy goes through an HTTP proxy, with and without TLS inside.
 func TestProxy(t *testing.T) {
-	noLeak(t)
 	l := listen(t, "127.0.0.1:0")
 	var passed atomic.Int64
 	go proxy(l, &passed)

@@ -7,46 +7,27 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
-	"net/http"
 	"os"
-	"sync"
 	"testing"
 
-	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/internal/testkit"
+	"github.com/plexus-go/plexus/internal/testkit/testhub"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/plugin/echo"
 	"github.com/plexus-go/plexus/transport/client"
-	"github.com/plexus-go/plexus/transport/websocket"
 )
 
 // patience is how long a test waits for what must happen.
 const patience = testkit.Patience
 
-// goroutines are the functions whose goroutines must end with a client.
-var goroutines = []string{"plexus/transport/client."}
-
 func TestMain(m *testing.M) {
 	status := m.Run()
-	if left := testkit.Goroutines(goroutines...); status == 0 && left != "" {
+	if left := testkit.Goroutines("plexus/transport/client."); status == 0 && left != "" {
 		fmt.Fprintf(os.Stderr, "goroutines of the client are left:\n%s\n", left)
 		status = 1
 	}
 	os.Exit(status)
-}
-
-// watched are the tests that have called noLeak.
-var watched sync.Map
-
-// noLeak checks, at the very end of the test, that nothing of the client is
-// left. It is to be called before anything is started.
-func noLeak(t testing.TB) {
-	t.Helper()
-	if _, already := watched.LoadOrStore(t, true); !already {
-		testkit.NoGoroutines(t, goroutines...)
-	}
 }
 
 // listen opens a listener on the loopback, which the test closes.
@@ -60,47 +41,14 @@ func listen(t testing.TB, address string) net.Listener {
 	return l
 }
 
-// newHub makes a hub named "hub" with echo and more activations.
-func newHub(t testing.TB, more ...plugin.Activation) *hub.Hub {
+// serve serves a hub with echo and more.
+func serve(t testing.TB, address string, more ...plugin.Activation) *testhub.Hub {
 	t.Helper()
-	h, err := hub.New("hub")
-	for _, a := range append([]plugin.Activation{echo.New()}, more...) {
-		err = errors.Join(err, h.Register(a))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return h
+	return testhub.Start(t, testhub.Config{Address: address, Activations: append([]plugin.Activation{echo.New()}, more...)})
 }
 
-// serve serves h on l, until the test ends or stop is called.
-func serve(t testing.TB, h *hub.Hub, l net.Listener) (stop func()) {
-	t.Helper()
-	ws := websocket.NewServer(h, websocket.Limits{}, slog.New(slog.DiscardHandler))
-	web := &http.Server{Handler: ws}
-	ended := make(chan struct{})
-	go func() { web.Serve(l); close(ended) }()
-	stop = sync.OnceFunc(func() {
-		web.Close()
-		<-ended
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := ws.Shutdown(ctx); err != nil {
-			t.Errorf("shutdown: %v", err)
-		}
-	})
-	t.Cleanup(stop)
-	return stop
-}
-
-// start serves a hub with echo and more and returns its address.
-func start(t testing.TB, more ...plugin.Activation) string {
-	t.Helper()
-	noLeak(t)
-	l := listen(t, "127.0.0.1:0")
-	serve(t, newHub(t, more...), l)
-	return "ws://" + l.Addr().String()
-}
+// start serves a hub on a free port, and returns its URL.
+func start(t testing.TB, more ...plugin.Activation) string { return serve(t, "", more...).URL }
 
 // dial connects a client that is closed when the test ends.
 func dial(t testing.TB, url string, options ...client.Option) *client.Client {
@@ -123,7 +71,6 @@ type fake struct{ url string }
 // closed when it returns.
 func pretend(t testing.TB, script func(c *peer)) *fake {
 	t.Helper()
-	noLeak(t)
 	return &fake{testkit.Pretend(t, script)}
 }
 

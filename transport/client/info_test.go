@@ -33,8 +33,8 @@ func TestInfo(t *testing.T) {
 
 func TestInfoOverIPv6(t *testing.T) {
 	l := listen(t, "[::1]:0")
-	serve(t, newHub(t), l)
-	if got, err := client.Info(testkit.Context(t), "ws://"+l.Addr().String()); err != nil || got.Name != "hub" {
+	l.Close()
+	if got, err := client.Info(testkit.Context(t), serve(t, l.Addr().String()).URL); err != nil || got.Name != "hub" {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
@@ -116,7 +116,6 @@ func TestInfoRefused(t *testing.T) {
 
 // TestSteps tells at which step an attempt to connect fails.
 func TestSteps(t *testing.T) {
-	noLeak(t)
 	closed := listen(t, "127.0.0.1:0")
 	closed.Close()
 	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -165,7 +164,6 @@ func TestSteps(t *testing.T) {
 
 // TestInfoStops stops a probe at every step, by a deadline and by cancelling.
 func TestInfoStops(t *testing.T) {
-	noLeak(t)
 	silent := listen(t, "127.0.0.1:0") // accepts, and never says a word
 	go func() {
 		for {

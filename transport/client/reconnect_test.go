@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -379,10 +378,8 @@ func TestClose(t *testing.T) {
 
 // TestRestartedHub stops a hub of ours and starts it again, while calls go on.
 func TestRestartedHub(t *testing.T) {
-	noLeak(t)
-	l := listen(t, "127.0.0.1:0")
-	stop := serve(t, newHub(t), l)
-	c := dial(t, "ws://"+l.Addr().String(), client.WithBackoff(time.Millisecond, 10*time.Millisecond))
+	h := serve(t, "")
+	c := dial(t, h.URL, client.WithBackoff(time.Millisecond, 10*time.Millisecond))
 	ask := func() error {
 		_, err := client.CallOne[echo.Echo](testkit.Context(t), c, "echo.once", object{"message": "hi"}, client.Idempotent())
 		return err
@@ -391,12 +388,10 @@ func TestRestartedHub(t *testing.T) {
 		if err := ask(); err != nil {
 			t.Fatal(err)
 		}
-		stop()
-		again, err := net.Listen("tcp", l.Addr().String())
-		if err != nil {
+		if err := h.Stop(); err != nil {
 			t.Fatal(err)
 		}
-		stop = serve(t, newHub(t), again)
+		h = serve(t, h.Addr)
 	}
 	if err := ask(); err != nil {
 		t.Fatal(err)
