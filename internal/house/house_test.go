@@ -46,6 +46,9 @@ var mayImport = map[string][]string{
 	"internal/testkit/testhub": {"hub", "internal/testkit", "plugin", "plugin/registry", "storage/sqlite", "transport"},
 }
 
+// maxLines is how long a file may be.
+const maxLines = 450
+
 // source is a Go file.
 type source struct {
 	*ast.File
@@ -162,6 +165,9 @@ func TestEveryFile(t *testing.T) {
 		folder := path.Dir(name)
 		if !strings.HasPrefix(string(file.text), "// SPDX-License-Identifier: AGPL-3.0-only\n") {
 			t.Errorf("%s does not begin with its licence", name)
+		}
+		if lines := bytes.Count(file.text, []byte("\n")); lines > maxLines {
+			t.Errorf("%s has %d lines; a file is one idea, of %d lines", name, lines, maxLines)
 		}
 		if slices.Contains([]string{"util", "utils", "common", "types"}, file.Name.Name) {
 			t.Errorf("%s: a package named %s says nothing", name, file.Name.Name)
