@@ -52,8 +52,8 @@ func (c *Client) Call(ctx context.Context, method string, params any, options ..
 // takes a lost connection, or the end of ctx, for that once the data is there.
 // Of a stream it takes the first data item, and breaks off at the second.
 //
-// The errors are those of [Client.Call], ErrNoData, and what Decode
-// says of the content. A recoverable error is passed over.
+// The errors are those of [Client.Call], ErrNoData, and that of decoding the
+// content. A recoverable error is ignored.
 func CallOne[T any](ctx context.Context, c *Client, method string, params any, options ...CallOption) (T, error) {
 	var value T
 	item, err := one(c.Call(ctx, method, params, options...))
