@@ -65,17 +65,6 @@ func Goroutines(functions ...string) (left string) {
 	}
 }
 
-// NoGoroutines fails the test, when it ends, if such goroutines are left. Call
-// it before anything is started.
-func NoGoroutines(t testing.TB, functions ...string) {
-	t.Helper()
-	t.Cleanup(func() {
-		if left := Goroutines(functions...); left != "" {
-			t.Errorf("goroutines are left:\n%s", left)
-		}
-	})
-}
-
 func stacks() string {
 	text := make([]byte, 4<<20)
 	return string(text[:runtime.Stack(text, true)])
