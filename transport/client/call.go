@@ -40,7 +40,7 @@ var ErrNoData = errors.New("the method answered without data")
 // Calls that find no connection wait for one as long as ctx allows. A call
 // whose connection is lost before it is sent is sent through the next one.
 func (c *Client) Call(ctx context.Context, method string, params any, options ...CallOption) iter.Seq2[plugin.Item, error] {
-	call := call{client: c, method: method, path: method, params: params}
+	call := call{client: c, method: method, params: params}
 	for _, option := range options {
 		option(&call)
 	}
@@ -100,76 +100,74 @@ func isUnfinished(err error) bool {
 	return ok
 }
 
-// call is what was asked for, whatever connection it goes through.
+// call is what was asked for, and how far the range over it is.
 type call struct {
 	client     *Client
-	method     string // for errors
-	path       string // through the hub's call; else
-	own        string // a method of the hub itself, "schema", or
-	root       string // a top-level method
+	method     string
+	own        bool // it is a method of the hub itself: "schema", "hash", "_info"
 	params     any
 	idempotent bool
+
+	yield   func(plugin.Item, error) bool
+	encoded []byte // params
+	sent    int    // how often it may have reached a hub
+	yielded bool   // the range got something of it
 }
 
-func (c *call) run(ctx context.Context, yield func(plugin.Item, error) bool) {
-	var params []byte
+// run makes the call, through one connection or several.
+func (c call) run(ctx context.Context, yield func(plugin.Item, error) bool) {
+	c.yield = yield
+	var conn *connection
+	var err error
 	if c.params != nil {
-		var err error
-		if params, err = json.Marshal(c.params); err != nil {
+		if c.encoded, err = json.Marshal(c.params); err != nil {
 			yield(plugin.Item{}, fmt.Errorf("%s: parameters: %w", c.method, err))
 			return
 		}
 	}
-	run := run{call: c, params: params, yield: yield}
-	var conn *connection
-	for {
-		var err error
+	for again := true; again; {
 		if conn, err = c.client.connected(ctx, conn); err != nil {
-			run.fail(err)
+			c.fail(err)
 			return
 		}
-		if !run.through(ctx, conn) {
-			return
-		}
+		again = c.through(ctx, conn)
 	}
-}
-
-// run is one range over a call.
-type run struct {
-	*call
-	params  []byte
-	yield   func(plugin.Item, error) bool
-	sent    int  // how often it may have reached a hub
-	yielded bool // the range got something of it
 }
 
 // fail ends the range.
-func (r *run) fail(err error) {
+func (c *call) fail(err error) {
 	if _, answered := errors.AsType[*Error](err); !answered {
-		err = &CallError{Method: r.method, Sent: r.sent > 0, Repeatable: r.sent == 0 || r.idempotent, Err: err}
+		err = &CallError{Method: c.method, Sent: c.sent > 0, Repeatable: c.sent == 0 || c.idempotent, Err: err}
 	}
-	r.yield(plugin.Item{}, err)
+	c.yield(plugin.Item{}, err)
 }
 
 // through makes the call through conn. It reports whether to try again, through
 // another one.
-func (r *run) through(ctx context.Context, conn *connection) (again bool) {
-	s := newStream(r.method, r.target(conn.info.Name))
+func (c *call) through(ctx context.Context, conn *connection) (again bool) {
+	s := &stream{queue: queue{ready: make(chan struct{}, 1)}, method: c.method, id: conn.lastID.Add(1)}
 	defer conn.leave(s)
-	err := conn.begin(ctx, s, func(id int64) []byte {
-		if r.path != "" {
-			return wire.AppendCall(nil, id, conn.info.Name, r.path, r.params)
-		}
-		return wire.AppendRequest(nil, id, s.target, r.params)
-	})
+	var frame []byte
+	switch {
+	case !c.own:
+		s.target = conn.info.Name + ".call"
+		frame = wire.AppendCall(nil, s.id, conn.info.Name, c.method, c.encoded)
+	case c.method == wire.InfoMethod:
+		s.target = c.method
+		frame = wire.AppendRequest(nil, s.id, s.target, c.encoded)
+	default:
+		s.target = conn.info.Name + "." + c.method
+		frame = wire.AppendRequest(nil, s.id, s.target, c.encoded)
+	}
+	err := conn.begin(ctx, s, frame)
 	if err == nil {
 		var more bool
-		if more, err = r.take(ctx, conn, s); !more {
+		if more, err = c.take(ctx, conn, s); !more {
 			return false // the range was broken off
 		}
 	}
 	if s.wasSent() {
-		r.sent++
+		c.sent++
 	}
 	switch {
 	case err == nil:
@@ -177,27 +175,16 @@ func (r *run) through(ctx context.Context, conn *connection) (again bool) {
 	case ctx.Err() != nil || errors.Is(err, ErrClosed):
 	case !s.wasSent():
 		return true
-	case errors.Is(err, ErrLost) && r.idempotent && !r.yielded && r.sent <= maxRepeats:
+	case errors.Is(err, ErrLost) && c.idempotent && !c.yielded && c.sent <= maxRepeats:
 		return true
 	}
-	r.fail(err)
+	c.fail(err)
 	return false
-}
-
-// target is the top-level method of a hub of that name.
-func (c *call) target(hub string) string {
-	switch {
-	case c.path != "":
-		return hub + ".call"
-	case c.own != "":
-		return hub + "." + c.own
-	}
-	return c.root
 }
 
 // take yields the items of s until they end, and returns why, or until the
 // range is broken off.
-func (r *run) take(ctx context.Context, conn *connection, s *stream) (more bool, err error) {
+func (c *call) take(ctx context.Context, conn *connection, s *stream) (more bool, err error) {
 	for {
 		if ctx.Err() != nil {
 			return true, contextError(ctx)
@@ -213,17 +200,17 @@ func (r *run) take(ctx context.Context, conn *connection, s *stream) (more bool,
 			}
 			continue
 		case i.Kind == plugin.KindRequest:
-			if err := r.answer(ctx, conn, i); err != nil {
-				r.yield(plugin.Item{}, err)
+			if err := c.answer(ctx, conn, i); err != nil {
+				c.yield(plugin.Item{}, err)
 				return false, nil
 			}
 			continue
 		}
-		r.yielded = true
+		c.yielded = true
 		if i.Kind == plugin.KindError {
-			more = r.yield(plugin.Item{}, streamError(r.method, i))
+			more = c.yield(plugin.Item{}, streamError(c.method, i))
 		} else {
-			more = r.yield(*i, nil)
+			more = c.yield(*i, nil)
 		}
 		if !more {
 			return false, nil
@@ -232,30 +219,28 @@ func (r *run) take(ctx context.Context, conn *connection, s *stream) (more bool,
 }
 
 // answer answers a question. Its error is the callback's.
-func (r *run) answer(ctx context.Context, conn *connection, i *plugin.Item) error {
+func (c *call) answer(ctx context.Context, conn *connection, i *plugin.Item) error {
 	text := cancelled
 	var failed error
-	if ask := r.client.settings.Answer; ask != nil {
+	if ask := c.client.settings.Answer; ask != nil {
 		asking := ctx
 		if i.Timeout > 0 {
 			var cancel context.CancelFunc
 			asking, cancel = context.WithTimeout(ctx, i.Timeout)
 			defer cancel()
 		}
-		r.yielded = true
-		text, failed = ask(asking, r.method, i)
+		c.yielded = true
+		text, failed = ask(asking, c.method, i)
 		if failed != nil {
 			text = cancelled
 			if asking.Err() != nil && ctx.Err() == nil {
 				failed = nil // the method knows already that its time is up
 			} else {
-				failed = fmt.Errorf("%s: answering a question: %w", r.method, failed)
+				failed = fmt.Errorf("%s: answering a question: %w", c.method, failed)
 			}
 		}
 	}
-	conn.notify(func(id int64) []byte {
-		return wire.AppendRespond(nil, id, conn.info.Name, i.RequestID, text)
-	})
+	conn.push(wire.AppendRespond(nil, conn.lastID.Add(1), conn.info.Name, i.RequestID, text))
 	return failed
 }
 

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -13,7 +15,7 @@ import (
 	"github.com/plexus-go/plexus/internal/socket"
 )
 
-// closeTimeout is how long a closed connection may take to say goodbye.
+// closeTimeout is how long the closing handshake may take.
 const closeTimeout = time.Second
 
 // connection is one connection to a hub. Two goroutines are its own: run,
@@ -33,11 +35,16 @@ type connection struct {
 	socket *socket.Conn
 	info   HubInfo
 
-	calls
 	sendQueue
-
 	lost    chan struct{} // closed when nothing more will be read
 	lostErr error         // why, once lost
+	failed  chan struct{} // closed by fail
+
+	lastID  atomic.Int64 // of a request
+	mu      sync.Mutex
+	pending map[int64]*stream  // sent, or to be sent, and not answered, by id
+	streams map[string]*stream // answered, by the key of the subscription
+	err     error              // why no call can begin any more
 }
 
 // open connects and asks for the hub's name.
@@ -61,9 +68,13 @@ func (s *settings) open(ctx context.Context, url string) (*connection, error) {
 		under.Close()
 		return nil, infoFailed(ctx, url, err)
 	}
-	c := &connection{settings: s, ws: ws, socket: under, info: info, lost: make(chan struct{})}
-	c.sendQueue.init()
-	c.calls.init(&c.sendQueue)
+	c := &connection{
+		settings: s, ws: ws, socket: under, info: info,
+		sendQueue: sendQueue{requests: make(chan outgoing, maxQueued), urgent: make(chan struct{}, 1)},
+		lost:      make(chan struct{}), failed: make(chan struct{}),
+		pending: map[int64]*stream{}, streams: map[string]*stream{},
+	}
+	c.lastID.Store(1) // that of _info
 	return c, nil
 }
 

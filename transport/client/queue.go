@@ -19,13 +19,9 @@ type queue struct {
 	err   error // why, once ended; nil for a stream that was done
 
 	ready chan struct{} // signals that there may be something to take
-	space chan struct{} // signals that there may be space again
+	space chan struct{} // signals that there may be space again; nil until it was full
 
 	waited time.Duration // how long the reader has waited for space
-}
-
-func newQueue() queue {
-	return queue{ready: make(chan struct{}, 1), space: make(chan struct{}, 1)}
 }
 
 // offer adds an item, unless the queue is full. An empty queue takes any.
@@ -33,10 +29,13 @@ func (q *queue) offer(i *plugin.Item, maxItems, maxBytes int) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.ended {
-		return true // nobody wants it
+		return true // and is dropped
 	}
 	size := len(i.Raw)
 	if n := len(q.items) - q.first; n > 0 && (n >= maxItems || q.bytes+size > maxBytes) {
+		if q.space == nil {
+			q.space = make(chan struct{}, 1)
+		}
 		return false
 	}
 	if q.first > 0 && len(q.items) == cap(q.items) { // rather than grow

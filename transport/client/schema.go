@@ -15,7 +15,7 @@ import (
 // Info asks the hub _info through the connection. It says that both are
 // alive; [Client.Hub] knows the name without asking.
 func (c *Client) Info(ctx context.Context) (HubInfo, error) {
-	item, err := c.own(ctx, call{method: wire.InfoMethod, root: wire.InfoMethod, params: json.RawMessage("null")})
+	item, err := c.own(ctx, call{method: wire.InfoMethod, own: true, params: json.RawMessage("null")})
 	if err != nil {
 		return HubInfo{}, err
 	}
@@ -25,7 +25,7 @@ func (c *Client) Info(ctx context.Context) (HubInfo, error) {
 // Hash asks for the hash over everything that the hub serves. Who keeps
 // schemas asks for them again when it has changed.
 func (c *Client) Hash(ctx context.Context) (string, error) {
-	item, err := c.own(ctx, call{method: "hash", own: "hash"})
+	item, err := c.own(ctx, call{method: "hash", own: true})
 	if err != nil {
 		return "", err
 	}
@@ -44,9 +44,9 @@ func (c *Client) Hash(ctx context.Context) (string, error) {
 // Of other hubs' schemas it reads what it can: nulls are absent, and a JSON
 // Schema of parameters or results that it can't make sense of is nil.
 func (c *Client) Schema(ctx context.Context, path string) (plugin.Schema, error) {
-	asked := call{method: "schema", own: "schema"}
+	asked := call{method: "schema", own: true}
 	if path != "" {
-		asked = call{method: path + ".schema", path: path + ".schema"}
+		asked = call{method: path + ".schema"}
 	}
 	item, err := c.own(ctx, asked)
 	if err != nil {

@@ -30,11 +30,8 @@ type outgoing struct {
 	frame  []byte
 }
 
-func (q *sendQueue) init() {
-	q.requests, q.urgent = make(chan outgoing, maxQueued), make(chan struct{}, 1)
-}
-
-// push adds an urgent frame, without waiting for it to be sent.
+// push adds an urgent frame, without waiting for it to be sent. The answer to it
+// is ignored.
 func (q *sendQueue) push(frame []byte) {
 	q.mu.Lock()
 	q.frames = append(q.frames, frame)

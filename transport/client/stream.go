@@ -5,8 +5,9 @@ package client
 import (
 	"bytes"
 	"context"
+	"maps"
+	"slices"
 	"strconv"
-	"sync"
 	"sync/atomic"
 
 	"github.com/plexus-go/plexus/internal/wire"
@@ -18,12 +19,11 @@ type stream struct {
 	queue
 	method string // as the caller named it
 	target string // the top-level method that it is sent to
+	id     int64  // of the request
+	size   int    // of the request in bytes
 	state  atomic.Int32
 
-	id   int64 // of the request
-	size int   // of the request in bytes
-
-	// These are guarded by calls.mu.
+	// These are guarded by connection.mu.
 	subscription []byte // JSON text; nil before the answer
 	left         bool   // nobody takes its items any more
 }
@@ -36,48 +36,15 @@ const (
 	withdrawn
 )
 
-func newStream(method, target string) *stream {
-	return &stream{queue: newQueue(), method: method, target: target}
-}
-
-// markSent notes that the request is sent; it reports false where that was
-// withdrawn.
+// markSent notes that the request is sent, and reports whether it is to be: it
+// is not once it was withdrawn.
 func (s *stream) markSent() bool { return s.state.CompareAndSwap(unsent, sent) }
 
 // wasSent reports whether the hub may have got the request.
 func (s *stream) wasSent() bool { return s.state.Load() == sent }
 
-// calls are the streams of a connection.
-type calls struct {
-	send   *sendQueue
-	failed chan struct{} // closed by fail
-
-	mu      sync.Mutex
-	lastID  int64              // of a request
-	pending map[int64]*stream  // sent, or to be sent, and not answered, by id
-	streams map[string]*stream // answered, by the key of the subscription
-	err     error              // why no call can begin any more
-}
-
-func (c *calls) init(send *sendQueue) {
-	c.send, c.failed = send, make(chan struct{})
-	c.lastID = 1 // that of _info
-	c.pending, c.streams = map[int64]*stream{}, map[string]*stream{}
-}
-
-// begin sends the request of s, which encode writes. It fails only where the
-// request is not sent.
-func (c *calls) begin(ctx context.Context, s *stream, encode func(id int64) []byte) error {
-	c.mu.Lock()
-	if c.err != nil {
-		defer c.mu.Unlock()
-		return c.err
-	}
-	c.lastID++
-	s.id = c.lastID
-	c.mu.Unlock()
-
-	frame := encode(s.id)
+// begin sends the request of s, a frame. An error means that it is not sent.
+func (c *connection) begin(ctx context.Context, s *stream, frame []byte) error {
 	s.size = len(frame)
 	c.mu.Lock()
 	if c.err != nil {
@@ -87,7 +54,7 @@ func (c *calls) begin(ctx context.Context, s *stream, encode func(id int64) []by
 	c.pending[s.id] = s
 	c.mu.Unlock()
 	select {
-	case c.send.requests <- outgoing{s, frame}:
+	case c.requests <- outgoing{s, frame}:
 		return nil
 	case <-ctx.Done():
 		c.leave(s)
@@ -97,23 +64,9 @@ func (c *calls) begin(ctx context.Context, s *stream, encode func(id int64) []by
 	}
 }
 
-// notify sends a request soon, without waiting for it. Its answer is ignored.
-func (c *calls) notify(encode func(id int64) []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.notifyLocked(encode)
-}
-
-func (c *calls) notifyLocked(encode func(id int64) []byte) {
-	if c.err == nil {
-		c.lastID++
-		c.send.push(encode(c.lastID))
-	}
-}
-
-// leave ends the interest in s, at the hub too if it runs. It may
-// be called at any time.
-func (c *calls) leave(s *stream) {
+// leave discards s, and ends it at the hub if it runs there. It may be called at
+// any time.
+func (c *connection) leave(s *stream) {
 	s.discard()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -131,32 +84,28 @@ func (c *calls) leave(s *stream) {
 }
 
 // unsubscribe ends s at the hub, unless it has ended. The lock is held.
-func (c *calls) unsubscribe(s *stream) {
+func (c *connection) unsubscribe(s *stream) {
 	key := string(wire.Key(s.subscription))
 	if c.streams[key] != s {
 		return
 	}
 	delete(c.streams, key)
-	c.notifyLocked(func(id int64) []byte {
-		return wire.AppendUnsubscribe(nil, id, s.target, s.subscription)
-	})
+	c.push(wire.AppendUnsubscribe(nil, c.lastID.Add(1), s.target, s.subscription))
 }
 
 // abandon fails a stream that the hub has not ended.
-func (c *calls) abandon(subscription []byte, err error) {
-	s := c.stream(subscription, false)
-	if s == nil {
-		return
+func (c *connection) abandon(subscription []byte, err error) {
+	if s := c.stream(subscription, false); s != nil {
+		s.end(err)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.unsubscribe(s)
 	}
-	s.end(err)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.unsubscribe(s)
 }
 
 // stream returns the stream of a subscription; nil for none. With last, the
 // subscription is forgotten.
-func (c *calls) stream(subscription []byte, last bool) *stream {
+func (c *connection) stream(subscription []byte, last bool) *stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	key := wire.Key(subscription)
@@ -168,14 +117,14 @@ func (c *calls) stream(subscription []byte, last bool) *stream {
 }
 
 // alone reports whether the connection has no more than one call.
-func (c *calls) alone() bool {
+func (c *connection) alone() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.streams)+len(c.pending) <= 1
 }
 
 // answered handles the answer to a request.
-func (c *calls) answered(f *wire.Frame) {
+func (c *connection) answered(f *wire.Frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.asked(f)
@@ -200,7 +149,7 @@ func (c *calls) answered(f *wire.Frame) {
 
 // asked returns the stream whose request is answered; nil for none. The lock
 // is held.
-func (c *calls) asked(f *wire.Frame) *stream {
+func (c *connection) asked(f *wire.Frame) *stream {
 	if id, err := strconv.ParseInt(string(wire.Key(f.ID)), 10, 64); err == nil {
 		if s := c.pending[id]; s != nil && s.wasSent() {
 			return s
@@ -226,16 +175,10 @@ func (c *calls) asked(f *wire.Frame) *stream {
 }
 
 // fail ends every stream, and all that would begin. Only the writer calls it.
-func (c *calls) fail(err error) {
+func (c *connection) fail(err error) {
 	c.mu.Lock()
 	c.err = err
-	var all []*stream
-	for _, s := range c.pending {
-		all = append(all, s)
-	}
-	for _, s := range c.streams {
-		all = append(all, s)
-	}
+	all := slices.AppendSeq(slices.Collect(maps.Values(c.pending)), maps.Values(c.streams))
 	c.pending, c.streams = nil, nil
 	close(c.failed)
 	c.mu.Unlock()
