@@ -7,6 +7,8 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -17,9 +19,10 @@ import (
 // the credentials are wrong: the error is logged, and the client does not see it.
 //
 // It is called by many goroutines at once, with a context that ends with the time
-// for the handshake, and again while the connection is open (see
-// [Server.Recheck]), with a request that has only Header, TLS and RemoteAddr of
-// the first. RemoteAddr is the peer's, which may be a proxy.
+// for the handshake. While the connection is open, it is called again with a
+// request that has only Header, TLS and RemoteAddr of the first: every 30 seconds,
+// since credentials expire, and when they have changed. RemoteAddr is the peer's,
+// which may be a proxy.
 type Authenticate func(*http.Request) (plugin.Caller, error)
 
 // ErrNoCredentials is the error of [Authenticate] for a request that carries no
@@ -29,8 +32,17 @@ var ErrNoCredentials = errors.New("no credentials")
 // WithAuthentication accepts only callers that authenticate returns, and those
 // without credentials where [WithAnonymous] accepts them. Without it, every
 // client may do everything, or what WithAnonymous says.
-func WithAuthentication(authenticate Authenticate) Option {
-	return func(s *Server) { s.access.authenticate = authenticate }
+//
+// Each of run keeps credentials current until ctx is done, as Tokens.Run of
+// package auth does. Serve calls it, and waits for its end. It calls changed when
+// credentials may no longer be valid, or allow something else: then Serve
+// authenticates the callers of all open connections again, and closes those whose
+// credentials fail.
+func WithAuthentication(authenticate Authenticate, run ...func(ctx context.Context, changed func())) Option {
+	return func(s *Server) {
+		s.access.authenticate = authenticate
+		s.run = append(s.run, run...)
+	}
 }
 
 // WithAnonymous accepts clients without credentials, and gives them these
@@ -88,8 +100,38 @@ func (a *accessControl) recheck(r *http.Request, caller plugin.Caller) func() er
 	}
 }
 
-// Recheck authenticates all callers with credentials again, and closes the
-// connections of those whose credentials are no longer valid. Call it when a
-// token was removed, and regularly, since tokens and certificates expire. It
-// waits for [Authenticate].
-func (s *Server) Recheck() { s.ws.Recheck() }
+// recheckInterval is how often callers are authenticated again.
+const recheckInterval = 30 * time.Second
+
+// background runs what keeps credentials and certificates current, and
+// authenticates callers again. stop ends it.
+func (s *Server) background(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	changes := make(chan struct{}, 1)
+	for _, run := range s.run {
+		running.Go(func() {
+			run(ctx, func() {
+				select {
+				case changes <- struct{}{}:
+				default:
+				}
+			})
+		})
+	}
+	running.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-changes:
+			case <-time.After(recheckInterval):
+			}
+			s.ws.Recheck()
+		}
+	})
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}

@@ -3,10 +3,13 @@
 package transport_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	gorilla "github.com/gorilla/websocket"
 
@@ -25,6 +28,7 @@ func TestRecheck(t *testing.T) {
 		defer mu.Unlock()
 		callers[name] = plugin.Caller{Name: name, Means: "token", Scopes: scopes}
 	}
+	changed := make(chan struct{})
 	s := serve(t, transport.WithAnonymous("c"), transport.WithAuthentication(func(r *http.Request) (plugin.Caller, error) {
 		name := r.Header.Get("Authorization")
 		if name == "" {
@@ -37,6 +41,15 @@ func TestRecheck(t *testing.T) {
 			return plugin.Caller{}, errors.New("nobody's credentials")
 		}
 		return caller, nil
+	}, func(ctx context.Context, report func()) {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case changed <- struct{}{}:
+				report()
+			}
+		}
 	}))
 	all := map[string]*testkit.Conn{}
 	for _, name := range []string{"removed", "narrowed", "same", ""} {
@@ -48,12 +61,12 @@ func TestRecheck(t *testing.T) {
 		ws.Quiet() // it is served
 		all[name] = ws
 	}
-	s.Recheck()
+	<-changed
 	mu.Lock()
 	delete(callers, "removed")
 	mu.Unlock()
 	set("narrowed", "a")
-	s.Recheck()
+	<-changed
 	for _, name := range []string{"removed", "narrowed"} {
 		if code := all[name].Closed(); code != gorilla.ClosePolicyViolation {
 			t.Errorf("%s: closed with %d", name, code)
@@ -62,4 +75,28 @@ func TestRecheck(t *testing.T) {
 	for _, name := range []string{"same", ""} {
 		all[name].Quiet() // it is still served
 	}
+}
+
+func TestCallersAreAuthenticatedAgainEvery30Seconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin, pipes := time.Now(), testkit.NewPipes()
+		s := serveOn(t, pipes, transport.WithAuthentication(func(*http.Request) (plugin.Caller, error) {
+			if time.Since(begin) > 40*time.Second {
+				return plugin.Caller{}, errors.New("expired")
+			}
+			return plugin.Caller{Name: "ann", Means: "token"}, nil
+		}))
+		ws, _, err := testkit.DialWith(t, &gorilla.Dialer{NetDialContext: pipes.Dial}, "ws://localhost", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ws.SetReadDeadline(time.Time{})
+		if _, _, err := ws.ReadMessage(); !gorilla.IsCloseError(err, gorilla.ClosePolicyViolation) || time.Since(begin) != time.Minute {
+			t.Errorf("after %v: %v", time.Since(begin), err)
+		}
+		s.stop()
+		if err := s.result(t); err != nil {
+			t.Error(err)
+		}
+	})
 }

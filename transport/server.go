@@ -23,6 +23,7 @@ type Server struct {
 	stop         time.Duration
 	registration *registration // nil for none
 	tls          *tls.Config
+	run          []func(ctx context.Context, changed func()) // while Serve does
 	optionErrors error
 
 	access accessControl
@@ -40,7 +41,16 @@ func WithLimits(limits Limits) Option { return func(s *Server) { s.access.limits
 
 // WithTLS serves wss instead of ws. [NewTLSConfig] makes a configuration from
 // files; any other must not offer HTTP/2, over which WebSockets are not served.
-func WithTLS(config *tls.Config) Option { return func(s *Server) { s.tls = config } }
+// Each of run keeps the configuration current until ctx is done. Serve calls it,
+// and waits for its end.
+func WithTLS(config *tls.Config, run ...func(ctx context.Context)) Option {
+	return func(s *Server) {
+		s.tls = config
+		for _, run := range run {
+			s.run = append(s.run, func(ctx context.Context, _ func()) { run(ctx) })
+		}
+	}
+}
 
 // WithStopTimeout sets how long a graceful stop may take before what is left
 // is closed; the default is 8 seconds.
@@ -102,6 +112,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		l.Close()
 		return fmt.Errorf("serving %s: %w", l.Addr(), err)
 	}
+	defer s.background(ctx)()
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(limited) }() // ends with Close
 	deregister := s.register(ctx, l.Addr())

@@ -36,48 +36,46 @@ type TLS struct {
 // maxTLSFileBytes is the size of each file.
 const maxTLSFileBytes = 1 << 20
 
-// NewTLSConfig makes a configuration for [WithTLS] with TLS 1.2 as the minimum.
-// It watches the files until ctx is done. New connections use what they hold
-// within a second of a change; if anything in them is wrong, that is logged once,
-// and the former content stays in use.
-func NewTLSConfig(ctx context.Context, settings TLS, log *slog.Logger) (*tls.Config, error) {
+// NewTLSConfig makes a configuration for [WithTLS] with TLS 1.2 as the minimum,
+// and the function that watches its files until ctx is done. New connections use
+// what they hold within a second of a change; if anything in them is wrong, that
+// is logged once, and the former content stays in use.
+func NewTLSConfig(settings TLS, log *slog.Logger) (config *tls.Config, run func(ctx context.Context), err error) {
 	byACME := len(settings.ACME.Names) > 0
 	switch {
 	case byACME && (settings.CertFile != "" || settings.KeyFile != ""):
-		return nil, errors.New("TLS: a certificate file and ACME exclude each other")
+		return nil, nil, errors.New("TLS: a certificate file and ACME exclude each other")
 	case byACME && settings.ACME.Cache == "":
-		return nil, errors.New("TLS: ACME needs a folder to keep its certificates in")
+		return nil, nil, errors.New("TLS: ACME needs a folder to keep its certificates in")
 	case !byACME && (settings.CertFile == "" || settings.KeyFile == ""):
-		return nil, errors.New("TLS: a certificate file, a key file, or names for ACME are missing")
+		return nil, nil, errors.New("TLS: a certificate file, a key file, or names for ACME are missing")
 	case settings.ClientCAFile == "" && settings.ClientCertOptional:
-		return nil, errors.New("TLS: client certificates need a file of authorities")
+		return nil, nil, errors.New("TLS: client certificates need a file of authorities")
 	}
 	base := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
 	if byACME {
 		base.GetCertificate = settings.ACME.certificates(log)
 	}
 	watcher := filewatch.New(maxTLSFileBytes, settings.paths()...)
-	config, err := settings.load(base, watcher.Read())
+	loaded, err := settings.load(base, watcher.Read())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var current atomic.Pointer[tls.Config]
-	current.Store(config)
-	if len(settings.paths()) > 0 {
-		go func() { // ends with ctx
-			for files := range watcher.Changes(ctx) {
-				config, err := settings.load(base, files)
-				if err != nil {
-					log.Error("the TLS files have changed and are wrong: the former ones stay in use", "error", err)
-					continue
-				}
-				current.Store(config)
-				log.Info("the TLS files were reloaded")
+	current.Store(loaded)
+	run = func(ctx context.Context) {
+		for files := range watcher.Changes(ctx) {
+			loaded, err := settings.load(base, files)
+			if err != nil {
+				log.Error("the TLS files have changed and are wrong: the former ones stay in use", "error", err)
+				continue
 			}
-		}()
+			current.Store(loaded)
+			log.Info("the TLS files were reloaded")
+		}
 	}
-	result := base.Clone()
-	result.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	config = base.Clone()
+	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		if byACME && isChallenge(hello) {
 			challenge := base.Clone()
 			challenge.NextProtos = []string{acme.ALPNProto}
@@ -85,7 +83,7 @@ func NewTLSConfig(ctx context.Context, settings TLS, log *slog.Logger) (*tls.Con
 		}
 		return current.Load(), nil
 	}
-	return result, nil
+	return config, run, nil
 }
 
 // paths are those of the files that are given, in the order that load needs.

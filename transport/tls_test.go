@@ -3,6 +3,7 @@
 package transport_test
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -56,11 +58,11 @@ func serveTLS(t *testing.T, a *testkit.Authority, change func(*transport.TLS), o
 	if change != nil {
 		change(&settings)
 	}
-	config, err := transport.NewTLSConfig(t.Context(), settings, log.Logger())
+	config, run, err := transport.NewTLSConfig(settings, log.Logger())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serve(t, append(options, transport.WithTLS(config))...), f, log
+	return serve(t, append(options, transport.WithTLS(config, run))...), f, log
 }
 
 // call makes a call over a new WebSocket, and returns the name of the server's
@@ -126,10 +128,15 @@ func TestWrongFilesChangeNothing(t *testing.T) {
 			settings := f.settings()
 			settings.ClientCAFile = f.file("clients.pem")
 			log := new(testkit.Log)
-			config, err := transport.NewTLSConfig(t.Context(), settings, log.Logger())
+			config, run, err := transport.NewTLSConfig(settings, log.Logger())
 			if err != nil {
 				t.Fatal(err)
 			}
+			ctx, cancel := context.WithCancel(t.Context())
+			var running sync.WaitGroup
+			defer running.Wait()
+			defer cancel()
+			running.Go(func() { run(ctx) })
 			// shown is the certificate that new connections get.
 			shown := func() string {
 				now, err := config.GetConfigForClient(&tls.ClientHelloInfo{})
@@ -280,7 +287,7 @@ func TestWrongTLSSettings(t *testing.T) {
 			ACME: transport.ACME{Names: []string{"hub.example"}, Cache: f.path}},
 		"folder": {ACME: transport.ACME{Names: []string{"hub.example"}}},
 	} {
-		if _, err := transport.NewTLSConfig(t.Context(), settings, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := transport.NewTLSConfig(settings, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"sync"
-	"time"
 
 	"github.com/plexus-go/plexus/internal/settings"
 	"github.com/plexus-go/plexus/plugin/registry"
@@ -21,21 +19,18 @@ type access struct {
 	mechanisms []string // of authentication, for _info
 	warning    string   // empty where nothing is unsafe
 	options    []transport.Option
-
-	tokens *auth.Tokens // nil for none
-	jwt    *auth.JWT    // nil for none
 }
 
 // openAccess reads the files that the settings name. It refuses to serve other
 // machines without protection, unless the settings insist.
-func openAccess(ctx context.Context, s *settings.Registry, at net.Addr, log *slog.Logger) (*access, error) {
+func openAccess(s *settings.Registry, at net.Addr, log *slog.Logger) (*access, error) {
 	a := &access{}
 	if s.Encrypts() {
-		tls, err := transport.NewTLSConfig(ctx, s.TLS, log)
+		tls, run, err := transport.NewTLSConfig(s.TLS, log)
 		if err != nil {
 			return nil, err
 		}
-		a.options = append(a.options, transport.WithTLS(tls))
+		a.options = append(a.options, transport.WithTLS(tls, run))
 	}
 	if err := a.authenticate(s, log); err != nil {
 		return nil, err
@@ -75,18 +70,21 @@ func openAccess(ctx context.Context, s *settings.Registry, at net.Addr, log *slo
 // authenticate opens all ways to authenticate.
 func (a *access) authenticate(s *settings.Registry, log *slog.Logger) (err error) {
 	var all []transport.Authenticate
+	var run []func(ctx context.Context, changed func())
+	var tokens *auth.Tokens
 	if s.Tokens != "" {
-		if a.tokens, err = auth.OpenTokens(s.Tokens, log); err != nil {
+		if tokens, err = auth.OpenTokens(s.Tokens, log); err != nil {
 			return err
 		}
-		all = append(all, a.tokens.Authenticate)
+		all, run = append(all, tokens.Authenticate), append(run, tokens.Run)
 	}
 	if s.JWT.JWKS != "" {
 		s.JWT.Log = log
-		if a.jwt, err = auth.NewJWT(s.JWT); err != nil {
+		jwt, err := auth.NewJWT(s.JWT)
+		if err != nil {
 			return err
 		}
-		all = append(all, a.jwt.Authenticate)
+		all, run = append(all, jwt.Authenticate), append(run, jwt.Run)
 	}
 	if len(all) == 0 {
 		return nil
@@ -94,43 +92,10 @@ func (a *access) authenticate(s *settings.Registry, log *slog.Logger) (err error
 	a.mechanisms = auth.SecretKinds()
 	if s.TLS.ClientCAFile != "" { // with it there are tokens
 		a.mechanisms = append(a.mechanisms, "certificate")
-		all = append(all, a.tokens.AuthenticateCertificate)
+		all = append(all, tokens.AuthenticateCertificate)
 	}
-	a.options = append(a.options, transport.WithAuthentication(auth.Any(all...)))
+	a.options = append(a.options, transport.WithAuthentication(auth.Any(all...), run...))
 	return nil
-}
-
-// recheck is how often the credentials of connected callers are checked again,
-// since they may have expired.
-const recheck = 30 * time.Second
-
-// watch keeps tokens and keys as their files say until ctx is done, and closes the
-// connections of callers whose credentials are not valid any more.
-func (a *access) watch(ctx context.Context, server *transport.Server) {
-	var running sync.WaitGroup
-	defer running.Wait()
-	if a.tokens != nil || a.jwt != nil {
-		running.Go(func() {
-			for ctx.Err() == nil {
-				var changed <-chan struct{}
-				if a.tokens != nil {
-					changed = a.tokens.Changed()
-				}
-				server.Recheck()
-				select {
-				case <-ctx.Done():
-				case <-changed:
-				case <-time.After(recheck):
-				}
-			}
-		})
-	}
-	if a.tokens != nil {
-		running.Go(func() { a.tokens.Run(ctx) })
-	}
-	if a.jwt != nil {
-		running.Go(func() { a.jwt.Run(ctx) })
-	}
 }
 
 // counters are those that registry.status shows.

@@ -127,7 +127,7 @@ func serve(ctx context.Context, s *settings.Registry, log *slog.Logger, stdout i
 		return fmt.Errorf("can't listen: %w (--host and --port, or their variables, name another address)", err)
 	}
 	defer listener.Close() // again, after a start that succeeded
-	access, err := openAccess(ctx, s, listener.Addr(), log)
+	access, err := openAccess(s, listener.Addr(), log)
 	if err != nil {
 		return err
 	}
@@ -176,8 +176,6 @@ func serve(ctx context.Context, s *settings.Registry, log *slog.Logger, stdout i
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	beside.Go(func() { reloadOnHangup(ctx, reg, log) })
-
-	beside.Go(func() { access.watch(ctx, server) })
 	if err := h.Register(reg); err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func TestCertificates(t *testing.T) {
 	file("nonsense.pem", []byte("nonsense"))
 	pair(callers, "ci")
 	pair(hubs, "stranger")
-	config, err := transport.NewTLSConfig(t.Context(), transport.TLS{CertFile: cert, KeyFile: key, ClientCAFile: file("callers.pem", callers.PEM())}, slog.New(slog.DiscardHandler))
+	config, _, err := transport.NewTLSConfig(transport.TLS{CertFile: cert, KeyFile: key, ClientCAFile: file("callers.pem", callers.PEM())}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

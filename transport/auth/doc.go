@@ -5,8 +5,7 @@
 //
 //	tokens, err := auth.OpenTokens("tokens.toml", log)
 //	…
-//	go tokens.Run(ctx) // follows the file
-//	server := transport.New(h, transport.WithAuthentication(tokens.Authenticate))
+//	server := transport.New(h, transport.WithAuthentication(tokens.Authenticate, tokens.Run))
 //
 // There are three ways: [Tokens], secrets that a file lists by their hashes
 // (tokens.go, parse.go, add.go); [JWT], tokens that an issuer has signed (jwt.go,
@@ -28,6 +27,6 @@
 // accepted, the check of the header Origin is what keeps other pages out.
 //
 // Credentials may become invalid while a connection is open: a token is removed,
-// a token or certificate expires. [Tokens.Changed] says when to call
-// transport.Server.Recheck.
+// a token or certificate expires. So the server authenticates every caller again
+// each 30 seconds, and when [Tokens.Run] and [JWT.Run] report a change.
 package auth

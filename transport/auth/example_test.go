@@ -47,10 +47,9 @@ func Example() {
 		return
 	}
 	server := transport.New(h, transport.WithLogger(slog.New(slog.DiscardHandler)),
-		transport.WithAuthentication(auth.Any(tokens.Authenticate, tokens.AuthenticateCertificate)))
+		transport.WithAuthentication(auth.Any(tokens.Authenticate, tokens.AuthenticateCertificate), tokens.Run))
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { tokens.Run(ctx) }) // follows the file
 	running.Go(func() { _ = server.Serve(ctx, l) })
 
 	url := "ws://" + transport.LocalAddress(l.Addr()).String()

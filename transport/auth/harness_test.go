@@ -3,11 +3,14 @@
 package auth
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,15 +51,19 @@ func fails(t *testing.T, err, want error, text string) {
 	}
 }
 
-// running runs something until the end of the test.
-func running(t *testing.T, run func()) {
+// follow calls run until the end of the test, and returns how often it has
+// reported a change.
+func follow(t *testing.T, run func(context.Context, func())) (changes *atomic.Int64) {
 	t.Helper()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		run()
-	}()
-	t.Cleanup(func() { <-done })
+	changes = new(atomic.Int64)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { run(ctx, func() { changes.Add(1) }) })
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+	})
+	return changes
 }
 
 // tokenFile is a path in a folder of the test, with the text in it.

@@ -88,9 +88,10 @@ func NewJWT(config JWTConfig) (*JWT, error) {
 }
 
 // Run keeps the keys current until ctx is done: it reads a file when it changes,
-// and fetches a URL every 15 minutes. If that fails the former keys stay in use,
-// those of a URL for a day.
-func (j *JWT) Run(ctx context.Context) { j.keys.run(ctx) }
+// and fetches a URL every 15 minutes. It calls changed after that, for
+// [transport.WithAuthentication]. If it fails the former keys stay in use, those
+// of a URL for a day.
+func (j *JWT) Run(ctx context.Context, changed func()) { j.keys.run(ctx, changed) }
 
 // Authenticate returns the caller that the request's token names.
 //

@@ -4,7 +4,6 @@ package auth
 
 import (
 	"bytes"
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -286,9 +285,7 @@ func TestKeyFileIsReloaded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys.json")
 	var log testkit.Log
 	j := before.jwt(t, JWTConfig{JWKS: path, Log: log.Logger()})
-	ctx, cancel := context.WithCancel(t.Context())
-	running(t, func() { j.Run(ctx) })
-	t.Cleanup(cancel)
+	follow(t, j.Run)
 	lets := func(i *issuer) bool {
 		_, err := j.Authenticate(bearing(i.sign(t, nil)))
 		return err == nil

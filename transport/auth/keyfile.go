@@ -40,11 +40,13 @@ func (f *keyFile) load(file filewatch.File) error {
 	return fmt.Errorf("%s: %w", f.path, err)
 }
 
-func (f *keyFile) run(ctx context.Context) {
+func (f *keyFile) run(ctx context.Context, changed func()) {
 	for files := range f.file.Changes(ctx) {
 		if err := f.load(files[0]); err != nil {
 			f.log.Error("the former signing keys stay in use", "error", err)
+			continue
 		}
+		changed()
 	}
 }
 

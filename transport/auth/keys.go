@@ -24,8 +24,9 @@ const (
 type keySource interface {
 	// find returns the key with an id that an algorithm may be used with.
 	find(ctx context.Context, id string, algorithm jose.SignatureAlgorithm) (any, error)
-	// run keeps the keys current until ctx is done.
-	run(ctx context.Context)
+	// run keeps the keys current until ctx is done, and calls changed when it has
+	// read them again.
+	run(ctx context.Context, changed func())
 }
 
 var errUnknownKey = errors.New("no such key")

@@ -118,26 +118,24 @@ func (k *keyURL) known(id string, algorithm jose.SignatureAlgorithm) (any, error
 	return k.set.find(id, algorithm)
 }
 
-func (k *keyURL) run(ctx context.Context) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
+func (k *keyURL) run(ctx context.Context, changed func()) {
+	for wait := time.Duration(0); ; {
 		select {
 		case <-ctx.Done():
 			return
-		case <-timer.C:
+		case <-time.After(wait):
 		}
 		select {
 		case k.fetching <- struct{}{}:
 		case <-ctx.Done():
 			return
 		}
+		wait = retry
 		good := k.fetch(ctx)
 		<-k.fetching
 		if good {
-			timer.Reset(refresh)
-		} else {
-			timer.Reset(retry)
+			wait = refresh
+			changed()
 		}
 	}
 }

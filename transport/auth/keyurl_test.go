@@ -155,16 +155,7 @@ func TestKeysAreFetchedInTheBackground(t *testing.T) {
 		var log testkit.Log
 		s := &site{status: http.StatusBadGateway}
 		k := remote(t, s, log.Logger())
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			k.run(ctx)
-		}()
-		defer func() {
-			cancel()
-			<-done
-		}()
+		follow(t, k.run)
 		synctest.Wait()
 		lacks(t, k, "rsa", true)
 		if s.count() != 1 || !strings.Contains(log.String(), "status 502") {

@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/plexus-go/plexus/internal/filewatch"
@@ -37,32 +37,33 @@ type Tokens struct {
 	now  func() time.Time
 	file *filewatch.Watcher
 
-	mu      sync.RWMutex
-	entries entries
-	changed chan struct{} // closed at the next change
+	entries atomic.Pointer[entries]
 }
 
 // OpenTokens reads the token file at path: a regular file of up to 1 MiB. A nil
 // log is none. The error names the file, and the line if it is about one.
 func OpenTokens(path string, log *slog.Logger) (*Tokens, error) {
 	log = cmp.Or(log, slog.New(slog.DiscardHandler))
-	t := &Tokens{path: path, log: log, now: time.Now, file: filewatch.New(maxFileBytes, path), changed: make(chan struct{})}
+	t := &Tokens{path: path, log: log, now: time.Now, file: filewatch.New(maxFileBytes, path)}
 	if err := t.load(t.file.Read()[0]); err != nil {
 		return nil, fmt.Errorf("tokens: %w", err)
 	}
 	return t, nil
 }
 
-// Run reads the file again whenever it has changed, until ctx is done. A file
-// that is broken, missing or empty changes nothing, which is logged once: to
-// remove the last token, leave a comment.
-func (t *Tokens) Run(ctx context.Context) {
+// Run reads the file again whenever it has changed, until ctx is done, and calls
+// changed after that, for [transport.WithAuthentication]. A file that is broken,
+// missing or empty changes nothing, which is logged once: to remove the last
+// token, leave a comment.
+func (t *Tokens) Run(ctx context.Context, changed func()) {
 	for files := range t.file.Changes(ctx) {
 		if err := t.load(files[0]); err != nil {
 			t.log.Error("the former tokens stay in use", "error", err)
 			continue
 		}
-		t.log.Info("tokens were reloaded", "file", t.path, "tokens", len(t.entries.tokens), "certificates", len(t.entries.certificates))
+		entries := t.entries.Load()
+		t.log.Info("tokens were reloaded", "file", t.path, "tokens", len(entries.tokens), "certificates", len(entries.certificates))
+		changed()
 	}
 }
 
@@ -79,21 +80,8 @@ func (t *Tokens) load(file filewatch.File) error {
 	if mode := file.Info.Mode().Perm(); mode&^0o600 != 0 && runtime.GOOS != "windows" {
 		t.log.Warn("others than its owner may read or write the token file: chmod 600", "file", t.path, "mode", mode.String())
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.entries = read
-	close(t.changed)
-	t.changed = make(chan struct{})
+	t.entries.Store(&read)
 	return nil
-}
-
-// Changed returns a channel that is closed when the file has been read again, and
-// it is time to authenticate open connections again: a token may be removed, or
-// allow other things. Get the next channel before doing that.
-func (t *Tokens) Changed() <-chan struct{} {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.changed
 }
 
 // Authenticate returns the caller whose token the request carries. Its Means is
@@ -112,9 +100,7 @@ func (t *Tokens) Authenticate(r *http.Request) (plugin.Caller, error) {
 	}
 	// How long this takes depends only on digests. To learn anything by it, one
 	// would need tokens whose SHA-256 begins like a stored one.
-	t.mu.RLock()
-	entry, ok := t.entries.tokens[presented]
-	t.mu.RUnlock()
+	entry, ok := t.entries.Load().tokens[presented]
 	switch {
 	case !ok:
 		return plugin.Caller{}, fmt.Errorf("no token has the hash %v", presented)

@@ -3,7 +3,6 @@
 package auth
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -129,9 +128,7 @@ func TestTokensAreReloaded(t *testing.T) {
 	path := tokenFile(t, written(t, oneEntry))
 	tokens, err := OpenTokens(path, log.Logger())
 	must(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
-	running(t, func() { tokens.Run(ctx) })
-	t.Cleanup(cancel)
+	changes := follow(t, tokens.Run)
 	const missing = "-"
 	for _, step := range []struct {
 		text   string
@@ -146,20 +143,13 @@ func TestTokensAreReloaded(t *testing.T) {
 		{missing, "is missing", []string{three}},
 		{"# none\n", "", nil},
 	} {
-		changed, before := tokens.Changed(), len(log.String())
+		changed, before := changes.Load(), len(log.String())
 		if step.text == missing {
 			must(t, os.Remove(path))
 		} else {
 			must(t, replace(path, []byte(step.text)))
 		}
-		isChanged := func() bool {
-			select {
-			case <-changed:
-				return true
-			default:
-				return false
-			}
-		}
+		isChanged := func() bool { return changes.Load() > changed }
 		testkit.Eventually(t, "the file to be read", func() bool {
 			return step.refuse == "" && isChanged() || step.refuse != "" && strings.Contains(log.String()[before:], step.refuse)
 		})
@@ -187,8 +177,6 @@ func TestRunNoticesChangesSinceOpenTokens(t *testing.T) {
 	path := tokenFile(t, written(t, entry))
 	tokens := open(t, path)
 	must(t, AddToken(path, twoEntry))
-	ctx, cancel := context.WithCancel(t.Context())
-	running(t, func() { tokens.Run(ctx) })
-	t.Cleanup(cancel)
+	follow(t, tokens.Run)
 	testkit.Eventually(t, "the second token", func() bool { _, err := tokens.Authenticate(bearing(two)); return err == nil })
 }
