@@ -23,7 +23,7 @@ type Health struct {
 	// Interval is the time between two rounds, in which every entry is probed
 	// once; 0 turns health off.
 	Interval time.Duration
-	// Timeout is how long one probe may take.
+	// Timeout is how long one probe may take, above 0.
 	Timeout time.Duration
 }
 
@@ -48,7 +48,7 @@ func (r *Registry) watchHealth(ctx context.Context) {
 	cutOff := false
 	for {
 		r.discover(ctx)
-		if r.health.Interval == 0 {
+		if r.health.Interval == 0 || r.health.Probe == nil {
 			return
 		}
 		cutOff = r.round(ctx, cutOff)
@@ -94,7 +94,7 @@ func (r *Registry) round(ctx context.Context, wasCutOff bool) (cutOff bool) {
 		}
 	}
 	r.view.setConditions(outcomes, conditions)
-	if err := r.applyHealth(ctx, writes); err != nil && ctx.Err() == nil {
+	if err := r.applyUnchanged(ctx, writes); err != nil && ctx.Err() == nil {
 		r.log.Error("what health found could not be stored", "error", err)
 	}
 	return cutOff
@@ -174,18 +174,4 @@ func follows(b storage.Backend, c *condition, now int64) (storage.Write, bool) {
 	}
 	w.Backend.UpdatedAt, w.Backend.LastSeen = now, max(b.LastSeen, c.seen)
 	return w, true
-}
-
-// applyHealth stores writes as one change, without those of entries that somebody
-// has changed meanwhile: the next round checks them again.
-func (r *Registry) applyHealth(ctx context.Context, writes []storage.Write) error {
-	_, _, err := r.apply(ctx, writes)
-	switch {
-	case !errors.Is(err, storage.ErrConflict):
-		return err
-	case len(writes) == 1:
-		return nil
-	}
-	half := len(writes) / 2 // the others are valid
-	return errors.Join(r.applyHealth(ctx, writes[:half]), r.applyHealth(ctx, writes[half:]))
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -345,6 +346,16 @@ func TestDiscoveryRegistersWhatAnswers(t *testing.T) {
 		p.answers("127.0.0.1", "substrate")
 		p.rounds(1)
 		p.get("substrate")
+	})
+}
+
+// Without a probe there is neither health nor discovery.
+func TestHealthWithoutAProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &patient{harness: open(t, registry.WithSelf("self", netip.MustParseAddrPort("127.0.0.1:4444")),
+			registry.WithHealth(registry.Health{Interval: interval}))}
+		p.rounds(3)
+		p.expect("self", registry.StatusUnknown, true)
 	})
 }
 

@@ -22,12 +22,13 @@ func (r *Registry) reconcile(ctx context.Context) (count int, err error) {
 	for i, e := range entries {
 		backends[i] = e.backend
 	}
+	var last int64 // the revision of the last change
 	for tries := 1; ; tries++ {
 		writes, news := r.feeds.plan(backends, time.Now().Unix())
 		stored, revision, err := r.apply(ctx, writes)
-		count += min(stored, news)
+		count, last = count+min(stored, news), max(last, revision)
 		if err == nil {
-			err = r.view.wait(ctx, revision)
+			err = r.view.wait(ctx, last)
 		}
 		// On a conflict somebody else has written one of these names: compare
 		// again, with the store itself, which knows of it before the view does.

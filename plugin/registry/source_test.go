@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage"
@@ -354,6 +355,33 @@ func TestLoadsAreSplitForAStoreThatTakesFewWrites(t *testing.T) {
 	h.reload(0)
 	same(t, "active", len(h.names("")), 2)
 	same(t, "what is stored", h.stored(), h.all())
+}
+
+// The rest of a load is written by somebody else: what the load itself has written
+// is visible all the same.
+func TestPartOfALoadIsVisibleWhenTheRestIsThereAlready(t *testing.T) {
+	t.Parallel()
+	source, option := withFile(listed("a"), listed("b"))
+	store := &meddledStore{Store: memory(t), maxWrites: 1}
+	store.watch = late(store.Store, 50*time.Millisecond)
+	h := over(t, store, option)
+	applied := 0
+	store.apply = func(ctx context.Context, writes []storage.Write) (storage.Change, error) {
+		if applied++; applied == 2 {
+			put(t, store.Store, writes[0].Backend)
+			return storage.Change{}, storage.ErrConflict
+		}
+		return store.Store.Apply(ctx, writes...)
+	}
+	source.list(withPort(9, listed("a")), withPort(9, listed("b")))
+	if _, err := h.registry.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got, err := h.registry.Get(t.Context(), registry.NameParams{Name: "a"})
+	if err != nil || got.Backend.Backend.Port != 9 {
+		t.Errorf("got %+v, %v", got.Backend.Backend, err)
+	}
+	same(t, "tries", applied, 2)
 }
 
 func TestRestartKeepsEverything(t *testing.T) {

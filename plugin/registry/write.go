@@ -96,6 +96,20 @@ func (r *Registry) apply(ctx context.Context, writes []storage.Write) (stored in
 	return stored, revision, nil
 }
 
+// applyUnchanged is apply, but leaves out the entries that somebody else has
+// changed meanwhile.
+func (r *Registry) applyUnchanged(ctx context.Context, writes []storage.Write) error {
+	_, _, err := r.apply(ctx, writes)
+	switch {
+	case !errors.Is(err, storage.ErrConflict):
+		return err
+	case len(writes) == 1:
+		return nil
+	}
+	half := len(writes) / 2 // which is stored if the conflict is in the other one
+	return errors.Join(r.applyUnchanged(ctx, writes[:half]), r.applyUnchanged(ctx, writes[half:]))
+}
+
 // storeLastSeen stores when probes have seen backends, which is otherwise known
 // in memory only.
 func (r *Registry) storeLastSeen(ctx context.Context) error {
@@ -108,7 +122,7 @@ func (r *Registry) storeLastSeen(ctx context.Context) error {
 			writes = append(writes, w)
 		}
 	}
-	if _, _, err := r.apply(ctx, writes); err != nil && !errors.Is(err, storage.ErrConflict) {
+	if err := r.applyUnchanged(ctx, writes); err != nil {
 		return fmt.Errorf("storing when backends were last seen: %w", err)
 	}
 	return nil

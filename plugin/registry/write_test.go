@@ -59,22 +59,26 @@ func TestWritesFinishWhenTheCallerLeaves(t *testing.T) {
 	}
 }
 
-// Every reader sees a write that was answered before, though the store's watch
-// is late.
-func TestWritesAreVisibleToTheNextRead(t *testing.T) {
-	t.Parallel()
-	inner := memory(t)
-	late := func(ctx context.Context, after int64) iter.Seq2[storage.Change, error] {
+// late is the watch of a store, later by that time.
+func late(store storage.Store, by time.Duration) func(ctx context.Context, after int64) iter.Seq2[storage.Change, error] {
+	return func(ctx context.Context, after int64) iter.Seq2[storage.Change, error] {
 		return func(yield func(storage.Change, error) bool) {
-			for change, err := range inner.Watch(ctx, after) {
-				time.Sleep(time.Millisecond)
+			for change, err := range store.Watch(ctx, after) {
+				time.Sleep(by)
 				if !yield(change, err) {
 					return
 				}
 			}
 		}
 	}
-	h := over(t, &meddledStore{Store: inner, watch: late})
+}
+
+// Every reader sees a write that was answered before, though the store's watch
+// is late.
+func TestWritesAreVisibleToTheNextRead(t *testing.T) {
+	t.Parallel()
+	inner := memory(t)
+	h := over(t, &meddledStore{Store: inner, watch: late(inner, time.Millisecond)})
 	for i := range 20 {
 		name := fmt.Sprint("n", i)
 		h.registerNames(name)
