@@ -3,6 +3,7 @@
 package storage
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Source is where the present form of a backend comes from.
@@ -34,11 +37,9 @@ const (
 	ReasonUnhealthy    Reason = "unhealthy"    // its probes failed, or it answered under another name
 )
 
-// MaxNameBytes bounds the name of a backend.
-const MaxNameBytes = 255
-
-// The other bounds of a backend.
+// The bounds of a backend.
 const (
+	MaxNameBytes        = 255
 	maxNamespaceBytes   = 255
 	maxVersionBytes     = 255
 	maxDescriptionBytes = 4 << 10
@@ -249,58 +250,21 @@ func validateMetadata(metadata json.RawMessage) *FieldError {
 		return invalid("metadata", string(metadata), fmt.Sprintf("is longer than %d bytes", maxMetadataBytes))
 	case len(metadata) == 0 || metadata[0] != '{' || !json.Valid(metadata):
 		return invalid("metadata", string(metadata), "is not a JSON object")
-	case depth(metadata) > maxMetadataDepth:
-		return invalid("metadata", string(metadata), fmt.Sprintf("is nested deeper than %d", maxMetadataDepth))
 	}
-	if number := beyondDouble(metadata); number != "" {
-		return invalid("metadata", number, "is a number too large for a double")
-	}
-	return nil
-}
-
-// beyondDouble returns the first number of valid JSON that is too large for a
-// double, which most clients could not read; "" where there is none.
-func beyondDouble(text []byte) string {
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '"':
-			for i++; text[i] != '"'; i++ {
-				if text[i] == '\\' {
-					i++
-				}
-			}
-		case c == '-' || '0' <= c && c <= '9':
-			begin := i
-			for i++; i < len(text) && strings.IndexByte("+-.eE0123456789", text[i]) >= 0; i++ {
-			}
-			number := string(text[begin:i])
-			i--
-			if _, err := strconv.ParseFloat(number, 64); err != nil {
-				return number
+	tokens := jsontext.NewDecoder(bytes.NewReader(metadata), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	for {
+		token, err := tokens.ReadToken()
+		switch {
+		case err != nil:
+			return nil // at the end
+		case tokens.StackDepth() > maxMetadataDepth:
+			return invalid("metadata", string(metadata), fmt.Sprintf("is nested deeper than %d", maxMetadataDepth))
+		case token.Kind() == '0':
+			if _, err := strconv.ParseFloat(token.String(), 64); err != nil {
+				return invalid("metadata", token.String(), "is a number too large for a double")
 			}
 		}
 	}
-	return ""
-}
-
-// depth returns how deep valid JSON is nested.
-func depth(text []byte) (deepest int) {
-	open, quoted := 0, false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			open++
-			deepest = max(deepest, open)
-		case c == '}' || c == ']':
-			open--
-		}
-	}
-	return deepest
 }
 
 func validateSource(source Source) *FieldError {

@@ -3,6 +3,7 @@
 package sqlite
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/gofrs/flock"
 	"zombiezen.com/go/sqlite"
@@ -64,39 +66,23 @@ func prepareDirectory(path string) (string, error) {
 	return target, nil
 }
 
-// fileLock is the lock that keeps a second registry away from a database. The
-// kernel releases it however the process ends; the empty file stays. Who
-// removes that file while it is held lets a second registry in.
-type fileLock struct {
-	flock *flock.Flock
-	isNew bool // the file was not there before
-}
-
-func lockFile(path string) (*fileLock, error) {
+// lockFile takes the lock that keeps a second registry away from a database. The
+// kernel releases it however the process ends; the empty file stays. Who removes
+// that file while it is held lets a second registry in. isNew reports whether the
+// file was not there before.
+func lockFile(path string) (lock *flock.Flock, isNew bool, err error) {
 	path += ".lock"
-	_, err := os.Lstat(path)
-	l := &fileLock{
-		flock: flock.New(path, flock.SetPermissions(0o600)),
-		isNew: errors.Is(err, fs.ErrNotExist),
-	}
-	switch locked, err := l.flock.TryLock(); {
+	_, err = os.Lstat(path)
+	isNew = errors.Is(err, fs.ErrNotExist)
+	lock = flock.New(path, flock.SetPermissions(0o600))
+	switch locked, err := lock.TryLock(); {
 	case err != nil:
-		return nil, fmt.Errorf("locking: %w", err)
+		return nil, false, fmt.Errorf("locking: %w", err)
 	case !locked:
-		return nil, fmt.Errorf("%w (it holds %s)", ErrInUse, path)
+		return nil, false, fmt.Errorf("%w (it holds %s)", ErrInUse, path)
 	}
-	return l, nil
+	return lock, isNew, nil
 }
-
-// forget removes the lock file if there was none before, so that a file that
-// is refused gets no companion. The lock itself must still be held.
-func (l *fileLock) forget() {
-	if l.isNew {
-		_ = os.Remove(l.flock.Path())
-	}
-}
-
-func (l *fileLock) release() error { return l.flock.Unlock() }
 
 // prepareFile creates the file, for its owner alone, or finds out whether the
 // one that is there may be opened. It changes nothing of the latter.
@@ -129,17 +115,17 @@ func prepareFile(path string) error {
 	if string(header[:len(magic)]) != magic {
 		return fmt.Errorf("%w: file is not a SQLite database", ErrForeign)
 	}
-	unfinished, err := hasJournal(path)
-	if err != nil {
-		return err
-	}
+	unfinished := slices.ContainsFunc(journals, func(suffix string) bool {
+		info, err := os.Stat(path + suffix)
+		return err == nil && info.Size() > 0
+	})
 	if !unfinished {
 		return examine(immutable(path), sqlite.OpenReadOnly|sqlite.OpenURI)
 	}
 	// What a process that died has left in the journal is part of the
 	// database, and reading it would write it back. Into our own file it may;
 	// of any other look at a copy.
-	if applicationIDOf(header) == applicationID {
+	if binary.BigEndian.Uint32(header[applicationIDOffset:]) == applicationID {
 		return nil
 	}
 	return examineCopy(path)
@@ -188,22 +174,6 @@ func immutable(path string) string {
 
 // journals are the ends of the names of SQLite's files beside a database.
 var journals = []string{"-wal", "-journal"}
-
-func hasJournal(path string) (bool, error) {
-	for _, suffix := range journals {
-		info, err := os.Stat(path + suffix)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return false, err
-		}
-		if info.Size() > 0 {
-			return true, nil
-		}
-	}
-	return false, nil
-}
 
 func examineCopy(path string) error {
 	dir, err := os.MkdirTemp("", "plexus-registry-*")

@@ -5,6 +5,7 @@ package sqlite
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"zombiezen.com/go/sqlite"
 
@@ -35,60 +36,67 @@ ON CONFLICT (name) DO UPDATE SET id = ?2, host = ?3, port = ?4, protocol = ?5, d
 	updateRevision = `UPDATE registry_meta SET revision = ?`
 )
 
-// exec runs a prepared statement that gives no row, with what bind gives it.
-func exec(conn *sqlite.Conn, query string, bind ...func(*sqlite.Stmt)) error {
+// run runs a prepared statement, and calls row for each of its rows until that
+// returns false.
+func run(conn *sqlite.Conn, query string, bind func(*sqlite.Stmt), row func(*sqlite.Stmt) (more bool)) (err error) {
 	stmt, err := conn.Prepare(query)
 	if err != nil {
 		return err
 	}
-	for _, b := range bind {
-		b(stmt)
+	defer func() {
+		if resetErr := stmt.Reset(); err == nil {
+			err = resetErr
+		}
+	}()
+	bind(stmt)
+	for {
+		if found, err := stmt.Step(); err != nil || !found || !row(stmt) {
+			return err
+		}
 	}
-	_, err = stmt.Step()
-	if resetErr := stmt.Reset(); err == nil {
-		err = resetErr
+}
+
+func bindNothing(*sqlite.Stmt) {}
+
+// exec runs a statement whose rows do not matter, with what bind binds.
+func exec(conn *sqlite.Conn, query string, bind func(*sqlite.Stmt)) error {
+	return run(conn, query, bind, func(*sqlite.Stmt) bool { return false })
+}
+
+// queryInt returns the first column of the only row.
+func queryInt(conn *sqlite.Conn, query string) (value int64, err error) {
+	found := false
+	err = run(conn, query, bindNothing, func(stmt *sqlite.Stmt) bool {
+		found, value = true, stmt.ColumnInt64(0)
+		return false
+	})
+	if err == nil && !found {
+		err = errors.New("no row")
 	}
-	return err
+	return value, err
 }
 
 // selectOne reads the backend called name; nil if there is none.
 func selectOne(conn *sqlite.Conn, name string) (b *storage.Backend, err error) {
-	stmt, err := conn.Prepare(selectByName)
-	if err != nil {
-		return nil, err
-	}
-	stmt.BindText(1, name)
-	found, err := stmt.Step()
-	if found {
+	err = run(conn, selectByName, func(stmt *sqlite.Stmt) { stmt.BindText(1, name) }, func(stmt *sqlite.Stmt) bool {
 		b = new(storage.Backend)
 		scan(stmt, b)
-	}
-	if resetErr := stmt.Reset(); err == nil {
-		err = resetErr
-	}
+		return false
+	})
 	return b, err
 }
 
 // selectAll reads every backend, ordered by name.
-func selectAll(ctx context.Context, conn *sqlite.Conn) ([]storage.Backend, error) {
-	stmt, err := conn.Prepare(selectByAll)
-	if err != nil {
-		return nil, err
+func selectAll(ctx context.Context, conn *sqlite.Conn) (backends []storage.Backend, err error) {
+	err = run(conn, selectByAll, bindNothing, func(stmt *sqlite.Stmt) bool {
+		backends = append(backends, storage.Backend{})
+		scan(stmt, &backends[len(backends)-1])
+		return ctx.Err() == nil
+	})
+	if err == nil {
+		err = ctx.Err()
 	}
-	defer stmt.Reset()
-	var backends []storage.Backend
-	for {
-		found, err := stmt.Step()
-		if err != nil || !found {
-			return backends, err
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		var b storage.Backend
-		scan(stmt, &b)
-		backends = append(backends, b)
-	}
+	return backends, err
 }
 
 // bind binds the parameters of upsert.

@@ -3,10 +3,7 @@
 package sqlite
 
 import (
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -85,11 +82,6 @@ SET runtime = source IN ('manual', 'auto'),
 	revision = (SELECT revision FROM registry_meta)
 WHERE revision <= 0;`
 
-// applicationIDOf reads it from a file's header.
-func applicationIDOf(header []byte) int64 {
-	return int64(binary.BigEndian.Uint32(header[applicationIDOffset:]))
-}
-
 // openConn opens a connection that waits for the locks of other programs.
 func openConn(name string, flags sqlite.OpenFlags) (*sqlite.Conn, error) {
 	conn, err := sqlite.OpenConn(name, flags)
@@ -109,16 +101,20 @@ func setUp(conn *sqlite.Conn, path string) (revision int64, err error) {
 	if path != memory {
 		// The log is cut back to this many bytes after it was larger once.
 		pragmas = append(pragmas, "PRAGMA journal_size_limit = 16777216")
-		mode, err := queryOne(conn, "PRAGMA journal_mode = WAL", (*sqlite.Stmt).ColumnText)
+		mode := ""
+		err := run(conn, "PRAGMA journal_mode = WAL", bindNothing, func(stmt *sqlite.Stmt) bool {
+			mode = stmt.ColumnText(0)
+			return false
+		})
+		if err == nil && mode != "wal" {
+			err = fmt.Errorf("the journal mode stays %q", mode)
+		}
 		if err != nil {
 			return 0, fmt.Errorf("switching to write-ahead logging: %w", err)
 		}
-		if mode != "wal" {
-			return 0, fmt.Errorf("switching to write-ahead logging: the journal mode stays %q", mode)
-		}
 	}
 	for _, pragma := range pragmas {
-		if err := sqlitex.ExecuteTransient(conn, pragma, nil); err != nil {
+		if err := exec(conn, pragma, bindNothing); err != nil {
 			return 0, fmt.Errorf("%s: %w", pragma, err)
 		}
 	}
@@ -138,31 +134,12 @@ func migrate(conn *sqlite.Conn) (err error) {
 	}
 	for ; version < schemaVersion; version++ {
 		mark := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, version+1)
-		if err := script(conn, migrations[version]+mark); err != nil {
+		if err := sqlitex.ExecuteScript(conn, migrations[version]+mark, nil); err != nil {
 			return fmt.Errorf("migrating to schema version %d: %w", version+1, err)
 		}
 	}
-	if err := script(conn, adopt); err != nil {
+	if err := sqlitex.ExecuteScript(conn, adopt, nil); err != nil {
 		return fmt.Errorf("adopting the rows of another program: %w", err)
-	}
-	return nil
-}
-
-// script runs statements that give no rows.
-func script(conn *sqlite.Conn, statements string) error {
-	for statements = strings.TrimSpace(statements); statements != ""; {
-		stmt, rest, err := conn.PrepareTransient(statements)
-		if err != nil {
-			return err
-		}
-		_, err = stmt.Step()
-		if finalErr := stmt.Finalize(); err == nil {
-			err = finalErr
-		}
-		if err != nil {
-			return err
-		}
-		statements = strings.TrimSpace(statements[len(statements)-rest:])
 	}
 	return nil
 }
@@ -170,27 +147,27 @@ func script(conn *sqlite.Conn, statements string) error {
 // schemaOf returns the schema version of a database that we may open: one of
 // ours, 0 for an empty one or the reference registry's. It only reads.
 func schemaOf(conn *sqlite.Conn) (version int, err error) {
-	id, err := queryInt(conn, "PRAGMA application_id")
-	if err != nil {
-		if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultNotADB {
-			return 0, fmt.Errorf("%w: file is not a SQLite database", ErrForeign)
+	read := func(query string) (value int64) {
+		if err == nil {
+			value, err = queryInt(conn, query)
 		}
-		return 0, fmt.Errorf("reading: %w", err)
+		return value
 	}
-	stored, err := queryInt(conn, "PRAGMA user_version")
-	if err != nil {
-		return 0, fmt.Errorf("reading: %w", err)
+	id, stored := read("PRAGMA application_id"), read("PRAGMA user_version")
+	tables := read("SELECT count(*) FROM sqlite_schema")
+	missing := slices.Clone(referenceColumns)
+	if err == nil {
+		err = run(conn, "SELECT lower(name) FROM pragma_table_info('backends')", bindNothing, func(stmt *sqlite.Stmt) bool {
+			column := stmt.ColumnText(0)
+			missing = slices.DeleteFunc(missing, func(name string) bool { return name == column })
+			return true
+		})
 	}
-	tables, err := queryInt(conn, "SELECT count(*) FROM sqlite_schema")
-	if err != nil {
-		return 0, fmt.Errorf("reading: %w", err)
-	}
-	missing, err := missingColumns(conn)
-	if err != nil {
-		return 0, fmt.Errorf("reading: %w", err)
-	}
-
 	switch {
+	case sqlite.ErrCode(err).ToPrimary() == sqlite.ResultNotADB:
+		return 0, fmt.Errorf("%w: file is not a SQLite database", ErrForeign)
+	case err != nil:
+		return 0, fmt.Errorf("reading: %w", err)
 	case id != 0 && id != applicationID:
 		return 0, fmt.Errorf("%w: its application_id %#x is another program's", ErrForeign, uint32(id))
 	case id == 0 && tables == 0 && stored == 0:
@@ -205,45 +182,4 @@ func schemaOf(conn *sqlite.Conn) (version int, err error) {
 		return 0, fmt.Errorf("%w: no registry has schema version %d with application_id %#x", ErrForeign, stored, id)
 	}
 	return int(stored), nil
-}
-
-// missingColumns lists the columns of the reference registry that the table
-// "backends" has not; all of them where there is no such table.
-func missingColumns(conn *sqlite.Conn) ([]string, error) {
-	missing := slices.Clone(referenceColumns)
-	err := sqlitex.ExecuteTransient(conn, "SELECT name FROM pragma_table_info('backends')", &sqlitex.ExecOptions{
-		ResultFunc: func(stmt *sqlite.Stmt) error {
-			missing = slices.DeleteFunc(missing, func(column string) bool {
-				return strings.EqualFold(column, stmt.ColumnText(0))
-			})
-			return nil
-		},
-	})
-	return missing, err
-}
-
-// checkpoint moves what is in the log into the database. Whoever reads at the
-// moment is not waited for; then the next start does it.
-func checkpoint(conn *sqlite.Conn, log *slog.Logger) {
-	err := sqlitex.ExecuteTransient(conn, "PRAGMA wal_checkpoint(PASSIVE)", nil)
-	if err != nil {
-		log.Warn("could not move the write-ahead log into the database", slog.Any("err", err))
-	}
-}
-
-func queryInt(conn *sqlite.Conn, query string) (int64, error) {
-	return queryOne(conn, query, (*sqlite.Stmt).ColumnInt64)
-}
-
-// queryOne returns the first column of the only row.
-func queryOne[T any](conn *sqlite.Conn, query string, column func(stmt *sqlite.Stmt, i int) T) (value T, err error) {
-	found := false
-	err = sqlitex.ExecuteTransient(conn, query, &sqlitex.ExecOptions{ResultFunc: func(stmt *sqlite.Stmt) error {
-		found, value = true, column(stmt, 0)
-		return nil
-	}})
-	if err == nil && !found {
-		err = errors.New("no row")
-	}
-	return value, err
 }

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"os"
 	"slices"
 	"sync"
 
+	"github.com/gofrs/flock"
 	"zombiezen.com/go/sqlite"
 
 	"github.com/plexus-go/plexus/storage"
@@ -28,7 +30,7 @@ const (
 // store is a [storage.Store] in a SQLite file.
 type store struct {
 	log     *slog.Logger
-	lock    *fileLock // nil in memory
+	lock    *flock.Flock // nil in memory
 	history *history
 
 	conns []*sqlite.Conn // all there are, the writer's first
@@ -76,9 +78,6 @@ func Open(ctx context.Context, path string, opts ...Option) (storage.Store, erro
 		opt(s)
 	}
 	if err := s.open(ctx, path); err != nil {
-		if s.lock != nil {
-			s.lock.forget()
-		}
 		s.release()
 		return nil, fmt.Errorf("opening database %q: %w", path, err)
 	}
@@ -96,9 +95,15 @@ func (s *store) open(ctx context.Context, path string) (err error) {
 		if path, err = prepareDirectory(path); err != nil {
 			return err
 		}
-		if s.lock, err = lockFile(path); err != nil {
+		var isNew bool
+		if s.lock, isNew, err = lockFile(path); err != nil {
 			return err
 		}
+		defer func() {
+			if err != nil && isNew { // a file that is refused gets no companion
+				_ = os.Remove(s.lock.Path())
+			}
+		}()
 		if err := prepareFile(path); err != nil {
 			return err
 		}
@@ -186,13 +191,13 @@ func (s *store) Size(ctx context.Context) (bytes int64, err error) {
 // List implements [storage.Store].
 func (s *store) List(ctx context.Context) (backends []storage.Backend, revision int64, err error) {
 	err = s.read(ctx, func(conn *sqlite.Conn) error {
-		if err := exec(conn, "BEGIN"); err != nil {
+		if err := exec(conn, "BEGIN", bindNothing); err != nil {
 			return err
 		}
 		if revision, err = queryInt(conn, selectRevision); err == nil {
 			backends, err = selectAll(ctx, conn)
 		}
-		if endErr := exec(conn, "ROLLBACK"); err == nil {
+		if endErr := exec(conn, "ROLLBACK", bindNothing); err == nil {
 			err = endErr
 		}
 		return err
@@ -263,7 +268,10 @@ func (s *store) Close() error {
 		for range cap(s.readers) {
 			<-s.readers
 		}
-		checkpoint(s.conns[0], s.log)
+		// Who reads at the moment is not waited for; then the next start moves the rest.
+		if err := exec(s.conns[0], "PRAGMA wal_checkpoint(PASSIVE)", bindNothing); err != nil {
+			s.log.Warn("could not move the write-ahead log into the database", slog.Any("err", err))
+		}
 		s.closeErr = s.release()
 	})
 	return s.closeErr
@@ -283,7 +291,7 @@ func (s *store) release() error {
 	}
 	s.conns = nil
 	if s.lock != nil {
-		note(s.lock.release())
+		note(s.lock.Unlock())
 	}
 	return first
 }

@@ -105,7 +105,7 @@ func (s *store) write() {
 // written, and the error is the answer to all of them, as the answer to one may
 // depend on what another wrote.
 func (s *store) commit(conn *sqlite.Conn, batch []*request) (err error) {
-	if err := exec(conn, "BEGIN IMMEDIATE"); err != nil {
+	if err := exec(conn, "BEGIN IMMEDIATE", bindNothing); err != nil {
 		return fmt.Errorf("beginning to write: %w", err)
 	}
 	defer func() {
@@ -113,7 +113,7 @@ func (s *store) commit(conn *sqlite.Conn, batch []*request) (err error) {
 		if conn.AutocommitEnabled() {
 			return
 		}
-		if rollbackErr := exec(conn, "ROLLBACK"); rollbackErr != nil {
+		if rollbackErr := exec(conn, "ROLLBACK", bindNothing); rollbackErr != nil {
 			s.log.Error("could not roll back", slog.Any("err", rollbackErr))
 		}
 	}()
@@ -138,7 +138,7 @@ func (s *store) commit(conn *sqlite.Conn, batch []*request) (err error) {
 	// From the COMMIT on somebody may list, and watch after this revision,
 	// though it is not published yet. If it fails, the revisions stay unused.
 	s.history.announce(s.revision)
-	if err := exec(conn, "COMMIT"); err != nil {
+	if err := exec(conn, "COMMIT", bindNothing); err != nil {
 		return fmt.Errorf("committing: %w", err)
 	}
 	s.history.publish(changes)
@@ -152,7 +152,7 @@ func apply(conn *sqlite.Conn, writes []storage.Write, revision int64) (change st
 		return storage.Change{}, nil
 	}
 	if len(writes) > 1 {
-		if err := exec(conn, "SAVEPOINT request"); err != nil {
+		if err := exec(conn, "SAVEPOINT request", bindNothing); err != nil {
 			return storage.Change{}, err
 		}
 		defer func() {
@@ -182,13 +182,13 @@ func endSavepoint(conn *sqlite.Conn, err error) error {
 	}
 	var endErr error
 	if err != nil {
-		endErr = exec(conn, "ROLLBACK TO request")
+		endErr = exec(conn, "ROLLBACK TO request", bindNothing)
 	}
 	if endErr == nil {
-		endErr = exec(conn, "RELEASE request")
+		endErr = exec(conn, "RELEASE request", bindNothing)
 	}
 	if endErr != nil {
-		endErr = errors.Join(fmt.Errorf("ending the savepoint: %w", endErr), exec(conn, "ROLLBACK"))
+		endErr = errors.Join(fmt.Errorf("ending the savepoint: %w", endErr), exec(conn, "ROLLBACK", bindNothing))
 	}
 	return errors.Join(err, endErr)
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"zombiezen.com/go/sqlite/sqlitex"
+
 	"github.com/plexus-go/plexus/storage"
 )
 
@@ -76,11 +78,13 @@ func TestGroupCommit(t *testing.T) {
 func TestFailedCommit(t *testing.T) {
 	s := openTest(t)
 	release := s.hold()
-	if err := script(s.conns[0], `
-PRAGMA foreign_keys = ON;
+	if err := exec(s.conns[0], "PRAGMA foreign_keys = ON", bindNothing); err != nil {
+		t.Fatal(err)
+	}
+	if err := sqlitex.ExecuteScript(s.conns[0], `
 CREATE TABLE parent (id INTEGER PRIMARY KEY);
 CREATE TABLE child (parent INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED);
-CREATE TRIGGER poison AFTER INSERT ON backends WHEN NEW.name = 'poison' BEGIN INSERT INTO child VALUES (7); END;`); err != nil {
+CREATE TRIGGER poison AFTER INSERT ON backends WHEN NEW.name = 'poison' BEGIN INSERT INTO child VALUES (7); END;`, nil); err != nil {
 		t.Fatal(err)
 	}
 	conflict := put("a")
@@ -117,8 +121,8 @@ CREATE TRIGGER poison AFTER INSERT ON backends WHEN NEW.name = 'poison' BEGIN IN
 func TestRolledBackTransaction(t *testing.T) {
 	s := openTest(t)
 	release := s.hold()
-	if err := script(s.conns[0], `
-CREATE TRIGGER poison AFTER INSERT ON backends WHEN NEW.name = 'poison' BEGIN SELECT RAISE(ROLLBACK, 'gone'); END;`); err != nil {
+	if err := sqlitex.ExecuteScript(s.conns[0], `
+CREATE TRIGGER poison AFTER INSERT ON backends WHEN NEW.name = 'poison' BEGIN SELECT RAISE(ROLLBACK, 'gone'); END;`, nil); err != nil {
 		t.Fatal(err)
 	}
 	requests := []*request{mustEnqueue(t, s, put("a")), mustEnqueue(t, s, put("b"), put("poison")), mustEnqueue(t, s, put("c"))}
