@@ -4,10 +4,8 @@ package transport
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 
@@ -27,7 +25,7 @@ type accessControl struct {
 	log  *slog.Logger
 
 	limits       Limits
-	hosts        map[string]bool // nil: none were given
+	hosts        map[string]bool // empty: none were given
 	origins      map[string]bool
 	proxies      []netip.Prefix
 	authenticate Authenticate   // nil: no authentication
@@ -79,7 +77,8 @@ func (a *accessControl) sourceOf(r *http.Request) source {
 type reason int
 
 const (
-	malformed reason = iota
+	none reason = iota // it is not
+	malformed
 	wrongHost
 	wrongOrigin
 	wrongCredentials
@@ -137,7 +136,7 @@ func (a *accessControl) admit(r *http.Request, from source) (plugin.Caller, *ref
 	if !a.rates.allow(from.limited) {
 		return plugin.Caller{}, &refusal{reason: overRate}
 	}
-	if why, full := a.connections.full(from.limited); full {
+	if why := a.connections.full(from.limited); why != none {
 		return plugin.Caller{}, &refusal{reason: why}
 	}
 	if !a.allowsHost(r.Host, from.proxied) {
@@ -155,7 +154,7 @@ func (a *accessControl) admit(r *http.Request, from source) (plugin.Caller, *ref
 	if refused != nil || !gorilla.IsWebSocketUpgrade(r) {
 		return caller, refused
 	}
-	if why, ok := a.connections.open(connOf(r), from.limited); !ok {
+	if why := a.connections.open(connOf(r), from.limited); why != none {
 		return plugin.Caller{}, &refusal{reason: why}
 	}
 	a.counters.accepted.Add(1)
@@ -195,18 +194,3 @@ func (a *accessControl) refuse(w http.ResponseWriter, r *http.Request, from sour
 	}
 	http.Error(w, text, answer.status)
 }
-
-type connKey struct{}
-
-// withConn puts the connection of a request into its context.
-func withConn(ctx context.Context, c net.Conn) context.Context {
-	for {
-		if ours, ok := c.(*conn); ok {
-			return context.WithValue(ctx, connKey{}, ours)
-		}
-		// Under TLS.
-		c = c.(interface{ NetConn() net.Conn }).NetConn()
-	}
-}
-
-func connOf(r *http.Request) *conn { return r.Context().Value(connKey{}).(*conn) }

@@ -54,7 +54,7 @@ func WithAnonymous(scopes ...string) Option {
 
 // callerOf returns who makes a request, or why it is rejected.
 func (a *accessControl) callerOf(r *http.Request, from source) (plugin.Caller, *refusal) {
-	var caller plugin.Caller
+	caller, err := plugin.Caller{}, ErrNoCredentials
 	if a.authenticate != nil {
 		ctx := r.Context()
 		if a.limits.HandshakeTimeout > 0 {
@@ -62,25 +62,19 @@ func (a *accessControl) callerOf(r *http.Request, from source) (plugin.Caller, *
 			ctx, cancel = context.WithTimeout(ctx, a.limits.HandshakeTimeout)
 			defer cancel()
 		}
-		var err error
 		caller, err = a.authenticate(r.WithContext(ctx))
-		if errors.Is(err, ErrNoCredentials) {
-			caller, err = plugin.Caller{}, nil
-		}
-		if err != nil {
-			a.rates.charge(from.limited)
-			return plugin.Caller{}, &refusal{reason: wrongCredentials, cause: err}
-		}
 	}
-	if caller.Name == "" && caller.Means == "" && caller.Scopes == nil {
-		switch {
-		case a.anonymous != nil:
-			caller = *a.anonymous
-		case a.authenticate == nil:
-			caller.Scopes = []string{"*"}
-		default:
-			return plugin.Caller{}, &refusal{reason: wrongCredentials, text: "Credentials are needed."}
-		}
+	switch {
+	case err == nil && (caller.Name != "" || caller.Means != "" || caller.Scopes != nil):
+	case err != nil && !errors.Is(err, ErrNoCredentials):
+		a.rates.charge(from.limited)
+		return plugin.Caller{}, &refusal{reason: wrongCredentials, cause: err}
+	case a.anonymous != nil:
+		caller = *a.anonymous
+	case a.authenticate == nil:
+		caller = plugin.Caller{Scopes: []string{"*"}}
+	default:
+		return plugin.Caller{}, &refusal{reason: wrongCredentials, text: "Credentials are needed."}
 	}
 	caller.Remote = from.remote
 	return caller, nil

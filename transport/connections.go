@@ -4,7 +4,9 @@ package transport
 
 import (
 	"container/list"
+	"context"
 	"net"
+	"net/http"
 	"net/netip"
 	"sync"
 	"time"
@@ -132,42 +134,41 @@ func (l *connectionLimiter) endPending(c *conn) {
 	}
 }
 
-// full reports whether a limit keeps one more connection from being opened by
-// a client of that address, and which. This machine is the address that is not
+// full returns which limit keeps one more connection from being opened by a
+// client of that address, if any does. This machine is the address that is not
 // valid.
-func (l *connectionLimiter) full(from netip.Addr) (reason, bool) {
+func (l *connectionLimiter) full(from netip.Addr) reason {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.fullLocked(from)
 }
 
-func (l *connectionLimiter) fullLocked(from netip.Addr) (reason, bool) {
+func (l *connectionLimiter) fullLocked(from netip.Addr) reason {
 	switch {
 	case l.limits.MaxConnections > 0 && l.opened >= l.limits.MaxConnections:
-		return overLimit, true
+		return overLimit
 	case from.IsValid() && l.limits.MaxConnectionsPerAddress > 0 && l.openedFrom[from] >= l.limits.MaxConnectionsPerAddress:
-		return overAddress, true
-	default:
-		return 0, false
+		return overAddress
 	}
+	return none
 }
 
 // open makes a pending connection an open one of a client's address, or returns
 // the reason why it can't.
-func (l *connectionLimiter) open(c *conn, from netip.Addr) (reason, bool) {
+func (l *connectionLimiter) open(c *conn, from netip.Addr) reason {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if why, full := l.fullLocked(from); full {
-		return why, false
+	if why := l.fullLocked(from); why != none {
+		return why
 	}
 	if c.pending == nil { // it was dropped
-		return late, false
+		return late
 	}
 	l.endPending(c)
 	c.open, c.from = true, from
 	l.opened++
 	l.openedFrom[from]++
-	return 0, true
+	return none
 }
 
 // remove stops counting a connection. It may be called again.
@@ -196,3 +197,18 @@ func decrease(counts map[netip.Addr]int, key netip.Addr) {
 		delete(counts, key)
 	}
 }
+
+type connKey struct{}
+
+// withConn puts the connection of a request into its context.
+func withConn(ctx context.Context, c net.Conn) context.Context {
+	for {
+		if ours, ok := c.(*conn); ok {
+			return context.WithValue(ctx, connKey{}, ours)
+		}
+		// Under TLS.
+		c = c.(interface{ NetConn() net.Conn }).NetConn()
+	}
+}
+
+func connOf(r *http.Request) *conn { return r.Context().Value(connKey{}).(*conn) }

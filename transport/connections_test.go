@@ -58,7 +58,7 @@ func TestTheOldestPendingConnectionIsDropped(t *testing.T) {
 	for n := range 3 {
 		add(n)
 	}
-	if why, ok := l.open(all[0], all[0].peer); !ok {
+	if why := l.open(all[0], all[0].peer); why != none {
 		t.Fatal(why)
 	}
 	add(3) // within the limit, since one is open
@@ -66,7 +66,7 @@ func TestTheOldestPendingConnectionIsDropped(t *testing.T) {
 	<-closed[1]
 	add(5)
 	<-closed[2]
-	if why, ok := l.open(all[2], all[2].peer); ok || why != late {
+	if why := l.open(all[2], all[2].peer); why != late {
 		t.Errorf("a dropped one is opened, or refused for %v", why)
 	}
 	if open, pending := l.count(); open != 1 || pending != 3 {
@@ -133,19 +133,16 @@ func TestOpenConnectionsAreLimited(t *testing.T) {
 				c, _ := newPeer("10.0.0.1:1") // all come by one proxy
 				pending := l.add(c)
 				all = append(all, pending)
-				got := ""
-				if why, ok := l.open(pending, from); !ok {
-					got = answers[why].name
-					if again, full := l.full(from); !full || again != why {
-						t.Errorf("full returns %v, open %v", again, why)
-					}
+				why := l.open(pending, from)
+				if again := l.full(from); why != none && again != why {
+					t.Errorf("full returns %v, open %v", again, why)
 				}
-				if got != tt.want[i] {
+				if got := answers[why].name; got != tt.want[i] {
 					t.Errorf("the connection %d is refused for %q, want %q", i, got, tt.want[i])
 				}
 			}
 			all[0].Close()
-			if why, full := l.full(tt.from[0]); full {
+			if why := l.full(tt.from[0]); why != none {
 				t.Errorf("one is closed, and another is refused for %v", why)
 			}
 			for _, c := range all {
@@ -162,7 +159,7 @@ func TestPendingConnectionsTimeOut(t *testing.T) {
 		c1, closed1 := newPeer("192.0.2.1:1")
 		c2, closed2 := newPeer("192.0.2.1:2")
 		silent, open := l.add(c1), l.add(c2)
-		if _, ok := l.open(open, open.peer); !ok {
+		if l.open(open, open.peer) != none {
 			t.Fatal("refused")
 		}
 		begin := time.Now()

@@ -22,7 +22,7 @@ import (
 // since the page's origin must be among [WithAllowedOrigins].
 func WithAllowedHosts(hosts ...string) Option {
 	return func(s *Server) {
-		s.access.hosts = nil // also where there are none
+		s.access.hosts = map[string]bool{}
 		for _, text := range hosts {
 			name, port, err := parseHost(text)
 			if err == nil && port != "" {
@@ -31,9 +31,6 @@ func WithAllowedHosts(hosts ...string) Option {
 			if err != nil {
 				s.fail(fmt.Errorf("allowed host %q: %w", text, err))
 				continue
-			}
-			if s.access.hosts == nil {
-				s.access.hosts = map[string]bool{}
 			}
 			s.access.hosts[name] = true
 		}
@@ -46,13 +43,13 @@ func (a *accessControl) allowsHost(host string, proxied bool) bool {
 	name, _, err := parseHost(host)
 	switch {
 	case err != nil:
-		return !a.local && a.hosts == nil
+		return !a.local && len(a.hosts) == 0
 	case a.hosts[name]:
 		return true
 	case a.local:
 		return !proxied && loopbackName(name)
 	default:
-		return a.hosts == nil
+		return len(a.hosts) == 0
 	}
 }
 

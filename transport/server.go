@@ -73,7 +73,7 @@ func (s *Server) fail(err error) { s.optionErrors = errors.Join(s.optionErrors, 
 // prepare makes the HTTP server, and the listener that it is to serve.
 func (s *Server) prepare(l net.Listener) (*http.Server, net.Listener, error) {
 	s.access.local = isLocal(l.Addr())
-	if s.access.local && s.access.proxies != nil && s.access.hosts == nil {
+	if s.access.local && s.access.proxies != nil && len(s.access.hosts) == 0 {
 		s.fail(errors.New("a server that listens on loopback behind a trusted proxy needs allowed hosts"))
 	}
 	if s.optionErrors != nil {

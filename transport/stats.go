@@ -14,23 +14,21 @@ type Stats struct {
 	// Connections is how many WebSockets are open, and Pending how many
 	// connections are not WebSockets yet.
 	Connections, Pending int64
-	// Accepted is how many requests for a WebSocket passed access control. The
-	// Refused… count requests and connections that did not, by the reason.
+	// Accepted is how many requests for a WebSocket passed access control.
 	Accepted int64
-	// RefusedMalformed: requests with two origins.
-	RefusedMalformed int64
-	// RefusedHost and RefusedOrigin: neither was among the allowed ones.
-	RefusedHost, RefusedOrigin int64
-	// RefusedCredentials: they were wrong, or missing where they are needed.
-	RefusedCredentials int64
-	// RefusedRate: too many requests from one address.
-	RefusedRate int64
-	// RefusedAddress and RefusedLimit: too many connections from one address,
-	// and in all.
-	RefusedAddress, RefusedLimit int64
-	// RefusedLate: connections that did not become a WebSocket in time, or were
-	// the oldest pending one when there were too many.
-	RefusedLate int64
+	// Refused is how many requests and connections were rejected, by the reason.
+	// All of these are there:
+	//
+	//	malformed    a request with two origins
+	//	host         its Host is not an allowed one
+	//	origin       its page is not of an allowed origin
+	//	credentials  they are wrong, or missing where they are needed
+	//	rate         too many requests from one address
+	//	address      too many connections from one address
+	//	limit        too many connections in all
+	//	late         a connection did not become a WebSocket in time, or was the
+	//	             oldest pending one when there were too many
+	Refused map[string]int64
 	// WebSocket are the counters of the connections that were accepted.
 	WebSocket websocket.Counts
 }
@@ -45,18 +43,9 @@ type counters struct {
 func (s *Server) Stats() Stats {
 	c := &s.access.counters
 	open, pending := s.access.connections.count()
-	return Stats{
-		Connections:        int64(open),
-		Pending:            int64(pending),
-		Accepted:           c.accepted.Load(),
-		RefusedMalformed:   c.refused[malformed].Load(),
-		RefusedHost:        c.refused[wrongHost].Load(),
-		RefusedOrigin:      c.refused[wrongOrigin].Load(),
-		RefusedCredentials: c.refused[wrongCredentials].Load(),
-		RefusedRate:        c.refused[overRate].Load(),
-		RefusedAddress:     c.refused[overAddress].Load(),
-		RefusedLimit:       c.refused[overLimit].Load(),
-		RefusedLate:        c.refused[late].Load(),
-		WebSocket:          s.ws.Counts(),
+	refused := make(map[string]int64, reasons)
+	for why := malformed; why < reasons; why++ {
+		refused[answers[why].name] = c.refused[why].Load()
 	}
+	return Stats{int64(open), int64(pending), c.accepted.Load(), refused, s.ws.Counts()}
 }

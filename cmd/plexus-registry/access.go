@@ -101,25 +101,21 @@ func (a *access) authenticate(s *settings.Registry, log *slog.Logger) (err error
 // counters are those that registry.status shows.
 func counters(s transport.Stats) map[string]int64 {
 	c := s.WebSocket
-	return map[string]int64{
-		"connections":         s.Connections,
-		"pending":             s.Pending,
-		"accepted":            s.Accepted,
-		"refused_malformed":   s.RefusedMalformed,
-		"refused_host":        s.RefusedHost,
-		"refused_origin":      s.RefusedOrigin,
-		"refused_credentials": s.RefusedCredentials,
-		"refused_rate":        s.RefusedRate,
-		"refused_address":     s.RefusedAddress,
-		"refused_limit":       s.RefusedLimit,
-		"refused_late":        s.RefusedLate,
-		"refused_large":       c.Large,
-		"refused_deep":        c.Deep,
-		"refused_calls":       c.Busy,
-		"refused_memory":      c.Refused,
-		"slowed":              c.Slowed,
-		"closed_stalled":      c.Stalled,
-		"closed_idle":         c.Idle,
-		"memory":              c.Held,
+	all := map[string]int64{
+		"connections":    s.Connections,
+		"pending":        s.Pending,
+		"accepted":       s.Accepted,
+		"refused_large":  c.Large,
+		"refused_deep":   c.Deep,
+		"refused_calls":  c.Busy,
+		"refused_memory": c.Refused,
+		"slowed":         c.Slowed,
+		"closed_stalled": c.Stalled,
+		"closed_idle":    c.Idle,
+		"memory":         c.Held,
 	}
+	for reason, n := range s.Refused {
+		all["refused_"+reason] = n
+	}
+	return all
 }

@@ -25,9 +25,6 @@ import (
 // The error says what is wrong with the entry, a name that is taken for example,
 // or with the file. Then the file is as it was before.
 func AddToken(path string, entry Entry) error {
-	if _, wrong := entry.check(); wrong != nil {
-		return fmt.Errorf("adding a token to %s: %w", path, wrong)
-	}
 	target, err := filepath.EvalSymlinks(path) // a link stays one
 	if errors.Is(err, fs.ErrNotExist) {
 		target, err = path, nil
@@ -74,29 +71,19 @@ func appended(text []byte, entry Entry) ([]byte, error) {
 }
 
 // replace writes the file in one step, and durably.
-func replace(path string, text []byte) (err error) {
+func replace(path string, text []byte) error {
 	folder := filepath.Dir(path)
 	// For its owner only, as CreateTemp makes it.
 	file, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			_ = file.Close()
-			_ = os.Remove(file.Name())
-		}
-	}()
-	if _, err := file.Write(text); err != nil {
-		return err
+	_, err = file.Write(text)
+	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
+		err = os.Rename(file.Name(), path)
 	}
-	if err := file.Sync(); err != nil {
-		return err
-	}
-	if err := file.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(file.Name(), path); err != nil {
+	if err != nil {
+		_ = os.Remove(file.Name())
 		return err
 	}
 	if at, err := os.Open(folder); err == nil {

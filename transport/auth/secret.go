@@ -31,11 +31,12 @@ type digest [sha256.Size]byte
 
 func (d digest) String() string { return hashPrefix + hex.EncodeToString(d[:]) }
 
-// randomToken makes a new token.
-func randomToken() string {
+// randomToken makes a new token, and its digest.
+func randomToken() (string, digest) {
 	random := make([]byte, tokenBytes, tokenBytes+crc32.Size)
 	_, _ = rand.Read(random) // never fails
-	return tokenPrefix + base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint32(random, crc32.ChecksumIEEE(random)))
+	token := tokenPrefix + base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint32(random, crc32.ChecksumIEEE(random)))
+	return token, sha256.Sum256([]byte(token))
 }
 
 // digestOf returns the digest of a token. Only what has the form of one has a
