@@ -11,8 +11,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Source is where the present form of a backend comes from.
@@ -251,20 +249,43 @@ func validateMetadata(metadata json.RawMessage) *FieldError {
 	case len(metadata) == 0 || metadata[0] != '{' || !json.Valid(metadata):
 		return invalid("metadata", string(metadata), "is not a JSON object")
 	}
-	tokens := jsontext.NewDecoder(bytes.NewReader(metadata), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	for {
-		token, err := tokens.ReadToken()
-		switch {
-		case err != nil:
-			return nil // at the end
-		case tokens.StackDepth() > maxMetadataDepth:
-			return invalid("metadata", string(metadata), fmt.Sprintf("is nested deeper than %d", maxMetadataDepth))
-		case token.Kind() == '0':
-			if _, err := strconv.ParseFloat(token.String(), 64); err != nil {
-				return invalid("metadata", token.String(), "is a number too large for a double")
+	depth, tooLarge := examine(metadata)
+	switch {
+	case depth > maxMetadataDepth:
+		return invalid("metadata", string(metadata), fmt.Sprintf("is nested deeper than %d", maxMetadataDepth))
+	case tooLarge != "":
+		return invalid("metadata", tooLarge, "is a number too large for a double")
+	}
+	return nil
+}
+
+// examine returns how deep a valid JSON object is nested, and one of its numbers
+// that is too large for a double, which most clients could not read; "" for none.
+func examine(object []byte) (depth int, tooLarge string) {
+	open := 0
+	for i := 0; i < len(object); i++ {
+		switch c := object[i]; {
+		case c == '"':
+			for i++; object[i] != '"'; i++ {
+				if object[i] == '\\' {
+					i++
+				}
 			}
+		case c == '{' || c == '[':
+			open++
+			depth = max(depth, open)
+		case c == '}' || c == ']':
+			open--
+		case c == '-' || '0' <= c && c <= '9':
+			end := i + bytes.IndexAny(object[i:], ",]} \t\r\n")
+			number := string(object[i:end])
+			if _, err := strconv.ParseFloat(number, 64); err != nil {
+				tooLarge = number
+			}
+			i = end - 1
 		}
 	}
+	return depth, tooLarge
 }
 
 func validateSource(source Source) *FieldError {

@@ -81,7 +81,7 @@ type errorEvent struct {
 func (e event) AppendJSON(dst []byte) ([]byte, error) {
 	switch {
 	case e.Backends != nil:
-		return e.Backends.appendJSON(dst)
+		return e.Backends.appendJSON(slices.Grow(dst, e.SizeJSON()))
 	case e.Backend != nil && e.Backend.Backend != nil:
 		dst, err := appendEntry(dst, "backend", e.Backend.Backend)
 		return append(dst, '}'), err
@@ -95,23 +95,17 @@ func (e event) AppendJSON(dst []byte) ([]byte, error) {
 }
 
 // SizeJSON returns about how long a list is. Nothing else is large.
-func (e event) SizeJSON() int {
-	if e.Backends == nil {
-		return 0
-	}
-	return e.Backends.sizeJSON()
-}
-
-func (e *backendsEvent) sizeJSON() int {
-	size := 128
-	for _, b := range e.Backends {
-		size += len(b.encoded) + 1
+func (e event) SizeJSON() (size int) {
+	if e.Backends != nil {
+		size = 128
+		for _, b := range e.Backends.Backends {
+			size += len(b.encoded) + 1
+		}
 	}
 	return size
 }
 
 func (e *backendsEvent) appendJSON(dst []byte) (_ []byte, err error) {
-	dst = slices.Grow(dst, e.sizeJSON())
 	dst = append(dst, `{"type":"backends","backends":[`...)
 	for i, b := range e.Backends {
 		if i > 0 {

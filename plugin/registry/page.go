@@ -5,7 +5,6 @@ package registry
 import (
 	"context"
 	"encoding/hex"
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -22,17 +21,10 @@ func (r *Registry) list(_ context.Context, in listParams) (event, error) {
 	if in.Limit != nil {
 		limit = int64(*in.Limit)
 	}
-	var last *entry
-	if in.After != nil {
-		cursor, err := parseCursor(*in.After)
-		if err != nil {
-			return event{}, err
-		}
-		last = &entry{backend: cursor}
-	}
 	page := &backendsEvent{}
 	r.view.read(func(oldest []*entry) {
-		if last != nil {
+		if in.After != nil {
+			last, _ := parseCursor(*in.After) // which Validate has checked
 			at, _ := slices.BinarySearchFunc(oldest, last, byCreation)
 			oldest = oldest[:at]
 		}
@@ -60,14 +52,11 @@ func cursorOf(last *BackendInfo) string {
 	return strconv.FormatInt(last.CreatedAt, 10) + "." + hex.EncodeToString([]byte(last.ID))
 }
 
-// parseCursor returns what orders entries of the backend that a page ended
-// with.
-func parseCursor(cursor string) (storage.Backend, error) {
+// parseCursor returns the entry that a page ended with, as far as it orders
+// entries, and whether the cursor is valid.
+func parseCursor(cursor string) (*entry, bool) {
 	at, id, ok := strings.Cut(cursor, ".")
 	created, atErr := strconv.ParseInt(at, 10, 64)
 	decoded, idErr := hex.DecodeString(id)
-	if !ok || atErr != nil || idErr != nil {
-		return storage.Backend{}, fmt.Errorf("%q is no cursor", cursor)
-	}
-	return storage.Backend{CreatedAt: created, ID: string(decoded)}, nil
+	return &entry{backend: storage.Backend{CreatedAt: created, ID: string(decoded)}}, ok && atErr == nil && idErr == nil
 }

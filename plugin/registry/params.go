@@ -133,7 +133,7 @@ func (p *listParams) Validate() error {
 		return invalid("limit", 0, "is not above 0")
 	}
 	if p.After != nil {
-		if _, err := parseCursor(*p.After); err != nil {
+		if _, ok := parseCursor(*p.After); !ok {
 			return invalid("after", *p.After, "is not what a page gave as next")
 		}
 	}
@@ -174,12 +174,10 @@ type watchParams struct {
 
 // Validate checks how long the filters are.
 func (p *watchParams) Validate() error {
-	rule := fmt.Sprintf("is longer than %d bytes", maxFilterBytes)
-	if p.Name != nil && len(*p.Name) > maxFilterBytes {
-		return invalid("name", *p.Name, rule)
-	}
-	if p.Namespace != nil && len(*p.Namespace) > maxFilterBytes {
-		return invalid("namespace", *p.Namespace, rule)
+	for field, filter := range map[string]*string{"name": p.Name, "namespace": p.Namespace} {
+		if len(valueOr(filter, "")) > maxFilterBytes {
+			return invalid(field, *filter, fmt.Sprintf("is longer than %d bytes", maxFilterBytes))
+		}
 	}
 	return nil
 }

@@ -78,8 +78,8 @@ func (fs *feeds) plan(stored []storage.Backend, now int64) (writes []storage.Wri
 		if planned[old.Name] || old.Runtime || old.Adopted || !old.Active {
 			continue
 		}
-		if owner := fs.of(old.Source); owner == nil || !owner.loaded || owner.partial() {
-			continue // it may still exist
+		if owner := fs.of(old.Source); owner == nil || !owner.loaded || owner.from == nil {
+			continue // it may still exist: a hub that was not discovered may only be silent
 		}
 		w := deactivated(old, storage.ReasonDropped, now)
 		w.IfUnchanged = true

@@ -37,10 +37,6 @@ type feed struct {
 	err  error // of the last load
 }
 
-// partial reports whether a name that is not listed may exist all the same: a hub
-// that was not discovered may only be silent.
-func (f *feed) partial() bool { return f.from == nil }
-
 func (f *feed) set(backends []storage.Backend) {
 	f.loaded, f.list = true, slices.Clone(backends)
 }
