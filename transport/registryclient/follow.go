@@ -18,10 +18,10 @@ type follower struct {
 	locator *locator
 
 	up    func(c *registry)               // there is a connection
-	down  func(err error, connected bool) // it was lost, or there is none
+	down  func(err error, connected bool) // it was lost, or an attempt failed
 	event func(e Event) error             // its error ends the session
 	// unwatched is called when the registry can't be watched; its connection
-	// is kept. Nil makes that the end.
+	// is kept. Where it is nil, run fails.
 	unwatched func(err error)
 
 	url      string    // of the registry that was watched last
@@ -29,18 +29,9 @@ type follower struct {
 	heard    time.Time // when that was; zero where it can't be resumed from
 }
 
-// run follows the registry until ctx is done, or until it can't be.
+// run follows the registry until ctx is done, or fails with ErrNoWatch.
 func (f *follower) run(ctx context.Context) error {
-	pause := f.locator.backoff()
-	for ctx.Err() == nil {
-		begun := time.Now()
-		connected, err := f.session(ctx)
-		if errors.Is(err, ErrNoWatch) {
-			return err
-		}
-		pause.Wait(ctx, time.Since(begun), connected)
-	}
-	return nil
+	return f.locator.repeat(ctx, func() (connected bool, err error) { return f.session(ctx) })
 }
 
 // session follows the registry through one connection, until it is lost.
@@ -117,9 +108,9 @@ func (f *follower) reached(ctx context.Context, c *registry) (int64, error) {
 }
 
 // watch calls registry.watch and passes its events on: from a list, or after
-// a revision, in which case EventResumed follows once the revision reached is
-// reached. It always ends with an error; resumable is false where the registry
-// does not keep the changes after that revision any more.
+// a revision, with EventResumed once the registry's revision, reached, is seen.
+// It always ends with an error; resumable is false where the registry does not
+// keep the changes after that revision any more.
 func (f *follower) watch(ctx context.Context, c *registry, params map[string]any, reached int64) (resumable bool, err error) {
 	_, resuming := params["after"]
 	began := false
@@ -134,7 +125,7 @@ func (f *follower) watch(ctx context.Context, c *registry, params map[string]any
 		switch {
 		case errors.As(err, &answered) && answered.Recoverable:
 			continue
-		case neverWatched(err):
+		case unwatchable(err):
 			return true, fmt.Errorf("%w: %w", ErrNoWatch, err)
 		case err != nil:
 			return true, err
@@ -151,7 +142,7 @@ func (f *follower) watch(ctx context.Context, c *registry, params map[string]any
 		}
 		began = true
 		if e.Kind == "" {
-			continue // unknown here
+			continue // a kind unknown here
 		}
 		f.revision, f.heard = e.Revision, time.Now()
 		err = f.event(e)
@@ -168,8 +159,8 @@ func (f *follower) watch(ctx context.Context, c *registry, params map[string]any
 	return true, protocolError("registry.watch has ended")
 }
 
-// neverWatched reports whether another attempt to watch would fail as well.
-func neverWatched(err error) bool {
+// unwatchable reports whether another attempt to watch would fail as well.
+func unwatchable(err error) bool {
 	if e, ok := errors.AsType[*client.Error](err); ok {
 		switch e.ErrorCode() {
 		case plugin.CodeInvalidParams, plugin.CodeUnauthenticated, plugin.CodeForbidden:

@@ -14,18 +14,18 @@ import (
 	"github.com/plexus-go/plexus/transport/client"
 )
 
-// partingTime is how long calls under way may take once the Registrar is
-// closed.
-const partingTime = time.Second
+// closeTimeout is how long in-flight calls, and deregister, may take once the
+// Registrar is closed.
+const closeTimeout = time.Second
 
 // held is what a Registrar believes that the registry has of the hub.
 type held struct {
 	url      string        // of the registry
 	sent     bool          // register was sent, so there may be an entry
-	answered bool          // register was answered once: what was there before is replaced
+	answered bool          // register was answered once: any entry from before is replaced
 	lease    string        // its lease; empty for none, or one that is gone
-	term     time.Duration // of the lease; a third of it is when to look after it
-	unleased bool          // there was no lease for it on this connection
+	term     time.Duration // of the lease, renewed after a third of it
+	unleased bool          // register was answered without a lease on this connection
 	hash     string        // the hub's, as it was announced
 }
 
@@ -33,27 +33,23 @@ type held struct {
 func (r *Registrar) run(ctx context.Context) {
 	defer close(r.ended)
 	defer r.cancel()
-	// A register that is under way when ctx ends must not be left: it might
-	// come after the deregister. So the calls end a moment later.
-	calls, cut := context.WithCancel(context.WithoutCancel(ctx))
-	defer cut()
-	parting := context.AfterFunc(ctx, func() { time.AfterFunc(partingTime, cut) })
-	defer parting()
+	// A register that is in flight when ctx ends must not be abandoned: it might
+	// arrive after the deregister. So the calls end a moment later.
+	calls, abort := context.WithCancel(context.WithoutCancel(ctx))
+	defer abort()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(closeTimeout, abort) })()
 
-	pause := r.locator.backoff()
-	for ctx.Err() == nil {
-		begun := time.Now()
-		connected, err := r.session(ctx, calls)
-		if ctx.Err() != nil {
-			break
-		}
-		if refused(err) {
+	_ = r.locator.repeat(ctx, func() (connected bool, err error) { // ends with ctx
+		connected, err = r.session(ctx, calls)
+		switch {
+		case ctx.Err() != nil:
+		case refused(err):
 			r.note(stateRefused, err)
-		} else {
+		default:
 			r.note(stateUnreachable, err)
 		}
-		pause.Wait(ctx, time.Since(begun), connected)
-	}
+		return connected, err
+	})
 	if r.held.sent {
 		_, r.left = r.session(ctx, calls)
 	}
@@ -80,7 +76,7 @@ func (r *Registrar) session(ctx, calls context.Context) (connected bool, err err
 	r.held.unleased = false
 	for {
 		if ctx.Err() != nil {
-			return true, r.leave(calls, c)
+			return true, r.deregister(calls, c)
 		}
 		if err := r.keep(calls, c); err != nil {
 			return true, err
@@ -130,7 +126,7 @@ func (r *Registrar) ping(ctx context.Context, c *registry) (there bool, err erro
 	a, err := c.ask(ctx, "ping", params, "ping")
 	switch {
 	case unknownMethod(err):
-		a.Success = true // it is nothing to this registry
+		a.Success = true // this registry needs no pings
 	case err != nil:
 		return false, err
 	}
@@ -150,11 +146,11 @@ func (r *Registrar) announce(ctx context.Context, c *registry, hash string) erro
 	h.sent, h.lease = true, ""
 	h.term = r.registration.TTL
 	if h.term < 0 {
-		h.term = defaultTTL // and looked after all the same
+		h.term = defaultTTL // the entry is checked all the same
 	}
 	a, err := c.ask(ctx, "register", params, "backend_registered")
 	if params["ttl_seconds"] != nil && refused(err) && !unknownMethod(err) {
-		delete(params, "ttl_seconds") // which may be what it does not know
+		delete(params, "ttl_seconds") // perhaps it does not know that parameter
 		a, err = c.ask(ctx, "register", params, "backend_registered")
 	}
 	if err != nil {
@@ -162,14 +158,14 @@ func (r *Registrar) announce(ctx context.Context, c *registry, hash string) erro
 	}
 	h.answered, h.lease, h.unleased, h.hash = true, a.LeaseID, a.LeaseID == "", hash
 	if b := a.Backend; b != nil && b.TTLSeconds > 0 && b.TTLSeconds < int64(h.term/time.Second) {
-		h.term = time.Duration(b.TTLSeconds) * time.Second // it knows better
+		h.term = time.Duration(b.TTLSeconds) * time.Second
 	}
 	r.note(stateRegistered, nil)
 	return nil
 }
 
-// leave deregisters the hub, and nobody else who has its name.
-func (r *Registrar) leave(ctx context.Context, c *registry) error {
+// deregister deregisters the hub, but not another one that has its name.
+func (r *Registrar) deregister(ctx context.Context, c *registry) error {
 	params := map[string]any{"name": r.registration.Name}
 	if r.held.lease != "" {
 		params["lease_id"] = r.held.lease
@@ -177,8 +173,8 @@ func (r *Registrar) leave(ctx context.Context, c *registry) error {
 		if !refused(err) {
 			return r.gone(err)
 		}
-		// Another registration has taken its place: the hub's own, perhaps,
-		// by somebody who has reached it.
+		// The lease was replaced by another registration: perhaps by a client that
+		// has registered this hub.
 		delete(params, "lease_id")
 	}
 	if !r.held.sent {
@@ -193,13 +189,13 @@ func (r *Registrar) leave(ctx context.Context, c *registry) error {
 	}
 	_, err = c.ask(ctx, "deregister", params, "backend_deregistered")
 	if unknownMethod(err) {
-		err = nil // this registry has no goodbyes
+		err = nil // this registry has no deregister
 	}
 	return r.gone(err)
 }
 
-// answered reports that the registry did answer, if only nonsense, which says
-// nothing about the entry.
+// answered reports whether the registry did answer, though perhaps with
+// nonsense, which says nothing about the entry.
 func answered(err error) bool { return refused(err) || errors.Is(err, client.ErrProtocol) }
 
 // gone notes that the hub is not registered any more, if err is nil.

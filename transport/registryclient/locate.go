@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -92,17 +93,11 @@ func newLocator(url string, getenv func(string) string, options []client.Option)
 	return l, nil
 }
 
-// exclude takes the address of a hub that listens on a port of the loopback
-// from those where a registry is looked for. One that was given stays.
+// exclude removes a port of the loopback, where the hub itself listens, from
+// the default addresses. A URL that was given stays.
 func (l *locator) exclude(port int) {
 	if len(l.urls) > 1 {
-		var others []string
-		for _, url := range l.urls {
-			if !strings.HasSuffix(url, ":"+strconv.Itoa(port)) {
-				others = append(others, url)
-			}
-		}
-		l.urls = others
+		l.urls = slices.DeleteFunc(l.urls, func(url string) bool { return strings.HasSuffix(url, ":"+strconv.Itoa(port)) })
 	}
 }
 
@@ -115,10 +110,24 @@ func (l *locator) logger() *slog.Logger {
 	return l.Log.With("registry", strings.Join(shown, ", "))
 }
 
-func (l *locator) backoff() connect.Backoff { return connect.Backoff{Min: l.MinWait, Max: l.MaxWait} }
+// repeat calls session again and again, with a wait after each, until ctx is
+// done or session fails with ErrNoWatch, which it returns. A session is an
+// attempt to connect, and what follows.
+func (l *locator) repeat(ctx context.Context, session func() (connected bool, err error)) error {
+	pause := connect.Backoff{Min: l.MinWait, Max: l.MaxWait}
+	for ctx.Err() == nil {
+		begun := time.Now()
+		connected, err := session()
+		if errors.Is(err, ErrNoWatch) {
+			return err
+		}
+		pause.Wait(ctx, time.Since(begun), connected)
+	}
+	return nil
+}
 
-// connect connects to the registry. When abort is done, the connection is
-// closed at once.
+// connect connects to the first address with a registry. When abort is done, the
+// connection is closed at once.
 func (l *locator) connect(ctx, abort context.Context) (*registry, error) {
 	var failed error
 	for i, url := range l.urls {
@@ -171,8 +180,8 @@ func (l *locator) dial(ctx, abort context.Context, url string, credentials bool)
 	return r, err
 }
 
-// isRegistry reports whether the hub hosts a registry. One that refuses to say
-// may.
+// isRegistry reports whether the hub hosts a registry; true also where it refuses
+// to say.
 func (r *registry) isRegistry(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
