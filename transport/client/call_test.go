@@ -59,7 +59,7 @@ func endless(running *atomic.Int64) plugin.Activation {
 	}
 }
 
-func TestCall(t *testing.T) {
+func TestASequenceOfACallCanBeRangedOverAgain(t *testing.T) {
 	c := dial(t, start(t))
 	if c.Hub() != "hub" {
 		t.Errorf("the hub is %q", c.Hub())
@@ -87,7 +87,7 @@ func TestCall(t *testing.T) {
 	}
 }
 
-func TestCallOne(t *testing.T) {
+func TestCallOneTakesTheFirstItem(t *testing.T) {
 	var running atomic.Int64
 	c := dial(t, start(t, endless(&running)))
 	ctx := testkit.Context(t)
@@ -112,7 +112,7 @@ func TestCallOne(t *testing.T) {
 	}
 }
 
-func TestOwnMethods(t *testing.T) {
+func TestInfoHashAndSchemaAgree(t *testing.T) {
 	c := dial(t, start(t))
 	ctx := testkit.Context(t)
 	info, err := c.Info(ctx)
@@ -131,13 +131,12 @@ func TestOwnMethods(t *testing.T) {
 	if err != nil || schema.Namespace != "echo" || schema.Methods[0].Name != "once" || !strings.Contains(string(schema.Methods[0].Params), `"message":{"type":"string"`) {
 		t.Errorf("got %+v, %v", schema, err)
 	}
-	var told *client.Error
-	if _, err = c.Schema(ctx, "nobody"); !errors.As(err, &told) || told.ErrorCode() != plugin.CodeMethodNotFound {
+	if _, err = c.Schema(ctx, "nobody"); !answered(err, plugin.CodeMethodNotFound) {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestErrorsOfMethods(t *testing.T) {
+func TestAnErrorOfAMethodHasItsCodeAndText(t *testing.T) {
 	c := dial(t, start(t))
 	tests := []struct {
 		method string
@@ -153,8 +152,7 @@ func TestErrorsOfMethods(t *testing.T) {
 	}
 	for _, test := range tests {
 		_, err := client.CallOne[any](testkit.Context(t), c, test.method, test.params)
-		var told *client.Error
-		if !errors.As(err, &told) || told.ErrorCode() != test.code || told.Recoverable || test.text != "" && err.Error() != test.text {
+		if !answered(err, test.code) || test.text != "" && err.Error() != test.text {
 			t.Errorf("%s: got %v", test.method, err)
 		}
 	}
@@ -163,7 +161,7 @@ func TestErrorsOfMethods(t *testing.T) {
 	}
 }
 
-func TestManyCallsAtOnce(t *testing.T) {
+func TestManyCallsRunAtOnce(t *testing.T) {
 	c := dial(t, start(t))
 	ctx := testkit.Context(t)
 	var all sync.WaitGroup
@@ -192,66 +190,57 @@ func TestManyCallsAtOnce(t *testing.T) {
 	all.Wait()
 }
 
-// TestStop ends ranges in every way there is; each must end the stream.
-func TestStop(t *testing.T) {
+func TestARangeThatEndsInAnyWayEndsTheStreamAtTheHub(t *testing.T) {
 	var running atomic.Int64
 	c := dial(t, start(t, endless(&running)))
-	stopped := func(what string) {
-		t.Helper()
-		testkit.Eventually(t, what+": the stream to end", func() bool { return running.Load() == 0 })
+	ends := map[string]func(t *testing.T){
+		"break": func(t *testing.T) {
+			for item, err := range c.Call(testkit.Context(t), "endless.three", nil) {
+				if err != nil || content(item) != "0" {
+					t.Fatal(item, err)
+				}
+				break
+			}
+		},
+		"panic": func(t *testing.T) {
+			defer func() { _ = recover() }()
+			for range c.Call(testkit.Context(t), "endless.three", nil) {
+				panic("in the body")
+			}
+		},
+		"cancel": func(t *testing.T) {
+			ctx, cancel := context.WithCancel(testkit.Context(t))
+			defer cancel()
+			for _, err := range c.Call(ctx, "endless.three", nil, client.Idempotent()) {
+				if err == nil {
+					cancel()
+				} else if !callFailed(err, context.Canceled, true, true) || errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("got %v", err)
+				}
+			}
+			if _, err := client.CallOne[any](ctx, c, "endless.none", nil); !callFailed(err, context.Canceled, false, true) {
+				t.Errorf("got %v", err)
+			}
+		},
 	}
-	for item, err := range c.Call(testkit.Context(t), "endless.three", nil) {
-		if err != nil || content(item) != "0" {
-			t.Fatal(item, err)
-		}
-		break
-	}
-	stopped("break")
-
-	func() {
-		defer func() { _ = recover() }()
-		for range c.Call(testkit.Context(t), "endless.three", nil) {
-			panic("in the body")
-		}
-	}()
-	stopped("panic")
-
 	for _, method := range []string{"endless.none", "endless.three", "endless.flood"} {
-		ctx, cancel := context.WithTimeout(testkit.Context(t), 30*time.Millisecond)
-		var last error
-		for _, err := range c.Call(ctx, method, nil) {
-			last = err
-		}
-		cancel()
-		var call *client.CallError
-		if !errors.Is(last, context.DeadlineExceeded) || !errors.As(last, &call) || !call.Sent || call.Repeatable {
-			t.Errorf("%s: got %v", method, last)
-		}
-		stopped(method)
-	}
-
-	ctx, cancel := context.WithCancel(testkit.Context(t))
-	defer cancel()
-	for _, err := range c.Call(ctx, "endless.three", nil, client.Idempotent()) {
-		if err == nil {
-			cancel()
-			continue
-		}
-		var call *client.CallError
-		if !errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &call) || !call.Repeatable {
-			t.Errorf("got %v", err)
+		ends["deadline of "+method] = func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(testkit.Context(t), 30*time.Millisecond)
+			defer cancel()
+			if _, err := gathered(c.Call(ctx, method, nil)); !callFailed(err, context.DeadlineExceeded, true, false) {
+				t.Errorf("got %v", err)
+			}
 		}
 	}
-	stopped("cancel")
-
-	_, err := client.CallOne[any](ctx, c, "endless.none", nil)
-	var call *client.CallError
-	if !errors.Is(err, context.Canceled) || !errors.As(err, &call) || call.Sent || !call.Repeatable {
-		t.Errorf("got %v", err)
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			end(t)
+			testkit.Eventually(t, "the stream to end", func() bool { return running.Load() == 0 })
+		})
 	}
 }
 
-func TestMessageLimit(t *testing.T) {
+func TestAMessageOverTheLimitFailsOnlyItsCall(t *testing.T) {
 	var running atomic.Int64
 	url := start(t, endless(&running))
 	c := dial(t, url, client.WithMessageLimit(100_000), client.WithoutReconnect())
@@ -261,8 +250,7 @@ func TestMessageLimit(t *testing.T) {
 	next()
 	// The call whose item is too long fails, and the others don't.
 	_, err := client.CallOne[string](ctx, c, "endless.large", nil)
-	var call *client.CallError
-	if !errors.Is(err, client.ErrTooLarge) || !errors.As(err, &call) || !call.Sent {
+	if !callFailed(err, client.ErrTooLarge, true, false) {
 		t.Errorf("got %v", err)
 	}
 	if item, err, ok := next(); !ok || err != nil || content(item) != "1" {
@@ -279,15 +267,10 @@ func TestMessageLimit(t *testing.T) {
 	if e, err := client.CallOne[echo.Echo](ctx, whole, "echo.once", object{"message": long}); err != nil || e.Message != long {
 		t.Errorf("got %d bytes, %v", len(e.Message), err)
 	}
-	// One that the hub does not read is told apart by its size.
-	if _, err := client.CallOne[echo.Echo](ctx, whole, "echo.once", object{"message": strings.Repeat("y", 11<<20)}); !isRPC(err, plugin.CodeTooLarge) {
+	// The hub says only that a request was too large: it is the largest one.
+	if _, err := client.CallOne[echo.Echo](ctx, whole, "echo.once", object{"message": strings.Repeat("y", 11<<20)}); !answered(err, plugin.CodeTooLarge) {
 		t.Errorf("got %v", err)
 	}
-}
-
-func isRPC(err error, code int) bool {
-	var rpc *client.Error
-	return errors.As(err, &rpc) && rpc.ErrorCode() == code
 }
 
 func BenchmarkCallOne(b *testing.B) {

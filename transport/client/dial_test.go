@@ -4,6 +4,7 @@ package client_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -44,7 +45,7 @@ func secure(t testing.TB, address string) (url string, config *tls.Config) {
 	return "wss://" + web.Listener.Addr().String(), &tls.Config{RootCAs: roots}
 }
 
-func TestTLS(t *testing.T) {
+func TestTLSWithAndWithoutTrust(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
 		t.Run(address, func(t *testing.T) {
 			url, config := secure(t, address)
@@ -67,10 +68,10 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-func TestCredentials(t *testing.T) {
+func TestHeadersOfTheUpgrade(t *testing.T) {
 	var header atomic.Pointer[http.Header]
-	h := pretend(t, func(c *peer) { header.Store(&c.Header); c.Info("h"); c.Gone() })
-	dial(t, h.url+"/any/path?x=1",
+	h := testkit.Pretend(t, func(c *peer) { header.Store(&c.Header); c.Info("h"); c.Gone() })
+	dial(t, h+"/any/path?x=1",
 		client.WithHeader("X-Two", "1"), client.WithHeader("x-two", "2"),
 		client.WithToken("old"), client.WithToken("secret"),
 		client.WithCookie("access_token", "jwt"), client.WithCookie("other", "with space"), client.WithCookie("no good", "x"))
@@ -91,8 +92,7 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
-// TestProxy goes through an HTTP proxy, with and without TLS inside.
-func TestProxy(t *testing.T) {
+func TestConnectionsPassAnHTTPProxyWithAndWithoutTLS(t *testing.T) {
 	l := listen(t, "127.0.0.1:0")
 	var passed atomic.Int64
 	go proxy(l, &passed)
@@ -146,8 +146,37 @@ func proxy(l net.Listener, passed *atomic.Int64) {
 	}
 }
 
-// TestLostByTheNetwork cuts the connection under calls that run.
-func TestLostByTheNetwork(t *testing.T) {
+// The hub answers with a status line, or with headers, that never end.
+func TestAnEndlessAnswerToTheUpgradeIsRejected(t *testing.T) {
+	for _, begin := range []string{"HTTP/1.1 101 ", "HTTP/1.1 101 Switching Protocols\r\nX: "} {
+		l := testkit.Listen(t)
+		written := make(chan int, 1)
+		go func() {
+			n := 0
+			defer func() { written <- n }()
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			for block := []byte(begin); err == nil && n < 1<<30; block = bytes.Repeat([]byte("x"), 64<<10) {
+				var more int
+				more, err = conn.Write(block)
+				n += more
+			}
+		}()
+		_, err := client.Info(testkit.Context(t), "ws://"+l.Addr().String())
+		if !errors.Is(err, client.ErrProtocol) || !strings.Contains(err.Error(), "too long") {
+			t.Errorf("after %q: %v", begin, err)
+		}
+		// No more than what the kernel buffers at both ends.
+		if n := <-written; n > 64<<20 {
+			t.Errorf("after %q: %d bytes were taken", begin, n)
+		}
+	}
+}
+
+func TestRunningCallsFailWhenTheNetworkIsCut(t *testing.T) {
 	var running atomic.Int64
 	url := start(t, endless(&running))
 	var last atomic.Pointer[net.Conn]
@@ -164,8 +193,7 @@ func TestLostByTheNetwork(t *testing.T) {
 				if err == nil {
 					continue
 				}
-				var call *client.CallError
-				if !errors.Is(err, client.ErrLost) || !errors.As(err, &call) || !call.Sent || call.Repeatable {
+				if !callFailed(err, client.ErrLost, true, false) {
 					t.Errorf("got %v", err)
 				}
 			}

@@ -18,9 +18,6 @@ import (
 	"github.com/plexus-go/plexus/transport/client"
 )
 
-// patience is how long a test waits for what must happen.
-const patience = testkit.Patience
-
 func TestMain(m *testing.M) {
 	status := m.Run()
 	if left := testkit.Goroutines("plexus/transport/client."); status == 0 && left != "" {
@@ -64,17 +61,8 @@ func dial(t testing.TB, url string, options ...client.Option) *client.Client {
 // peer is a fake hub's end of a connection.
 type peer = testkit.Peer
 
-// fake is a hub that does what a script says.
-type fake struct{ url string }
-
-// pretend starts a fake hub. The script is run for every connection, which is
-// closed when it returns.
-func pretend(t testing.TB, script func(c *peer)) *fake {
-	t.Helper()
-	return &fake{testkit.Pretend(t, script)}
-}
-
-// pretendByPipe starts a fake hub that only dial of the pipes leads to.
+// pretendByPipe starts a fake hub that only the dial function of the pipes
+// leads to.
 func pretendByPipe(t *testing.T, script func(c *peer)) *testkit.Pipes {
 	p := testkit.NewPipes()
 	testkit.PretendOn(t, p, script)
@@ -94,6 +82,14 @@ func dialPipe(t *testing.T, p *testkit.Pipes, options ...client.Option) *client.
 	return c
 }
 
+// one answers every call with the content 1.
+func one(c *peer) {
+	for c.Called("7") != nil {
+		c.Item("7", data("1"))
+		c.Item("7", done)
+	}
+}
+
 // done, meta and data are fields of items.
 const (
 	done = testkit.DoneItem
@@ -106,6 +102,25 @@ func data(content string) string { return testkit.DataItem(content) }
 func dialFailed(err error) bool {
 	_, ok := errors.AsType[*client.DialError](err)
 	return ok
+}
+
+// callFailed reports whether a call failed for a reason, and says whether it was
+// sent and may be repeated.
+func callFailed(err, reason error, sent, repeatable bool) bool {
+	call, ok := errors.AsType[*client.CallError](err)
+	return ok && errors.Is(err, reason) && call.Sent == sent && call.Repeatable == repeatable
+}
+
+// answered reports whether the hub answered with an error of that code, which
+// ended the call.
+func answered(err error, code int) bool {
+	e, ok := errors.AsType[*client.Error](err)
+	return ok && e.ErrorCode() == code && !e.Recoverable
+}
+
+// callOne calls x.y, and any other method, which answers with a number.
+func callOne(ctx context.Context, c *client.Client, method string) (int, error) {
+	return client.CallOne[int](ctx, c, method, nil)
 }
 
 // content is the content of a data item, as text.

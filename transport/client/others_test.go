@@ -21,10 +21,10 @@ import (
 // gathered is what a range saw, as text: contents, types, and errors.
 func gathered(items iter.Seq2[plugin.Item, error]) (seen []string, last error) {
 	for item, err := range items {
-		var told *client.Error
+		var failed *client.Error
 		switch {
-		case errors.As(err, &told) && told.Recoverable:
-			seen = append(seen, "recoverable "+told.Code+" "+told.Message)
+		case errors.As(err, &failed) && failed.Recoverable:
+			seen = append(seen, "recoverable "+failed.Code+" "+failed.Message)
 		case err != nil:
 			last = err
 		case item.Kind == plugin.KindData:
@@ -38,15 +38,28 @@ func gathered(items iter.Seq2[plugin.Item, error]) (seen []string, last error) {
 	return seen, last
 }
 
-// TestOtherHubs calls hubs that answer in ways of their own.
-func TestOtherHubs(t *testing.T) {
-	stream := func(code string, recoverable bool) func(error) bool {
-		return func(err error) bool {
-			var told *client.Error
-			return errors.As(err, &told) && told.Code == code && told.Recoverable == recoverable
+func TestCallsOfOtherHubs(t *testing.T) {
+	// stream answers with a subscription and items, answers with a frame.
+	stream := func(subscription string, items ...string) func(c *peer) {
+		return func(c *peer) {
+			c.Called(subscription)
+			for _, item := range items {
+				c.Item(subscription, item)
+			}
 		}
 	}
-	rpc := func(code int) func(error) bool { return func(err error) bool { return isRPC(err, code) } }
+	answers := func(frame string) func(c *peer) {
+		return func(c *peer) {
+			c.Send("%s", strings.ReplaceAll(frame, "%d", fmt.Sprint(c.Next().ID)))
+			c.Gone()
+		}
+	}
+	failed := func(code string) func(error) bool {
+		return func(err error) bool {
+			e, ok := errors.AsType[*client.Error](err)
+			return ok && e.Code == code && !e.Recoverable
+		}
+	}
 	is := func(target error) func(error) bool { return func(err error) bool { return errors.Is(err, target) } }
 	finished := func(err error) bool { return err == nil }
 
@@ -56,77 +69,36 @@ func TestOtherHubs(t *testing.T) {
 		want   []string
 		ends   func(error) bool
 	}{
-		{"numbers as ids", func(c *peer) { c.Called("7"); c.Item("7", data("1")); c.Item("7", done) }, []string{"1"}, finished},
-		{"strings as ids", func(c *peer) { c.Called(`"s-1"`); c.Item(`"s-1"`, data("1")); c.Item(`"s-1"`, done) }, []string{"1"}, finished},
+		{"numbers as ids", stream("7", data("1"), done), []string{"1"}, finished},
+		{"strings as ids", stream(`"s-1"`, data("1"), done), []string{"1"}, finished},
 		{"strings with escapes", func(c *peer) { c.Called(`"a\n\u0062"`); c.Item(`"a\u000ab"`, data("1")); c.Item(`"a\nb"`, done) }, []string{"1"}, finished},
-		{"large ids", func(c *peer) {
-			c.Called("18446744073709551615")
-			c.Item("18446744073709551615", data("1"))
-			c.Item("18446744073709551615", done)
-		}, []string{"1"}, finished},
-		{"an object as id", func(c *peer) { c.Called(`{"a":1}`); c.Item(`{"a":1}`, data("1")); c.Item(`{"a":1}`, done) }, []string{"1"}, finished},
-		{"no done", func(c *peer) { c.Called("7"); c.Item("7", data("1")) }, []string{"1"}, is(client.ErrLost)},
+		{"large ids", stream("18446744073709551615", data("1"), done), []string{"1"}, finished},
+		{"an object as id", stream(`{"a":1}`, data("1"), done), []string{"1"}, finished},
+		{"no done", stream("7", data("1")), []string{"1"}, is(client.ErrLost)},
 		{"no answer at all", func(c *peer) { c.Next() }, nil, is(client.ErrLost)},
-		{"progress", func(c *peer) {
-			c.Called("7")
-			c.Item("7", `"type":"progress","message":"half","percentage":50.5`)
-			c.Item("7", `"type":"progress","message":"some","percentage":null`)
-			c.Item("7", done)
-		}, []string{"half 50.5%", "<progress>some"}, finished},
-		{"unknown types", func(c *peer) {
-			c.Called("7")
-			c.Item("7", `"type":"heartbeat","message":"tick"`)
-			c.Item("7", `"type":7`)
-			c.Item("7", ``)
-			c.Item("7", data("1"))
-			c.Item("7", done)
-		}, []string{"<heartbeat>tick", "<>", "<>", "1"}, finished},
+		{"progress", stream("7", `"type":"progress","message":"half","percentage":50.5`,
+			`"type":"progress","message":"some","percentage":null`, done), []string{"half 50.5%", "<progress>some"}, finished},
+		{"unknown types", stream("7", `"type":"heartbeat","message":"tick"`, `"type":7`, ``, data("1"), done),
+			[]string{"<heartbeat>tick", "<>", "<>", "1"}, finished},
 		{"an item that is no object", func(c *peer) {
 			c.Called("7")
 			c.Send(`{"method":"m","params":{"subscription":7,"result":[1,2]}}`)
 			c.Item("7", done)
 		}, []string{"<>"}, finished},
-		{"nulls", func(c *peer) {
-			c.Called("7")
-			c.Item("7", `"type":"data","metadata":null,"content_type":null,"content":null`)
-			c.Item("7", `"type":"data","metadata":{"provenance":null,"plexus_hash":null,"timestamp":null},"content":1`)
-			c.Item("7", `"type":"error","message":null,"code":null,"recoverable":null`)
-		}, []string{"null", "1"}, stream("", false)},
-		{"other types than expected", func(c *peer) {
-			c.Called("7")
-			c.Item("7", `"type":"data","metadata":[1],"content_type":{},"content":1`)
-			c.Item("7", `"type":"data","metadata":{"provenance":[1,"a",{}],"plexus_hash":1,"timestamp":"x"},"content":2`)
-			c.Item("7", `"type":"done"`)
-		}, []string{"1", "2"}, finished},
-		{"error codes as strings", func(c *peer) {
-			c.Called("7")
-			c.Item("7", `"type":"error","message":"no","code":"-32601","recoverable":false`)
-		}, nil, stream("-32601", false)},
-		{"error codes as numbers", func(c *peer) {
-			c.Called("7")
-			c.Item("7", `"type":"error","message":"no","code":-32601`)
-		}, nil, stream("-32601", false)},
-		{"error codes as words", func(c *peer) {
-			c.Called("7")
-			c.Item("7", `"type":"error","message":"no","code":"NOT_FOUND"`)
-		}, nil, stream("NOT_FOUND", false)},
-		{"recoverable errors", func(c *peer) {
-			c.Called("7")
-			c.Item("7", `"type":"error","message":"skipped","code":3,"recoverable":true`)
-			c.Item("7", data("1"))
-			c.Item("7", done)
-		}, []string{"recoverable 3 skipped", "1"}, finished},
-		{"a refused call", func(c *peer) {
-			c.Send(`{"jsonrpc":"2.0","id":%d,"error":{"code":-32602,"message":"no","data":null}}`, c.Next().ID)
-		}, nil, rpc(-32602)},
-		{"a refused call, the code as a string", func(c *peer) {
-			c.Send(`{"jsonrpc":"2.0","id":%d,"error":{"code":"-32602","message":"no","data":"why"}}`, c.Next().ID)
-		}, nil, rpc(-32602)},
-		{"a refused call without id", func(c *peer) {
-			c.Next()
-			c.Send(`{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"who are you?"}}`)
-			c.Gone()
-		}, nil, rpc(-32001)},
+		{"nulls", stream("7", `"type":"data","metadata":null,"content_type":null,"content":null`,
+			`"type":"data","metadata":{"provenance":null,"plexus_hash":null,"timestamp":null},"content":1`,
+			`"type":"error","message":null,"code":null,"recoverable":null`), []string{"null", "1"}, failed("")},
+		{"other types than expected", stream("7", `"type":"data","metadata":[1],"content_type":{},"content":1`,
+			`"type":"data","metadata":{"provenance":[1,"a",{}],"plexus_hash":1,"timestamp":"x"},"content":2`,
+			`"type":"done"`), []string{"1", "2"}, finished},
+		{"error codes as strings", stream("7", `"type":"error","message":"no","code":"-32601","recoverable":false`), nil, failed("-32601")},
+		{"error codes as numbers", stream("7", `"type":"error","message":"no","code":-32601`), nil, failed("-32601")},
+		{"error codes as words", stream("7", `"type":"error","message":"no","code":"NOT_FOUND"`), nil, failed("NOT_FOUND")},
+		{"recoverable errors", stream("7", `"type":"error","message":"skipped","code":3,"recoverable":true`, data("1"), done),
+			[]string{"recoverable 3 skipped", "1"}, finished},
+		{"a refused call", answers(`{"jsonrpc":"2.0","id":%d,"error":{"code":-32602,"message":"no","data":null}}`), nil, failed("-32602")},
+		{"a refused call, the code as a string", answers(`{"jsonrpc":"2.0","id":%d,"error":{"code":"-32602","message":"no","data":"why"}}`), nil, failed("-32602")},
+		{"a refused call without id", answers(`{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"who are you?"}}`), nil, failed("-32001")},
 		{"items for nobody", func(c *peer) {
 			c.Item("8", data("0"))
 			c.Called("7")
@@ -140,13 +112,7 @@ func TestOtherHubs(t *testing.T) {
 			c.Item("7", data("1"))
 			c.Item("7", done)
 		}, []string{"1"}, finished},
-		{"items after the end", func(c *peer) {
-			c.Called("7")
-			c.Item("7", data("1"))
-			c.Item("7", done)
-			c.Item("7", data("2"))
-			c.Item("7", done)
-		}, []string{"1"}, finished},
+		{"items after the end", stream("7", data("1"), done, data("2"), done), []string{"1"}, finished},
 		{"one subscription for two calls", func(c *peer) {
 			r := c.Called("7")
 			c.Send(`{"id":%d,"result":7}`, r.ID) // answered twice
@@ -157,29 +123,17 @@ func TestOtherHubs(t *testing.T) {
 			c.WriteMessage(2, fmt.Appendf(nil, ` {"id":%d,"result":7} `, r.ID))
 			c.Item("7", done)
 		}, nil, finished},
-		{"names that stand twice", func(c *peer) {
-			c.Called("7")
-			c.Item("7", `"type":"progress",`+data("1"))
-			c.Item("7", done)
-		}, []string{"1"}, finished},
-		{"text that is not UTF-8", func(c *peer) {
-			c.Called("7")
-			c.Send("%s", `{"params":{"subscription":7,"result":{"type":"progress","message":"`+"\xff"+`"}}}`)
-			c.Item("7", done)
-		}, []string{"<progress>\uFFFD"}, finished},
-		{"no JSON", func(c *peer) { c.Next(); c.Send("hello"); c.Gone() }, nil, is(client.ErrProtocol)},
-		{"half a JSON", func(c *peer) { c.Next(); c.Send(`{"id":2,`); c.Gone() }, nil, is(client.ErrProtocol)},
-		{"a batch", func(c *peer) { c.Next(); c.Send(`[{"id":2,"result":7}]`); c.Gone() }, nil, is(client.ErrProtocol)},
-		{"a message without end", func(c *peer) {
-			c.Next()
-			c.Send(`{"id":2,"result":"%s"}`, strings.Repeat("x", 2<<20))
-			c.Gone()
-		}, nil, is(client.ErrTooLarge)},
+		{"names that stand twice", stream("7", `"type":"progress",`+data("1"), done), []string{"1"}, finished},
+		{"text that is not UTF-8", stream("7", `"type":"progress","message":"`+"\xff"+`"`, done), []string{"<progress>\uFFFD"}, finished},
+		{"no JSON", answers("hello"), nil, is(client.ErrProtocol)},
+		{"half a JSON", answers(`{"id":2,`), nil, is(client.ErrProtocol)},
+		{"a batch", answers(`[{"id":2,"result":7}]`), nil, is(client.ErrProtocol)},
+		{"a message without end", answers(`{"id":2,"result":"` + strings.Repeat("x", 2<<20) + `"}`), nil, is(client.ErrTooLarge)},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			h := pretend(t, func(c *peer) { c.Info("h"); test.script(c) })
-			c := dial(t, h.url, client.WithoutReconnect(), client.WithMessageLimit(1<<20))
+			h := testkit.Pretend(t, func(c *peer) { c.Info("h"); test.script(c) })
+			c := dial(t, h, client.WithoutReconnect(), client.WithMessageLimit(1<<20))
 			seen, last := gathered(c.Call(testkit.Context(t), "x.y", nil))
 			if fmt.Sprint(seen) != fmt.Sprint(test.want) || !test.ends(last) {
 				t.Errorf("got %q, %v; want %q", seen, last, test.want)
@@ -188,33 +142,31 @@ func TestOtherHubs(t *testing.T) {
 	}
 }
 
-// TestOneFromOtherHubs asks for one answer where the end of the stream fails.
-func TestOneFromOtherHubs(t *testing.T) {
-	hangs := pretend(t, func(c *peer) { c.Info("h"); c.Called("7"); c.Item("7", data("1")); c.Gone() })
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
-	defer cancel()
-	if n, err := client.CallOne[int](ctx, dial(t, hangs.url), "x.y", nil); err != nil || n != 1 {
-		t.Errorf("got %v, %v", n, err)
-	}
-	leaves := pretend(t, func(c *peer) { c.Info("h"); c.Called("7"); c.Item("7", data("1")) })
-	if n, err := client.CallOne[int](testkit.Context(t), dial(t, leaves.url, client.WithoutReconnect()), "x.y", nil); err != nil || n != 1 {
-		t.Errorf("got %v, %v", n, err)
-	}
-	fails := pretend(t, func(c *peer) {
-		c.Info("h")
-		c.Called("7")
-		c.Item("7", data("1"))
-		c.Item("7", `"type":"error","message":"after all"`)
-		c.Gone()
-	})
-	if n, err := client.CallOne[int](testkit.Context(t), dial(t, fails.url), "x.y", nil); err == nil || err.Error() != "x.y: after all" {
-		t.Errorf("got %v, %v", n, err)
+func TestCallOneHasItsAnswerThoughTheStreamIsCutOff(t *testing.T) {
+	for name, test := range map[string]struct {
+		more  func(c *peer)
+		fails string
+	}{
+		"hangs":  {more: (*peer).Gone},
+		"leaves": {more: func(*peer) {}},
+		"fails":  {func(c *peer) { c.Item("7", `"type":"error","message":"after all"`); c.Gone() }, "x.y: after all"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := testkit.Pretend(t, func(c *peer) { c.Info("h"); c.Called("7"); c.Item("7", data("1")); test.more(c) })
+			ctx, cancel := testkit.Context(t), func() {}
+			if name == "hangs" {
+				ctx, cancel = context.WithTimeout(ctx, 50*time.Millisecond)
+			}
+			defer cancel()
+			n, err := callOne(ctx, dial(t, url, client.WithoutReconnect()), "x.y")
+			if test.fails == "" && (err != nil || n != 1) || test.fails != "" && (err == nil || err.Error() != test.fails) {
+				t.Errorf("got %v, %v", n, err)
+			}
+		})
 	}
 }
 
-// TestAnswerBeforeTheQuestion: what a hub answers before it was asked is no
-// answer, though the request waits already.
-func TestAnswerBeforeTheQuestion(t *testing.T) {
+func TestAnAnswerToARequestThatIsNotSentYetIsIgnored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pretendByPipe(t, func(c *peer) {
 			c.Info("h")
@@ -231,7 +183,7 @@ func TestAnswerBeforeTheQuestion(t *testing.T) {
 		c := dialPipe(t, p)
 		for range 2 {
 			go func() {
-				if n, err := client.CallOne[int](context.Background(), c, "x.y", nil); err != nil || n == 0 {
+				if n, err := callOne(context.Background(), c, "x.y"); err != nil || n == 0 {
 					t.Errorf("got %v, %v", n, err)
 				}
 			}()
@@ -241,10 +193,9 @@ func TestAnswerBeforeTheQuestion(t *testing.T) {
 	})
 }
 
-// TestTooLargeForTheHub: the hub can't say which of two requests was too
-// large, but one of them is larger.
-func TestTooLargeForTheHub(t *testing.T) {
-	h := pretend(t, func(c *peer) {
+// The hub does not say which of two requests was too large.
+func TestTheLargestRequestIsTheOneThatWasTooLarge(t *testing.T) {
+	h := testkit.Pretend(t, func(c *peer) {
 		c.Info("h")
 		small := c.Next()
 		if large := c.Next(); large != nil && len(large.Text) < len(small.Text) {
@@ -256,7 +207,7 @@ func TestTooLargeForTheHub(t *testing.T) {
 		c.Item("7", done)
 		c.Gone()
 	})
-	c := dial(t, h.url)
+	c := dial(t, h)
 	var both sync.WaitGroup
 	both.Go(func() {
 		if n, err := client.CallOne[int](testkit.Context(t), c, "x.y", "small"); err != nil || n != 1 {
@@ -264,18 +215,16 @@ func TestTooLargeForTheHub(t *testing.T) {
 		}
 	})
 	both.Go(func() {
-		if _, err := client.CallOne[int](testkit.Context(t), c, "x.y", strings.Repeat("large", 100)); !isRPC(err, -32007) {
+		if _, err := client.CallOne[int](testkit.Context(t), c, "x.y", strings.Repeat("large", 100)); !answered(err, -32007) {
 			t.Errorf("got %v", err)
 		}
 	})
 	both.Wait()
 }
 
-// TestNeverAnswers calls a hub that is silent: only ctx ends that, and what is
-// answered too late is unsubscribed from.
-func TestNeverAnswers(t *testing.T) {
-	late, told := make(chan struct{}), make(chan struct{})
-	h := pretend(t, func(c *peer) {
+func TestAStreamThatIsAnsweredTooLateIsUnsubscribedFrom(t *testing.T) {
+	late, unsubscribed := make(chan struct{}), make(chan struct{})
+	h := testkit.Pretend(t, func(c *peer) {
 		c.Info("h")
 		r := c.Next()
 		<-late
@@ -283,28 +232,26 @@ func TestNeverAnswers(t *testing.T) {
 		if r = c.Next(); r != nil && (r.Method != "h.call_unsub" || !strings.HasSuffix(r.Text, `"params":["late"]}`)) {
 			t.Errorf("the client sent %s", r.Text)
 		}
-		close(told)
+		close(unsubscribed)
 		c.Item(`"late"`, data("1"))
 		c.Called("7")
 		c.Item("7", done)
 		c.Gone()
 	})
-	c := dial(t, h.url)
+	c := dial(t, h)
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Millisecond)
 	defer cancel()
 	seen, err := gathered(c.Call(ctx, "x.y", nil))
-	var call *client.CallError
-	if seen != nil || !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &call) || !call.Sent {
+	if seen != nil || !callFailed(err, context.DeadlineExceeded, true, false) {
 		t.Errorf("got %v, %v", seen, err)
 	}
 	close(late)
-	<-told
+	<-unsubscribed
 	if seen, err := gathered(c.Call(testkit.Context(t), "x.y", nil)); seen != nil || err != nil {
 		t.Errorf("got %v, %v", seen, err)
 	}
 }
 
-// TestSchemasOfOtherHubs reads what others make of a schema.
 func TestSchemasOfOtherHubs(t *testing.T) {
 	const content = `{"namespace":"n","version":null,"description":"d","long_description":null,"hash":"h","children":null,"extra":[1],
 		"methods":[
@@ -312,7 +259,7 @@ func TestSchemasOfOtherHubs(t *testing.T) {
 			{"name":"b","params":{"type":"object","properties":{"x":{"type":["string","null"],"default":null}},"required":null},"role":{"kind":"static_child"},"deprecation":null},
 			{"name":"c","params":{"type":7},"role":"rpc","streaming":"yes"},
 			{"name":"d","params":"none","bidirectional":true}]}`
-	h := pretend(t, func(c *peer) {
+	h := testkit.Pretend(t, func(c *peer) {
 		c.Info("h")
 		for _, content := range []string{content, "[]", "{}", `null`} {
 			r := c.Called("7")
@@ -330,7 +277,7 @@ func TestSchemasOfOtherHubs(t *testing.T) {
 		c.Item("7", done)
 		c.Gone()
 	})
-	c := dial(t, h.url)
+	c := dial(t, h)
 	s, err := c.Schema(testkit.Context(t), "")
 	if err != nil || s.Namespace != "n" || s.Hash != "h" || s.Children != nil || len(s.Methods) != 4 {
 		t.Fatalf("got %+v, %v", s, err)

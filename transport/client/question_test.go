@@ -16,8 +16,8 @@ import (
 
 // asks is a hub whose method asks one question and answers with what it was
 // told, and in which request.
-func asks(t testing.TB, question string) *fake {
-	return pretend(t, func(c *peer) {
+func asks(t testing.TB, question string) string {
+	return testkit.Pretend(t, func(c *peer) {
 		c.Info("h")
 		for {
 			if r := c.Called("7"); r == nil {
@@ -92,7 +92,7 @@ func TestQuestions(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			h := asks(t, test.item)
 			var got client.Question
-			c := dial(t, h.url, client.WithAnswers(func(ctx context.Context, q client.Question) (any, error) {
+			c := dial(t, h, client.WithAnswers(func(ctx context.Context, q client.Question) (any, error) {
 				got = q
 				if _, ok := ctx.Deadline(); !ok {
 					t.Error("the callback has no deadline")
@@ -118,13 +118,13 @@ func TestQuestions(t *testing.T) {
 func TestUnansweredQuestions(t *testing.T) {
 	const cancelled = `{"id":"r","told":{"type":"cancelled"}}`
 	h := asks(t, `"type":"request","requestId":"r","requestData":{"type":"confirm"},"timeoutMs":20`)
-	told, err := client.CallOne[json.RawMessage](testkit.Context(t), dial(t, h.url), "x.y", nil)
+	told, err := client.CallOne[json.RawMessage](testkit.Context(t), dial(t, h), "x.y", nil)
 	if err != nil || string(told) != cancelled {
 		t.Errorf("without a callback: got %s, %v", told, err)
 	}
 
 	// Its time passes before somebody has answered: the method knows.
-	c := dial(t, h.url, client.WithAnswers(func(ctx context.Context, q client.Question) (any, error) {
+	c := dial(t, h, client.WithAnswers(func(ctx context.Context, q client.Question) (any, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}))
@@ -134,14 +134,14 @@ func TestUnansweredQuestions(t *testing.T) {
 	}
 
 	mine := errors.New("the terminal is gone")
-	c = dial(t, h.url, client.WithAnswers(func(ctx context.Context, q client.Question) (any, error) {
+	c = dial(t, h, client.WithAnswers(func(ctx context.Context, q client.Question) (any, error) {
 		return true, mine
 	}))
 	if _, err = client.CallOne[json.RawMessage](testkit.Context(t), c, "x.y", nil); !errors.Is(err, mine) {
 		t.Errorf("got %v", err)
 	}
 
-	c = dial(t, h.url, client.WithAnswers(func(ctx context.Context, q client.Question) (any, error) {
+	c = dial(t, h, client.WithAnswers(func(ctx context.Context, q client.Question) (any, error) {
 		return func() {}, nil
 	}))
 	if _, err = client.CallOne[json.RawMessage](testkit.Context(t), c, "x.y", nil); err == nil {

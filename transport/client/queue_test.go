@@ -48,9 +48,7 @@ func generous(t *testing.T, many int) (p *testkit.Pipes, unsubscribed *atomic.In
 	return p, unsubscribed
 }
 
-// TestSlowAlone takes a long stream slowly, through a short queue: nothing is
-// lost, nobody is harmed.
-func TestSlowAlone(t *testing.T) {
+func TestASlowRangeAloneLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _ := generous(t, 200)
 		c := dialPipe(t, p, client.WithQueue(4, 1<<20, 2*time.Second))
@@ -68,9 +66,8 @@ func TestSlowAlone(t *testing.T) {
 	})
 }
 
-// TestStalledRange takes one item and no more: its call fails, and what came
-// before that can be had.
-func TestStalledRange(t *testing.T) {
+// What came before that can still be taken.
+func TestARangeThatTakesNothingFails(t *testing.T) {
 	for _, queue := range []client.Option{
 		client.WithQueue(4, 1<<20, 2*time.Second),
 		client.WithQueue(1000, 600, 2*time.Second), // bytes
@@ -85,7 +82,7 @@ func TestStalledRange(t *testing.T) {
 
 			// Another call waits for it, but not for ever.
 			begun := time.Now()
-			if n, err := client.CallOne[int](context.Background(), c, "x.one", nil); err != nil || n != 0 {
+			if n, err := callOne(context.Background(), c, "x.one"); err != nil || n != 0 {
 				t.Errorf("got %v, %v", n, err)
 			}
 			if d := time.Since(begun); d != 2*time.Second {
@@ -103,17 +100,15 @@ func TestStalledRange(t *testing.T) {
 					t.Fatal("the range has ended without an error")
 				}
 			}
-			var call *client.CallError
-			if !errors.Is(last, client.ErrSlow) || !errors.As(last, &call) || !call.Sent || n < 4 || n > 10 {
+			if !callFailed(last, client.ErrSlow, true, false) || n < 4 || n > 10 {
 				t.Errorf("got %v after %d items", last, n)
 			}
 		})
 	}
 }
 
-// TestSlowAmongOthers takes items slowly while there are other calls: it may
-// hold them up for a while, but not at every item.
-func TestSlowAmongOthers(t *testing.T) {
+// It may hold up other calls for a while, but not at every item.
+func TestASlowRangeAmongOtherCallsFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _ := generous(t, 1000)
 		c := dialPipe(t, p, client.WithQueue(4, 1<<20, 2*time.Second))
@@ -128,7 +123,7 @@ func TestSlowAmongOthers(t *testing.T) {
 		}()
 		synctest.Wait()
 		begun := time.Now()
-		if _, err := client.CallOne[int](context.Background(), c, "x.one", nil); err != nil {
+		if _, err := callOne(context.Background(), c, "x.one"); err != nil {
 			t.Error(err)
 		}
 		if d := time.Since(begun); d > 3*time.Second {
@@ -140,8 +135,7 @@ func TestSlowAmongOthers(t *testing.T) {
 	})
 }
 
-// TestBreakWhileFull breaks off a range whose queue holds up the reader.
-func TestBreakWhileFull(t *testing.T) {
+func TestARangeCanBeBrokenOffWhileItsQueueIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, unsubscribed := generous(t, 200)
 		c := dialPipe(t, p, client.WithQueue(4, 1<<20, time.Hour))
@@ -150,7 +144,7 @@ func TestBreakWhileFull(t *testing.T) {
 			break
 		}
 		begun := time.Now()
-		if _, err := client.CallOne[int](context.Background(), c, "x.one", nil); err != nil || time.Since(begun) != 0 {
+		if _, err := callOne(context.Background(), c, "x.one"); err != nil || time.Since(begun) != 0 {
 			t.Errorf("after %v: %v", time.Since(begun), err)
 		}
 		synctest.Wait()
@@ -160,8 +154,7 @@ func TestBreakWhileFull(t *testing.T) {
 	})
 }
 
-// TestCloseWhileFull closes a client whose reader waits for a range.
-func TestCloseWhileFull(t *testing.T) {
+func TestAClientCanBeClosedWhileAQueueIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _ := generous(t, 200)
 		c := dialPipe(t, p, client.WithQueue(4, 1<<20, time.Hour))

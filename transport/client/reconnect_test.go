@@ -16,9 +16,8 @@ import (
 	"github.com/plexus-go/plexus/transport/client"
 )
 
-// TestBackoff loses a hub for ten minutes: the waits grow, each at random, and
-// begin anew after a connection that was worth it.
-func TestBackoff(t *testing.T) {
+// The hub is away for ten minutes, twice.
+func TestWaitsGrowAtRandomAndBeginAnewAfterALongConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pretendByPipe(t, func(c *peer) { c.Info("h"); c.Gone() })
 		dialPipe(t, p, client.WithBackoff(100*time.Millisecond, 30*time.Second))
@@ -49,9 +48,7 @@ func TestBackoff(t *testing.T) {
 	})
 }
 
-// TestHubThatHangsUp takes every connection and leaves at once: the waits
-// grow all the same.
-func TestHubThatHangsUp(t *testing.T) {
+func TestWaitsGrowWhereEachConnectionIsClosedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pretendByPipe(t, func(c *peer) { c.Info("h") })
 		dialPipe(t, p)
@@ -62,20 +59,18 @@ func TestHubThatHangsUp(t *testing.T) {
 	})
 }
 
-// TestCallsWaitForAConnection calls a hub that is away.
 func TestCallsWaitForAConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var names atomic.Int64
 		p := pretendByPipe(t, func(c *peer) {
 			name := fmt.Sprint("h", names.Add(1)) // restarted under another one
 			c.Info(name)
-			for r := c.Called("7"); r != nil; r = c.Called("7") {
-				if r.Method != name+".call" {
-					t.Errorf("the client called %s of %s", r.Method, name)
-				}
-				c.Item("7", data("1"))
-				c.Item("7", done)
+			if r := c.Called("7"); r != nil && r.Method != name+".call" {
+				t.Errorf("the client called %s of %s", r.Method, name)
 			}
+			c.Item("7", data("1"))
+			c.Item("7", done)
+			c.Gone()
 		})
 		c := dialPipe(t, p)
 		p.SetDown(true)
@@ -84,21 +79,19 @@ func TestCallsWaitForAConnection(t *testing.T) {
 
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		_, err := client.CallOne[int](ctx, c, "x.y", nil)
-		var call *client.CallError
-		if !errors.Is(err, context.DeadlineExceeded) || !dialFailed(err) || !errors.As(err, &call) || call.Sent || !call.Repeatable {
+		if _, err := callOne(ctx, c, "x.y"); !callFailed(err, context.DeadlineExceeded, false, true) || !dialFailed(err) {
 			t.Errorf("got %v", err)
 		}
 
 		time.AfterFunc(time.Minute, func() { p.SetDown(false) })
-		if n, err := client.CallOne[int](context.Background(), c, "x.y", nil); err != nil || n != 1 || c.Hub() != "h2" {
+		if n, err := callOne(context.Background(), c, "x.y"); err != nil || n != 1 || c.Hub() != "h2" {
 			t.Errorf("got %v, %v of %s", n, err, c.Hub())
 		}
 	})
 }
 
-// lossy is a hub that loses its first connections as they have got a call, and
-// after that many items.
+// lossy is a hub that loses each of its first connections after a call and so
+// many items.
 func lossy(t *testing.T, connections, items int) (p *testkit.Pipes, calls *atomic.Int64) {
 	calls = new(atomic.Int64)
 	p = pretendByPipe(t, func(c *peer) {
@@ -118,7 +111,7 @@ func lossy(t *testing.T, connections, items int) (p *testkit.Pipes, calls *atomi
 	return p, calls
 }
 
-func TestLostCalls(t *testing.T) {
+func TestOnlyIdempotentCallsAreRepeated(t *testing.T) {
 	tests := []struct {
 		name               string
 		connections, items int
@@ -148,8 +141,7 @@ func TestLostCalls(t *testing.T) {
 					}
 					return
 				}
-				var call *client.CallError
-				if !errors.Is(err, client.ErrLost) || !errors.As(err, &call) || !call.Sent || call.Repeatable != test.repeatable {
+				if !callFailed(err, client.ErrLost, true, test.repeatable) {
 					t.Errorf("got %v", err)
 				}
 			})
@@ -157,16 +149,14 @@ func TestLostCalls(t *testing.T) {
 	}
 }
 
-// TestOwnMethodsAreRepeated: to ask is idempotent.
 func TestOwnMethodsAreRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pretendByPipe(t, func(c *peer) { c.Info("h"); c.Info("h") })
 		c := dialPipe(t, p)
-		if info, err := c.Info(context.Background()); err != nil || info.Name != "h" {
-			t.Errorf("got %v, %v", info, err)
-		}
-		if info, err := c.Info(context.Background()); err != nil || info.Name != "h" {
-			t.Errorf("got %v, %v", info, err)
+		for range 2 {
+			if info, err := c.Info(context.Background()); err != nil || info.Name != "h" {
+				t.Errorf("got %v, %v", info, err)
+			}
 		}
 		if n := len(p.Dials()); n < 2 {
 			t.Errorf("%d connections", n)
@@ -174,9 +164,8 @@ func TestOwnMethodsAreRepeated(t *testing.T) {
 	})
 }
 
-// TestUnsentCalls are stuck behind a hub that does not read; when the
-// connection is lost, they go through the next one.
-func TestUnsentCalls(t *testing.T) {
+// The hub does not read, so that the calls are queued.
+func TestUnsentCallsGoThroughTheNextConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var connections atomic.Int64
 		p := pretendByPipe(t, func(c *peer) {
@@ -185,15 +174,12 @@ func TestUnsentCalls(t *testing.T) {
 				time.Sleep(5 * time.Second) // and reads nothing
 				return
 			}
-			for r := c.Called("7"); r != nil; r = c.Called("7") {
-				c.Item("7", data("1"))
-				c.Item("7", done)
-			}
+			one(c)
 		})
 		c := dialPipe(t, p)
 		first := make(chan error)
 		go func() {
-			_, err := client.CallOne[int](context.Background(), c, "x.y", nil)
+			_, err := callOne(context.Background(), c, "x.y")
 			first <- err
 		}()
 		synctest.Wait() // the pipe holds nothing: the writer is stuck
@@ -201,23 +187,20 @@ func TestUnsentCalls(t *testing.T) {
 		// One gives up while it is queued, the other goes through.
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		_, err := client.CallOne[int](ctx, c, "x.y", nil)
-		var call *client.CallError
-		if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &call) || call.Sent || !call.Repeatable {
+		if _, err := callOne(ctx, c, "x.y"); !callFailed(err, context.DeadlineExceeded, false, true) {
 			t.Errorf("got %v", err)
 		}
-		if n, err := client.CallOne[int](context.Background(), c, "x.y", nil); err != nil || n != 1 {
+		if n, err := callOne(context.Background(), c, "x.y"); err != nil || n != 1 {
 			t.Errorf("got %v, %v", n, err)
 		}
-		if err := <-first; !errors.Is(err, client.ErrLost) || !errors.As(err, &call) || !call.Sent {
+		if err := <-first; !callFailed(err, client.ErrLost, true, false) {
 			t.Errorf("got %v", err)
 		}
 	})
 }
 
-// TestWithdrawnCalls gives up a call that is queued behind a hub that does not
-// read: when it reads again, it does not get that call.
-func TestWithdrawnCalls(t *testing.T) {
+// The hub does not read at first, so that the call is queued.
+func TestACallThatWasGivenUpIsNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pretendByPipe(t, func(c *peer) {
 			c.Info("h")
@@ -233,28 +216,26 @@ func TestWithdrawnCalls(t *testing.T) {
 		c := dialPipe(t, p)
 		first := make(chan error)
 		go func() {
-			_, err := client.CallOne[int](context.Background(), c, "x.first", nil)
+			_, err := callOne(context.Background(), c, "x.first")
 			first <- err
 		}()
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		_, err := client.CallOne[int](ctx, c, "x.withdrawn", nil)
-		var call *client.CallError
-		if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &call) || call.Sent {
+		if _, err := callOne(ctx, c, "x.withdrawn"); !callFailed(err, context.DeadlineExceeded, false, true) {
 			t.Errorf("got %v", err)
 		}
 		if err := <-first; err != nil {
 			t.Error(err)
 		}
-		if n, err := client.CallOne[int](context.Background(), c, "x.last", nil); err != nil || n != 1 {
+		if n, err := callOne(context.Background(), c, "x.last"); err != nil || n != 1 {
 			t.Errorf("got %v, %v", n, err)
 		}
 	})
 }
 
-// TestKeepAlive pings a hub that is silent, and gives up one that is dead.
-func TestKeepAlive(t *testing.T) {
+// A silent hub is pinged; one that does not answer that is lost.
+func TestADeadHubIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pings := 0
 		p := pretendByPipe(t, func(c *peer) {
@@ -275,28 +256,25 @@ func TestKeepAlive(t *testing.T) {
 		if d := time.Since(begun); !errors.Is(err, client.ErrLost) || d < 5*time.Minute || d > 8*time.Minute {
 			t.Errorf("after %v: %v", d, err)
 		}
-		if _, err := client.CallOne[int](context.Background(), c, "x.y", nil); !errors.Is(err, client.ErrLost) {
+		if _, err := callOne(context.Background(), c, "x.y"); !errors.Is(err, client.ErrLost) {
 			t.Errorf("got %v", err)
 		}
 	})
 }
 
-// TestWithKeepAlive: the times can be set.
-func TestWithKeepAlive(t *testing.T) {
+func TestTheTimesOfKeepAliveCanBeSet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pretendByPipe(t, func(c *peer) { c.Info("h"); time.Sleep(time.Minute) })
 		c := dialPipe(t, p, client.WithoutReconnect(), client.WithKeepAlive(time.Second, 3*time.Second))
 		begun := time.Now()
-		_, err := client.CallOne[int](context.Background(), c, "x.y", nil)
+		_, err := callOne(context.Background(), c, "x.y")
 		if d := time.Since(begun); !errors.Is(err, client.ErrLost) || d > 5*time.Second {
 			t.Errorf("after %v: %v", d, err)
 		}
 	})
 }
 
-// TestViolationBehindAStuckWriter: a hub that talks nonsense and does not
-// read is given up at once, too.
-func TestViolationBehindAStuckWriter(t *testing.T) {
+func TestAHubThatSendsNonsenseAndDoesNotReadIsLostAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pretendByPipe(t, func(c *peer) {
 			c.Info("h")
@@ -306,14 +284,13 @@ func TestViolationBehindAStuckWriter(t *testing.T) {
 		})
 		c := dialPipe(t, p, client.WithoutReconnect())
 		begun := time.Now()
-		_, err := client.CallOne[int](context.Background(), c, "x.y", nil)
+		_, err := callOne(context.Background(), c, "x.y")
 		if d := time.Since(begun); !errors.Is(err, client.ErrProtocol) || d > 2*time.Second {
 			t.Errorf("after %v: %v", d, err)
 		}
 	})
 }
 
-// TestDialTimeout: neither Dial nor a reconnect waits for ever.
 func TestDialTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pretendByPipe(t, (*peer).Gone)
@@ -326,13 +303,12 @@ func TestDialTimeout(t *testing.T) {
 	})
 }
 
-// TestClose ends calls, and waits for what is left, whatever the hub does.
-func TestClose(t *testing.T) {
+func TestCloseEndsCallsWithinASecond(t *testing.T) {
 	tests := []struct {
 		name   string
 		script func(c *peer)
 		cut    bool
-		most   time.Duration
+		max    time.Duration
 	}{
 		{"polite", func(c *peer) { c.Info("h"); c.Called("7"); c.Gone() }, false, 0},
 		{"does not read", func(c *peer) { c.Info("h"); time.Sleep(time.Minute) }, false, time.Second},
@@ -363,12 +339,10 @@ func TestClose(t *testing.T) {
 					t.Errorf("got %v", err)
 				}
 				c.Close() // twice is once
-				if d := time.Since(begun); d > test.most {
+				if d := time.Since(begun); d > test.max {
 					t.Errorf("it took %v", d)
 				}
-				_, err := client.CallOne[int](context.Background(), c, "x.y", nil)
-				var call *client.CallError
-				if !errors.Is(err, client.ErrClosed) || !errors.As(err, &call) || call.Sent {
+				if _, err := callOne(context.Background(), c, "x.y"); !callFailed(err, client.ErrClosed, false, true) {
 					t.Errorf("got %v", err)
 				}
 			})
@@ -376,8 +350,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// TestRestartedHub stops a hub of ours and starts it again, while calls go on.
-func TestRestartedHub(t *testing.T) {
+func TestCallsGoOnAfterRestarts(t *testing.T) {
 	h := serve(t, "")
 	c := dial(t, h.URL, client.WithBackoff(time.Millisecond, 10*time.Millisecond))
 	ask := func() error {

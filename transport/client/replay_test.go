@@ -63,7 +63,7 @@ func replay(t *testing.T, e testkit.Exchange) bool {
 		r.Method != "registry-hub.call" && !strings.HasPrefix(r.Method, "registry-hub.hash") && r.Method != "registry-hub.schema" {
 		return false
 	}
-	h := pretend(t, func(c *peer) {
+	h := testkit.Pretend(t, func(c *peer) {
 		c.Info("registry-hub")
 		got := c.Next()
 		if got == nil {
@@ -83,7 +83,7 @@ func replay(t *testing.T, e testkit.Exchange) bool {
 		}
 		c.Gone()
 	})
-	c := dial(t, h.url)
+	c := dial(t, h)
 	items, failure := recordedItems(t, e)
 	switch r.Method {
 	case "registry-hub.hash":

@@ -30,11 +30,10 @@ func (g *gate) Write(p []byte) (int, error) {
 	return g.Conn.Write(p)
 }
 
-// TestFarewell: a hub is told that a stream is no longer wanted, though the
-// client is closed before there was time to say it.
-func TestFarewell(t *testing.T) {
-	told := make(chan []string, 1)
-	h := pretend(t, func(c *peer) {
+// The writer is busy when the range is broken off, and the client closed.
+func TestStreamsAreUnsubscribedFromThoughTheClientIsClosedAtOnce(t *testing.T) {
+	received := make(chan []string, 1)
+	h := testkit.Pretend(t, func(c *peer) {
 		c.Info("h")
 		c.Called("7")
 		c.Item("7", data("1"))
@@ -42,11 +41,11 @@ func TestFarewell(t *testing.T) {
 		for r := c.Next(); r != nil; r = c.Next() {
 			methods = append(methods, r.Method)
 		}
-		told <- methods
+		received <- methods
 	})
-	for range 20 { // which of two things is seen first is left to chance
+	for range 20 { // which of two things comes first is left to chance
 		g := &gate{waiting: make(chan struct{}), opened: make(chan struct{})}
-		c := dial(t, h.url, client.WithNetDial(func(ctx context.Context, network, address string) (net.Conn, error) {
+		c := dial(t, h, client.WithNetDial(func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := new(net.Dialer).DialContext(ctx, network, address)
 			g.Conn = conn
 			return g, err
@@ -75,8 +74,8 @@ func TestFarewell(t *testing.T) {
 		close(g.opened)
 		<-closed
 		<-other
-		if got := <-told; !slices.Contains(got, "h.call_unsub") {
-			t.Fatalf("the hub was told %q", got)
+		if got := <-received; !slices.Contains(got, "h.call_unsub") {
+			t.Fatalf("the hub has received %q", got)
 		}
 	}
 }
