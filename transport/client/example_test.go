@@ -18,13 +18,26 @@ import (
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
-// exampleHub serves a hub with the activation echo, and returns its address.
+// exampleHub serves a hub with the activations echo and files, whose delete asks
+// its caller for confirmation, and returns its address.
 func exampleHub() (url string, stop func()) {
-	h, err := hub.New("example-hub")
-	if err != nil {
-		log.Fatal(err)
+	type file struct {
+		Path string `json:"path"`
 	}
-	if err := h.Register(echo.New()); err != nil {
+	files := plugin.Definition{Namespace: "files", Version: "1.0.0", Description: "Files", Methods: []plugin.Method{
+		plugin.Unary("delete", "Delete a file", func(ctx context.Context, in file) (string, error) {
+			sure, err := plugin.Ask(ctx, plugin.Confirm{Message: "Really delete " + in.Path + "?"})
+			if err != nil || !sure {
+				return "kept", err
+			}
+			return "deleted", nil
+		}, plugin.Bidirectional()),
+	}}
+	h, err := hub.New("example-hub")
+	if err == nil {
+		err = errors.Join(h.Register(echo.New()), h.Register(files))
+	}
+	if err != nil {
 		log.Fatal(err)
 	}
 	ws := websocket.NewServer(h, websocket.Limits{}, slog.New(slog.DiscardHandler))
@@ -35,7 +48,7 @@ func exampleHub() (url string, stop func()) {
 	}
 }
 
-// Ask who is there.
+// Ask a hub for its name.
 func ExampleInfo() {
 	url, stop := exampleHub()
 	defer stop()
@@ -48,7 +61,7 @@ func ExampleInfo() {
 	// Output: example-hub [anonymous]
 }
 
-// Call a method and range over what it answers.
+// Call a method and range over its items. A break ends the stream at the hub.
 func ExampleClient_Call() {
 	url, stop := exampleHub()
 	defer stop()
@@ -60,13 +73,21 @@ func ExampleClient_Call() {
 	}
 	defer c.Close()
 
-	params := map[string]any{"message": "hello", "count": 2}
+	params := map[string]any{"message": "hello", "count": 1_000_000}
 	for item, err := range c.Call(ctx, "echo.repeat", params) {
 		if err != nil {
 			log.Fatal(err)
 		}
-		if item.Kind == plugin.KindData {
-			fmt.Printf("%s %s\n", item.ContentType, item.Content)
+		if item.Kind != plugin.KindData {
+			continue
+		}
+		fmt.Printf("%s %s\n", item.ContentType, item.Content)
+		var e echo.Echo
+		if err := item.Decode(&e); err != nil {
+			log.Fatal(err)
+		}
+		if e.Number == 2 {
+			break
 		}
 	}
 	// Output:
@@ -93,50 +114,18 @@ func ExampleCallOne() {
 	fmt.Println(answer.Message)
 
 	_, err = client.CallOne[echo.Echo](ctx, c, "echo.once", struct{}{})
-	var told *client.Error
-	if errors.As(err, &told) {
-		fmt.Println(told.ErrorCode(), told.Message)
+	var refused *client.Error
+	if errors.As(err, &refused) {
+		fmt.Println(refused.ErrorCode(), refused.Message)
 	}
 	// Output:
 	// hello
 	// -32602 Invalid params: missing field: message
 }
 
-// Take as much of a stream as is needed. The hub stops the method when the
-// range is broken off.
-func ExampleClient_Call_breakOff() {
-	url, stop := exampleHub()
-	defer stop()
-	ctx := context.Background()
-
-	c, err := client.Dial(ctx, url)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer c.Close()
-
-	for item, err := range c.Call(ctx, "echo.repeat", echo.RepeatParams{Message: "again", Count: 1_000_000}) {
-		if err != nil {
-			log.Fatal(err)
-		}
-		var e echo.Echo
-		if err := item.Decode(&e); err != nil {
-			log.Fatal(err)
-		}
-		fmt.Println(e.Message, e.Number)
-		if e.Number == 3 {
-			break
-		}
-	}
-	// Output:
-	// again 1
-	// again 2
-	// again 3
-}
-
 // Answer the questions that a method asks while it runs.
 func ExampleWithAnswers() {
-	url, stop := curiousHub()
+	url, stop := exampleHub()
 	defer stop()
 	ctx := context.Background()
 

@@ -14,15 +14,12 @@ import (
 	"github.com/plexus-go/plexus/transport/client"
 )
 
-// asks is a hub whose method asks one question and answers with what it was
-// told, and in which request.
+// asks is a hub whose method asks one question, and answers with the answer and
+// the id of the request.
 func asks(t testing.TB, question string) string {
 	return testkit.Pretend(t, func(c *peer) {
 		c.Info("h")
-		for {
-			if r := c.Called("7"); r == nil {
-				return
-			}
+		for c.Called("7") != nil {
 			c.Item("7", question)
 			r := c.Next()
 			if r == nil {
@@ -41,7 +38,7 @@ func asks(t testing.TB, question string) string {
 	})
 }
 
-func TestQuestions(t *testing.T) {
+func TestQuestionsAreAnswered(t *testing.T) {
 	tests := []struct {
 		name, item string
 		answer     func(q client.Question) any
@@ -114,37 +111,32 @@ func TestQuestions(t *testing.T) {
 	}
 }
 
-// TestUnansweredQuestions are cancelled, so that no method waits for nothing.
-func TestUnansweredQuestions(t *testing.T) {
-	const cancelled = `{"id":"r","told":{"type":"cancelled"}}`
-	h := asks(t, `"type":"request","requestId":"r","requestData":{"type":"confirm"},"timeoutMs":20`)
-	told, err := client.CallOne[json.RawMessage](testkit.Context(t), dial(t, h), "x.y", nil)
-	if err != nil || string(told) != cancelled {
-		t.Errorf("without a callback: got %s, %v", told, err)
-	}
-
-	// Its time passes before somebody has answered: the method knows.
-	c := dial(t, h, client.WithAnswers(func(ctx context.Context, q client.Question) (any, error) {
-		<-ctx.Done()
-		return nil, ctx.Err()
-	}))
-	told, err = client.CallOne[json.RawMessage](testkit.Context(t), c, "x.y", nil)
-	if err != nil || string(told) != cancelled {
-		t.Errorf("in vain: got %s, %v", told, err)
-	}
-
-	mine := errors.New("the terminal is gone")
-	c = dial(t, h, client.WithAnswers(func(ctx context.Context, q client.Question) (any, error) {
-		return true, mine
-	}))
-	if _, err = client.CallOne[json.RawMessage](testkit.Context(t), c, "x.y", nil); !errors.Is(err, mine) {
-		t.Errorf("got %v", err)
-	}
-
-	c = dial(t, h, client.WithAnswers(func(ctx context.Context, q client.Question) (any, error) {
-		return func() {}, nil
-	}))
-	if _, err = client.CallOne[json.RawMessage](testkit.Context(t), c, "x.y", nil); err == nil {
-		t.Error("an answer that is not JSON was sent")
+func TestUnansweredQuestionsAreCancelled(t *testing.T) {
+	url := asks(t, `"type":"request","requestId":"r","requestData":{"type":"confirm"},"timeoutMs":20`)
+	gone := errors.New("the terminal is gone")
+	for name, test := range map[string]struct {
+		answer func(ctx context.Context, q client.Question) (any, error)
+		fails  bool
+		err    error
+	}{
+		"no callback": {},
+		"its time is up": {answer: func(ctx context.Context, _ client.Question) (any, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}},
+		"it fails":      {func(context.Context, client.Question) (any, error) { return true, gone }, true, gone},
+		"it is no JSON": {func(context.Context, client.Question) (any, error) { return func() {}, nil }, true, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var options []client.Option
+			if test.answer != nil {
+				options = append(options, client.WithAnswers(test.answer))
+			}
+			answer, err := client.CallOne[json.RawMessage](testkit.Context(t), dial(t, url, options...), "x.y", nil)
+			if test.fails != (err != nil) || test.err != nil && !errors.Is(err, test.err) ||
+				err == nil && string(answer) != `{"id":"r","told":{"type":"cancelled"}}` {
+				t.Errorf("got %s, %v", answer, err)
+			}
+		})
 	}
 }
