@@ -26,6 +26,7 @@ func TestParseFrame(t *testing.T) {
 		want.Raw = []byte(item)
 		return wire.Frame{Subscription: []byte("7"), Item: want}
 	}
+	list := []byte("[1]")
 	tests := []struct {
 		name, text string
 		want       wire.Frame
@@ -35,6 +36,8 @@ func TestParseFrame(t *testing.T) {
 		{"null result", `{"id":1,"result":null}`, wire.Frame{ID: []byte("1"), Result: []byte("null")}},
 		{"error", `{"id":null,"error":{"code":-32700,"message":"Parse error","data":"why"}}`,
 			wire.Frame{ID: []byte("null"), Err: wire.NewError(-32700, "Parse error", "why")}},
+		{"error, data that is no text", `{"id":1,"error":{"code":-1,"message":"m","data":[1]}}`,
+			wire.Frame{ID: []byte("1"), Err: &jsonrpc2.Error{Code: -1, Message: "m", Data: (*json.RawMessage)(&list)}}},
 		{"error, code as a string", `{"id":1,"error":{"code":"-32700","message":"\u0041"}}`,
 			wire.Frame{ID: []byte("1"), Err: &jsonrpc2.Error{Code: -32700, Message: "A"}}},
 		{"error, of other types", `{"id":1,"error":{"code":1.5,"message":7,"more":{}}}`, wire.Frame{ID: []byte("1"), Err: &jsonrpc2.Error{}}},

@@ -42,12 +42,14 @@ func TestSubscriptionIdsDoNotRepeat(t *testing.T) {
 	checkDistinct(t, ids)
 }
 
-func TestSubscriptionIdsDoNotRepeatAmongGoroutines(t *testing.T) {
-	s := wire.NewSubscriptions("registry-hub")
+// TestSubscriptionIdsDoNotRepeatAmongHubs draws in the same microseconds, from
+// several goroutines.
+func TestSubscriptionIdsDoNotRepeatAmongHubs(t *testing.T) {
+	hubs := []*wire.Subscriptions{wire.NewSubscriptions("a"), wire.NewSubscriptions("b")}
 	var drawn [8][]int64
 	var workers sync.WaitGroup
 	for i := range drawn {
-		workers.Go(func() { drawn[i] = draw(t, s, 5000) })
+		workers.Go(func() { drawn[i] = draw(t, hubs[i%2], 5000) })
 	}
 	workers.Wait()
 	checkDistinct(t, slices.Concat(drawn[:]...))

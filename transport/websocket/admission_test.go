@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
@@ -76,7 +77,7 @@ func TestAClientThatReadsLateIsNotRefused(t *testing.T) {
 	// More calls than may run, and a client that reads long after CallWait.
 	const calls, wait = 500, time.Second
 	tap := newTap(t)
-	c := serveOn(t, websocket.Limits{CallWait: wait}, tap).dial()
+	c := serveOn(t, websocket.Limits{CallWait: wait, StallTimeout: testkit.Patience}, tap).dial()
 	c.Quiet()
 	for id := range calls {
 		c.Send(`{"jsonrpc":"2.0","id":%d,"method":"probe.large","params":{"bytes":20000}}`, id)

@@ -35,13 +35,19 @@ func TestBatchIsAnsweredBeforeItsItems(t *testing.T) {
 			`7`,
 			`{"jsonrpc":"2.0","id":1,"method":"none"}`,
 			`{"jsonrpc":"2.0","id":2,"method":"hub.call","params":{"method":"echo.once","params":{"message":"two"}}}`,
+			`{"jsonrpc":"2.0","id":"b","method":"echo_once","params":[]}`,
+			`{"id":3}`,
 		)
-		ids := ""
+		got := ""
 		for _, f := range answers {
-			ids += string(f.ID) + " "
+			if got += string(f.ID); f.Error != nil {
+				got += fmt.Sprintf(" %d %s %v", f.Error.Code, f.Error.Message, f.Error.Data)
+			}
+			got += "; "
 		}
-		if ids != `"a" null 1 2 ` || answers[1].Error.Code != -32600 || answers[2].Error.Code != -32601 {
-			t.Fatalf("got ids %s in %+v", ids, answers)
+		if want := `"a"; null -32600 Invalid request <nil>; 1 -32601 Method not found <nil>; 2; ` +
+			`"b" -32602 Invalid params No more params; 3 -32600 Invalid request <nil>; `; got != want {
+			t.Fatalf("got  %s\nwant %s", got, want)
 		}
 		ended := map[string]int{}
 		for range 4 {

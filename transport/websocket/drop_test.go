@@ -66,7 +66,7 @@ func TestAWriteIsFinishedThoughItsClientHasGone(t *testing.T) {
 func TestMoreWritesThanMayRunAreFinishedToo(t *testing.T) {
 	// The last of them is read long after its client has gone.
 	const calls = 500
-	s := serve(t, websocket.Limits{MaxCalls: 2})
+	s := serve(t, websocket.Limits{MaxCalls: 2, CallWait: time.Hour})
 	c := s.dial()
 	var all []byte
 	for id := range calls {

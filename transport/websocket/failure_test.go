@@ -34,6 +34,7 @@ func TestWhatFailsIsAnItemAndDisturbsNobody(t *testing.T) {
 		}
 		c.Quiet() // no done
 	}
+	testkit.Eventually(t, "the memory to be given back", func() bool { return s.Counts().Held == 0 })
 	c.unsubscribe("hub.call_unsub", other)
 	c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
 }

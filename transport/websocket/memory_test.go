@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	gorilla "github.com/gorilla/websocket"
@@ -113,16 +114,27 @@ func TestLargeItemsThatAreReadAllPass(t *testing.T) {
 // TestAnUnsubscribedItemNoLongerWaitsForMemory: the wait can be cancelled.
 func TestAnUnsubscribedItemNoLongerWaitsForMemory(t *testing.T) {
 	const size = 6 << 20
-	s := serve(t, websocket.Limits{MaxMemoryBytes: 10 << 20, StallTimeout: time.Hour})
-	stuck, c := s.dial(), s.dial()
-	stuck.Send(`{"jsonrpc":"2.0","id":1,"method":"probe.filled","params":{"bytes":%d}}`, size)
-	testkit.Eventually(t, "the first to hold its item", func() bool { return s.Counts().Held > size/2 })
-	sub := c.call(2, "probe.filled", fmt.Sprintf(`{"bytes":%d}`, size))
-	c.unsubscribe("hub.call_unsub", sub)
-	c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
-	c.Quiet()
-	testkit.Eventually(t, "the wait to end", func() bool { return s.Counts().Refused == 1 })
-	stuck.TCP().SetLinger(0)
-	stuck.Close()
-	testkit.Eventually(t, "the memory to be given back", func() bool { return s.Counts().Held == 0 })
+	const request = `{"jsonrpc":"2.0","id":1,"method":"probe.filled","params":{"bytes":%d}}`
+	inMemoryWith(t, websocket.Limits{MaxMemoryBytes: 10 << 20, StallTimeout: time.Hour}, func(t *testing.T, s *server, stuck *client) {
+		stuck.Send(request, size)
+		synctest.Wait()
+		if held := s.Counts().Held; held < size/2 {
+			t.Fatalf("the first item holds %d bytes", held)
+		}
+		c := s.dial()
+		c.Send(request, size)
+		sub := c.Subscribed("1")
+		synctest.Wait() // the item waits for memory
+		c.unsubscribe("hub.call_unsub", sub)
+		c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
+		c.Quiet()
+		if n := s.Counts().Refused; n != 1 {
+			t.Errorf("%d items no longer wait, want 1", n)
+		}
+		stuck.Close()
+		synctest.Wait()
+		if held := s.Counts().Held; held != 0 {
+			t.Errorf("%d bytes are held by nobody", held)
+		}
+	})
 }

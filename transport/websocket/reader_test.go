@@ -110,7 +110,7 @@ func TestHalfSentMessagesShareTheMemoryLimit(t *testing.T) {
 // once, of which few may be read at a time.
 func TestLargeMessagesWaitForEachOther(t *testing.T) {
 	const clients, size = 12, 1 << 20
-	s := serve(t, websocket.Limits{MaxMessageBytes: 2 << 20, MaxMemoryBytes: 12 << 20})
+	s := serve(t, websocket.Limits{MaxMessageBytes: 2 << 20, MaxMemoryBytes: 12 << 20, StallTimeout: testkit.Patience})
 	padding := strings.Repeat(" ", size)
 	sent := map[*client]chan error{}
 	for range clients {
