@@ -97,8 +97,8 @@ func (r *route) options(more ...client.Option) []client.Option {
 	}))
 }
 
-// clientConn sends nothing at the same moment as another one: the ids of
-// subscriptions need a clock that moves.
+// clientConn lets time pass while it sends, and no other one send meanwhile: the
+// ids of subscriptions depend on the clock.
 type clientConn struct {
 	net.Conn
 	route *route
@@ -176,7 +176,7 @@ type registryServer struct {
 	kill func()
 }
 
-// withRegistry runs a test with a registry, in time that is the test's own.
+// withRegistry runs a test with a registry, in a synctest bubble.
 func withRegistry(t *testing.T, test func(t *testing.T, s *registryServer)) {
 	t.Helper()
 	withDatabase(t, ":memory:", test)
@@ -262,6 +262,26 @@ func (s *registryServer) entries() map[string]registryclient.Backend {
 		entries[b.Name] = b
 	}
 	return entries
+}
+
+// wants checks that alpha is the only entry, and how it is registered.
+func (s *registryServer) wants(port int, active bool, ttl int64) {
+	s.t.Helper()
+	all := s.entries()
+	if b := all["alpha"]; len(all) != 1 || b.Port != port || b.Active != active || active && b.TTLSeconds != ttl {
+		s.t.Errorf("it is registered as %+v; want port %d, active %v, ttl %d", all, port, active, ttl)
+	}
+}
+
+// registryThat answers every call with an item, whose fields answer returns.
+func registryThat(answer func(method string) (fields string)) func(c *peer) {
+	return func(c *peer) {
+		c.Info("h")
+		for r := c.Called("7"); r != nil; r = c.Called("7") {
+			c.Item("7", answer(r.Params.Method))
+			c.Item("7", done)
+		}
+	}
 }
 
 // alpha is a hub to register.

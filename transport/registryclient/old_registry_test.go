@@ -43,9 +43,9 @@ func (o *oldRegistry) serve(c *peer) {
 		if r == nil {
 			return
 		}
-		var told struct{ Params struct{ Params object } }
-		_ = json.Unmarshal([]byte(r.Text), &told) // which Called has parsed
-		content, err := o.answer(r.Params.Method, told.Params.Params)
+		var call struct{ Params struct{ Params object } }
+		_ = json.Unmarshal([]byte(r.Text), &call) // which Called has parsed
+		content, err := o.answer(r.Params.Method, call.Params.Params)
 		if err != nil {
 			c.Item(subscription, `"type":"error",`+meta+`,`+err.Error()+`,"recoverable":false`)
 			continue
@@ -75,8 +75,6 @@ func (o *oldRegistry) answer(method string, params object) (object, error) {
 		entry = object{"name": name, "host": params["host"], "port": params["port"], "protocol": params["protocol"], "is_active": true, "metadata": nil}
 		o.entries[name] = entry
 		return object{"type": "backend_registered", "backend": entry}, nil
-	case method == "registry.get" && entry == nil:
-		return object{"type": "backend", "backend": nil}, nil
 	case method == "registry.get":
 		return object{"type": "backend", "backend": entry}, nil
 	case method == "registry.ping" && !o.plain:
@@ -96,7 +94,7 @@ func (o *oldRegistry) deactivate(name string) {
 	o.entries[name] = entry
 }
 
-// has tells whether there is an entry, and whether it is active.
+// has reports whether there is an entry, and whether it is active.
 func (o *oldRegistry) has(name string) (there, active bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -117,8 +115,7 @@ func (o *oldRegistry) forget() {
 	o.entries = map[string]object{}
 }
 
-// TestRegisterInAnOldRegistry: no lease, and yet the hub is kept registered.
-func TestRegisterInAnOldRegistry(t *testing.T) {
+func TestAHubIsKeptRegisteredInAnOldRegistry(t *testing.T) {
 	tests := map[string]struct{ strict, plain bool }{
 		"ignores the ttl":            {false, false},
 		"refuses the ttl":            {true, false},
@@ -164,9 +161,7 @@ func TestRegisterInAnOldRegistry(t *testing.T) {
 	}
 }
 
-// TestNameIsTakenInAnOldRegistry: without a lease, too, a hub leaves its name to
-// another one, and takes it back when that is gone, at its own address.
-func TestNameIsTakenInAnOldRegistry(t *testing.T) {
+func TestANameIsLeftToAnotherHubInAnOldRegistry(t *testing.T) {
 	for name, plain := range map[string]bool{"with ping": false, "without": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -198,8 +193,7 @@ func TestNameIsTakenInAnOldRegistry(t *testing.T) {
 	}
 }
 
-// TestNewHashInAnOldRegistry: it is announced there, once.
-func TestNewHashInAnOldRegistry(t *testing.T) {
+func TestAHashThatHasChangedIsAnnouncedOnceInAnOldRegistry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old := newOldRegistry(false, false)
 		p := pretend(t, old.serve)
@@ -216,9 +210,8 @@ func TestNewHashInAnOldRegistry(t *testing.T) {
 	})
 }
 
-// TestCloseDuringRegister closes while register is under way: it is waited for,
-// so that it does not come after deregister.
-func TestCloseDuringRegister(t *testing.T) {
+// Or else register could arrive after deregister.
+func TestCloseWaitsForARegisterInFlight(t *testing.T) {
 	for name, slow := range map[string]time.Duration{"answered": 500 * time.Millisecond, "never answered": time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -267,9 +260,8 @@ func TestCloseDuringRegister(t *testing.T) {
 	}
 }
 
-// TestRegisterIsLost: the entry of an earlier run at another address is not
-// taken for another hub's when the first register never arrived.
-func TestRegisterIsLost(t *testing.T) {
+// The first register never arrives.
+func TestTheEntryOfAnEarlierRunIsNotTakenForAnotherHubs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old := newOldRegistry(false, false)
 		old.answer("registry.register", object{"name": "alpha", "host": "127.0.0.1", "port": 1, "protocol": "ws"})
@@ -289,8 +281,7 @@ func TestRegisterIsLost(t *testing.T) {
 	})
 }
 
-// TestResolveInAnOldRegistry: it is asked for every name.
-func TestResolveInAnOldRegistry(t *testing.T) {
+func TestAnOldRegistryIsAskedForEveryName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old := newOldRegistry(false, false)
 		p := pretend(t, old.serve)
@@ -312,23 +303,17 @@ func TestResolveInAnOldRegistry(t *testing.T) {
 		p.pipes.SetDown(true)
 		p.pipes.Cut()
 		time.Sleep(time.Minute)
-		if b, err := r.Resolve(context.Background(), "alpha"); err != nil || !b.Stale || b.Host != "10.0.0.2" {
-			t.Errorf("got %+v, %v", b, err)
-		}
+		resolves(t, r, "10.0.0.2", true)
 		if _, err := r.Resolve(context.Background(), "beta"); !dialFailed(err) {
 			t.Errorf("got %v", err)
 		}
 		p.pipes.SetDown(false)
 		time.Sleep(5 * time.Second)
-		if b, err := r.Resolve(context.Background(), "alpha"); err != nil || b.Stale {
-			t.Errorf("got %+v, %v", b, err)
-		}
+		resolves(t, r, "10.0.0.2", false)
 	})
 }
 
-// TestResolveUnanswered: what a registry has said is given when it says nothing
-// any more, though it is there.
-func TestResolveUnanswered(t *testing.T) {
+func TestANameIsStaleWhereTheRegistryIsConnectedButSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var silent atomic.Bool
 		p := pretend(t, func(c *peer) {
@@ -349,9 +334,7 @@ func TestResolveUnanswered(t *testing.T) {
 		r := resolver(t, p)
 		time.Sleep(time.Second) // until it is known that it can't be watched
 		for _, stale := range []bool{false, true} {
-			if b, err := r.Resolve(context.Background(), "alpha"); err != nil || b.Host != "h" || b.Stale != stale {
-				t.Errorf("got %+v, %v", b, err)
-			}
+			resolves(t, r, "h", stale)
 			silent.Store(true)
 		}
 		if b, err := r.Resolve(context.Background(), "beta"); !errors.Is(err, context.DeadlineExceeded) {
@@ -360,8 +343,7 @@ func TestResolveUnanswered(t *testing.T) {
 	})
 }
 
-// TestWatchOfAnOldRegistry ends at once.
-func TestWatchOfAnOldRegistry(t *testing.T) {
+func TestAnOldRegistryCannotBeWatched(t *testing.T) {
 	p := pretend(t, newOldRegistry(false, false).serve)
 	n := 0
 	for e, err := range registryclient.Watch(testkit.Context(t), url, p.options()...) {

@@ -28,7 +28,24 @@ func resolver(t testing.TB, via *route, options ...client.Option) *registryclien
 	return r
 }
 
-func TestResolve(t *testing.T) {
+// resolves checks where alpha is.
+func resolves(t *testing.T, r *registryclient.Resolver, host string, stale bool) {
+	t.Helper()
+	if b, err := r.Resolve(context.Background(), "alpha"); err != nil || b.Host != host || b.Stale != stale {
+		t.Errorf("got %+v, %v; want %s, stale %v", b, err, host, stale)
+	}
+}
+
+// becomes waits until alpha is known to be there, for no longer than is promised.
+func becomes(t *testing.T, r *registryclient.Resolver, host string) {
+	t.Helper()
+	soon(t, "alpha is at "+host, func() bool {
+		b, err := r.Resolve(testkit.Context(t), "alpha")
+		return err == nil && b.Host == host && !b.Stale
+	})
+}
+
+func TestAResolverSeesEveryChange(t *testing.T) {
 	withRegistry(t, func(t *testing.T, s *registryServer) {
 		r := resolver(t, s.route)
 		time.Sleep(10 * time.Millisecond)
@@ -36,21 +53,21 @@ func TestResolve(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		// Every change is seen soon, without asking.
-		resolves := func(url string, want error) func() bool {
+		resolvesTo := func(url string, want error) func() bool {
 			return func() bool {
 				b, err := r.Resolve(testkit.Context(t), "alpha")
 				return errors.Is(err, want) && !b.Stale && (url == "" || b.URL() == url)
 			}
 		}
 		hub := s.register(t, alpha())
-		testkit.Eventually(t, "it is known", resolves("ws://127.0.0.1:4444", nil))
+		testkit.Eventually(t, "it is known", resolvesTo("ws://127.0.0.1:4444", nil))
 		s.call("update", object{"name": "alpha", "host": "::1", "protocol": "wss"})
-		testkit.Eventually(t, "it has moved", resolves("wss://[::1]:4444", nil))
+		testkit.Eventually(t, "it has moved", resolvesTo("wss://[::1]:4444", nil))
 		s.call("update", object{"name": "alpha", "host": "127.0.0.1", "protocol": "ws"})
 		hub.Close()
-		testkit.Eventually(t, "it is inactive", resolves("ws://127.0.0.1:4444", registryclient.ErrInactive))
+		testkit.Eventually(t, "it is inactive", resolvesTo("ws://127.0.0.1:4444", registryclient.ErrInactive))
 		s.call("delete", object{"name": "alpha"})
-		testkit.Eventually(t, "it is gone", resolves("", registryclient.ErrUnknown))
+		testkit.Eventually(t, "it is gone", resolvesTo("", registryclient.ErrUnknown))
 		r.Close()
 		if _, err := r.Resolve(testkit.Context(t), "alpha"); !errors.Is(err, client.ErrClosed) {
 			t.Errorf("got %v", err)
@@ -61,18 +78,14 @@ func TestResolve(t *testing.T) {
 	})
 }
 
-// TestResolveAcrossRestarts: while the registry is away, what was last known
-// is given as such; what it has when it is back counts.
-func TestResolveAcrossRestarts(t *testing.T) {
+func TestNamesAreStaleWhileTheRegistryIsAwayAndListedAgainAfterwards(t *testing.T) {
 	withRegistry(t, func(t *testing.T, s *registryServer) {
 		s.call("register", object{"name": "alpha", "host": "10.0.0.1", "port": 1})
 		s.call("register", object{"name": "beta", "host": "10.0.0.2", "port": 2})
 		var log lines
 		r := resolver(t, s.route, log.option())
 		time.Sleep(10 * time.Millisecond)
-		if b, err := r.Resolve(testkit.Context(t), "alpha"); err != nil || b.Host != "10.0.0.1" {
-			t.Errorf("got %+v, %v", b, err)
-		}
+		resolves(t, r, "10.0.0.1", false)
 		testkit.Eventually(t, "it is watched", func() bool { return log.Count("is watched") == 1 })
 		s.kill()
 		testkit.Eventually(t, "it is stale", func() bool {
@@ -90,10 +103,7 @@ func TestResolveAcrossRestarts(t *testing.T) {
 		s.start()
 		s.call("register", object{"name": "alpha", "host": "10.0.0.3", "port": 1})
 		s.call("register", object{"name": "alpha", "host": "10.0.0.4", "port": 1})
-		soon(t, "the new address", func() bool {
-			b, err := r.Resolve(testkit.Context(t), "alpha")
-			return err == nil && !b.Stale && b.Host == "10.0.0.4"
-		})
+		becomes(t, r, "10.0.0.4")
 		testkit.Eventually(t, "beta is forgotten", func() bool {
 			_, err := r.Resolve(testkit.Context(t), "beta")
 			return errors.Is(err, registryclient.ErrUnknown)
@@ -105,9 +115,7 @@ func TestResolveAcrossRestarts(t *testing.T) {
 	})
 }
 
-// TestResolveResumes cuts the network: the watch goes on where it was, and
-// nothing is missed.
-func TestResolveResumes(t *testing.T) {
+func TestAResolverMissesNothingWhenTheNetworkIsCut(t *testing.T) {
 	withRegistry(t, func(t *testing.T, s *registryServer) {
 		r := resolver(t, s.route)
 		time.Sleep(10 * time.Millisecond)
@@ -122,29 +130,22 @@ func TestResolveResumes(t *testing.T) {
 	})
 }
 
-// TestResolveBetweenConnections: what was watched a moment ago is trusted, and
-// no longer than that.
-func TestResolveBetweenConnections(t *testing.T) {
+func TestTheCacheIsTrustedForAMomentAfterTheConnectionIsLost(t *testing.T) {
 	withRegistry(t, func(t *testing.T, s *registryServer) {
 		s.call("register", object{"name": "alpha", "host": "10.0.0.1", "port": 1})
 		r := resolver(t, s.route)
-		time.Sleep(10 * time.Millisecond)
 		time.Sleep(5 * time.Second)
 		s.pipes.SetDown(true)
 		s.pipes.CutAll()
 		time.Sleep(10 * time.Millisecond)
 		for _, stale := range []bool{false, true} {
-			if b, err := r.Resolve(context.Background(), "alpha"); err != nil || b.Stale != stale {
-				t.Errorf("got %+v, %v", b, err)
-			}
+			resolves(t, r, "10.0.0.1", stale)
 			time.Sleep(3 * time.Second)
 		}
 	})
 }
 
-// TestResolveGivesUpWithItsContext: a registry that does not answer is waited
-// for as long as ctx allows, and no longer.
-func TestResolveGivesUpWithItsContext(t *testing.T) {
+func TestResolveEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pretend(t, (*peer).Gone)
 		r := resolver(t, p)
@@ -156,18 +157,13 @@ func TestResolveGivesUpWithItsContext(t *testing.T) {
 	})
 }
 
-// TestResolveThroughAStalledNetwork: a watch that has gone silent is not
-// trusted for long.
-func TestResolveThroughAStalledNetwork(t *testing.T) {
+func TestNamesAreStaleWhileTheNetworkIsStalled(t *testing.T) {
 	withRegistry(t, func(t *testing.T, s *registryServer) {
 		n := s.otherRoute()
 		s.call("register", object{"name": "alpha", "host": "10.0.0.1", "port": 1})
 		r := resolver(t, n)
 		time.Sleep(10 * time.Millisecond)
-		testkit.Eventually(t, "it is known", func() bool {
-			b, err := r.Resolve(testkit.Context(t), "alpha")
-			return err == nil && b.Host == "10.0.0.1"
-		})
+		resolves(t, r, "10.0.0.1", false)
 		n.stall()
 		testkit.Eventually(t, "it is stale", func() bool {
 			b, err := r.Resolve(testkit.Context(t), "alpha")
@@ -178,20 +174,16 @@ func TestResolveThroughAStalledNetwork(t *testing.T) {
 		})
 		s.call("register", object{"name": "alpha", "host": "10.0.0.2", "port": 1})
 		n.resume()
-		soon(t, "the new address", func() bool {
-			b, err := r.Resolve(testkit.Context(t), "alpha")
-			return err == nil && !b.Stale && b.Host == "10.0.0.2"
-		})
+		becomes(t, r, "10.0.0.2")
 	})
 }
 
-// TestResolverIsBounded: a registry that makes up entry after entry is not
-// remembered, but asked.
-func TestResolverIsBounded(t *testing.T) {
+// A registry with more entries is asked for every name.
+func TestTheCacheIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const most = 1 << 16
+		const maxEntries = 1 << 16
 		var list strings.Builder
-		for i := range most {
+		for i := range maxEntries {
 			fmt.Fprintf(&list, `{"name":"b%d","host":"h","port":1,"is_active":true},`, i)
 		}
 		var connections atomic.Int32
@@ -199,7 +191,7 @@ func TestResolverIsBounded(t *testing.T) {
 			c.Info("h")
 			again := connections.Add(1) > 1
 			r := c.Called("1")
-			if again { // what was missed can't be told to a cache that has not all
+			if again { // and resumes nothing, as the cache is not complete
 				if r == nil || r.Params.Method != "registry.watch" || strings.Contains(r.Text, "after") {
 					t.Errorf("the client sent %v", r)
 				}

@@ -17,16 +17,16 @@ import (
 	"github.com/plexus-go/plexus/transport/registryclient"
 )
 
-// watching gathers what a Watch tells, in words.
+// watching returns what a Watch yields, in words.
 func watching(t testing.TB, via *route) <-chan string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	told, ended := make(chan string, 1000), make(chan struct{})
+	yielded, ended := make(chan string, 1000), make(chan struct{})
 	go func() {
 		defer close(ended)
 		for e, err := range registryclient.Watch(ctx, url, via.options()...) {
 			if err != nil {
-				told <- "lost"
+				yielded <- "lost"
 				continue
 			}
 			words := []string{string(e.Kind)}
@@ -39,19 +39,19 @@ func watching(t testing.TB, via *route) <-chan string {
 			if e.Backend.Port != 0 {
 				words = append(words, fmt.Sprint(e.Backend.Port))
 			}
-			told <- strings.Join(words, " ")
+			yielded <- strings.Join(words, " ")
 		}
 	}()
 	t.Cleanup(func() { cancel(); <-ended })
-	return told
+	return yielded
 }
 
-func wants(t testing.TB, told <-chan string, want ...string) {
+func wants(t testing.TB, yielded <-chan string, want ...string) {
 	t.Helper()
 	var got []string
 	for range want {
 		select {
-		case s := <-told:
+		case s := <-yielded:
 			got = append(got, s)
 		case <-time.After(testkit.Patience):
 			t.Fatalf("after %q nothing came; want %q", got, want)
@@ -62,54 +62,52 @@ func wants(t testing.TB, told <-chan string, want ...string) {
 	}
 }
 
-func TestWatch(t *testing.T) {
+func TestWatchYieldsAListAndEveryChange(t *testing.T) {
 	withRegistry(t, func(t *testing.T, s *registryServer) {
 		s.call("register", object{"name": "alpha", "host": "h", "port": 1})
-		told := watching(t, s.route)
-		wants(t, told, "backends alpha")
+		yielded := watching(t, s.route)
+		wants(t, yielded, "backends alpha")
 		s.call("register", object{"name": "beta", "host": "h", "port": 2})
 		s.call("update", object{"name": "beta", "port": 3})
 		s.call("deregister", object{"name": "alpha"})
 		s.call("delete", object{"name": "alpha"})
-		wants(t, told, "backend_registered beta 2", "backend_updated beta 3", "backend_deregistered alpha", "backend_deleted alpha")
-		// Restarted, it is told anew, whatever its revisions are.
+		wants(t, yielded, "backend_registered beta 2", "backend_updated beta 3", "backend_deregistered alpha", "backend_deleted alpha")
+		// After a restart it is listed again, whatever its revisions are.
 		s.kill()
-		wants(t, told, "lost")
+		wants(t, yielded, "lost")
 		s.start()
 		s.call("register", object{"name": "gamma", "host": "h", "port": 4})
-		first := <-told
+		first := <-yielded
 		if first == "backends" { // it was quicker than gamma
-			wants(t, told, "backend_registered gamma 4")
+			wants(t, yielded, "backend_registered gamma 4")
 		} else if first != "backends gamma" {
 			t.Errorf("got %q", first)
 		}
 	})
 }
 
-// TestWatchResumes: after a cut, what was missed is told, and nothing else.
-func TestWatchResumes(t *testing.T) {
+func TestWatchYieldsOnlyWhatWasMissedAfterTheNetworkWasCut(t *testing.T) {
 	withRegistry(t, func(t *testing.T, s *registryServer) {
 		s.call("register", object{"name": "alpha", "host": "h", "port": 1})
-		told := watching(t, s.route)
-		wants(t, told, "backends alpha")
+		yielded := watching(t, s.route)
+		wants(t, yielded, "backends alpha")
 		time.Sleep(time.Minute) // it has been up for some time
 		s.call("register", object{"name": "alpha", "host": "h", "port": 2})
-		wants(t, told, "backend_registered alpha 2")
+		wants(t, yielded, "backend_registered alpha 2")
 		time.Sleep(time.Minute)
 		s.pipes.CutAll()
-		wants(t, told, "lost")
+		wants(t, yielded, "lost")
 		s.call("register", object{"name": "alpha", "host": "h", "port": 3})
 		s.call("register", object{"name": "beta", "host": "h", "port": 4})
-		wants(t, told, "backend_registered alpha 3", "backend_registered beta 4", "resumed")
+		wants(t, yielded, "backend_registered alpha 3", "backend_registered beta 4", "resumed")
 		s.pipes.CutAll()
-		wants(t, told, "lost", "resumed")
+		wants(t, yielded, "lost", "resumed")
 		s.call("delete", object{"name": "beta"})
-		wants(t, told, "backend_deleted beta")
+		wants(t, yielded, "backend_deleted beta")
 	})
 }
 
-// TestWatchIsBrokenOff leaves nothing behind.
-func TestWatchIsBrokenOff(t *testing.T) {
+func TestWatchCanBeBrokenOff(t *testing.T) {
 	withRegistry(t, func(t *testing.T, s *registryServer) {
 		for e, err := range registryclient.Watch(testkit.Context(t), url, s.options()...) {
 			if err != nil || e.Kind != registryclient.EventListed {
@@ -132,8 +130,7 @@ func TestWatchIsBrokenOff(t *testing.T) {
 	})
 }
 
-// TestWatchThatCantBe ends at once: to ask again would not help.
-func TestWatchThatCantBe(t *testing.T) {
+func TestWatchFailsAtOnceWhereToTryAgainWouldNotHelp(t *testing.T) {
 	failure := func(code string) string {
 		return `"type":"error",` + meta + `,"message":"no","code":"` + code + `","recoverable":false`
 	}
@@ -170,9 +167,7 @@ func TestWatchThatCantBe(t *testing.T) {
 	}
 }
 
-// TestWatchThatCantResume: the same registry has forgotten what was missed, or
-// a part of it is gone; so it is listed again.
-func TestWatchThatCantResume(t *testing.T) {
+func TestTheRegistryIsListedAgainWhereTheWatchCannotResume(t *testing.T) {
 	const list = `{"type":"backends","backends":[{"name":"alpha","host":"h","port":1},{"name":"unusable"}],"revision":%d}`
 	status := func(uptime, revision int) string {
 		return data(fmt.Sprintf(`{"type":"status","uptime_seconds":%d,"revision":%d}`, uptime, revision))
@@ -226,19 +221,19 @@ func TestWatchThatCantResume(t *testing.T) {
 					c.Item("6", data(`{"type":"backend_updated","backend":{"name":"alpha","host":"h","port":2},"revision":7}`))
 					c.Gone()
 				})
-				told := watching(t, p)
-				wants(t, told, "backends alpha", "backend_updated alpha 2")
+				yielded := watching(t, p)
+				wants(t, yielded, "backends alpha", "backend_updated alpha 2")
 				time.Sleep(time.Minute)
 				p.pipes.Cut()
-				wants(t, told, "lost")
+				wants(t, yielded, "lost")
 				if test.want[0] == "lost" {
 					time.Sleep(time.Minute) // once is enough
-					if len(told) != 0 {
-						t.Errorf("it is told %q", <-told)
+					if len(yielded) != 0 {
+						t.Errorf("it has yielded %q", <-yielded)
 					}
 					return
 				}
-				wants(t, told, test.want...)
+				wants(t, yielded, test.want...)
 			})
 		})
 	}
