@@ -122,6 +122,7 @@ func TestAnUnsubscribedItemNoLongerWaitsForMemory(t *testing.T) {
 			t.Fatalf("the first item holds %d bytes", held)
 		}
 		c := s.dial()
+		time.Sleep(time.Millisecond) // ids of subscriptions need a clock that moves
 		c.Send(request, size)
 		sub := c.Subscribed("1")
 		synctest.Wait() // the item waits for memory
