@@ -217,23 +217,20 @@ func TestRefusalsOfCredentialsHaveNoDetails(t *testing.T) {
 	}
 }
 
-func TestACallerWithAnErrorIsRefused(t *testing.T) {
-	e := newTestAccess(t, true, WithAuthentication(func(*http.Request) (plugin.Caller, error) {
-		return plugin.Caller{Name: "ann", Scopes: []string{"*"}}, errors.New("late doubts")
-	}), WithAnonymous("*"))
-	if w := e.ask("127.0.0.1:1", nil); w.Code != http.StatusUnauthorized || e.caller != nil {
-		t.Errorf("got %d, caller %v", w.Code, e.caller)
-	}
-}
-
-func TestAuthenticationTimesOut(t *testing.T) {
-	e := newTestAccess(t, true, WithLimits(Limits{HandshakeTimeout: 1}),
-		WithAuthentication(func(r *http.Request) (plugin.Caller, error) {
+func TestAnErrorOfAuthenticationRefusesACaller(t *testing.T) {
+	for name, authenticate := range map[string]Authenticate{
+		"beside a caller": func(*http.Request) (plugin.Caller, error) {
+			return plugin.Caller{Name: "ann", Scopes: []string{"*"}}, errors.New("revoked")
+		},
+		"at the timeout": func(r *http.Request) (plugin.Caller, error) {
 			<-r.Context().Done()
 			return plugin.Caller{}, r.Context().Err()
-		}))
-	if w := e.ask("127.0.0.1:1", nil); w.Code != http.StatusUnauthorized {
-		t.Errorf("got %d", w.Code)
+		},
+	} {
+		e := newTestAccess(t, true, WithLimits(Limits{HandshakeTimeout: 1}), WithAuthentication(authenticate), WithAnonymous("*"))
+		if w := e.ask("127.0.0.1:1", nil); w.Code != http.StatusUnauthorized || e.caller != nil {
+			t.Errorf("%s: got %d, caller %v", name, w.Code, e.caller)
+		}
 	}
 }
 
@@ -275,7 +272,7 @@ func TestWrongCredentialsCountAsManyRequests(t *testing.T) {
 		if e.ask(other, good); e.caller == nil {
 			t.Errorf("%s slows down %s", from, other)
 		}
-		// Nobody fills the disk.
+		// Clients can't fill the disk.
 		if n := strings.Count(e.log.String(), "\n"); n > 5+10+1 {
 			t.Errorf("%s: %d lines in the log", from, n)
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strings"
 )
 
 // LocalAddress returns the address at which clients on this machine reach a TCP
@@ -28,21 +27,39 @@ func LocalAddress(listener net.Addr) netip.AddrPort {
 // CheckExposure returns an error where a hub would be served to other machines
 // without both TLS and authentication: by a listener that is not on loopback.
 func CheckExposure(listener net.Addr, tls, authentication bool) error {
-	var missing []string
-	if !tls {
-		missing = append(missing, "TLS")
-	}
-	if !authentication {
-		missing = append(missing, "authentication")
-	}
-	if missing == nil || isLocal(listener) {
+	missing := "TLS and no authentication"
+	switch {
+	case isLocal(listener), tls && authentication:
 		return nil
+	case tls:
+		missing = "authentication"
+	case authentication:
+		missing = "TLS"
 	}
-	return fmt.Errorf("serving %s: other machines can reach this address, and there is no %s",
-		listener, strings.Join(missing, " and no "))
+	return fmt.Errorf("serving %s: other machines can reach this address, and there is no %s", listener, missing)
 }
 
 // isLocal reports whether only this machine reaches a listener.
 func isLocal(listener net.Addr) bool {
 	return listener.Network() == "unix" || addressOf(listener.String()).IsLoopback()
+}
+
+// addressOf parses "address:port". The result is not valid for anything else,
+// such as the path of a Unix socket.
+func addressOf(remote string) netip.Addr {
+	pair, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return pair.Addr().Unmap().WithZone("")
+}
+
+// networkOf returns what counts as one address: of IPv6, a network, since it has
+// more addresses than can be counted.
+func networkOf(address netip.Addr) netip.Addr {
+	if !address.Is6() {
+		return address
+	}
+	network, _ := address.WithZone("").Prefix(64)
+	return network.Addr()
 }

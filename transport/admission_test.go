@@ -54,10 +54,7 @@ func TestRawRequests(t *testing.T) {
 		}
 		c.Close()
 	}
-	testkit.Eventually(t, "the connections to end", func() bool {
-		stats := s.Stats()
-		return stats.Connections == 0 && stats.Pending == 0
-	})
+	s.eventually(t, 0, 0)
 	stats := s.Stats()
 	want := map[string]int64{"malformed": 1, "host": 4, "origin": 1, "credentials": 0, "rate": 0, "address": 0, "limit": 0, "late": 0}
 	// The one without a key passed access control, and the upgrade failed.
@@ -76,10 +73,7 @@ func TestHalfOpenConnectionsAreDropped(t *testing.T) {
 	for _, c := range half {
 		closed(t, c)
 	}
-	testkit.Eventually(t, "one connection to be left", func() bool {
-		stats := s.Stats()
-		return stats.Pending == 0 && stats.Connections == 1
-	})
+	s.eventually(t, 1, 0)
 	upgraded.Quiet() // it is still served
 }
 
@@ -100,7 +94,7 @@ func TestSlowHeadersTimeOut(t *testing.T) {
 	closed(t, c)
 	c.Close()
 	<-trickling
-	testkit.Eventually(t, "the connection to be counted", func() bool { return s.Stats().Pending == 0 })
+	s.eventually(t, 0, 0)
 }
 
 func TestSilentConnectionsDoNotBlockOthers(t *testing.T) {
@@ -158,7 +152,7 @@ func TestClosedConnectionsNoLongerCount(t *testing.T) {
 			t.Errorf("got %v, want the status 503", err)
 		}
 		ws.Close()
-		testkit.Eventually(t, "the connection to end", func() bool { return s.Stats().Connections == 0 })
+		s.eventually(t, 0, 0)
 	}
 	if stats := s.Stats(); stats.Accepted != 3 || stats.Refused["limit"] != 3 {
 		t.Errorf("got %+v", stats)
@@ -187,8 +181,7 @@ func TestWrongOptionsAreErrorsOfServe(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), l.Addr().String()) {
 			t.Errorf("got %v, want %s", err, want)
 		}
-		if c, err := net.Dial("tcp", l.Addr().String()); err == nil {
-			c.Close()
+		if !nobodyListens(l.Addr().String()) {
 			t.Error("the listener is still open")
 		}
 	}
@@ -198,16 +191,10 @@ func TestAfterAStopNoConnectionCounts(t *testing.T) {
 	s := serve(t)
 	testkit.Dial(t, s.url)
 	s.raw(t, "GET / HT")
-	testkit.Eventually(t, "both connections", func() bool {
-		stats := s.Stats()
-		return stats.Connections == 1 && stats.Pending == 1
-	})
+	s.eventually(t, 1, 1)
 	s.stop()
 	if err := s.result(t); err != nil {
 		t.Error(err)
 	}
-	testkit.Eventually(t, "no connections", func() bool {
-		stats := s.Stats()
-		return stats.Connections == 0 && stats.Pending == 0
-	})
+	s.eventually(t, 0, 0)
 }

@@ -76,23 +76,3 @@ func within(address netip.Addr, ranges []netip.Prefix) bool {
 		return p.Contains(address)
 	})
 }
-
-// addressOf parses "address:port". The result is not valid for anything else,
-// such as the path of a Unix socket.
-func addressOf(remote string) netip.Addr {
-	pair, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return pair.Addr().Unmap().WithZone("")
-}
-
-// networkOf returns what counts as one address: of IPv6, a network, since it has
-// more addresses than can be counted.
-func networkOf(address netip.Addr) netip.Addr {
-	if !address.Is6() {
-		return address
-	}
-	network, _ := address.WithZone("").Prefix(64)
-	return network.Addr()
-}

@@ -87,6 +87,15 @@ func (s *serving) hang(t *testing.T) *testkit.Conn {
 	return ws
 }
 
+// eventually waits until so many connections count.
+func (s *serving) eventually(t *testing.T, open, pending int64) {
+	t.Helper()
+	testkit.Eventually(t, fmt.Sprintf("%d open and %d pending connections", open, pending), func() bool {
+		stats := s.Stats()
+		return stats.Connections == open && stats.Pending == pending
+	})
+}
+
 // raw opens a connection and sends text.
 func (s *serving) raw(t *testing.T, text string) net.Conn {
 	t.Helper()
@@ -112,6 +121,15 @@ func closed(t *testing.T, c net.Conn) string {
 	return string(sent)
 }
 
+// nobodyListens reports whether an address is free again.
+func nobodyListens(address string) bool {
+	c, err := net.Dial("tcp", address)
+	if err == nil {
+		c.Close()
+	}
+	return err != nil
+}
+
 func TestServeStopsGracefully(t *testing.T) {
 	s := serve(t)
 	ws := s.hang(t)
@@ -119,13 +137,7 @@ func TestServeStopsGracefully(t *testing.T) {
 		t.Errorf("%d connections, want 1", n)
 	}
 	s.stop()
-	testkit.Eventually(t, "the listener to close while the call goes on", func() bool {
-		c, err := net.Dial("tcp", s.addr)
-		if err == nil {
-			c.Close()
-		}
-		return err != nil
-	})
+	testkit.Eventually(t, "the listener to close while the call goes on", func() bool { return nobodyListens(s.addr) })
 	close(s.released)
 	got, code := ws.Rest()
 	if len(got) != 3 || !strings.Contains(got[1], `"released"`) || !strings.Contains(got[2], `"done"`) || code != gorilla.CloseGoingAway {
@@ -208,8 +220,7 @@ func TestServeWithAContextThatIsDone(t *testing.T) {
 	if err := transport.New(h).Serve(ctx, l); err != nil {
 		t.Error(err)
 	}
-	if c, err := net.Dial("tcp", l.Addr().String()); err == nil {
-		c.Close()
+	if !nobodyListens(l.Addr().String()) {
 		t.Error("the listener is still open")
 	}
 }

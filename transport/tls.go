@@ -64,6 +64,9 @@ func NewTLSConfig(settings TLS, log *slog.Logger) (config *tls.Config, run func(
 	var current atomic.Pointer[tls.Config]
 	current.Store(loaded)
 	run = func(ctx context.Context) {
+		if len(settings.paths()) == 0 {
+			return
+		}
 		for files := range watcher.Changes(ctx) {
 			loaded, err := settings.load(base, files)
 			if err != nil {

@@ -168,16 +168,12 @@ func TestClientCertificates(t *testing.T) {
 	shown := func(a *testkit.Authority) *tls.Config {
 		config := &tls.Config{RootCAs: server.Pool()}
 		if a != nil {
-			pair, err := tls.X509KeyPair(a.Pair("ann"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			pair := a.Certificate("ann")
 			// Shown though the server does not name its authority.
 			config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 		}
 		return config
 	}
-	// The certificate is there when credentials are looked for.
 	names := make(chan string, 10)
 	byCertificate := transport.WithAuthentication(func(r *http.Request) (plugin.Caller, error) {
 		if len(r.TLS.VerifiedChains) == 0 {
@@ -209,8 +205,8 @@ func TestClientCertificates(t *testing.T) {
 		if err == nil && <-names != "" {
 			t.Error("a client without a certificate has a name")
 		}
-		// Other authorities, and with them other clients; those that have
-		// been in before come no more.
+		// With another authority come other clients, and those of the former
+		// one are rejected, although they could resume a session.
 		keeps := shown(clients)
 		keeps.ClientSessionCache = tls.NewLRUClientSessionCache(4)
 		if _, err := s.call(t, keeps); err != nil || <-names != "ann" {
@@ -239,7 +235,7 @@ func TestOldTLSVersionsAreRefused(t *testing.T) {
 			t.Errorf("%s: %v", tls.VersionName(version), err)
 		}
 	}
-	// Nor is what has no WebSockets offered, or anything without TLS served.
+	// HTTP/2, which has no WebSockets here, is not offered.
 	c, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: a.Pool(), NextProtos: []string{"h2", "http/1.1"}})
 	if err != nil {
 		t.Fatal(err)
@@ -266,7 +262,7 @@ func TestHalfOpenHandshakesAreDropped(t *testing.T) {
 	for _, c := range append(half, c) {
 		closed(t, c)
 	}
-	testkit.Eventually(t, "no connection", func() bool { return s.Stats().Pending == 0 })
+	s.eventually(t, 0, 0)
 }
 
 func TestWrongTLSSettings(t *testing.T) {
@@ -293,37 +289,42 @@ func TestWrongTLSSettings(t *testing.T) {
 	}
 }
 
-// TestACME uses a certificate that is in the folder already: there is no
-// authority to ask.
-func TestACME(t *testing.T) {
-	server, clients := testkit.NewAuthority(t, "server"), testkit.NewAuthority(t, "clients")
-	cert, key := server.Pair("hub.example")
-	s, _, _ := serveTLS(t, server, func(settings *transport.TLS) {
+// serveACME serves with ACME for hub.example, and further settings. Its authority
+// can't be reached; the folder has a certificate in each of the files already.
+func serveACME(t *testing.T, a *testkit.Authority, with transport.TLS, files ...string) (*serving, *testkit.Log) {
+	t.Helper()
+	s, _, log := serveTLS(t, a, func(settings *transport.TLS) {
 		f := folder{t, filepath.Dir(settings.CertFile)}
-		f.write("hub.example", append(key, cert...))
-		f.write("clients.pem", clients.PEM())
-		*settings = transport.TLS{
-			ClientCAFile:       f.file("clients.pem"),
-			ClientCertOptional: true,
-			ACME:               transport.ACME{Names: []string{"hub.example"}, Cache: f.path, Directory: "http://127.0.0.1:1/"},
+		cert, key := a.Pair("hub.example")
+		for _, name := range files {
+			f.write(name, append(key, cert...))
 		}
+		if with.ClientCAFile != "" {
+			f.write(with.ClientCAFile, a.PEM())
+			with.ClientCAFile = f.file(with.ClientCAFile)
+		}
+		with.ACME = transport.ACME{Names: []string{"hub.example"}, Cache: f.path, Directory: "http://127.0.0.1:1/"}
+		*settings = with
 	})
-	if name, err := s.call(t, &tls.Config{RootCAs: server.Pool(), ServerName: "hub.example"}); err != nil || name != "hub.example" {
+	return s, log
+}
+
+func TestCertificatesByACMEAreServed(t *testing.T) {
+	a := testkit.NewAuthority(t, "authority")
+	s, _ := serveACME(t, a, transport.TLS{ClientCAFile: "clients.pem", ClientCertOptional: true}, "hub.example")
+	if name, err := s.call(t, &tls.Config{RootCAs: a.Pool(), ServerName: "hub.example"}); err != nil || name != "hub.example" {
 		t.Errorf("got %q, %v", name, err)
 	}
 	for _, name := range []string{"other.example", ""} {
-		if _, err := s.call(t, &tls.Config{RootCAs: server.Pool(), ServerName: name, InsecureSkipVerify: true}); err == nil {
+		if _, err := s.call(t, &tls.Config{RootCAs: a.Pool(), ServerName: name, InsecureSkipVerify: true}); err == nil {
 			t.Errorf("a certificate for %q is shown", name)
 		}
 	}
 }
 
-// TestACMEFails has an authority that can't be reached: the operator is told
-// why there is no certificate, and not by every client anew.
-func TestACMEFails(t *testing.T) {
-	s, _, log := serveTLS(t, testkit.NewAuthority(t, "server"), func(settings *transport.TLS) {
-		*settings = transport.TLS{ACME: transport.ACME{Names: []string{"hub.example"}, Cache: t.TempDir(), Directory: "http://127.0.0.1:1/"}}
-	})
+// Why there is no certificate is logged once, not for every client.
+func TestACMEFailsWithOneLineInTheLog(t *testing.T) {
+	s, log := serveACME(t, testkit.NewAuthority(t, "authority"), transport.TLS{})
 	for _, name := range []string{"strange.example", "hub.example", "HUB.EXAMPLE"} {
 		if _, err := s.call(t, &tls.Config{ServerName: name, InsecureSkipVerify: true}); err == nil {
 			t.Errorf("there is a certificate for %s", name)
@@ -336,21 +337,11 @@ func TestACMEFails(t *testing.T) {
 	}
 }
 
-// TestACMEChallenge does what an authority does to see whose a name is: it
-// has no client certificate, and gets at nothing.
-func TestACMEChallenge(t *testing.T) {
+// The authority checks that a name leads here. It has no client certificate, so
+// its connection must carry no request.
+func TestACMEChallengesNeedNoClientCertificate(t *testing.T) {
 	a := testkit.NewAuthority(t, "authority")
-	cert, key := a.Pair("hub.example")
-	s, _, _ := serveTLS(t, a, func(settings *transport.TLS) {
-		f := folder{t, filepath.Dir(settings.CertFile)}
-		f.write("hub.example", append(key, cert...))
-		f.write("hub.example+token", append(key, cert...))
-		f.write("clients.pem", a.PEM())
-		*settings = transport.TLS{
-			ClientCAFile: f.file("clients.pem"),
-			ACME:         transport.ACME{Names: []string{"hub.example"}, Cache: f.path, Directory: "http://127.0.0.1:1/"},
-		}
-	})
+	s, _ := serveACME(t, a, transport.TLS{ClientCAFile: "clients.pem"}, "hub.example", "hub.example+token")
 	for _, protocols := range [][]string{{"acme-tls/1"}, {"acme-tls/1", "http/1.1"}, {"http/1.1"}} {
 		c, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: a.Pool(), ServerName: "hub.example", NextProtos: protocols})
 		if err != nil {

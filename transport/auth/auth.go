@@ -18,7 +18,9 @@ var errNotForUs = errors.New("credentials of a kind that is not accepted here")
 
 // Any joins several ways to authenticate. The first that knows the kind of a
 // request's credentials decides: credentials that it refuses are not tried with
-// the next. Credentials of a kind that none of them knows are wrong as well.
+// the next. Credentials of a kind that none of them knows are wrong as well. A
+// function of your own returns [transport.ErrNoCredentials] for a kind that it
+// doesn't know.
 //
 // Without any way to authenticate, no request has credentials.
 func Any(all ...transport.Authenticate) transport.Authenticate {

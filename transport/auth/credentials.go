@@ -3,6 +3,7 @@
 package auth
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -27,28 +28,25 @@ const (
 // errNotForUs for another scheme than Bearer. Errors quote nothing of what was
 // sent.
 func secretOf(header http.Header) (string, error) {
+	bearer, errBearer := bearers(header)
+	offered, errOffered := protocols(header)
 	var found []string // with "" for what can't be a secret
 	var wrong error
 	for _, source := range []struct {
-		name string
-		read func(http.Header) ([]string, error)
+		name    string
+		secrets []string
+		err     error
 	}{
-		{"the header Authorization", bearers},
-		{"the header X-Plexus-API-Key", func(h http.Header) ([]string, error) { return h[apiKeyHeader], nil }},
-		{"the cookie " + cookieName, cookies},
-		{"the header Sec-WebSocket-Protocol", protocols},
+		{"the header Authorization", bearer, errBearer},
+		{"the header X-Plexus-API-Key", header[apiKeyHeader], nil},
+		{"the cookie " + cookieName, cookies(header), nil},
+		{"the header Sec-WebSocket-Protocol", offered, errOffered},
 	} {
-		secrets, err := source.read(header)
-		if err == nil {
-			err = checkSecrets(secrets)
+		if err := cmp.Or(source.err, checkSecrets(source.secrets)); err != nil {
+			wrong = cmp.Or(wrong, fmt.Errorf("%s: %w", source.name, err))
+			source.secrets = []string{""}
 		}
-		if err != nil && wrong == nil {
-			wrong = fmt.Errorf("%s: %w", source.name, err)
-		}
-		if err != nil {
-			secrets = []string{""}
-		}
-		found = append(found, secrets...)
+		found = append(found, source.secrets...)
 	}
 	switch {
 	case len(found) > 1:
@@ -91,7 +89,7 @@ func bearers(header http.Header) (secrets []string, err error) {
 
 // cookies parses the header itself, since net/http ignores malformed cookies. An
 // empty cookie is none: that is how pages sign out.
-func cookies(header http.Header) (secrets []string, err error) {
+func cookies(header http.Header) (secrets []string) {
 	for _, line := range header["Cookie"] {
 		for pair := range strings.SplitSeq(line, ";") {
 			name, value, _ := strings.Cut(pair, "=")
@@ -104,7 +102,7 @@ func cookies(header http.Header) (secrets []string, err error) {
 			}
 		}
 	}
-	return secrets, nil
+	return secrets
 }
 
 func protocols(header http.Header) (secrets []string, err error) {
