@@ -124,7 +124,7 @@ func (a *accessControl) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ctx := plugin.WithCaller(r.Context(), caller)
-	if a.authenticate != nil && caller.Means != "" {
+	if a.authenticate != nil && (caller.Name != "" || caller.Means != "") {
 		ctx = websocket.WithRecheck(ctx, a.recheck(r, caller))
 	}
 	a.next.ServeHTTP(w, r.WithContext(ctx))

@@ -24,7 +24,7 @@ type ACME struct {
 	Names []string
 	// Cache is the folder where keys and certificates are kept.
 	Cache string
-	// Email is where the authority may write to; empty is nowhere.
+	// Email is the operator's, for the authority; it may be empty.
 	Email string
 	// Directory is the URL of the authority's directory; empty is Let's Encrypt.
 	Directory string
@@ -43,7 +43,7 @@ func (a ACME) certificates(log *slog.Logger) getCertificate {
 	if a.Directory != "" {
 		manager.Client = &acme.Client{DirectoryURL: a.Directory}
 	}
-	// It fails for every client that connects, but is logged once a minute.
+	// Every client that connects would cause a line; one a minute is enough.
 	ours, others := rate.Sometimes{First: 1, Interval: time.Minute}, rate.Sometimes{First: 1, Interval: time.Minute}
 	return limitWaiting(func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		certificate, err := manager.GetCertificate(hello)

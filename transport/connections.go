@@ -45,7 +45,7 @@ type conn struct {
 	limiter *connectionLimiter
 	peer    netip.Addr
 
-	// By the lock of the limiter.
+	// Guarded by the limiter's lock.
 	timer   *time.Timer
 	pending *list.Element // nil once it is open or dropped
 	open    bool
@@ -117,14 +117,14 @@ func (l *connectionLimiter) add(accepted net.Conn) *conn {
 	return c
 }
 
-// drop closes a pending connection, by the lock.
+// drop closes a pending connection. The caller holds the lock.
 func (l *connectionLimiter) drop(c *conn) {
 	l.endPending(c)
 	l.counters.refused[late].Add(1)
 	c.Conn.Close() // the HTTP server notices, and closes it again
 }
 
-// endPending removes a connection from the pending ones, by the lock.
+// endPending stops counting a connection as pending. The caller holds the lock.
 func (l *connectionLimiter) endPending(c *conn) {
 	l.pending.Remove(c.pending)
 	c.pending = nil

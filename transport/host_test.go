@@ -111,7 +111,7 @@ func FuzzHost(f *testing.F) {
 			t.Errorf("%q is %q, and that is %q, %q, %v", text, name, got, port, err)
 		}
 		if ip := net.ParseIP(name); loopbackName(name) && !strings.HasSuffix(name, "localhost") && !ip.IsLoopback() {
-			t.Errorf("%q is taken for loopback", text)
+			t.Errorf("%q counts as loopback", text)
 		}
 	})
 }

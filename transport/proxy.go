@@ -28,10 +28,10 @@ func WithTrustedProxies(proxies ...netip.Prefix) Option {
 // maxHops is how many addresses of X-Forwarded-For are read.
 const maxHops = 32
 
-// forwardedFor returns the client of a request that comes from peer with these
-// values of the header X-Forwarded-For: the last address in them that is not
-// a trusted proxy's, or else the first. What is before something that is no
-// address is ignored, and everything if peer is not trusted.
+// forwardedFor returns the client of a request that comes from peer. It reads
+// these values of the header X-Forwarded-For from the end, where each trusted
+// proxy has appended its peer: to the first address that is not a trusted proxy's,
+// or up to something that is not an address.
 func forwardedFor(peer netip.Addr, values []string, trusted []netip.Prefix) netip.Addr {
 	client, rest := peer.Unmap(), strings.Join(values, ",")
 	for range maxHops {

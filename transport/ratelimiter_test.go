@@ -39,7 +39,7 @@ func TestRequestRates(t *testing.T) {
 		if n := allowed(a); n != 10 {
 			t.Errorf("%d when the failure is paid off, want 10", n)
 		}
-		// This machine has no limit, for failures neither.
+		// This machine has no limit, not even for failures.
 		for range 100 {
 			r.charge(netip.Addr{})
 			if !r.allow(netip.Addr{}) {
@@ -70,11 +70,11 @@ func TestNegativeRatesAreNoLimit(t *testing.T) {
 		for range 5_000 {
 			r.charge(netip.Addr{})
 			if !r.allow(netip.Addr{}) {
-				t.Fatalf("%+v bounds", limits)
+				t.Fatalf("%+v limits", limits)
 			}
 		}
 		if len(r.entries) != 0 {
-			t.Error("addresses are kept for nothing")
+			t.Error("addresses are remembered without a limit")
 		}
 	}
 }
@@ -83,7 +83,7 @@ func TestRememberedAddressesAreBounded(t *testing.T) {
 	r := newRateLimiter(1e-9, 1)
 	address := func(n int) netip.Addr { return netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}) }
 	for n := range 2 * maxRateAddresses {
-		r.allow(address(0)) // who keeps asking is not forgotten
+		r.allow(address(0)) // an address in use is not forgotten
 		if n > 0 && !r.allow(address(n)) {
 			t.Fatalf("the first request of %v is refused", address(n))
 		}
@@ -92,7 +92,7 @@ func TestRememberedAddressesAreBounded(t *testing.T) {
 		t.Errorf("%d addresses are kept, %d in order; want %d", len(r.entries), r.order.Len(), maxRateAddresses)
 	}
 	if r.allow(address(0)) {
-		t.Error("who kept asking was forgotten")
+		t.Error("an address in use was forgotten")
 	}
 	if r.allow(address(2*maxRateAddresses - 1)) {
 		t.Error("the last one was forgotten")

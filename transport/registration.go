@@ -64,7 +64,7 @@ func (s *Server) register(ctx context.Context, at net.Addr) (stop func()) {
 		r.SchemaHash = s.hub.Hash
 	}
 	options := append([]client.Option{registryclient.WithLogger(s.log)}, s.registration.options...)
-	// Not ended by ctx, but by the stop, which waits for it.
+	// It ends with stop rather than with ctx, so that it can deregister.
 	registrar, err := registryclient.Register(context.WithoutCancel(ctx), s.registration.registry, r, options...)
 	if err != nil {
 		s.log.Error("the hub can't be registered", "error", err)

@@ -17,8 +17,8 @@ import (
 
 // AddToken appends an entry to the token file at path, and creates the file if
 // there is none. The rest of the file stays as it is, comments included. The file
-// is replaced in one step: a reader, or a program that is killed, finds it without
-// the entry or with it. The new file is the calling user's, who alone can read it.
+// is replaced in one step: it has the entry or not, never half of it, even if the
+// program is killed. The new file is the calling user's, who alone can read it.
 // Several programs may add at once: they lock the file path.lock, which is not
 // removed.
 //

@@ -50,7 +50,8 @@ func TestAny(t *testing.T) {
 	}
 }
 
-// A certificate is no way around a secret that is wrong, in whatever order.
+// A certificate does not help a client with a wrong secret, in whatever order they
+// are joined.
 func TestSecretsComeBeforeCertificates(t *testing.T) {
 	token, entry := newToken(t, "ci", time.Time{})
 	stranger, _ := newToken(t, "stranger", time.Time{})
@@ -77,7 +78,7 @@ func TestSecretsComeBeforeCertificates(t *testing.T) {
 			{request("X-Plexus-API-Key", token, "Cookie", "access_token="+token), ""},
 			{bearing(signer.sign(t, nil)), "jwt alice"},
 		} {
-			c.r.TLS = verified(t, "web")
+			c.r.TLS = chain(leaf("web"))
 			caller, err := all(c.r)
 			_, want, _ := strings.Cut(c.caller, " ")
 			if strings.HasPrefix(c.caller, "jwt") && name == "no JWT" {
@@ -87,14 +88,14 @@ func TestSecretsComeBeforeCertificates(t *testing.T) {
 				t.Errorf("%s: %v: got %+v, %v", name, c.r.Header, caller, err)
 			}
 			if err != nil && errors.Is(err, transport.ErrNoCredentials) {
-				t.Errorf("%s: %v: it passes for nobody: %v", name, c.r.Header, err)
+				t.Errorf("%s: %v: it counts as without credentials: %v", name, c.r.Header, err)
 			}
 		}
 	}
 }
 
-// As a browser does it: the secret comes in a subprotocol, and is not sent back.
-func TestSubprotocolIsNeverEchoed(t *testing.T) {
+// Browsers send the secret in a subprotocol.
+func TestASecretInASubprotocolIsNotSentBack(t *testing.T) {
 	token, entry := newToken(t, "page", time.Time{})
 	tokens := open(t, tokenFile(t, written(t, entry)))
 	url := testhub.Start(t, testhub.Config{Options: []transport.Option{transport.WithAuthentication(tokens.Authenticate)}}).URL

@@ -16,28 +16,17 @@ import (
 	"github.com/plexus-go/plexus/transport"
 )
 
-// leaf is a certificate with a common name, as it is after verification.
+// leaf is a certificate with a common name.
 func leaf(common string) *x509.Certificate {
 	return &x509.Certificate{Subject: pkix.Name{CommonName: common}, NotAfter: time.Now().Add(time.Hour)}
 }
 
+// chain is a connection with that certificate, as it is after verification.
 func chain(leaf *x509.Certificate) *tls.ConnectionState {
 	return &tls.ConnectionState{
 		PeerCertificates: []*x509.Certificate{leaf},
 		VerifiedChains:   [][]*x509.Certificate{{leaf, {Subject: pkix.Name{CommonName: "authority"}}}},
 	}
-}
-
-func verified(t *testing.T, common string) *tls.ConnectionState {
-	t.Helper()
-	return chain(leaf(common))
-}
-
-func uri(t *testing.T, text string) *url.URL {
-	t.Helper()
-	u, err := url.Parse(text)
-	must(t, err)
-	return u
 }
 
 func TestCertificates(t *testing.T) {
@@ -53,7 +42,9 @@ func TestCertificates(t *testing.T) {
 		scopes = []
 	`))
 	all := leaf("Web Server")
-	all.URIs = []*url.URL{uri(t, "spiffe://example.org/web"), uri(t, "spiffe://example.org/admin")}
+	for _, path := range []string{"/web", "/admin"} {
+		all.URIs = append(all.URIs, &url.URL{Scheme: "spiffe", Host: "example.org", Path: path})
+	}
 	all.DNSNames = []string{"web.example.org"}
 	dns := leaf("Web Server")
 	dns.DNSNames = []string{"web.example.org", "admin.example.org"}

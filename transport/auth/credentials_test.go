@@ -21,7 +21,7 @@ func TestSecretOf(t *testing.T) {
 	for name, c := range map[string]struct {
 		headers []string
 		secret  string
-		want    error // with no secret: nil for any but the two that are exported
+		want    error // with no secret: nil for any other
 		text    string
 	}{
 		"nothing":                {nil, "", transport.ErrNoCredentials, ""},
@@ -91,7 +91,8 @@ func TestSecretOf(t *testing.T) {
 	}
 }
 
-// What the table writes is what net/http makes of what is sent.
+// net/http writes the names of headers as secretOf expects them, however they are
+// sent.
 func TestSecretOfARealRequest(t *testing.T) {
 	var got []string
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -137,14 +138,14 @@ func FuzzCredentials(f *testing.F) {
 				t.Errorf("%q comes with %v", secret, err)
 			}
 			if errors.Is(err, transport.ErrNoCredentials) && (authorization != "" || key != "") {
-				t.Errorf("%q, %q were not seen", authorization, key)
+				t.Errorf("%q, %q were ignored", authorization, key)
 			}
 			return
 		}
 		if checkSecrets([]string{secret}) != nil {
 			t.Errorf("got %q", secret)
 		}
-		// There is exactly one place, and without it there is nothing.
+		// It stands in exactly one place.
 		sources := 0
 		for name := range header {
 			rest := header.Clone()

@@ -24,7 +24,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// request has headers, in turns a name and a value.
+// request makes a request with headers: each a name, followed by its value.
 func request(headers ...string) *http.Request {
 	r := &http.Request{Method: http.MethodGet, Header: http.Header{}}
 	for i := 0; i < len(headers); i += 2 {
@@ -66,7 +66,7 @@ func follow(t *testing.T, run func(context.Context, func())) (changes *atomic.In
 	return changes
 }
 
-// tokenFile is a path in a folder of the test, with the text in it.
+// tokenFile writes a token file, and returns its path.
 func tokenFile(t testing.TB, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tokens.toml")
@@ -74,7 +74,7 @@ func tokenFile(t testing.TB, text string) string {
 	return path
 }
 
-// newToken makes a token with its entry.
+// newToken makes a token and its entry.
 func newToken(t testing.TB, name string, expires time.Time, scopes ...string) (string, Entry) {
 	t.Helper()
 	token, entry, err := NewToken(name, scopes, expires)
@@ -82,7 +82,7 @@ func newToken(t testing.TB, name string, expires time.Time, scopes ...string) (s
 	return token, entry
 }
 
-// written is a file of these entries.
+// written returns a token file with these entries.
 func written(t testing.TB, entries ...Entry) string {
 	t.Helper()
 	var text []byte

@@ -40,7 +40,7 @@ func newIssuer(t testing.TB) *issuer {
 	return &i
 }
 
-// public are its keys.
+// public returns its public keys.
 func (i *issuer) public() []jose.JSONWebKey {
 	return []jose.JSONWebKey{
 		{KeyID: "rsa", Use: "sig", Key: i.rsa.Public()},
@@ -49,7 +49,7 @@ func (i *issuer) public() []jose.JSONWebKey {
 	}
 }
 
-// jwks is a file of keys.
+// jwks returns a file of keys.
 func jwks(t testing.TB, keys ...jose.JSONWebKey) string {
 	t.Helper()
 	text, err := json.Marshal(jose.JSONWebKeySet{Keys: keys})
@@ -57,7 +57,7 @@ func jwks(t testing.TB, keys ...jose.JSONWebKey) string {
 	return string(text)
 }
 
-// jwt lets its tokens in, as far as the configuration says.
+// jwt accepts its tokens, as the configuration says.
 func (i *issuer) jwt(t testing.TB, config JWTConfig) *JWT {
 	t.Helper()
 	config.JWKS = cmp.Or(config.JWKS, filepath.Join(t.TempDir(), "keys.json"))
@@ -68,7 +68,7 @@ func (i *issuer) jwt(t testing.TB, config JWTConfig) *JWT {
 	return j
 }
 
-// claimsOf are good ones with changes; nil takes one away.
+// claimsOf returns valid claims with changes; nil removes one.
 func claimsOf(changes map[string]any) []byte {
 	all := map[string]any{
 		"iss": "https://issuer.example", "aud": "plexus", "sub": "alice",
@@ -80,7 +80,7 @@ func claimsOf(changes map[string]any) []byte {
 	return text
 }
 
-// sign signs good claims with changes, with RS256.
+// sign signs valid claims with changes, with RS256.
 func (i *issuer) sign(t testing.TB, changes map[string]any) string {
 	t.Helper()
 	return signed(t, jose.RS256, i.rsa, claimsOf(changes), map[string]any{"kid": "rsa"})
@@ -102,7 +102,7 @@ func signed(t testing.TB, algorithm jose.SignatureAlgorithm, key any, text []byt
 	return compact
 }
 
-// unsigned has a header, claims and a signature that nobody has checked.
+// unsigned returns a JWT of these three parts.
 func unsigned(header, claims, signature string) string {
 	encode := base64.RawURLEncoding.EncodeToString
 	return encode([]byte(header)) + "." + encode([]byte(claims)) + "." + encode([]byte(signature))

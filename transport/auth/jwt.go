@@ -36,7 +36,7 @@ type JWTConfig struct {
 	// ScopePrefix is how a scope must begin, "registry:" for example; others are
 	// ignored. Empty: none are ignored, not even a star.
 	ScopePrefix string
-	// Log is for what happens to the keys; nil is none.
+	// Log is for what happens to the keys; with nil, nothing is logged.
 	Log *slog.Logger
 }
 

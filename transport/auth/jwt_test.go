@@ -69,7 +69,7 @@ func TestJWTScopePrefix(t *testing.T) {
 	}
 }
 
-func TestJWTAttacks(t *testing.T) {
+func TestForgedJWTsAreRefused(t *testing.T) {
 	signer, stranger := newIssuer(t), newIssuer(t)
 	j := signer.jwt(t, JWTConfig{Issuer: "https://issuer.example"})
 	good, kid := claimsOf(nil), map[string]any{"kid": "rsa"}
@@ -178,8 +178,7 @@ func TestJWTAttacks(t *testing.T) {
 	}
 }
 
-// A token is over at the moment that it names, and not before.
-func TestJWTExpires(t *testing.T) {
+func TestAJWTIsValidUntilTheMomentThatItNames(t *testing.T) {
 	signer := newIssuer(t)
 	j := signer.jwt(t, JWTConfig{})
 	end := time.Now().Add(time.Hour).Truncate(time.Second)
@@ -192,8 +191,7 @@ func TestJWTExpires(t *testing.T) {
 	}
 }
 
-// A key that names its algorithm is used with no other that it would fit.
-func TestKeyOfAnotherAlgorithm(t *testing.T) {
+func TestAKeyIsUsedOnlyWithItsAlgorithm(t *testing.T) {
 	signer := newIssuer(t)
 	set := keySet{{KeyID: "rsa", Key: signer.rsa.Public(), Algorithm: "RS256"}}
 	if _, err := set.find("rsa", jose.PS256); !errors.Is(err, errUnknownKey) {
@@ -286,21 +284,21 @@ func TestKeyFileIsReloaded(t *testing.T) {
 	var log testkit.Log
 	j := before.jwt(t, JWTConfig{JWKS: path, Log: log.Logger()})
 	follow(t, j.Run)
-	lets := func(i *issuer) bool {
+	accepts := func(i *issuer) bool {
 		_, err := j.Authenticate(bearing(i.sign(t, nil)))
 		return err == nil
 	}
-	if !lets(before) || lets(after) {
+	if !accepts(before) || accepts(after) {
 		t.Error("not the keys that are in the file")
 	}
 	must(t, os.WriteFile(path, []byte("{"), 0o600))
-	testkit.Eventually(t, "a word about a broken file", func() bool { return strings.Contains(log.String(), "stay in use") })
-	if !lets(before) {
+	testkit.Eventually(t, "an error about a broken file", func() bool { return strings.Contains(log.String(), "stay in use") })
+	if !accepts(before) {
 		t.Error("a broken file takes keys away")
 	}
 	must(t, os.WriteFile(path, []byte(jwks(t, after.public()...)), 0o600))
-	testkit.Eventually(t, "the new keys", func() bool { return lets(after) })
-	if lets(before) {
+	testkit.Eventually(t, "the new keys", func() bool { return accepts(after) })
+	if accepts(before) {
 		t.Error("the old keys are still good")
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,7 +59,7 @@ func (s *site) count() int {
 	return len(s.fetches)
 }
 
-// remote has the keys of a site.
+// remote returns keys that are fetched from a site.
 func remote(t *testing.T, s *site, log *slog.Logger) *keyURL {
 	t.Helper()
 	k, err := newKeyURL("https://issuer.example/keys", log)
@@ -69,10 +68,11 @@ func remote(t *testing.T, s *site, log *slog.Logger) *keyURL {
 	return k
 }
 
-func lacks(t *testing.T, k *keyURL, id string, lacks bool) {
+// finds checks whether a key is found.
+func finds(t *testing.T, k *keyURL, id string, want bool) {
 	t.Helper()
 	key, err := k.find(t.Context(), id, jose.RS256)
-	if lacks && !errors.Is(err, errUnknownKey) || !lacks && (err != nil || key == nil) {
+	if !want && !errors.Is(err, errUnknownKey) || want && (err != nil || key == nil) {
 		t.Errorf("%s: got %T, %v", id, key, err)
 	}
 }
@@ -83,25 +83,25 @@ func TestUnknownKeysAreFetchedAtABoundedRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &site{status: http.StatusOK, body: text}
 		k := remote(t, s, slog.New(slog.DiscardHandler))
-		lacks(t, k, "rsa", false) // nobody runs: it is fetched for the asking
+		finds(t, k, "rsa", true) // fetched now, since run is not called
 		for range 1000 {
-			lacks(t, k, "other", true)
+			finds(t, k, "other", false)
 		}
 		if s.count() != 1 {
 			t.Errorf("%d fetches, want 1", s.count())
 		}
-		// A new key is found as soon as it may be looked for.
+		// A new key is found when the keys may be fetched again.
 		s.set(http.StatusOK, strings.Replace(text, `"kid":"rsa"`, `"kid":"new"`, 1))
-		lacks(t, k, "new", true)
+		finds(t, k, "new", false)
 		time.Sleep(refetch)
-		lacks(t, k, "new", false)
-		lacks(t, k, "rsa", true)
-		// At once, it is one fetch for all.
+		finds(t, k, "new", true)
+		finds(t, k, "rsa", false)
+		// Requests at the same time share one fetch.
 		s.takes = time.Second
 		time.Sleep(refetch)
 		var all sync.WaitGroup
 		for range 100 {
-			all.Go(func() { lacks(t, k, "other", true) })
+			all.Go(func() { finds(t, k, "other", false) })
 		}
 		all.Wait()
 		if s.count() != 3 {
@@ -116,35 +116,31 @@ func TestKnownKeysDoNotWaitForAFetch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &site{status: http.StatusOK, body: text}
 		k := remote(t, s, slog.New(slog.DiscardHandler))
-		lacks(t, k, "rsa", false)
+		finds(t, k, "rsa", true)
 		time.Sleep(refetch)
 		s.takes = time.Hour
 		begin := time.Now()
-		var slow atomic.Int64
 		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
+		took := make(chan time.Duration, 1)
 		go func() {
-			defer close(done)
-			// Who asks is gone soon, the fetch is for all.
 			_, _ = k.find(ctx, "other", jose.RS256)
-			slow.Store(int64(time.Since(begin)))
+			took <- time.Since(begin)
 		}()
 		synctest.Wait()
-		cancel()
+		cancel() // the fetch goes on, for other requests
 		waiting, stop := context.WithTimeout(t.Context(), time.Second)
 		defer stop()
 		if _, err := k.find(waiting, "another", jose.RS256); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
-		lacks(t, k, "rsa", false)
+		finds(t, k, "rsa", true)
 		if time.Since(begin) != time.Second {
 			t.Errorf("it took %v", time.Since(begin))
 		}
-		<-done
-		if took := time.Duration(slow.Load()); took != fetchTimeout {
+		if took := <-took; took != fetchTimeout {
 			t.Errorf("the fetch took %v", took)
 		}
-		lacks(t, k, "rsa", false)
+		finds(t, k, "rsa", true)
 	})
 }
 
@@ -157,14 +153,14 @@ func TestKeysAreFetchedInTheBackground(t *testing.T) {
 		k := remote(t, s, log.Logger())
 		follow(t, k.run)
 		synctest.Wait()
-		lacks(t, k, "rsa", true)
+		finds(t, k, "rsa", false)
 		if s.count() != 1 || !strings.Contains(log.String(), "status 502") {
 			t.Errorf("%d fetches: %s", s.count(), log.String())
 		}
 		s.set(http.StatusOK, text)
 		time.Sleep(retry)
 		synctest.Wait()
-		lacks(t, k, "rsa", false)
+		finds(t, k, "rsa", true)
 		if s.count() != 2 {
 			t.Errorf("%d fetches, want 2", s.count())
 		}
@@ -173,13 +169,12 @@ func TestKeysAreFetchedInTheBackground(t *testing.T) {
 		if s.count() != 5 {
 			t.Errorf("%d fetches, want 5", s.count())
 		}
-		// An issuer that is away for a while changes nothing, one that is
-		// away for long does.
+		// Keys that can't be fetched again are used for a day.
 		s.set(http.StatusOK, "{}")
 		time.Sleep(stale - refresh)
-		lacks(t, k, "rsa", false)
+		finds(t, k, "rsa", true)
 		time.Sleep(refresh)
-		lacks(t, k, "rsa", true)
+		finds(t, k, "rsa", false)
 	})
 }
 
@@ -201,7 +196,7 @@ func TestWrongAnswersOfAnIssuer(t *testing.T) {
 		var log testkit.Log
 		s := &site{status: c.status, body: c.body}
 		k := remote(t, s, log.Logger())
-		lacks(t, k, "rsa", true)
+		finds(t, k, "rsa", false)
 		if !strings.Contains(log.String(), c.want) {
 			t.Errorf("%s: logged %q, want %q", name, log.String(), c.want)
 		}

@@ -40,8 +40,8 @@ type Tokens struct {
 	entries atomic.Pointer[entries]
 }
 
-// OpenTokens reads the token file at path: a regular file of up to 1 MiB. A nil
-// log is none. The error names the file, and the line if it is about one.
+// OpenTokens reads the token file at path: a regular file of up to 1 MiB. With a
+// nil log, nothing is logged. The error names the file, and the line if it is about one.
 func OpenTokens(path string, log *slog.Logger) (*Tokens, error) {
 	log = cmp.Or(log, slog.New(slog.DiscardHandler))
 	t := &Tokens{path: path, log: log, now: time.Now, file: filewatch.New(maxFileBytes, path)}
