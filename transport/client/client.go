@@ -27,7 +27,7 @@ type Client struct {
 	conn    *connection   // nil while there is none
 	info    HubInfo       // of the last one
 	err     error         // why there is none
-	final   bool          // there will be none
+	final   bool          // there will be no other one
 	changed chan struct{} // closed, and replaced, when any of these changes
 }
 
@@ -54,16 +54,16 @@ func (s *settings) client(ctx context.Context, url string) (*Client, error) {
 	return c, nil
 }
 
-// Close ends all calls with ErrClosed, says goodbye to the hub, and closes the
-// connection. When it returns, within about a second, no goroutine of the
-// client is left. It returns nil, always.
+// Close ends all calls with ErrClosed and closes the connection. When it returns,
+// within about a second, no goroutine of the client is left. It always returns
+// nil.
 func (c *Client) Close() error {
 	c.cancel()
 	<-c.ended
 	return nil
 }
 
-// Hub returns the hub's name, as it was last heard.
+// Hub returns the hub's name: what it was when the client last connected.
 func (c *Client) Hub() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -74,37 +74,29 @@ func (c *Client) Hub() string {
 func (c *Client) run(conn *connection) {
 	defer close(c.ended)
 	pause := connect.Backoff{Min: c.settings.MinWait, Max: c.settings.MaxWait}
-	for conn != nil {
-		begun := time.Now()
-		err := conn.run(c.ctx)
-		final := c.ctx.Err() != nil || !c.settings.Reconnect
-		c.set(nil, err, final)
-		if final {
-			if c.settings.Ended != nil {
-				c.settings.Ended(err)
+	for {
+		var lasted time.Duration // of the connection, if there was one
+		if conn != nil {
+			begun := time.Now()
+			err := conn.run(c.ctx)
+			lasted = time.Since(begun)
+			final := c.ctx.Err() != nil || !c.settings.Reconnect
+			c.set(nil, err, final)
+			if final {
+				if c.settings.Ended != nil {
+					c.settings.Ended(err)
+				}
+				return
 			}
+		}
+		pause.Wait(c.ctx, lasted, conn != nil)
+		if c.ctx.Err() != nil {
+			c.set(nil, ErrClosed, true)
 			return
 		}
-		pause.Lasted(time.Since(begun))
-		conn = c.again(&pause)
-	}
-	c.set(nil, ErrClosed, true)
-}
-
-// again connects again; nil when the client is closed before.
-func (c *Client) again(pause *connect.Backoff) *connection {
-	for {
-		select {
-		case <-time.After(pause.Next()):
-		case <-c.ctx.Done():
-			return nil
-		}
-		conn, err := c.settings.open(c.ctx, c.url)
-		if err == nil {
-			c.set(conn, nil, false)
-			return conn
-		}
-		c.set(nil, err, false)
+		var err error
+		conn, err = c.settings.open(c.ctx, c.url)
+		c.set(conn, err, false)
 	}
 }
 
@@ -119,8 +111,8 @@ func (c *Client) set(conn *connection, err error, final bool) {
 	c.changed = make(chan struct{})
 }
 
-// connected returns the connection, and waits for it while there is none. One
-// that has failed the caller already is not returned again.
+// connected returns the connection, and waits for it while there is none. It
+// never returns failed, through which the caller could not send.
 func (c *Client) connected(ctx context.Context, failed *connection) (*connection, error) {
 	for {
 		c.mu.Lock()

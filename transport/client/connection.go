@@ -18,8 +18,8 @@ import (
 // closeTimeout is how long the closing handshake may take.
 const closeTimeout = time.Second
 
-// connection is one connection to a hub. Two goroutines are its own: run,
-// which writes, and read.
+// connection is one connection to a hub. It has two goroutines: run, which
+// writes, and read.
 //
 // The server's end stands on sourcegraph/jsonrpc2; here it would be in the
 // way. A stream must be known by its subscription before the next frame is
@@ -85,7 +85,7 @@ func (c *connection) run(ctx context.Context) error {
 	finished := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(finished)
-		c.socket.Finish(closeTimeout) // or a hub that does not read would hold up the writer
+		c.socket.Finish(closeTimeout) // or else a hub that does not read blocks the writer
 	})
 	err := c.write(ctx)
 	if !stop() {
@@ -96,12 +96,12 @@ func (c *connection) run(ctx context.Context) error {
 	switch {
 	case errors.Is(err, ErrClosed):
 		// What was sent before is read by the hub before it answers this.
-		c.sendClose(websocket.CloseNormalClosure)
+		sendClose(c.ws, websocket.CloseNormalClosure)
 		<-c.lost
 	case errors.Is(err, ErrProtocol):
-		c.sendClose(websocket.CloseProtocolError)
+		sendClose(c.ws, websocket.CloseProtocolError)
 	case errors.Is(err, ErrTooLarge):
-		c.sendClose(websocket.CloseMessageTooBig)
+		sendClose(c.ws, websocket.CloseMessageTooBig)
 	}
 	c.socket.Close()
 	<-c.lost
@@ -109,6 +109,6 @@ func (c *connection) run(ctx context.Context) error {
 }
 
 // sendClose sends a close frame. An error means that the connection is closed.
-func (c *connection) sendClose(code int) {
-	_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(closeTimeout))
+func sendClose(ws *websocket.Conn, code int) {
+	_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(closeTimeout))
 }

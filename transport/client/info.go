@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -48,13 +47,9 @@ func Info(ctx context.Context, url string, options ...Option) (HubInfo, error) {
 	if err != nil {
 		return HubInfo{}, infoFailed(ctx, url, err)
 	}
-	// Say goodbye, for the hub's log, but don't wait for an answer.
-	_ = ws.WriteControl(websocket.CloseMessage, goodbye, time.Now().Add(time.Second))
+	sendClose(ws, websocket.CloseNormalClosure) // for the hub's log; its answer is not awaited
 	return info, nil
 }
-
-// goodbye is the payload of a normal close.
-var goodbye = websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
 
 // infoFailed is the error where _info was not answered.
 func infoFailed(ctx context.Context, address string, err error) error {
