@@ -161,9 +161,7 @@ func TestClosedConnectionsNoLongerCount(t *testing.T) {
 
 func TestWrongOptionsAreErrorsOfServe(t *testing.T) {
 	h, err := hub.New("hub")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	tests := map[string][]transport.Option{ // by what is in the error
 		"trusted proxy":       {transport.WithTrustedProxies(netip.Prefix{}), transport.WithAllowedHosts("hub.example")},
 		"needs allowed hosts": {transport.WithTrustedProxies(netip.MustParsePrefix("127.0.0.0/8"))},
@@ -185,16 +183,4 @@ func TestWrongOptionsAreErrorsOfServe(t *testing.T) {
 			t.Error("the listener is still open")
 		}
 	}
-}
-
-func TestAfterAStopNoConnectionCounts(t *testing.T) {
-	s := serve(t)
-	testkit.Dial(t, s.url)
-	s.raw(t, "GET / HT")
-	s.eventually(t, 1, 1)
-	s.stop()
-	if err := s.result(t); err != nil {
-		t.Error(err)
-	}
-	s.eventually(t, 0, 0)
 }

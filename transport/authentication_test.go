@@ -55,9 +55,7 @@ func TestRecheck(t *testing.T) {
 	for _, name := range []string{"removed", "narrowed", "same", ""} {
 		set(name, "a", "b")
 		ws, _, err := testkit.DialWith(t, new(gorilla.Dialer), s.url, http.Header{"Authorization": {name}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		ws.Quiet() // it is served
 		all[name] = ws
 	}
@@ -87,9 +85,7 @@ func TestCallersAreAuthenticatedAgainEvery30Seconds(t *testing.T) {
 			return plugin.Caller{Name: "ann", Means: "token"}, nil
 		}))
 		ws, _, err := testkit.DialWith(t, &gorilla.Dialer{NetDialContext: pipes.Dial}, "ws://localhost", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		ws.SetReadDeadline(time.Time{})
 		if _, _, err := ws.ReadMessage(); !gorilla.IsCloseError(err, gorilla.ClosePolicyViolation) || time.Since(begin) != time.Minute {
 			t.Errorf("after %v: %v", time.Since(begin), err)

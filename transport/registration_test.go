@@ -23,16 +23,12 @@ import (
 func entry(t *testing.T, url string) *registryclient.Backend {
 	t.Helper()
 	c, err := client.Dial(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	defer c.Close()
 	got, err := client.CallOne[struct {
 		Backend *registryclient.Backend `json:"backend"`
 	}](t.Context(), c, "registry.get", map[string]string{"name": "my-hub"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return got.Backend
 }
 

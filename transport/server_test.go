@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -21,6 +20,13 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport"
 )
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
 
 // serving is a server of a hub with the method test.hang, which does not end
 // before the test releases it.
@@ -53,9 +59,7 @@ func serveOn(t *testing.T, l net.Listener, options ...transport.Option) *serving
 			}),
 		},
 	}))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	var ctx context.Context
 	ctx, s.stop = context.WithCancel(t.Context())
 	s.addr = transport.LocalAddress(l.Addr()).String()
@@ -100,9 +104,7 @@ func (s *serving) eventually(t *testing.T, open, pending int64) {
 func (s *serving) raw(t *testing.T, text string) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", s.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	t.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(testkit.Patience))
 	if _, err := io.WriteString(c, text); err != nil {
@@ -193,6 +195,7 @@ func TestPendingConnectionsDoNotDelayAStop(t *testing.T) {
 				t.Errorf("stopped after %v", took)
 			}
 			closed(t, c)
+			s.eventually(t, 0, 0)
 		})
 	}
 }
@@ -211,9 +214,7 @@ func TestServeEndsEverythingWhenTheListenerFails(t *testing.T) {
 
 func TestServeWithAContextThatIsDone(t *testing.T) {
 	h, err := hub.New("hub")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	l := testkit.Listen(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -222,16 +223,5 @@ func TestServeWithAContextThatIsDone(t *testing.T) {
 	}
 	if !nobodyListens(l.Addr().String()) {
 		t.Error("the listener is still open")
-	}
-}
-
-func TestAPlainRequestIsAnsweredAtOnce(t *testing.T) {
-	response, err := (&http.Client{Timeout: testkit.Patience}).Get("http://" + serve(t).addr + "/")
-	if err != nil {
-		t.Fatal(err)
-	}
-	response.Body.Close()
-	if response.StatusCode != http.StatusUpgradeRequired {
-		t.Errorf("got %s", response.Status)
 	}
 }

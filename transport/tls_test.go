@@ -34,9 +34,7 @@ func (f folder) file(name string) string { return filepath.Join(f.path, name) }
 func (f folder) write(name string, text []byte) {
 	f.t.Helper()
 	// In one step, as a careful operator would.
-	if err := errors.Join(os.WriteFile(f.file("next"), text, 0o600), os.Rename(f.file("next"), f.file(name))); err != nil {
-		f.t.Fatal(err)
-	}
+	must(f.t, errors.Join(os.WriteFile(f.file("next"), text, 0o600), os.Rename(f.file("next"), f.file(name))))
 }
 
 func (f folder) writePair(cert, key []byte) {
@@ -59,9 +57,7 @@ func serveTLS(t *testing.T, a *testkit.Authority, change func(*transport.TLS), o
 		change(&settings)
 	}
 	config, run, err := transport.NewTLSConfig(settings, log.Logger())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return serve(t, append(options, transport.WithTLS(config, run))...), f, log
 }
 
@@ -92,15 +88,11 @@ func TestCertificatesAreReloaded(t *testing.T) {
 		t.Errorf("got %q, %v", name, err)
 	}
 	before, _, err := testkit.DialWith(t, &gorilla.Dialer{TLSClientConfig: client}, "wss://"+s.addr, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	f.writePair(a.Pair("two"))
 	testkit.Eventually(t, "the second certificate", func() bool {
 		name, err := s.call(t, client)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		return name == "two"
 	})
 	before.Quiet() // it is still served
@@ -129,9 +121,7 @@ func TestWrongFilesChangeNothing(t *testing.T) {
 			settings.ClientCAFile = f.file("clients.pem")
 			log := new(testkit.Log)
 			config, run, err := transport.NewTLSConfig(settings, log.Logger())
-			if err != nil {
-				t.Fatal(err)
-			}
+			must(t, err)
 			ctx, cancel := context.WithCancel(t.Context())
 			var running sync.WaitGroup
 			defer running.Wait()
@@ -140,9 +130,7 @@ func TestWrongFilesChangeNothing(t *testing.T) {
 			// shown is the certificate that new connections get.
 			shown := func() string {
 				now, err := config.GetConfigForClient(&tls.ClientHelloInfo{})
-				if err != nil {
-					t.Fatal(err)
-				}
+				must(t, err)
 				if now.MinVersion != tls.VersionTLS12 || now.ClientAuth != tls.RequireAndVerifyClientCert || now.ClientCAs == nil {
 					t.Fatalf("got %+v", now)
 				}
@@ -188,9 +176,7 @@ func TestClientCertificates(t *testing.T) {
 		s, f, _ := serveTLS(t, server, func(settings *transport.TLS) {
 			settings.ClientCAFile = filepath.Join(filepath.Dir(settings.CertFile), "clients.pem")
 			settings.ClientCertOptional = optional
-			if err := os.WriteFile(settings.ClientCAFile, clients.PEM(), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			must(t, os.WriteFile(settings.ClientCAFile, clients.PEM(), 0o600))
 		}, byCertificate, transport.WithAnonymous())
 		if _, err := s.call(t, shown(clients)); err != nil || <-names != "ann" {
 			t.Errorf("optional %v: a client with a certificate: %v", optional, err)
@@ -237,9 +223,7 @@ func TestOldTLSVersionsAreRefused(t *testing.T) {
 	}
 	// HTTP/2, which has no WebSockets here, is not offered.
 	c, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: a.Pool(), NextProtos: []string{"h2", "http/1.1"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	defer c.Close()
 	if got := c.ConnectionState().NegotiatedProtocol; got != "http/1.1" {
 		t.Errorf("the protocol is %q", got)
@@ -254,9 +238,7 @@ func TestHalfOpenHandshakesAreDropped(t *testing.T) {
 	s, _, _ := serveTLS(t, a, nil, transport.WithLimits(transport.Limits{HeaderTimeout: time.Second}))
 	half := []net.Conn{s.raw(t, ""), s.raw(t, "\x16\x03\x01\x01\x00\x01")}
 	c, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: a.Pool()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(testkit.Patience))
 	for _, c := range append(half, c) {
@@ -344,9 +326,7 @@ func TestACMEChallengesNeedNoClientCertificate(t *testing.T) {
 	s, _ := serveACME(t, a, transport.TLS{ClientCAFile: "clients.pem"}, "hub.example", "hub.example+token")
 	for _, protocols := range [][]string{{"acme-tls/1"}, {"acme-tls/1", "http/1.1"}, {"http/1.1"}} {
 		c, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: a.Pool(), ServerName: "hub.example", NextProtos: protocols})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		defer c.Close()
 		if got := c.ConnectionState().NegotiatedProtocol; len(protocols) == 1 && got != protocols[0] {
 			t.Errorf("%v: the protocol is %q", protocols, got)
