@@ -13,7 +13,6 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/plexus-go/plexus/plugin"
-	"github.com/plexus-go/plexus/transport/websocket"
 )
 
 // accessControl decides which requests reach the WebSocket server. It checks the
@@ -125,7 +124,7 @@ func (a *accessControl) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx := plugin.WithCaller(r.Context(), caller)
 	if a.authenticate != nil && (caller.Name != "" || caller.Means != "") {
-		ctx = websocket.WithRecheck(ctx, a.recheck(r, caller))
+		connOf(r).recheck = a.recheck(r, caller)
 	}
 	a.next.ServeHTTP(w, r.WithContext(ctx))
 }

@@ -5,6 +5,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -121,7 +122,12 @@ func (s *Server) background(ctx context.Context) (stop func()) {
 			case <-changes:
 			case <-time.After(recheckInterval):
 			}
-			s.ws.Recheck()
+			s.ws.Recheck(func(c net.Conn) error {
+				if recheck := connUnder(c).recheck; recheck != nil {
+					return recheck()
+				}
+				return nil
+			})
 		}
 	})
 	return func() {

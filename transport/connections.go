@@ -44,6 +44,7 @@ type conn struct {
 	net.Conn
 	limiter *connectionLimiter
 	peer    netip.Addr
+	recheck func() error // why the caller may not stay; nil for one without credentials
 
 	// Guarded by the limiter's lock.
 	timer   *time.Timer
@@ -202,11 +203,15 @@ type connKey struct{}
 
 // withConn puts the connection of a request into its context.
 func withConn(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, connUnder(c))
+}
+
+// connUnder returns c, or what is under it, if that is TLS.
+func connUnder(c net.Conn) *conn {
 	for {
 		if ours, ok := c.(*conn); ok {
-			return context.WithValue(ctx, connKey{}, ours)
+			return ours
 		}
-		// Under TLS.
 		c = c.(interface{ NetConn() net.Conn }).NetConn()
 	}
 }

@@ -87,7 +87,7 @@ func (c *session) admit(call *call, a *admission) *jsonrpc2.Error {
 // Calls can't end while their client does not read: that time does not count.
 func (c *session) waitForEnd(a *admission) bool {
 	if a.deadline.IsZero() {
-		a.deadline = time.Now().Add(c.limits.CallWait)
+		a.deadline = time.Now().Add(c.server.limits.CallWait)
 	}
 	timer := time.NewTimer(time.Until(a.deadline))
 	defer timer.Stop()
@@ -97,7 +97,7 @@ func (c *session) waitForEnd(a *admission) bool {
 	case <-timer.C:
 	}
 	if c.queue.await() {
-		a.deadline = time.Now().Add(c.limits.CallWait)
+		a.deadline = time.Now().Add(c.server.limits.CallWait)
 		return true
 	}
 	return false
@@ -199,11 +199,11 @@ func (c *session) fail(call *call, item *plugin.Item, err error) {
 	failure := plugin.Item{Kind: plugin.KindError, Metadata: item.Metadata}
 	switch {
 	case errors.Is(err, errNotJSON):
-		c.log.Error("a result can't be written as JSON", "method", item.ContentType, "error", err)
+		c.server.log.Error("a result can't be written as JSON", "method", item.ContentType, "error", err)
 		failure.Code, failure.Message = fmt.Sprint(plugin.CodeInternal), errNotJSON.Error()
 	case errors.Is(err, errBusy):
 		failure.Code = fmt.Sprint(plugin.CodeTooMany)
-		failure.Message = fmt.Sprintf("%v (limit: %d bytes): try again in %v", err, c.queue.memory.limit, c.limits.StallTimeout)
+		failure.Message = fmt.Sprintf("%v (limit: %d bytes): try again in %v", err, c.queue.memory.limit, c.server.limits.StallTimeout)
 	default:
 		return
 	}

@@ -19,7 +19,7 @@ func (c *session) dispatch(m wire.Message) {
 		c.server.count(&c.server.counts.Slowed)
 		if !c.slowed {
 			c.slowed = true
-			c.log.Info("slowing down a client that calls too often", "remote", c.remote, "max", c.limits.MaxCallsPerSecond)
+			c.server.log.Info("slowing down a client that calls too often", "remote", c.remote, "max", c.server.limits.MaxCallsPerSecond)
 		}
 	}
 	if m.Batch != nil {

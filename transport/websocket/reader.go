@@ -38,8 +38,6 @@ const (
 type reader struct {
 	ws     *websocket.Conn
 	socket *socket.Conn
-	limits Limits
-	memory *memoryLimiter
 	server *Server
 	stop   <-chan struct{} // closed when nothing is worth a wait
 	pings  chan string     // the last ping that was not answered yet
@@ -66,7 +64,7 @@ type inbound struct {
 
 func newReader(ws *websocket.Conn, under *socket.Conn, s *Server, stop <-chan struct{}) *reader {
 	r := &reader{
-		ws: ws, socket: under, server: s, limits: s.limits, memory: s.reading,
+		ws: ws, socket: under, server: s,
 		stop: stop, pings: make(chan string, 1),
 	}
 	ws.SetReadLimit(hardLimit * s.limits.MaxMessageBytes)
@@ -94,16 +92,16 @@ func (r *reader) next() (wire.Message, error) {
 		return wire.Message{}, err
 	}
 	r.body = payload{r, body, 0, true}
-	text, err := socket.ReadMessage(&r.body, r.limits.MaxMessageBytes)
+	text, err := socket.ReadMessage(&r.body, r.server.limits.MaxMessageBytes)
 	var refusal *jsonrpc2.Error
 	switch err {
 	case nil:
 	case socket.ErrTooLarge:
 		r.server.count(&r.server.counts.Large)
-		refusal = wire.TooLarge(r.limits.MaxMessageBytes)
+		refusal = wire.TooLarge(r.server.limits.MaxMessageBytes)
 	case errNoMemory:
 		refusal = wire.NewError(plugin.CodeTooMany, "Too many large messages",
-			fmt.Sprintf("%d bytes of them are being read: try again in %v", r.memory.limit, r.memory.wait))
+			fmt.Sprintf("%d bytes of them are being read: try again in %v", r.server.reading.limit, r.server.reading.wait))
 	default:
 		return wire.Message{}, err
 	}
@@ -120,7 +118,7 @@ func (r *reader) next() (wire.Message, error) {
 	if refusal != nil {
 		return wire.Message{Request: wire.Request{Err: refusal}}, nil
 	}
-	m := wire.Parse(text, r.limits.MaxDepth)
+	m := wire.Parse(text, r.server.limits.MaxDepth)
 	if m.Deep {
 		r.server.count(&r.server.counts.Deep)
 	}
@@ -173,7 +171,7 @@ func (r *reader) received(bytes int64) {
 
 func (r *reader) setDeadline() {
 	if in := &r.in; in.slow && !in.hurried {
-		r.socket.ReadBy(in.begun.Add(r.limits.MessageTimeout + time.Duration(in.bytes)*time.Second/minBytesPerSecond))
+		r.socket.ReadBy(in.begun.Add(r.server.limits.MessageTimeout + time.Duration(in.bytes)*time.Second/minBytesPerSecond))
 	}
 }
 
@@ -186,17 +184,17 @@ func (r *reader) claim() error {
 	in := &r.in
 	var more int64
 	switch {
-	case in.bytes >= socket.ScratchBytes && in.held < r.limits.MaxMessageBytes:
-		more = r.limits.MaxMessageBytes - in.held
+	case in.bytes >= socket.ScratchBytes && in.held < r.server.limits.MaxMessageBytes:
+		more = r.server.limits.MaxMessageBytes - in.held
 	case in.held == 0:
-		more = min(socket.ScratchBytes, r.limits.MaxMessageBytes)
+		more = min(socket.ScratchBytes, r.server.limits.MaxMessageBytes)
 	default:
 		return nil
 	}
 	in.waiting = true
 	r.mu.Unlock()
 	began := time.Now()
-	granted := r.memory.acquire(more, r.stop)
+	granted := r.server.reading.acquire(more, r.stop)
 	r.mu.Lock()
 	in.waiting, in.chunkAt = false, time.Now()
 	in.begun = in.begun.Add(in.chunkAt.Sub(began))
@@ -226,7 +224,7 @@ func (r *reader) release(keep int64) {
 	defer r.mu.Unlock()
 	if back := r.in.held - keep; back > 0 {
 		r.in.held = keep
-		r.memory.add(-back)
+		r.server.reading.add(-back)
 	}
 }
 

@@ -5,6 +5,7 @@ package websocket_test
 import (
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -26,13 +27,9 @@ func TestRecheckClosesCallersWithoutValidCredentials(t *testing.T) {
 	}
 	log := new(strings.Builder) // written by Recheck alone
 	inner := websocket.NewServer(h, websocket.Limits{}, slog.New(slog.NewTextHandler(log, nil)))
-	may := map[string]error{"/stays": nil, "/goes": errors.New("the token was removed")}
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := plugin.WithCaller(r.Context(), plugin.Caller{Remote: "198.51.100.9" + r.URL.Path})
-		if _, asked := may[r.URL.Path]; asked {
-			ctx = websocket.WithRecheck(ctx, func() error { return may[r.URL.Path] })
-		}
-		inner.ServeHTTP(w, r.WithContext(ctx))
+		caller := plugin.Caller{Remote: "198.51.100.9" + r.URL.Path}
+		inner.ServeHTTP(w, r.WithContext(plugin.WithCaller(r.Context(), caller)))
 	}))
 	defer web.Close()
 	s := &server{Server: inner, t: t, addr: strings.TrimPrefix(web.URL, "http://")}
@@ -41,13 +38,17 @@ func TestRecheckClosesCallersWithoutValidCredentials(t *testing.T) {
 		c.Quiet()
 		return c
 	}
-	stays, goes, unasked := dial("/stays"), dial("/goes"), dial("/unasked")
-	s.Recheck()
+	stays, goes := dial("/stays"), dial("/goes")
+	s.Recheck(func(conn net.Conn) error {
+		if conn.RemoteAddr().String() == goes.LocalAddr().String() {
+			return errors.New("the token was removed")
+		}
+		return nil
+	})
 	if got := goes.Closed(); got != gorilla.ClosePolicyViolation {
 		t.Errorf("closed with %d, want %d", got, gorilla.ClosePolicyViolation)
 	}
 	stays.Quiet()
-	unasked.Quiet()
 	if got := log.String(); strings.Count(got, "\n") != 1 ||
 		!strings.Contains(got, "remote=198.51.100.9/goes") || !strings.Contains(got, "the token was removed") {
 		t.Errorf("the log says %s", got)

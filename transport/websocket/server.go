@@ -116,7 +116,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := newSession(s, ws, hijacker.socket, callerOf(r))
-	c.recheck, _ = r.Context().Value(recheckKey{}).(func() error)
 	if !s.add(c) {
 		c.close(websocket.CloseGoingAway, hub.ErrShutdown.Error())
 		hijacker.socket.Close()
@@ -138,22 +137,12 @@ func callerOf(r *http.Request) plugin.Caller {
 	return caller
 }
 
-type recheckKey struct{}
-
-// WithRecheck returns a context for a request. [Server.Recheck] calls recheck,
-// whose error says why the caller must leave.
-func WithRecheck(ctx context.Context, recheck func() error) context.Context {
-	return context.WithValue(ctx, recheckKey{}, recheck)
-}
-
-// Recheck closes, with code 1008, the connections of callers whose recheck
-// fails.
-func (s *Server) Recheck() {
+// Recheck calls check for each connection, and closes those for which it returns
+// an error, with code 1008. conn is the connection that the request was read
+// from.
+func (s *Server) Recheck(check func(conn net.Conn) error) {
 	for _, c := range s.all() {
-		if c.recheck == nil {
-			continue
-		}
-		if err := c.recheck(); err != nil {
+		if err := check(c.socket.Conn); err != nil {
 			s.log.Warn("closing the connection of a caller without valid credentials", "remote", c.remote, "error", err)
 			select {
 			case c.expelled <- struct{}{}:
@@ -223,7 +212,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.stopped = true
 	for c := range s.sessions {
 		if first {
-			c.stop()
+			close(c.stopping)
 		}
 	}
 	s.mu.Unlock()

@@ -5,7 +5,6 @@ package websocket
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"sync"
 	"time"
@@ -25,8 +24,6 @@ const goodbye = time.Second
 // writes and outlives the other.
 type session struct {
 	server *Server
-	limits Limits
-	log    *slog.Logger
 	remote string // whose connection it is, also behind a proxy
 
 	ws     *websocket.Conn
@@ -39,12 +36,11 @@ type session struct {
 
 	responded []string // the methods of answers to questions in the present message
 
-	recheck  func() error  // why the caller must leave; nil for one who may stay
 	expelled chan struct{} // has room for one: the caller must leave
 
 	ctx      context.Context // of all calls
 	cancel   context.CancelCauseFunc
-	stopping chan struct{} // closed to end the session gracefully
+	stopping chan struct{} // closed to end the session gracefully: streams end, calls finish
 
 	readerEnded chan struct{} // closed when nothing more will be read
 	readError   error         // why, once it is closed
@@ -67,8 +63,6 @@ var (
 func newSession(s *Server, ws *websocket.Conn, under *socket.Conn, caller plugin.Caller) *session {
 	c := &session{
 		server:   s,
-		limits:   s.limits,
-		log:      s.log,
 		remote:   caller.Remote,
 		ws:       ws,
 		socket:   under,
@@ -86,10 +80,6 @@ func newSession(s *Server, ws *websocket.Conn, under *socket.Conn, caller plugin
 	c.reader = newReader(ws, under, s, c.ctx.Done())
 	return c
 }
-
-// stop asks the session to end: streams end, calls finish, the socket closes
-// with code 1001. It may be called once.
-func (c *session) stop() { close(c.stopping) }
 
 // read is the reader.
 func (c *session) read() {
@@ -132,7 +122,7 @@ func (c *session) serve() {
 func (c *session) endByReason(reason error) {
 	switch reason {
 	case errStalled:
-		c.log.Warn("closing a client that does not read", "remote", c.remote)
+		c.server.log.Warn("closing a client that does not read", "remote", c.remote)
 		c.server.count(&c.server.counts.Stalled)
 		c.close(websocket.ClosePolicyViolation, reason.Error())
 	case errIdle:
@@ -159,14 +149,14 @@ func (c *session) endByReader(first bool) {
 		}
 		return
 	case first && c.reader.tooSlow(err):
-		c.log.Warn("closing a client that sends too slowly", "remote", c.remote)
+		c.server.log.Warn("closing a client that sends too slowly", "remote", c.remote)
 		c.server.count(&c.server.counts.Stalled)
 		c.close(websocket.ClosePolicyViolation, errSlow.Error())
 		return
 	case errors.As(err, &lost):
 		return
 	case err == errAborted:
-		c.log.Error("a method has ended the reader of its connection", "remote", c.remote)
+		c.server.log.Error("a method has ended the reader of its connection", "remote", c.remote)
 		c.close(websocket.CloseInternalServerErr, "")
 	default:
 		// The library has said what was wrong, but for a length beyond reason.

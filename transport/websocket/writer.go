@@ -24,7 +24,7 @@ const (
 // (errIdle), must leave (errExpelled), the session was to end and its calls
 // have (hub.ErrShutdown), or an error of the socket.
 func (c *session) write() error {
-	ping := time.NewTicker(c.limits.PingInterval)
+	ping := time.NewTicker(c.server.limits.PingInterval)
 	defer ping.Stop()
 	idle := idleCheck{since: time.Now()}
 	stopping := c.stopping
@@ -93,7 +93,7 @@ func (i *idleCheck) expired(c *session) bool {
 	if messages := c.reader.messages.Load(); messages != i.messages || !c.calls.idle() {
 		i.messages, i.since = messages, time.Now()
 	}
-	return time.Since(i.since) >= c.limits.IdleTimeout
+	return time.Since(i.since) >= c.server.limits.IdleTimeout
 }
 
 // flushIfIdle writes what is queued, unless the writer is at it or something
