@@ -73,7 +73,7 @@ func TestParseBackendsRejects(t *testing.T) {
 		{"long description", entry("description='" + strings.Repeat("d", 4097) + "'\nhost='h'\nport=1"), `:9: backend "x": description "dddd`},
 		{"long namespace", entry("namespace='" + strings.Repeat("d", 256) + "'\nhost='h'\nport=1"), `:9: backend "x": namespace "dddd`},
 		{"empty name", "[[backend]]\nhost='h'\nport=1\nname=''", `:4: backend 1: name "" is empty`},
-		{"bad value in a list", "backend = [\n{name='a',host='b',port=1},\n{name='b',\nhost='-',\nport=1}]", `:4: backend "b": host "-" is not`},
+		{"bad value in a list", "backend = [\n{name='a',host='b',port=1},\n{name='b',\nhost='-',\nport=1}]", `:1: backend "b": host "-" is not`},
 
 		// Wrong types.
 		{"port in quotes", entry("port=\"80\"\nhost='h'"), `:9: backend "x": port is a string, not an integer`},

@@ -20,5 +20,5 @@
 // [Append] adds a table to the text of a file.
 //
 // The decoding is that of BurntSushi/toml. It does not give the lines of keys:
-// positions.go finds them, and refuses what the library would take too long for.
+// positions.go finds them, and rejects what the library would take too long for.
 package tomlfile

@@ -38,7 +38,7 @@ func Parse(path string, data []byte, names ...string) (*Document, error) {
 func (d *Document) Tables(name string) []*Table { return d.tables[name] }
 
 func parse(path, text string, names []string) (*Document, *Error) {
-	found, err := findPositions(text, names)
+	found, err := findPositions(text)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func parse(path, text string, names []string) (*Document, *Error) {
 			return nil, &Error{Line: found.keys[key], Err: fmt.Errorf("%s is %s, not an array: write [[%s]]", key, kind(values[key]), key)}
 		}
 		for i, entry := range entries {
-			t := &Table{document: d, array: key, index: i + 1}
+			t := &Table{document: d, array: key, index: i + 1, position: tablePosition{line: found.keys[key]}}
 			if i < len(found.tables[key]) {
 				t.position = found.tables[key][i]
 			}

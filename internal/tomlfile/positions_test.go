@@ -3,9 +3,6 @@
 package tomlfile
 
 import (
-	"maps"
-	"reflect"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -29,39 +26,12 @@ var documents = []string{
 	"[backend]\nname = 'x'",
 }
 
-func TestPositions(t *testing.T) {
-	for _, test := range []struct {
-		name, text string
-		want       positions
-	}{
-		{"tables", "top = 1\n\n[[backend]]\nname = 'a'\nhost = '''\nb'''\nport = 1\n" +
-			"[backend.tls]\nname = 'not the one'\nkey = 1\n[[backend]]\n\n\"na\\u006de\" = 'c'\n[other]\nname = 2\n[[more]]\nx=1", positions{
-			map[string]int{"top": 1, "backend": 3, "other": 14, "more": 16},
-			map[string][]tablePosition{
-				"backend": {{3, map[string]int{"name": 4, "host": 5, "port": 7, "tls": 8}}, {11, map[string]int{"name": 13}}},
-				"more":    {{16, map[string]int{"x": 17}}},
-			}}},
-		{"arrays", "backend = [ {name='a',\nhost='b'},\n\n# {\n{port=1, name.x=2}, 3,\n[{name=4}]]", positions{
-			map[string]int{"backend": 1},
-			map[string][]tablePosition{"backend": {
-				{1, map[string]int{"name": 1, "host": 2}}, {5, map[string]int{"port": 5, "name": 5}}, {5, map[string]int{}},
-				// What is in an array within the array is found too; nobody asks for it.
-				{6, map[string]int{"name": 6}},
-			}}}},
-	} {
-		got, err := findPositions(test.text, []string{"backend", "more"})
-		if err != nil || !reflect.DeepEqual(got, test.want) {
-			t.Errorf("%s: got  %+v (%v)\nwant %+v", test.name, got, err, test.want)
-		}
-	}
-}
-
 // The library recurses without a bound, and needs the square of a key's parts in
 // time and in memory.
 func TestDocumentsThatAreTooDeepAreRejected(t *testing.T) {
 	nest := func(depth int) string { return "\nx = " + strings.Repeat("[", depth) + strings.Repeat("]", depth) }
 	for _, text := range []string{nest(maxDepth) + nest(maxDepth), "a" + strings.Repeat(".a", maxDepth-1) + " = 1\n"} {
-		if _, err := findPositions(text, nil); err != nil {
+		if _, err := findPositions(text); err != nil {
 			t.Errorf("at the bound: %v", err)
 		}
 	}
@@ -79,49 +49,42 @@ func TestDocumentsThatAreTooDeepAreRejected(t *testing.T) {
 	}
 }
 
-// Whatever the library reads, must have been found at its place.
-func checkPositions(t *testing.T, text string) {
-	text = strings.TrimPrefix(text, "\ufeff")
-	found, tooDeep := findPositions(text, []string{"backend"})
-	document, err := decode(text)
-	if err != nil || tooDeep != nil {
+// The library decides what is valid; every table and key that it finds has a line.
+func checkParse(t *testing.T, text string) {
+	document, err := Parse("f", []byte(text), "backend")
+	values, want := decode(strings.TrimPrefix(text, "\ufeff"))
+	if err == nil && want != nil {
+		t.Fatalf("no error, but the library has one: %v\n%s", want, text)
+	}
+	if err != nil {
+		if want == nil && !strings.Contains(err.Error(), "unknown key") && !strings.Contains(err.Error(), "not a") && !strings.Contains(err.Error(), "more than 64") {
+			t.Errorf("the library has no error, but there is %v\n%s", err, text)
+		}
 		return
 	}
 	count := 1 + strings.Count(text, "\n")
-	check := func(what string, lines map[string]int, table map[string]any) {
-		got, want := slices.Sorted(maps.Keys(lines)), slices.Sorted(maps.Keys(table))
-		if !slices.Equal(got, want) {
-			t.Errorf("keys of %s: got %q, want %q\n%s", what, got, want, text)
-		}
-		for key, line := range lines {
-			if line < 1 || line > count {
-				t.Errorf("%s of %s is on line %d of %d", key, what, line, count)
+	for _, table := range document.Tables("backend") {
+		for key := range table.values {
+			if line := table.Line(key); line < 1 || line > count {
+				t.Errorf("%s is on line %d of %d\n%s", key, line, count, text)
 			}
 		}
 	}
-	check("the document", found.keys, document)
-
-	entries, _ := arrayOf(document["backend"])
-	if len(found.tables["backend"]) != len(entries) {
-		t.Fatalf("%d backends, want %d\n%s", len(found.tables["backend"]), len(entries), text)
-	}
-	for i, entry := range entries {
-		if table, ok := entry.(map[string]any); ok {
-			check("a backend", found.tables["backend"][i].keys, table)
-		}
+	if entries, _ := arrayOf(values["backend"]); len(document.Tables("backend")) != len(entries) {
+		t.Errorf("%d backends, want %d\n%s", len(document.Tables("backend")), len(entries), text)
 	}
 }
 
-func TestPositionsAgreeWithTheLibrary(t *testing.T) {
+func TestParseAgreesWithTheLibrary(t *testing.T) {
 	for _, text := range documents {
-		checkPositions(t, text)
-		checkPositions(t, strings.ReplaceAll(text, "\n", "\r\n"))
+		checkParse(t, text)
+		checkParse(t, strings.ReplaceAll(text, "\n", "\r\n"))
 	}
 }
 
-func FuzzPositions(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	for _, seed := range documents {
 		f.Add(seed)
 	}
-	f.Fuzz(checkPositions)
+	f.Fuzz(checkParse)
 }
