@@ -21,11 +21,10 @@ type CallOption func(*call)
 // before the first item.
 func Idempotent() CallOption { return func(c *call) { c.idempotent = true } }
 
-// maxRepeats bounds how often a call is sent again: it may be what crashes the
-// hub.
+// maxRepeats bounds how often a call is sent again: perhaps it crashes the hub.
 const maxRepeats = 3
 
-// ErrNoData is what CallOne returns where the stream ends without a data item.
+// ErrNoData is returned by CallOne when the stream ends without a data item.
 var ErrNoData = errors.New("the method answered without data")
 
 // Call calls a method of one of the hub's activations, "registry.list", with
@@ -33,9 +32,9 @@ var ErrNoData = errors.New("the method answered without data")
 // sequence makes the call anew.
 //
 // The range ends with the stream. At a break, or when ctx is done, the stream is
-// ended at the hub. An error ends the range, unless it is a
-// [*Error] that is Recoverable; it is else a [*CallError],
-// or that of json.Marshal for the parameters.
+// ended at the hub. An error is a [*Error], a [*CallError], or that of
+// json.Marshal for the parameters. It ends the range, unless it is a [*Error]
+// that is Recoverable.
 //
 // Calls that find no connection wait for one as long as ctx allows. A call
 // whose connection is lost before it is sent is sent through the next one.
@@ -48,9 +47,9 @@ func (c *Client) Call(ctx context.Context, method string, params any, options ..
 }
 
 // CallOne calls a method that answers once and decodes its content into a T;
-// json.RawMessage takes it as it is. It waits for the end of the stream, but
-// takes a lost connection, or the end of ctx, for that once the data is there.
-// Of a stream it takes the first data item, and breaks off at the second.
+// json.RawMessage takes it as it is. It waits for the end of the stream; once it
+// has the item, a lost connection or the end of ctx is no error. Of several data
+// items it returns the first, and breaks off at the second.
 //
 // The errors are those of [Client.Call], ErrNoData, and that of decoding the
 // content. A recoverable error is ignored.
@@ -111,7 +110,7 @@ type call struct {
 	yield   func(plugin.Item, error) bool
 	encoded []byte // params
 	sent    int    // how often it may have reached a hub
-	yielded bool   // the range got something of it
+	yielded bool   // an item was yielded, or a question asked
 }
 
 // run makes the call, through one connection or several.
@@ -234,7 +233,7 @@ func (c *call) answer(ctx context.Context, conn *connection, i *plugin.Item) err
 		if failed != nil {
 			text = cancelled
 			if asking.Err() != nil && ctx.Err() == nil {
-				failed = nil // the method knows already that its time is up
+				failed = nil // the method has timed out by itself
 			} else {
 				failed = fmt.Errorf("%s: answering a question: %w", c.method, failed)
 			}

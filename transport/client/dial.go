@@ -25,9 +25,9 @@ const bufferBytes = 1 << 10
 // writeBuffers are shared by all connections: an idle one needs none.
 var writeBuffers sync.Pool
 
-// connect dials url and upgrades. wrap, unless it is nil, is given the
-// connection to put something over it. Until release is called, the end of ctx
-// closes the connection, so that nothing done with it outlasts ctx.
+// connect dials address and upgrades. wrap, unless it is nil, wraps the TCP
+// connection. Until release is called, the end of ctx closes the connection, so
+// that nothing done with it outlasts ctx.
 func (s *settings) connect(ctx context.Context, address string, wrap func(net.Conn) net.Conn) (ws *websocket.Conn, release func() bool, err error) {
 	u, err := parseURL(address)
 	if err != nil {
@@ -91,11 +91,12 @@ func (s *settings) connect(ctx context.Context, address string, wrap func(net.Co
 	return nil, nil, failed
 }
 
-// maxHandshake bounds what is read of a hub before the upgrade, certificates
+// maxHandshake bounds what is read from a hub before the upgrade, certificates
 // included: the library reads a status line, or headers, of any length.
 const maxHandshake = 64 << 10
 
-// handshake is a connection that reads so much and no more until it is over.
+// handshake is a connection of which only left bytes can be read until over is
+// set.
 type handshake struct {
 	net.Conn
 	left int

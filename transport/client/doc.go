@@ -26,10 +26,10 @@
 //
 // # Time
 //
-// Nothing outlasts its context; without a deadline, a call waits for as long as
-// the hub needs. The connection of a Client lives until Close. It is pinged, and
-// made again when it is lost, after waits that grow and are random. Calls that
-// find no connection wait for one.
+// A call ends with its context; without a deadline, it waits for as long as the
+// hub needs. The connection of a Client lasts until Close. It is pinged, and made
+// again when it is lost, after waits that grow and are random. Calls that find no
+// connection wait for one.
 //
 // # Errors
 //
@@ -61,6 +61,6 @@
 // # Files
 //
 // client.go keeps a connection (connection.go), which dial.go and info.go make.
-// call.go is one call. Its request goes through send.go; receive.go passes the
-// items to its stream (stream.go) and that one's queue (queue.go).
+// call.go makes a call. send.go sends its request; receive.go passes its items to
+// a stream (stream.go) with a queue (queue.go), from which the range takes them.
 package client

@@ -24,9 +24,9 @@ import (
 var (
 	// ErrClosed: the client was closed.
 	ErrClosed = errors.New("the client is closed")
-	// ErrLost: the connection was lost while a call was under way.
+	// ErrLost: the connection was lost during a call.
 	ErrLost = errors.New("the connection was lost")
-	// ErrProtocol: the hub sent what it must not.
+	// ErrProtocol: the hub has violated the protocol.
 	ErrProtocol = errors.New("protocol violation")
 	// ErrSlow: a range took its items too slowly, see WithQueue.
 	ErrSlow = errors.New("the items were taken too slowly")
@@ -63,7 +63,7 @@ func (e *DialError) Error() string {
 func (e *DialError) Unwrap() error { return e.Err }
 
 // CallError says why a call did not complete, though the hub did not refuse
-// it. It is context.DeadlineExceeded, context.Canceled, ErrClosed, ErrLost,
+// it. It wraps context.DeadlineExceeded, context.Canceled, ErrClosed, ErrLost,
 // ErrSlow, ErrTooLarge or ErrProtocol.
 type CallError struct {
 	Method string

@@ -51,8 +51,7 @@ func WithHeader(name, value string) Option {
 	}
 }
 
-// WithToken sends "Authorization: Bearer token". Over ws, and not wss,
-// everybody on the way can read it.
+// WithToken sends "Authorization: Bearer token". Over ws it is not encrypted.
 func WithToken(token string) Option {
 	return func(s *connect.Settings) {
 		WithHeader("Authorization", "")(s)
@@ -76,8 +75,8 @@ func WithCookie(name, value string) Option {
 	}
 }
 
-// WithProxy sets the proxy, http or socks5, that connections pass. It is
-// called for each; nil, also as a result, means none. The default is
+// WithProxy sets a function that returns the proxy, http or socks5, of each
+// connection. Nil, as a function or as a result, means none. The default is
 // http.ProxyFromEnvironment.
 func WithProxy(proxy func(*http.Request) (*url.URL, error)) Option {
 	return func(s *connect.Settings) { s.Proxy = proxy }
@@ -99,7 +98,7 @@ func WithMessageLimit(bytes int64) Option {
 }
 
 // WithDialTimeout bounds every attempt of a Client to connect and to learn the
-// hub's name; the default is 10 seconds. [Info] knows only its context.
+// hub's name; the default is 10 seconds. It has no effect on [Info].
 func WithDialTimeout(d time.Duration) Option {
 	return func(s *connect.Settings) { set(&s.DialTimeout, d) }
 }
@@ -144,8 +143,8 @@ func WithQueue(items, bytes int, wait time.Duration) Option {
 	}
 }
 
-// WithKeepAlive sets after which time without a word the hub is pinged, 30
-// seconds by default, and after which it counts as lost, 70 seconds.
+// WithKeepAlive sets after how much silence the hub is pinged, 30 seconds by
+// default, and after how much the connection is lost, 70 seconds.
 func WithKeepAlive(ping, dead time.Duration) Option {
 	return func(s *connect.Settings) {
 		set(&s.Ping, ping)
@@ -153,10 +152,9 @@ func WithKeepAlive(ping, dead time.Duration) Option {
 	}
 }
 
-// WithBackoff sets how long a Client waits before it connects again: the
-// shortest time at first, 100 milliseconds by default, twice as long after
-// every failure, up to the longest, 30 seconds; each of them shortened at
-// random by up to a half.
+// WithBackoff sets how long a Client waits before it connects again: shortest at
+// first, 100 milliseconds by default, twice as long after every failure, up to
+// longest, 30 seconds. Each wait is shortened at random by up to a half.
 func WithBackoff(shortest, longest time.Duration) Option {
 	return func(s *connect.Settings) {
 		set(&s.MinWait, shortest)

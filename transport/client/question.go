@@ -21,7 +21,7 @@ const (
 // Question is what a method asks its caller while it runs.
 type Question struct {
 	Method string // the call's
-	// Kind is one of the constants, or another that a hub has made up.
+	// Kind is one of the constants, or another that only this hub knows.
 	Kind    string
 	Message string
 	// Default is JSON: a boolean for Confirm, text for Prompt; nil for none.
@@ -53,7 +53,7 @@ func questionOf(method string, i *plugin.Item) Question {
 		MultiSelect bool            `json:"multi_select"`
 		Data        json.RawMessage `json:"data"`
 	}
-	// What is not as it should be is left out; Data has all of it.
+	// A field of another type is left out; Data has the whole question.
 	_ = json.Unmarshal(i.Question, &fields)
 	q := Question{
 		Method: method, Kind: fields.Type, Message: fields.Message, Default: fields.Default,

@@ -9,7 +9,7 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 )
 
-// queue is what waits between the connection's reader and one range.
+// queue holds the items between the connection's reader and one range.
 type queue struct {
 	mu    sync.Mutex
 	items []*plugin.Item

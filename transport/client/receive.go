@@ -27,7 +27,7 @@ func readMessage(ws *websocket.Conn, limit int64) ([]byte, error) {
 	return text, err
 }
 
-// lostError says how a connection ended that was not closed here.
+// lostError is the error of a connection that was not closed here.
 func lostError(err error) error {
 	var closed *websocket.CloseError
 	switch {
@@ -36,7 +36,7 @@ func lostError(err error) error {
 	case !errors.As(err, &closed):
 		return fmt.Errorf("%w: %w", ErrLost, err)
 	case closed.Code == websocket.CloseAbnormalClosure:
-		return fmt.Errorf("%w: it broke off", ErrLost)
+		return fmt.Errorf("%w: it was cut off", ErrLost)
 	case closed.Text == "":
 		return fmt.Errorf("%w: the hub closed it with code %d", ErrLost, closed.Code)
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 )
 
-// Info asks the hub _info through the connection. It says that both are
-// alive; [Client.Hub] knows the name without asking.
+// Info asks the hub _info through the connection, which shows that both are
+// alive. [Client.Hub] returns the name without asking.
 func (c *Client) Info(ctx context.Context) (HubInfo, error) {
 	item, err := c.own(ctx, call{method: wire.InfoMethod, own: true, params: json.RawMessage("null")})
 	if err != nil {
@@ -22,8 +22,8 @@ func (c *Client) Info(ctx context.Context) (HubInfo, error) {
 	return infoOf(contentOf(&item), item.Metadata.Hash)
 }
 
-// Hash asks for the hash over everything that the hub serves. Who keeps
-// schemas asks for them again when it has changed.
+// Hash asks for the hash over everything that the hub serves. Schemas from before
+// it has changed are obsolete.
 func (c *Client) Hash(ctx context.Context) (string, error) {
 	item, err := c.own(ctx, call{method: "hash", own: true})
 	if err != nil {

@@ -17,7 +17,13 @@
 // PLEXUS_REGISTRY_URL says, or at ws://127.0.0.1:4445, then ws://127.0.0.1:4444,
 // see [URLs]. A token, cookie or header goes to the first of them only.
 //
-// Other registries give no leases and can't be watched: there the hub is
-// registered, and looked after, without a lease, and a Resolver asks for every
-// name. Connections are those of package client.
+// Other registries give no leases and can't be watched: there a hub is kept
+// registered without a lease, and a Resolver asks for every name. Connections are
+// those of package client.
+//
+// # Files
+//
+// locate.go finds and connects to a registry, whose answers registry.go reads.
+// register.go and keep.go keep a hub registered. follow.go watches a registry for
+// watch.go and resolver.go.
 package registryclient
