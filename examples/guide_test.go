@@ -46,7 +46,7 @@ func TestGuide(t *testing.T) {
 	} {
 		cmd := exec.Command("go", step.args...)
 		cmd.Dir = folder
-		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off", step.env)
+		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod -vet=off '-ldflags=-s -w'", "GOPROXY=off", "GOWORK=off", step.env)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("go %s: %v\n%s", strings.Join(step.args, " "), err, out)
 		}

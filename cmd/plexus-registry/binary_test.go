@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 		flag.Parse()
 		flag.Set("test.parallel", strconv.Itoa(max(8, runtime.GOMAXPROCS(0))))
 		binary = filepath.Join(dir, "plexus-registry")
-		build := []string{"build", "-o", binary}
+		build := []string{"build", "-ldflags=-s -w", "-o", binary}
 		if raced() {
 			build = append(build, "-race")
 		}

@@ -160,14 +160,3 @@ func TestHealthWhenMostHubsFailAtOnce(t *testing.T) {
 		t.Errorf("a: %v, d: %v", a, d)
 	}
 }
-
-// TestHealthIsUnknownWithoutProbes turns them off.
-func TestHealthIsUnknownWithoutProbes(t *testing.T) {
-	t.Parallel()
-	c := connect(t, start(t, command(t.TempDir())).url)
-	h := runHub(t, "well", 0)
-	entry := c.want(t, "backend_registered", "registry.register", object{"name": "well", "host": "127.0.0.1", "port": h.port})["backend"].(object)
-	if entry["health"] != "unknown" || entry["health_latency_ms"] != nil || entry["health_error"] != nil {
-		t.Errorf("%v", entry)
-	}
-}

@@ -5,7 +5,6 @@ package main
 import (
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -14,6 +13,8 @@ import (
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
+
+	"github.com/plexus-go/plexus/internal/testkit"
 )
 
 // TestAFailureToStartIsOneLineAndChangesNothing meets each kind of what keeps the
@@ -21,7 +22,7 @@ import (
 // wrong with the files.)
 func TestAFailureToStartIsOneLineAndChangesNothing(t *testing.T) {
 	const good = "[[backend]]\nname = \"prod\"\nhost = \"h\"\nport = 1\n"
-	port := occupied(t)
+	port := fmt.Sprint(portOf(testkit.Listen(t)))
 	// The files are in DIR/plexus, the default.
 	tests := []struct {
 		name  string
@@ -205,29 +206,13 @@ func wantLine(t *testing.T, got outcome, status int, says ...string) {
 	}
 }
 
-// occupied is a port that somebody listens on while t runs.
-func occupied(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
-}
+// referenceDatabase was written by the reference registry.
+const referenceDatabase = "../../storage/sqlite/testdata/reference-registry.db"
 
-// reference puts a database of the reference registry into DIR/plexus.
+// reference puts the referenceDatabase into DIR/plexus.
 func reference(t *testing.T, dir string) {
 	t.Helper()
-	text, err := os.ReadFile("../../storage/sqlite/testdata/reference-registry.db")
-	if err != nil {
-		t.Fatal(err)
-	}
-	writeFile(t, filepath.Join(dir, "plexus", "registry.db"), string(text))
+	writeFile(t, filepath.Join(dir, "plexus", "registry.db"), readText(t, referenceDatabase))
 }
 
 // file, directory, forbidden and script put something into DIR/plexus.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"net"
 	"net/http"
@@ -32,7 +33,7 @@ func exists(t *testing.T, path string) bool {
 // one counts.
 func TestPortPrecedence(t *testing.T) {
 	t.Parallel()
-	taken := occupied(t)
+	taken := fmt.Sprint(portOf(testkit.Listen(t)))
 	inUse := []string{"127.0.0.1:" + taken, "address already in use"}
 
 	cmd := command(t.TempDir(), "--port", "0")
@@ -60,157 +61,75 @@ func TestDefaultPort(t *testing.T) {
 	}
 }
 
-// TestHostPrecedence sets the host in every way, and connects to what is printed.
-func TestHostPrecedence(t *testing.T) {
+// TestSettingsAreApplied gives settings in every way, and looks at what they do.
+// (The tests of the package settings have all about precedence.)
+func TestSettingsAreApplied(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		env  string
-		args []string
-		want string
+	configs := []string{"plexus/backends.toml", ".config/plexus/backends.toml", "e/list.toml", "f/list.toml"}
+	databases := []string{"plexus/registry.db", ".config/plexus/registry.db", "e/registry.db", "e/my.db", "f/registry.db", "f/my.db"}
+	for name, test := range map[string]struct {
+		env, args        []string // DIR stands for the directory
+		url, hub         string
+		config, database string   // below DIR
+		levels           []string // of what is logged
 	}{
-		{"", nil, "ws://127.0.0.1:"},
-		{"REGISTRY_HOST=127.0.0.2", nil, "ws://127.0.0.2:"},
-		{"REGISTRY_HOST=127.0.0.2", []string{"--host", "127.0.0.3"}, "ws://127.0.0.3:"},
-		{"REGISTRY_HOST=", []string{"--host=localhost"}, "ws://127.0.0.1:"},
-		{"", []string{"--host", "::1"}, "ws://[::1]:"},
-	}
-	for _, test := range tests {
-		held, err := net.Listen("tcp", strings.TrimPrefix(test.want, "ws://")+"0")
-		if err != nil {
-			t.Logf("this machine has no %s", test.want)
-			continue
-		}
-		held.Close()
-		cmd := command(t.TempDir(), test.args...)
-		cmd.Env = append(cmd.Env, test.env)
-		p := start(t, cmd)
-		if !strings.HasPrefix(p.url, test.want) || strings.HasSuffix(p.url, ":0") {
-			t.Errorf("%s %v: it serves %s, want %s…", test.env, test.args, p.url, test.want)
-		}
-		hubName(t, p.url)
-	}
-}
-
-// TestFilePrecedence sets where the files are in every way, and looks where they
-// were made and which was read.
-func TestFilePrecedence(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name     string
-		env      []string
-		args     []string
-		config   string // under the directory, which DIR stands for
-		database string
-	}{
-		{"XDG_CONFIG_HOME", nil, nil, "plexus/backends.toml", "plexus/registry.db"},
-		{"HOME", []string{"XDG_CONFIG_HOME="}, nil, ".config/plexus/backends.toml", ".config/plexus/registry.db"},
-		{"XDG_CONFIG_HOME that is relative", []string{"XDG_CONFIG_HOME=here"}, nil,
-			".config/plexus/backends.toml", ".config/plexus/registry.db"},
-		{"REGISTRY_CONFIG", []string{"REGISTRY_CONFIG=DIR/e/list.toml"}, nil, "e/list.toml", "e/registry.db"},
-		{"--config", []string{"REGISTRY_CONFIG=DIR/e/list.toml"}, []string{"--config", "DIR/f/list.toml"},
-			"f/list.toml", "f/registry.db"},
-		{"-c", nil, []string{"-c", "DIR/f/list.toml"}, "f/list.toml", "f/registry.db"},
-		{"REGISTRY_DB_PATH", []string{"REGISTRY_DB_PATH=DIR/e/my.db"}, nil, "plexus/backends.toml", "e/my.db"},
-		{"--db-path", []string{"REGISTRY_DB_PATH=DIR/e/my.db"}, []string{"--db-path=DIR/f/my.db", "-c", "DIR/g/list.toml"},
-			"g/list.toml", "f/my.db"},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
+		"none": {nil, nil, "ws://127.0.0.1:", "registry-hub", "plexus/backends.toml", "plexus/registry.db", []string{"INFO", "WARN"}},
+		"HOME alone": {[]string{"XDG_CONFIG_HOME=", "REGISTRY_HOST=", "RUST_LOG=nonsense"}, []string{"--host=localhost"},
+			"ws://127.0.0.1:", "registry-hub", ".config/plexus/backends.toml", ".config/plexus/registry.db", []string{"INFO", "WARN"}},
+		"variables": {[]string{"REGISTRY_HOST=127.0.0.2", "REGISTRY_HUB_NAMESPACE=lab", "REGISTRY_CONFIG=DIR/e/list.toml", "RUST_LOG=plexus=debug"}, nil,
+			"ws://127.0.0.2:", "lab", "e/list.toml", "e/registry.db", []string{"DEBUG", "INFO", "WARN"}},
+		"another variable for the database": {[]string{"REGISTRY_DB_PATH=DIR/e/my.db", "RUST_LOG=off"}, nil,
+			"ws://127.0.0.1:", "registry-hub", "plexus/backends.toml", "e/my.db", nil},
+		"flags over variables": {
+			[]string{"REGISTRY_HOST=127.0.0.2", "REGISTRY_HUB_NAMESPACE=lab", "REGISTRY_CONFIG=DIR/e/list.toml", "REGISTRY_DB_PATH=DIR/e/my.db", "RUST_LOG=debug"},
+			[]string{"--host", "127.0.0.3", "--hub-namespace", "my_hub-2", "-c", "DIR/f/list.toml", "--db-path=DIR/f/my.db", "--log-level=warn"},
+			"ws://127.0.0.3:", "my_hub-2", "f/list.toml", "f/my.db", []string{"WARN"}},
+		"IPv6": {[]string{"RUST_LOG=error"}, []string{"--host", "::1", "--log-level", "debug"},
+			"ws://[::1]:", "registry-hub", "plexus/backends.toml", "plexus/registry.db", []string{"DEBUG", "INFO", "WARN"}},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			held, err := net.Listen("tcp", strings.TrimPrefix(test.url, "ws://")+"0")
+			if err != nil {
+				t.Skipf("this machine has no %s", test.url)
+			}
+			held.Close()
 			dir := t.TempDir()
-			// Each file that could be read names itself.
-			for _, config := range []string{"plexus/backends.toml", ".config/plexus/backends.toml", "e/list.toml", "f/list.toml", "g/list.toml"} {
-				writeFile(t, filepath.Join(dir, config), "[[backend]]\nname = \""+config+"\"\nhost = \"h\"\nport = 1\n")
+			inDir := func(texts []string) []string {
+				return strings.Split(strings.ReplaceAll(strings.Join(texts, "\n"), "DIR", dir), "\n")
 			}
+			for _, config := range configs { // each names itself
+				writeFile(t, filepath.Join(dir, config), fmt.Sprintf("[[backend]]\nname = %q\nhost = \"h\"\nport = 1\n", config))
+			}
+			writeFile(t, filepath.Join(dir, test.database), readText(t, referenceDatabase)) // which has odd entries
 			cmd := command(dir)
-			for _, arg := range test.args {
-				cmd.Args = append(cmd.Args, strings.ReplaceAll(arg, "DIR", dir))
-			}
-			for _, env := range test.env {
-				cmd.Env = append(cmd.Env, strings.ReplaceAll(env, "DIR", dir))
+			cmd.Env = append(cmd.Env, inDir(test.env)...)
+			if test.args != nil {
+				cmd.Args = append(cmd.Args, inDir(test.args)...)
 			}
 			p := start(t, cmd)
-			names := slices.Collect(maps.Keys(list(t, p.url)))
-			if !slices.Equal(names, []string{test.config}) {
-				t.Errorf("it has read %v, want %s", names, test.config)
+			if !strings.HasPrefix(p.url, test.url) || strings.HasSuffix(p.url, ":0") {
+				t.Errorf("it serves %s, want %s…", p.url, test.url)
 			}
-			for _, database := range []string{"plexus/registry.db", ".config/plexus/registry.db", "e/registry.db", "f/registry.db", "g/registry.db", "e/my.db", "f/my.db"} {
+			checkHub(t, p.url, test.hub)
+			conn := testkit.Dial(t, p.url)
+			for _, config := range configs {
+				read := conn.Call(test.hub, "registry.get", fmt.Sprintf(`{"name":%q}`, config))[0].Object()["backend"] != nil
+				if read != (config == test.config) {
+					t.Errorf("%s is read: %v, want %s only", config, read, test.config)
+				}
+			}
+			for _, database := range databases {
 				if exists(t, filepath.Join(dir, database)) != (database == test.database) {
 					t.Errorf("%s: want %s only", database, test.database)
 				}
 			}
-		})
-	}
-}
-
-// TestHubNamespacePrecedence names the hub, which names all its methods.
-func TestHubNamespacePrecedence(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		env  string
-		args []string
-		want string
-	}{
-		{"", nil, "registry-hub"},
-		{"REGISTRY_HUB_NAMESPACE=lab", nil, "lab"},
-		{"REGISTRY_HUB_NAMESPACE=lab", []string{"--hub-namespace", "my_hub-2"}, "my_hub-2"},
-	}
-	for _, test := range tests {
-		cmd := command(t.TempDir(), test.args...)
-		cmd.Env = append(cmd.Env, test.env)
-		url := start(t, cmd).url
-		if got := hubName(t, url); got != test.want {
-			t.Errorf("%s %v: _info says %q", test.env, test.args, got)
-		}
-		conn := testkit.Dial(t, url)
-		if item := conn.Call(test.want, "registry.get", `{"name":"x"}`)[0]; item.ContentType != "registry.get" {
-			t.Errorf("%s.call: %v", test.want, item)
-		}
-		if item := conn.Items(test.want+".schema", "")[0]; item.ContentType != test.want+".schema" || item.Object()["namespace"] != test.want {
-			t.Errorf("%s.schema: %s of %v", test.want, item.ContentType, item.Object()["namespace"])
-		}
-		if test.want == "registry-hub" {
-			continue
-		}
-		conn.Send(`{"jsonrpc":"2.0","id":3,"method":"registry-hub.call","params":{"method":"registry.list"}}`)
-		conn.Rejected("3", -32601) // it is not this hub's name
-	}
-}
-
-// TestLogLevelPrecedence sets what is logged in every way. An upgrade that fails is
-// logged at debug, the address at info, an odd row at warn.
-func TestLogLevelPrecedence(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		env  string
-		args []string
-		want string // the lowest level
-	}{
-		{"", nil, "INFO"},
-		{"RUST_LOG=plexus=debug,info", nil, "INFO"},
-		{"RUST_LOG=info,plexus=debug", nil, "INFO"},
-		{"RUST_LOG=plexus=debug", nil, "DEBUG"},
-		{"RUST_LOG=debug", nil, "DEBUG"},
-		{"RUST_LOG=DEBUG,hyper=off", nil, "DEBUG"},
-		{"RUST_LOG=warn", nil, "WARN"},
-		{"RUST_LOG=error", nil, ""},
-		{"RUST_LOG=off", nil, ""},
-		{"RUST_LOG=nonsense", nil, "INFO"},
-		{"RUST_LOG=error", []string{"--log-level", "debug"}, "DEBUG"},
-		{"RUST_LOG=debug", []string{"--log-level=warn"}, "WARN"},
-	}
-	for _, test := range tests {
-		t.Run(strings.Join(append(test.args, test.env), " "), func(t *testing.T) {
-			t.Parallel()
-			dir := t.TempDir()
-			reference(t, dir)
-			cmd := command(dir, test.args...)
-			cmd.Env = append(cmd.Env, test.env)
-			p := start(t, cmd)
 			request, err := http.NewRequest(http.MethodGet, "http://"+p.address(), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
+			// An upgrade that fails is logged at debug, the address at info, an odd entry at
+			// warn.
 			request.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"1"}}
 			response, err := http.DefaultClient.Do(request)
 			if err != nil || response.StatusCode != http.StatusBadRequest {
@@ -226,20 +145,29 @@ func TestLogLevelPrecedence(t *testing.T) {
 					t.Errorf("a record without message or time: %v", record)
 				}
 			}
-			want := map[string]bool{}
-			for _, level := range slices.Backward([]string{"DEBUG", "INFO", "WARN"}) {
-				if test.want == "" {
-					break
-				}
-				want[level] = true
-				if level == test.want {
-					break
-				}
-			}
-			if !maps.Equal(levels, want) {
-				t.Errorf("it has logged %v, want %v:\n%s", levels, want, p.stderr)
+			if got := slices.Sorted(maps.Keys(levels)); !slices.Equal(got, test.levels) {
+				t.Errorf("it has logged %v, want %v:\n%s", got, test.levels, p.stderr)
 			}
 		})
+	}
+}
+
+// checkHub checks that a hub has that name, and that its methods have it too.
+func checkHub(t *testing.T, url, name string) {
+	t.Helper()
+	if got := hubName(t, url); got != name {
+		t.Errorf("_info says %q, want %q", got, name)
+	}
+	conn := testkit.Dial(t, url)
+	if item := conn.Call(name, "registry.get", `{"name":"x"}`)[0]; item.ContentType != "registry.get" {
+		t.Errorf("%s.call: %v", name, item)
+	}
+	if item := conn.Items(name+".schema", "")[0]; item.ContentType != name+".schema" || item.Object()["namespace"] != name {
+		t.Errorf("%s.schema: %s of %v", name, item.ContentType, item.Object()["namespace"])
+	}
+	if name != "registry-hub" {
+		conn.Send(`{"jsonrpc":"2.0","id":3,"method":"registry-hub.call","params":{"method":"registry.list"}}`)
+		conn.Rejected("3", -32601) // it is not this hub's name
 	}
 }
 

@@ -94,48 +94,6 @@ func TestAWatchHasWhatIsThereThenEachChange(t *testing.T) {
 	w.wants(t, []string{"updated b"}, "a", "b", "c")
 }
 
-// TestAllWatchesHaveTheSame has many write what many watch.
-func TestAllWatchesHaveTheSame(t *testing.T) {
-	t.Parallel()
-	p := start(t, command(t.TempDir()))
-	var watches []*watching
-	for range 20 {
-		watches = append(watches, watch(t, p.url, nil))
-	}
-	names := numbered("x", 10)
-	const changes = 20 // of each name
-	var writing sync.WaitGroup
-	for _, name := range names {
-		c := connect(t, p.url)
-		writing.Go(func() {
-			for i := range changes {
-				if answer := c.call("registry.register", object{"name": name, "host": "h", "port": 1 + i}); answer["type"] != "backend_registered" {
-					t.Errorf("register: %v", answer)
-				}
-			}
-		})
-	}
-	writing.Wait()
-	for _, w := range watches {
-		testkit.Eventually(t, "the watch has all changes", func() bool { return len(w.all()) > len(names)*changes })
-		ports, revision := map[string]float64{}, -1.0
-		for i, event := range w.all() {
-			if now := event["revision"].(float64); now <= revision {
-				t.Fatalf("revision %v comes after %v", now, revision)
-			} else {
-				revision = now
-			}
-			if i == 0 {
-				continue
-			}
-			entry, name := event["backend"].(object), nameOf(event)
-			if ports[name]++; entry["port"] != ports[name] {
-				t.Fatalf("%s: port %v comes after %v", name, entry["port"], ports[name]-1)
-			}
-		}
-	}
-}
-
 // TestAWatchThatIsNeverReadIsClosed checks that it delays nobody else.
 func TestAWatchThatIsNeverReadIsClosed(t *testing.T) {
 	t.Parallel()
