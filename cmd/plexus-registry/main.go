@@ -9,6 +9,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -58,14 +59,31 @@ func run(args []string, getenv func(string) string, stdout io.Writer, stderr *os
 	})
 	command.AddCommand(newTokenCommand(getenv, &status))
 	command.SetArgs(args)
-	command.SetOut(stdout)
+	out := &output{Writer: stdout}
+	command.SetOut(out)
 	command.SetErr(stderr)
-	if err := command.Execute(); err != nil {
+	err := command.Execute()
+	if out.err != nil { // cobra ignores that the help can't be written
+		err, status = out.err, failed
+	}
+	if err != nil {
 		// One line, though several things may have failed.
 		fmt.Fprintf(stderr, "plexus-registry: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
 		return status
 	}
 	return succeeded
+}
+
+// output keeps the first error of writing to it.
+type output struct {
+	io.Writer
+	err error
+}
+
+func (o *output) Write(text []byte) (int, error) {
+	n, err := o.Writer.Write(text)
+	o.err = cmp.Or(o.err, err)
+	return n, err
 }
 
 // newCommand makes the command line, which calls run with the settings.

@@ -188,6 +188,23 @@ func TestLimitsOfZeroAreNoLimits(t *testing.T) {
 	}
 }
 
+func TestTextThatCannotBeWrittenIsAnError(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	for _, args := range []string{"--help", "--version", "token --help", "token new --help", "completion bash"} {
+		cmd := command(t.TempDir(), strings.Fields(args)...)
+		var stderr strings.Builder
+		cmd.Stdout, cmd.Stderr = full, &stderr
+		_ = cmd.Run()
+		if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(stderr.String(), "no space left") {
+			t.Errorf("%s: exit status %d, %s", args, cmd.ProcessState.ExitCode(), &stderr)
+		}
+	}
+}
+
 // TestManPages writes a manual page for each command, into the directory MANDIR if
 // that is set, which is what make man does.
 func TestManPages(t *testing.T) {
