@@ -16,18 +16,22 @@ import (
 // follower watches a registry through one connection after the other.
 type follower struct {
 	locator *locator
-
-	up    func(c *registry)               // there is a connection
-	down  func(err error, connected bool) // it was lost, or an attempt failed
-	event func(e Event) error             // its error ends the session
-	// unwatched is called when the registry can't be watched; its connection
-	// is kept. Where it is nil, run fails.
-	unwatched func(err error)
+	// report is called with what the registry reports, and with the events below.
+	// Its error ends the connection, and with ErrNoWatch also the follower.
+	report func(c *registry, e Event, err error) error
 
 	url      string    // of the registry that was watched last
 	revision int64     // the last one that was seen there
 	heard    time.Time // when that was; zero where it can't be resumed from
 }
+
+// What a follower reports itself.
+const (
+	eventConnected EventKind = "connected" // c is the connection from now on
+	eventUnwatched EventKind = "unwatched" // c is kept, but can't be watched; err says why
+	eventLost      EventKind = "lost"      // c was lost; err says why
+	eventFailed    EventKind = "failed"    // an attempt to connect has failed with err
+)
 
 // run follows the registry until ctx is done, or fails with ErrNoWatch.
 func (f *follower) run(ctx context.Context) error {
@@ -39,7 +43,7 @@ func (f *follower) session(ctx context.Context) (connected bool, err error) {
 	c, err := f.locator.connect(ctx, context.Background())
 	if err != nil {
 		if ctx.Err() == nil {
-			f.down(err, false)
+			_ = f.report(nil, Event{Kind: eventFailed}, err)
 		}
 		return false, err
 	}
@@ -47,25 +51,23 @@ func (f *follower) session(ctx context.Context) (connected bool, err error) {
 	if c.url != f.url {
 		f.url, f.heard = c.url, time.Time{}
 	}
-	f.up(c)
+	_ = f.report(c, Event{Kind: eventConnected}, nil)
 	err = f.follow(ctx, c)
-	switch {
-	case ctx.Err() != nil:
-		return true, nil
-	case !errors.Is(err, ErrNoWatch):
-	case f.unwatched == nil:
-		return true, err
-	default:
+	if ctx.Err() == nil && errors.Is(err, ErrNoWatch) {
 		f.heard = time.Time{}
-		f.unwatched(err)
+		if err := f.report(c, Event{Kind: eventUnwatched}, err); err != nil {
+			return true, err
+		}
 		select {
 		case <-c.lost:
 			err = c.err
 		case <-ctx.Done():
-			return true, nil
 		}
 	}
-	f.down(err, true)
+	if ctx.Err() != nil {
+		return true, nil
+	}
+	_ = f.report(c, Event{Kind: eventLost}, err)
 	return true, err
 }
 
@@ -115,7 +117,7 @@ func (f *follower) watch(ctx context.Context, c *registry, params map[string]any
 	_, resuming := params["after"]
 	began := false
 	if resuming && f.revision >= reached {
-		if err := f.event(Event{Kind: EventResumed, Revision: f.revision}); err != nil {
+		if err := f.report(c, Event{Kind: EventResumed, Revision: f.revision}, nil); err != nil {
 			return true, err
 		}
 		resuming = false
@@ -145,11 +147,11 @@ func (f *follower) watch(ctx context.Context, c *registry, params map[string]any
 			continue // a kind unknown here
 		}
 		f.revision, f.heard = e.Revision, time.Now()
-		err = f.event(e)
+		err = f.report(c, e, nil)
 		if e.Kind == EventListed {
 			resuming = false
 		} else if err == nil && resuming && f.revision >= reached {
-			err = f.event(Event{Kind: EventResumed, Revision: f.revision})
+			err = f.report(c, Event{Kind: EventResumed, Revision: f.revision}, nil)
 			resuming = false
 		}
 		if err != nil {

@@ -45,7 +45,7 @@ type Resolver struct {
 	client    *registry     // nil while there is no connection
 	err       error         // why there is none; nil where that is not known yet
 	unwatched bool          // the registry can be asked, but not watched
-	logged    string        // the state that was logged
+	logged    EventKind     // the state that was logged
 	changed   chan struct{} // closed, and replaced, when any of these changes
 }
 
@@ -71,14 +71,14 @@ func NewResolver(registryURL string, options ...client.Option) (*Resolver, error
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
-	f := follower{
-		locator: l,
-		up:      r.up, down: r.down, event: r.event, unwatched: r.cannotWatch,
-	}
+	f := follower{locator: l, report: r.report}
 	go func() {
 		defer close(r.ended)
-		_ = f.run(ctx) // ends with ctx: cannotWatch is set
-		r.change("closed", nil, func() { r.client, r.current, r.err = nil, false, client.ErrClosed })
+		_ = f.run(ctx) // ends with ctx: report returns nil for eventUnwatched
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.err = client.ErrClosed
+		close(r.changed)
 	}()
 	return r, nil
 }
@@ -173,11 +173,11 @@ func (r *Resolver) remember(c *registry, name string, b *Backend) {
 	}
 }
 
-// change applies a change, and wakes those who wait for one. A new state is
-// logged.
-func (r *Resolver) change(state string, err error, apply func()) {
+// report applies what the follower reports, and wakes those who wait for a
+// change. A new state is logged.
+func (r *Resolver) report(c *registry, e Event, cause error) error {
 	r.mu.Lock()
-	apply()
+	state, err := r.apply(c, e, cause)
 	close(r.changed)
 	r.changed = make(chan struct{})
 	isNew := state != "" && state != r.logged
@@ -185,29 +185,58 @@ func (r *Resolver) change(state string, err error, apply func()) {
 		r.logged = state
 	}
 	r.mu.Unlock()
-	if !isNew {
-		return
-	}
 	log := r.locator.logger()
-	switch state {
-	case "down":
-		log.Warn("the registry can't be reached; names resolve to what was last known", "error", err)
-	case "unwatched":
-		log.Info("the registry can't be watched; it is asked for every name", "error", err)
-	case "watched":
+	switch {
+	case !isNew:
+	case state == eventFailed:
+		log.Warn("the registry can't be reached; names resolve to what was last known", "error", cause)
+	case state == eventUnwatched:
+		log.Info("the registry can't be watched; it is asked for every name", "error", cause)
+	case state == EventListed:
 		log.Info("the registry is watched")
 	}
+	return err
 }
 
-func (r *Resolver) up(c *registry) {
-	r.change("", nil, func() { r.client, r.err, r.unwatched = c, nil, false })
-}
-
-func (r *Resolver) cannotWatch(err error) {
-	r.change("unwatched", err, func() {
+// apply changes the cache. It returns the state to be logged, if it is new; ""
+// for none. The lock is held.
+func (r *Resolver) apply(c *registry, e Event, cause error) (state EventKind, err error) {
+	switch e.Kind {
+	case eventConnected:
+		r.client, r.err, r.unwatched = c, nil, false
+	case eventUnwatched:
 		r.distrust()
 		r.unwatched = true
-	})
+		return eventUnwatched, nil
+	case eventLost: // it may be back in a moment
+		r.distrust()
+		r.client, r.unwatched = nil, false
+	case eventFailed:
+		r.err = cause
+		return eventFailed, nil
+	case EventListed:
+		r.cache, r.current = map[string]Backend{}, true
+		for _, b := range e.Backends {
+			r.cache[b.Name] = b
+		}
+		return EventListed, nil
+	case EventResumed:
+		r.current = true
+		return EventListed, nil
+	case EventRegistered, EventUpdated:
+		if _, known := r.cache[e.Name]; !known && len(r.cache) >= maxBackends {
+			return "", fmt.Errorf("%w: it has more than %d entries", ErrNoWatch, maxBackends)
+		}
+		r.cache[e.Name] = e.Backend
+	case EventDeregistered:
+		if b, ok := r.cache[e.Name]; ok {
+			b.Active = false
+			r.cache[e.Name] = b
+		}
+	case EventDeleted:
+		delete(r.cache, e.Name)
+	}
+	return "", nil
 }
 
 // distrust notes that the cache is not kept current any more. The lock is held.
@@ -215,50 +244,4 @@ func (r *Resolver) distrust() {
 	if r.current {
 		r.current, r.last = false, time.Now()
 	}
-}
-
-func (r *Resolver) down(err error, connected bool) {
-	state := "down"
-	if connected {
-		state = "" // it may be back in a moment
-	}
-	r.change(state, err, func() {
-		r.distrust()
-		r.client, r.unwatched = nil, false
-		if !connected {
-			r.err = err
-		}
-	})
-}
-
-func (r *Resolver) event(e Event) (err error) {
-	state := ""
-	if e.Kind == EventListed || e.Kind == EventResumed {
-		state = "watched"
-	}
-	r.change(state, nil, func() {
-		switch e.Kind {
-		case EventListed:
-			r.cache, r.current = map[string]Backend{}, true
-			for _, b := range e.Backends {
-				r.cache[b.Name] = b
-			}
-		case EventResumed:
-			r.current = true
-		case EventRegistered, EventUpdated:
-			if _, known := r.cache[e.Name]; !known && len(r.cache) >= maxBackends {
-				err = fmt.Errorf("%w: it has more than %d entries", ErrNoWatch, maxBackends)
-				return
-			}
-			r.cache[e.Name] = e.Backend
-		case EventDeregistered:
-			if b, ok := r.cache[e.Name]; ok {
-				b.Active = false
-				r.cache[e.Name] = b
-			}
-		case EventDeleted:
-			delete(r.cache, e.Name)
-		}
-	})
-	return err
 }

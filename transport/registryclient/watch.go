@@ -64,23 +64,24 @@ func Watch(ctx context.Context, registryURL string, options ...client.Option) it
 				breakOff()
 			}
 		}
-		f := follower{
-			locator: l,
-			up:      func(*registry) {},
-			down: func(err error, _ bool) {
+		f := follower{locator: l, report: func(_ *registry, e Event, err error) error {
+			switch e.Kind {
+			case eventConnected:
+				return nil
+			case eventUnwatched:
+				return err // with which run ends
+			case eventLost, eventFailed:
 				if !down {
 					down = true
 					send(Event{}, err)
 				}
-			},
-			event: func(e Event) error {
-				if e.Kind == EventListed || e.Kind == EventResumed {
-					down = false
-				}
-				send(e, nil)
-				return ctx.Err()
-			},
-		}
+				return nil
+			case EventListed, EventResumed:
+				down = false
+			}
+			send(e, nil)
+			return ctx.Err()
+		}}
 		if err := f.run(ctx); err != nil {
 			send(Event{}, err)
 		}
