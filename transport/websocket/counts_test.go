@@ -38,8 +38,12 @@ func TestEachLimitIsCounted(t *testing.T) {
 			}
 		}, websocket.Counts{Large: 1}},
 		"depth": {func(_ *server, c *client) {
+			c.Send(`{"jsonrpc":"2.0","id":1,"method":"none","params":[[[1]]]}`)
+			c.Rejected("1", -32601)
 			c.Send(`{"jsonrpc":"2.0","id":1,"method":"none","params":[[[[1]]]]}`)
-			c.Rejected("1", -32600)
+			if f := c.Rejected("1", -32600); f.Error.Data != "the message is nested deeper than 4 levels, the limit" {
+				c.t.Error(f.Text)
+			}
 		}, websocket.Counts{Deep: 1}},
 		"depth of a batch": {func(_ *server, c *client) {
 			c.Send(`[{"jsonrpc":"2.0","id":1,"method":"none","params":[[[1]]]}]`)

@@ -35,8 +35,7 @@ func TestWhatFailsIsAnItemAndDisturbsNobody(t *testing.T) {
 		c.Quiet() // no done
 	}
 	testkit.Eventually(t, "the memory to be given back", func() bool { return s.Counts().Held == 0 })
-	c.unsubscribe("hub.call_unsub", other)
-	c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
+	c.unsubscribed("hub.call_unsub", other, true)
 }
 
 func TestAPanicInTheParametersIsAnswered(t *testing.T) {
@@ -51,8 +50,7 @@ func TestAProducerThatGoesOnAfterUnsubscription(t *testing.T) {
 	c := s.dial()
 	sub := c.call(1, "probe.deaf", "{}")
 	c.Item(sub, "data")
-	c.unsubscribe("hub.call_unsub", sub)
-	c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
+	c.unsubscribed("hub.call_unsub", sub, true)
 	c.Quiet()
 	c.Close()
 	testkit.Eventually(t, "the session to end", func() bool { return s.Connections() == 0 })

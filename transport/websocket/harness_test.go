@@ -34,9 +34,9 @@ type server struct {
 	*websocket.Server
 	t     testing.TB
 	addr  string
+	url   string
 	probe *probe
-	// connect opens connections to a listener in memory; nil for one of TCP.
-	connect func(ctx context.Context, network, address string) (net.Conn, error)
+	gorilla.Dialer
 }
 
 // testHub makes the hub that all servers have, since it takes a while.
@@ -63,9 +63,10 @@ func serveOn(t testing.TB, limits websocket.Limits, l net.Listener) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, addr: l.Addr().String(), probe: &probe{released: make(chan struct{})}}
+	addr := l.Addr().String()
+	s := &server{t: t, addr: addr, url: "ws://" + addr, probe: &probe{released: make(chan struct{})}}
 	if p, ok := l.(*testkit.Pipes); ok {
-		s.connect = p.Dial
+		s.NetDialContext = p.Dial
 	}
 	current.Store(s.probe)
 	s.Server = websocket.NewServer(h, limits, slog.New(slog.DiscardHandler))
@@ -97,12 +98,7 @@ func (s *server) in(t testing.TB) *server {
 
 func (s *server) dial() *client {
 	s.t.Helper()
-	return s.dialWith(&gorilla.Dialer{NetDialContext: s.connect}, "ws://"+s.addr)
-}
-
-func (s *server) dialWith(d *gorilla.Dialer, url string) *client {
-	s.t.Helper()
-	c, _, err := testkit.DialWith(s.t, d, url, nil)
+	c, _, err := testkit.DialWith(s.t, &s.Dialer, s.url, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -121,6 +117,20 @@ func (c *client) call(id int, method, params string) (subscription int64) {
 func (c *client) unsubscribe(method string, sub int64) {
 	c.t.Helper()
 	c.Send(`{"jsonrpc":"2.0","id":"unsub","method":%q,"params":[%d]}`, method, sub)
+}
+
+// unsubscribed ends a stream, and checks whether it was running.
+func (c *client) unsubscribed(method string, sub int64, running bool) {
+	c.t.Helper()
+	c.unsubscribe(method, sub)
+	c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":%v}`, running)
+}
+
+// served reads what follows the answer to a call of one result.
+func (c *client) served(subscription int64) {
+	c.t.Helper()
+	c.Item(subscription, "data")
+	c.Item(subscription, "done")
 }
 
 // probe is an activation that does what a test needs.

@@ -34,8 +34,7 @@ func TestLargeItemsThatNobodyReadsShareTheMemoryLimit(t *testing.T) {
 	held := int64(0)
 	testkit.Eventually(t, "all to be refused or closed", func() bool {
 		sub := other.call(1, "echo.once", `{"message":"undisturbed"}`)
-		other.Item(sub, "data")
-		other.Item(sub, "done")
+		other.served(sub)
 		n := s.Counts()
 		held = max(held, n.Held)
 		return n.Refused+n.Stalled >= clients-2 && n.Stalled > 0
@@ -126,8 +125,7 @@ func TestAnUnsubscribedItemNoLongerWaitsForMemory(t *testing.T) {
 		c.Send(request, size)
 		sub := c.Subscribed("1")
 		synctest.Wait() // the item waits for memory
-		c.unsubscribe("hub.call_unsub", sub)
-		c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
+		c.unsubscribed("hub.call_unsub", sub, true)
 		c.Quiet()
 		if n := s.Counts().Refused; n != 1 {
 			t.Errorf("%d items no longer wait, want 1", n)

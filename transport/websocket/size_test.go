@@ -44,8 +44,7 @@ func TestAMessageOverTheLimitIsRefusedAndTheConnectionLives(t *testing.T) {
 
 	c.Send("%s", once(1, limit))
 	sub := c.Subscribed("1")
-	c.Item(sub, "data")
-	c.Item(sub, "done")
+	c.served(sub)
 
 	for _, size := range []int{limit + 1, 2 * limit, 8 * limit} {
 		c.Send("%s", once(2, size))

@@ -75,12 +75,16 @@ func heap() int64 {
 
 func TestAClientThatDoesNotReadIsClosed(t *testing.T) {
 	t.Parallel()
-	for name, limits := range map[string]websocket.Limits{
-		"shortened":  {StallTimeout: 300 * time.Millisecond},
-		"by default": {},
+	for name, test := range map[string]struct {
+		transport string
+		stall     time.Duration
+	}{
+		"shortened":  {"TCP", 300 * time.Millisecond},
+		"by default": {"TCP", 0},
+		"under TLS":  {"TLS", 300 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := serve(t, limits)
+			s := transports[test.transport](t, websocket.Limits{StallTimeout: test.stall}, testkit.Listen(t))
 			stuck, other := s.dial(), s.dial()
 			other.Quiet()
 			stuck.Quiet()
@@ -91,8 +95,7 @@ func TestAClientThatDoesNotReadIsClosed(t *testing.T) {
 			calls := 0
 			for s.Connections() == 2 && time.Since(begin) < testkit.Patience {
 				sub := other.call(calls, "echo.once", `{"message":"undisturbed"}`)
-				other.Item(sub, "data")
-				other.Item(sub, "done")
+				other.served(sub)
 				calls++
 			}
 			t.Logf("closed after %v; %d calls of another client meanwhile", time.Since(begin), calls)
@@ -112,17 +115,25 @@ func TestAClientThatDoesNotReadIsClosed(t *testing.T) {
 func TestAClientThatWakesUpGetsTheRest(t *testing.T) {
 	t.Parallel()
 	const size = 4 << 20
-	tap := newTap(t)
-	s := serveOn(t, websocket.Limits{StallTimeout: time.Second}, tap)
-	c := s.dial()
-	c.TCP().SetReadBuffer(64 << 10)
-	sub := c.call(1, "probe.large", fmt.Sprintf(`{"bytes":%d}`, size))
-	testkit.Eventually(t, "the client to be late", func() bool { return tap.sized.Load() > 1 })
-	if f := c.Item(sub, "data"); len(f.Params.Result.Content) != size+2 {
-		t.Errorf("%d bytes of content, want %d", len(f.Params.Result.Content), size+2)
-	}
-	if got := c.Closed(); got != gorilla.ClosePolicyViolation {
-		t.Errorf("closed with %d, want %d", got, gorilla.ClosePolicyViolation)
+	for name, serve := range transports {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tap := newTap(t)
+			c := serve(t, websocket.Limits{StallTimeout: 3 * time.Second}, tap).dial()
+			network := c.NetConn()
+			if layer, ok := network.(interface{ NetConn() net.Conn }); ok {
+				network = layer.NetConn()
+			}
+			network.(*net.TCPConn).SetReadBuffer(64 << 10)
+			sub := c.call(1, "probe.large", fmt.Sprintf(`{"bytes":%d}`, size))
+			testkit.Eventually(t, "the client to be late", func() bool { return tap.sized.Load() > 1 })
+			if f := c.Item(sub, "data"); len(f.Params.Result.Content) != size+2 {
+				t.Errorf("%d bytes of content, want %d", len(f.Params.Result.Content), size+2)
+			}
+			if got := c.Closed(); got != gorilla.ClosePolicyViolation {
+				t.Errorf("closed with %d, want %d", got, gorilla.ClosePolicyViolation)
+			}
+		})
 	}
 }
 

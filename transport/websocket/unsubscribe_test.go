@@ -16,11 +16,9 @@ func TestUnsubscribeEndsAStream(t *testing.T) {
 	for _, method := range []string{"hub.call_unsub", "probe_unsubscribe_block", "_info_unsub"} {
 		sub := c.call(1, "probe.block", "{}")
 		c.Item(sub, "data")
-		c.unsubscribe(method, sub)
-		c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":true}`)
+		c.unsubscribed(method, sub, true)
 		testkit.Eventually(t, "the producer to stop", func() bool { return s.probe.running.Load() == 0 })
-		c.unsubscribe(method, sub)
-		c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":false}`)
+		c.unsubscribed(method, sub, false)
 		c.Quiet()
 	}
 }
@@ -52,10 +50,8 @@ func TestAStreamThatHasEndedCannotBeUnsubscribed(t *testing.T) {
 	c := serve(t, websocket.Limits{}).dial()
 	for range 100 {
 		sub := c.call(1, "echo.once", `{"message":"x"}`)
-		c.Item(sub, "data")
-		c.Item(sub, "done")
-		c.unsubscribe("hub.call_unsub", sub)
-		c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":false}`)
+		c.served(sub)
+		c.unsubscribed("hub.call_unsub", sub, false)
 	}
 }
 
@@ -64,8 +60,7 @@ func TestAStreamWhoseLastItemWasSentHasEnded(t *testing.T) {
 	c := s.dial()
 	sub := c.call(1, "probe.linger", "{}")
 	c.Item(sub, "error")
-	c.unsubscribe("hub.call_unsub", sub)
-	c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":false}`)
+	c.unsubscribed("hub.call_unsub", sub, false)
 	close(s.probe.released)
 }
 
@@ -74,8 +69,7 @@ func TestUnsubscribeReachesOnlyOnesOwnStreams(t *testing.T) {
 	mine, other := s.dial(), s.dial()
 	sub := mine.call(1, "probe.block", "{}")
 	mine.Item(sub, "data")
-	other.unsubscribe("hub.call_unsub", sub)
-	other.Expect(`{"jsonrpc":"2.0","id":"unsub","result":false}`)
+	other.unsubscribed("hub.call_unsub", sub, false)
 	if n := s.probe.running.Load(); n != 1 {
 		t.Errorf("%d streams run, want 1", n)
 	}

@@ -12,30 +12,27 @@ import (
 )
 
 func TestManySmallAnswersLeaveInFewWrites(t *testing.T) {
-	tap := newTap(t)
-	tap.gathers(serveOn(t, websocket.Limits{}, tap).dial())
-}
-
-// gathers checks that many calls at once are answered in few writes.
-func (l *tap) gathers(c *client) {
-	c.t.Helper()
-	c.Quiet()
 	const calls = 200
 	var all []byte
 	for id := range calls {
 		all = append(all, masked(textFrame, true, fmt.Appendf(nil, writeRequest, id))...)
 	}
-	before := l.writes.Load()
-	if _, err := c.NetConn().Write(all); err != nil {
-		c.t.Fatal(err)
-	}
-	for range 3 * calls {
-		c.Next()
-	}
-	writes := l.writes.Load() - before
-	c.t.Logf("%d frames in %d writes", 3*calls, writes)
-	if writes > calls {
-		c.t.Errorf("%d frames in %d writes, want less than one a call", 3*calls, writes)
+	for name, serve := range transports {
+		t.Run(name, func(t *testing.T) {
+			tap := newTap(t)
+			c := serve(t, websocket.Limits{}, tap).dial()
+			c.Quiet()
+			before := tap.writes.Load()
+			if _, err := c.NetConn().Write(all); err != nil {
+				t.Fatal(err)
+			}
+			for range 3 * calls {
+				c.Next()
+			}
+			if writes := tap.writes.Load() - before; writes > calls {
+				t.Errorf("%d frames in %d writes, want less than one a call", 3*calls, writes)
+			}
+		})
 	}
 }
 
@@ -63,7 +60,6 @@ func TestAQuickCallBesideABusyWriter(t *testing.T) {
 		synctest.Wait()
 		c.Item(c.Subscribed("1"), "data")
 		sub := c.Subscribed("2")
-		c.Item(sub, "data")
-		c.Item(sub, "done")
+		c.served(sub)
 	})
 }
