@@ -5,11 +5,8 @@ package transport
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"slices"
-	"sync"
-	"time"
 
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -19,11 +16,11 @@ import (
 // a caller without name, means and scopes says the same. With any other error
 // the credentials are wrong: the error is logged, and the client does not see it.
 //
-// It is called by many goroutines at once, with a context that ends with the time
-// for the handshake. While the connection is open, it is called again with a
-// request that has only Header, TLS and RemoteAddr of the first: every 30 seconds,
-// since credentials expire, and when they have changed. RemoteAddr is the peer's,
-// which may be a proxy.
+// It is called by many goroutines at once, with a context that ends after
+// [Limits].HandshakeTimeout. While the connection is open, it is called again with
+// a request that has only Header, TLS and RemoteAddr of the first: every 30
+// seconds, since credentials expire, and when they have changed. RemoteAddr is the
+// peer's, which may be a proxy.
 type Authenticate func(*http.Request) (plugin.Caller, error)
 
 // ErrNoCredentials is the error of [Authenticate] for a request that carries no
@@ -57,13 +54,7 @@ func WithAnonymous(scopes ...string) Option {
 func (a *accessControl) callerOf(r *http.Request, from source) (plugin.Caller, *refusal) {
 	caller, err := plugin.Caller{}, ErrNoCredentials
 	if a.authenticate != nil {
-		ctx := r.Context()
-		if a.limits.HandshakeTimeout > 0 {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, a.limits.HandshakeTimeout)
-			defer cancel()
-		}
-		caller, err = a.authenticate(r.WithContext(ctx))
+		caller, err = a.authenticateInTime(r)
 	}
 	switch {
 	case err == nil && (caller.Name != "" || caller.Means != "" || caller.Scopes != nil):
@@ -81,57 +72,27 @@ func (a *accessControl) callerOf(r *http.Request, from source) (plugin.Caller, *
 	return caller, nil
 }
 
+// authenticateInTime authenticates a request within the time for the handshake.
+func (a *accessControl) authenticateInTime(r *http.Request) (plugin.Caller, error) {
+	ctx := r.Context()
+	if a.limits.HandshakeTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, a.limits.HandshakeTimeout)
+		defer cancel()
+	}
+	return a.authenticate(r.WithContext(ctx))
+}
+
 // recheck returns a function that authenticates a request again. Its error says
 // why the connection must close: the credentials are no longer valid, or allow
 // something else.
 func (a *accessControl) recheck(r *http.Request, caller plugin.Caller) func() error {
 	first := &http.Request{Header: r.Header, TLS: r.TLS, RemoteAddr: r.RemoteAddr}
 	return func() error {
-		now, err := a.authenticate(first)
+		now, err := a.authenticateInTime(first)
 		if err == nil && (!now.Same(caller) || !slices.Equal(now.Scopes, caller.Scopes)) {
 			err = errors.New("the credentials allow something else now")
 		}
 		return err
-	}
-}
-
-// recheckInterval is how often callers are authenticated again.
-const recheckInterval = 30 * time.Second
-
-// background runs what keeps credentials and certificates current, and
-// authenticates callers again. stop ends it.
-func (s *Server) background(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	var running sync.WaitGroup
-	changes := make(chan struct{}, 1)
-	for _, run := range s.run {
-		running.Go(func() {
-			run(ctx, func() {
-				select {
-				case changes <- struct{}{}:
-				default:
-				}
-			})
-		})
-	}
-	running.Go(func() {
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-changes:
-			case <-time.After(recheckInterval):
-			}
-			s.ws.Recheck(func(c net.Conn) error {
-				if recheck := connUnder(c).recheck; recheck != nil {
-					return recheck()
-				}
-				return nil
-			})
-		}
-	})
-	return func() {
-		cancel()
-		running.Wait()
 	}
 }

@@ -10,13 +10,13 @@
 //
 // Every request passes access control (access.go) before it reaches a transport.
 // A connection counts against the limits ([Limits], connections.go) and has a
-// bounded time for its TLS handshake ([WithTLS]) and for one request. Then are
-// checked, in this order: the rate of the client's address (ratelimiter.go),
-// which [WithTrustedProxies] may know; its Host ([WithAllowedHosts]); the web page
-// that it comes from ([WithAllowedOrigins]); and its credentials
-// ([WithAuthentication], [WithAnonymous]; package auth has implementations). All
-// calls of the connection have the plugin.Caller that was found. [Stats] count
-// what was refused.
+// bounded time for its TLS handshake ([WithTLS]) and for one request. Of the
+// request, access control checks in this order: the rate of the client's address
+// (ratelimiter.go; behind a proxy, [WithTrustedProxies] finds the address), the
+// Host ([WithAllowedHosts]), the origin of the web page ([WithAllowedOrigins]), and
+// the credentials ([WithAuthentication], [WithAnonymous]; package auth has
+// implementations). The result is the plugin.Caller of all calls of the
+// connection. [Stats] count what was refused.
 //
 // By default, access control suits a hub that only its own machine reaches: that
 // machine's programs and pages may do everything, and other pages nothing.

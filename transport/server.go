@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/plexus-go/plexus/hub"
@@ -135,6 +136,47 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		return errors.Join(failure, err)
 	}
 	return failure
+}
+
+// recheckInterval is how often callers are authenticated again.
+const recheckInterval = 30 * time.Second
+
+// background runs what keeps credentials and certificates current, and
+// authenticates callers again, until stop.
+func (s *Server) background(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	changes := make(chan struct{}, 1)
+	for _, run := range s.run {
+		running.Go(func() {
+			run(ctx, func() {
+				select {
+				case changes <- struct{}{}:
+				default:
+				}
+			})
+		})
+	}
+	running.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-changes:
+			case <-time.After(recheckInterval):
+			}
+			s.ws.Recheck(func(c net.Conn) error {
+				if recheck := connUnder(c).recheck; recheck != nil {
+					return recheck()
+				}
+				return nil
+			})
+		}
+	})
+	return func() {
+		cancel()
+		running.Wait()
+	}
 }
 
 // ListenAndServe serves h at a TCP address, "127.0.0.1:4444", until ctx is
