@@ -20,6 +20,7 @@ import (
 	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin/registry"
+	"github.com/plexus-go/plexus/storage"
 	"github.com/plexus-go/plexus/storage/sqlite"
 	"github.com/plexus-go/plexus/transport/client"
 	"github.com/plexus-go/plexus/transport/registryclient"
@@ -170,10 +171,11 @@ func (r *route) resume() {
 // started again.
 type registryServer struct {
 	*route
-	t    testing.TB
-	path string // of the database
-	web  *websocket.Server
-	kill func()
+	t     testing.TB
+	path  string // of the database
+	store storage.Store
+	web   *websocket.Server
+	kill  func()
 }
 
 // withRegistry runs a test with a registry, in a synctest bubble.
@@ -198,6 +200,7 @@ func (s *registryServer) start() {
 	s.t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	store, storeErr := sqlite.Open(context.Background(), s.path)
+	s.store = store
 	h, hubErr := hub.New("registry-hub")
 	if err := errors.Join(storeErr, hubErr); err != nil {
 		s.t.Fatal(err)

@@ -32,7 +32,7 @@ type Event struct {
 	Name     string    // of the entry; empty for EventListed and EventResumed
 	Backend  Backend   // the entry, of EventRegistered and EventUpdated
 	Backends []Backend // of EventListed, the newest first
-	Revision int64     // of the registry: everything up to it was yielded
+	Revision int64     // of the registry: everything up to it was yielded with this event
 }
 
 // ErrNoWatch means that the registry can't be watched: it is of another kind,
@@ -40,8 +40,9 @@ type Event struct {
 var ErrNoWatch = errors.New("the registry can't be watched")
 
 // Watch follows the registry at registryURL, which may be empty as that of
-// [Register]: it yields EventListed first, then every change in order, none
-// twice.
+// [Register]: it yields EventListed first, then every change in order. A change
+// of several entries is several events; where the registry is lost between
+// them, all of them follow once more.
 //
 // When the registry is lost, the range yields an error, once, and goes on: it
 // waits until the registry is back, as long as ctx allows. Then the missed

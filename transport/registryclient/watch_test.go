@@ -6,13 +6,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
+	"math"
+	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/plexus-go/plexus/internal/testkit"
+	"github.com/plexus-go/plexus/storage"
 	"github.com/plexus-go/plexus/transport/client"
 	"github.com/plexus-go/plexus/transport/registryclient"
 )
@@ -104,6 +110,72 @@ func TestWatchYieldsOnlyWhatWasMissedAfterTheNetworkWasCut(t *testing.T) {
 		wants(t, yielded, "lost", "resumed")
 		s.call("delete", object{"name": "beta"})
 		wants(t, yielded, "backend_deleted beta")
+	})
+}
+
+// cutConn fails once so many bytes were read.
+type cutConn struct {
+	net.Conn
+	left *atomic.Int64
+}
+
+func (c cutConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.left.Add(-int64(n)) < 0 {
+		c.Close()
+		return 0, net.ErrClosed
+	}
+	return n, err
+}
+
+func TestWatchLosesNoNameOfAChangeWithinWhichItIsCutOff(t *testing.T) {
+	withRegistry(t, func(t *testing.T, s *registryServer) {
+		const names = 40
+		change := func(port int) {
+			writes := make([]storage.Write, names)
+			for i := range writes {
+				name := fmt.Sprint("n", i)
+				writes[i].Backend = storage.Backend{ID: name, Name: name, Host: "h", Port: port, Protocol: "ws", Active: true}
+			}
+			if _, err := s.store.Apply(t.Context(), writes...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var left atomic.Int64
+		left.Store(math.MaxInt64)
+		dial := client.WithNetDial(func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := s.pipes.Dial(ctx, network, address)
+			return cutConn{clientConn{conn, s.route}, &left}, err
+		})
+		next, stop := iter.Pull2(registryclient.Watch(t.Context(), url, client.WithProxy(nil), dial))
+		defer stop()
+		next()
+		time.Sleep(time.Minute) // it has been up for some time
+		for i, passes := range []int64{3_000, 6_000, 10_000} {
+			change(2*i + 1)
+			for range names {
+				next()
+			}
+			left.Store(passes)
+			change(2*i + 2)
+			ports, cut := map[string]int{}, -1
+			for {
+				e, err, ok := next()
+				if !ok || e.Kind == registryclient.EventResumed || e.Kind == registryclient.EventListed {
+					break
+				}
+				if err != nil {
+					cut = len(ports)
+					left.Store(math.MaxInt64)
+					continue
+				}
+				ports[e.Name] = e.Backend.Port
+			}
+			old := slices.ContainsFunc(slices.Collect(maps.Values(ports)), func(port int) bool { return port != 2*i+2 })
+			if cut <= 0 || cut == names || len(ports) != names || old {
+				t.Errorf("cut off after %d of %d names: then there are %v", cut, names, ports)
+			}
+		}
 	})
 }
 
