@@ -23,10 +23,8 @@ type entries struct {
 	certificates map[string][]string // scopes by name
 }
 
-// parse reads a token file: tables [[token]] with name, hash and scopes, and
-// optionally expires and description, and [[certificate]] with name and scopes,
-// and optionally description. A file is read whole or not at all; the error is
-// one line that begins with path and line, and quotes no token.
+// parse reads a token file, whole or not at all. The error is one line that
+// begins with path and line, and quotes no token.
 func parse(path string, data []byte) (entries, error) {
 	number := 0
 	for line := range strings.Lines(string(data)) {
