@@ -54,7 +54,7 @@ func parseEntry(entry string) (storage.Backend, error) {
 	if !found {
 		return storage.Backend{}, errors.New("must be name=URL")
 	}
-	protocol, host, port, err := address.Parse(url)
+	protocol, host, port, err := address.Split(url)
 	if err != nil {
 		return storage.Backend{}, fmt.Errorf("the URL %w", err)
 	}

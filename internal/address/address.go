@@ -4,6 +4,8 @@ package address
 
 import (
 	"errors"
+	"fmt"
+	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -11,43 +13,70 @@ import (
 	"github.com/plexus-go/plexus/storage"
 )
 
-// Parse reads a URL such as wss://plexus.example.com or ws://[::1]:4444, and
-// returns its protocol, its host without brackets, and its port: where none is
-// given, 80 for ws and 443 for wss. Nothing but a slash may follow. The error is
-// the rule that text breaks: "must be a ws:// or wss:// URL".
-func Parse(text string) (protocol, host string, port int, err error) {
-	parsed, err := url.Parse(text)
-	if err != nil || parsed.Opaque != "" || parsed.Scheme != "ws" && parsed.Scheme != "wss" || !strings.Contains(text, "://") {
-		return "", "", 0, errors.New("must be a ws:// or wss:// URL")
+// URL returns the URL of a hub. An IPv6 address is without brackets.
+func URL(protocol, host string, port int) string {
+	return protocol + "://" + net.JoinHostPort(host, strconv.Itoa(port))
+}
+
+// Parse reads the URL of a hub, which may have a path and a query. The error is
+// the rule that text breaks: "must be a ws:// or wss:// URL". It shows no user.
+func Parse(text string) (*url.URL, error) {
+	scheme, _, found := strings.Cut(strings.ToLower(text), "://")
+	if !found || scheme != "ws" && scheme != "wss" {
+		return nil, errors.New("must be a ws:// or wss:// URL")
 	}
+	u, err := url.Parse(text)
+	if syntax := (*url.Error)(nil); errors.As(err, &syntax) {
+		err = syntax.Err // without the text
+	}
+	if err != nil {
+		return nil, fmt.Errorf("must be a ws:// or wss:// URL: %w", err)
+	}
+	switch port := u.Port(); {
+	case u.User != nil:
+		return nil, errors.New("must not have a user")
+	case u.Hostname() == "":
+		return nil, errHost
+	case strings.HasSuffix(u.Host, ":"):
+		return nil, errors.New("must have a port behind the colon")
+	case port != "":
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return nil, errors.New("must have a port of 1–65535")
+		}
+	}
+	return u, nil
+}
+
+var errHost = errors.New("must have a host name, or an IPv4 or IPv6 address")
+
+// Split reads the URL of a hub as [Parse] does, such as wss://plexus.example.com or
+// ws://[::1]:4444, and returns its protocol, its host without brackets, and its
+// port: where none is given, 80 for ws and 443 for wss. Nothing but a slash may
+// follow.
+func Split(text string) (protocol, host string, port int, err error) {
+	u, err := Parse(text)
 	switch {
-	case parsed.User != nil:
-		err = errors.New("must not have a user")
-	case parsed.Path != "" && parsed.Path != "/":
+	case err != nil:
+	case u.Path != "" && u.Path != "/":
 		err = errors.New("must not have a path")
 	case strings.Contains(text, "?"):
 		err = errors.New("must not have a query")
 	case strings.Contains(text, "#"):
 		err = errors.New("must not have a fragment")
-	case strings.HasSuffix(parsed.Host, ":"):
-		err = errors.New("must have a port behind the colon")
+	case !ValidHost(u.Hostname()):
+		err = errHost
 	}
 	if err != nil {
 		return "", "", 0, err
 	}
 	port = 80
-	if parsed.Scheme == "wss" {
+	if u.Scheme == "wss" {
 		port = 443
 	}
-	if given := parsed.Port(); given != "" {
-		if port, err = strconv.Atoi(given); err != nil || port < 1 || port > 65535 {
-			return "", "", 0, errors.New("must have a port of 1–65535")
-		}
+	if u.Port() != "" {
+		port, _ = strconv.Atoi(u.Port()) // Parse has checked it
 	}
-	if !ValidHost(parsed.Hostname()) {
-		return "", "", 0, errors.New("must have a host name, or an IPv4 or IPv6 address")
-	}
-	return parsed.Scheme, parsed.Hostname(), port, nil
+	return u.Scheme, u.Hostname(), port, nil
 }
 
 // ValidHost reports whether host is what a backend's host may be: a name, or an
@@ -55,4 +84,18 @@ func Parse(text string) (protocol, host string, port int, err error) {
 func ValidHost(host string) bool {
 	backend := storage.Backend{Name: "host", Host: host, Port: 1, Protocol: "ws", Source: storage.SourceManual}
 	return backend.Validate() == nil
+}
+
+// Redact returns a URL, valid or not, without what may be secret: user and query.
+func Redact(text string) string {
+	text, _, _ = strings.Cut(text, "?")
+	if scheme, rest, ok := strings.Cut(text, "://"); ok {
+		authority, path, slash := strings.Cut(rest, "/")
+		authority = authority[strings.LastIndexByte(authority, '@')+1:]
+		text = scheme + "://" + authority
+		if slash {
+			text += "/" + path
+		}
+	}
+	return text
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestParse(t *testing.T) {
+func TestSplit(t *testing.T) {
 	type address struct {
 		protocol, host string
 		port           int
@@ -24,13 +24,13 @@ func TestParse(t *testing.T) {
 	} {
 		var got address
 		var err error
-		if got.protocol, got.host, got.port, err = Parse(text); err != nil || got != want {
+		if got.protocol, got.host, got.port, err = Split(text); err != nil || got != want {
 			t.Errorf("%s: got %+v and %v, want %+v", text, got, err, want)
 		}
 	}
 }
 
-func TestParseRejectsWhatIsNoAddress(t *testing.T) {
+func TestSplitRejectsWhatIsNoAddress(t *testing.T) {
 	const (
 		noURL  = "must be a ws:// or wss:// URL"
 		noHost = "must have a host name, or an IPv4 or IPv6 address"
@@ -76,7 +76,7 @@ func TestParseRejectsWhatIsNoAddress(t *testing.T) {
 		"ws://u:p@h:4444/p": "must not have a user",
 		"ws://@h":           "must not have a user",
 	} {
-		if _, _, _, err := Parse(text); err == nil || err.Error() != want {
+		if _, _, _, err := Split(text); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q: got %v, want %s", text, err, want)
 		}
 	}
@@ -84,12 +84,12 @@ func TestParseRejectsWhatIsNoAddress(t *testing.T) {
 
 var nines = strings.Repeat("9", 30)
 
-func FuzzParse(f *testing.F) {
+func FuzzSplit(f *testing.F) {
 	f.Add("wss://[fe80::1%25eth0]:4444/")
 	f.Add("ws://h:0?#")
 	f.Add("WS://u:p@h%41")
 	f.Fuzz(func(t *testing.T, text string) {
-		protocol, host, port, err := Parse(text)
+		protocol, host, port, err := Split(text)
 		if err == nil && (protocol != "ws" && protocol != "wss" || !ValidHost(host) || port < 1 || port > 65535) {
 			t.Errorf("%q: got %q, %q, %d", text, protocol, host, port)
 		}

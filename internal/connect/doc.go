@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
 // Package connect holds what the client of hubs and the client of registries
-// share: the settings of a connection, which client.Option sets, the waits
-// between attempts, and addresses.
+// share: the settings of a connection, which client.Option sets, and the waits
+// between attempts.
 package connect

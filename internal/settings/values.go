@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net"
 	"net/mail"
 	"net/netip"
 	"net/url"
@@ -300,10 +299,10 @@ func parseNetwork(text string) (netip.Prefix, error) {
 }
 
 func parseAddress(text string) (a registry.Address, err error) {
-	a.Protocol, a.Host, a.Port, err = address.Parse(text)
+	a.Protocol, a.Host, a.Port, err = address.Split(text)
 	return a, err
 }
 
 func formatAddress(a registry.Address) string {
-	return a.Protocol + "://" + net.JoinHostPort(a.Host, strconv.Itoa(a.Port))
+	return address.URL(a.Protocol, a.Host, a.Port)
 }

@@ -6,11 +6,10 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"net"
-	"strconv"
 	"sync"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/address"
 	"github.com/plexus-go/plexus/storage"
 )
 
@@ -130,7 +129,7 @@ func (r *Registry) probeAll(ctx context.Context, n int, probe func(ctx context.C
 
 // addressOf is the URL of a backend.
 func addressOf(b storage.Backend) string {
-	return b.Protocol + "://" + net.JoinHostPort(b.Host, strconv.Itoa(b.Port))
+	return address.URL(b.Protocol, b.Host, b.Port)
 }
 
 func (r *Registry) probe(ctx context.Context, e *entry) probed {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"github.com/plexus-go/plexus/internal/connect"
+	"github.com/plexus-go/plexus/internal/address"
 )
 
 // bufferBytes is how much of a connection is buffered in each direction. What
@@ -25,15 +25,15 @@ const bufferBytes = 1 << 10
 // writeBuffers are shared by all connections: an idle one needs none.
 var writeBuffers sync.Pool
 
-// connect dials address and upgrades. wrap, unless it is nil, wraps the TCP
+// connect dials rawURL and upgrades. wrap, unless it is nil, wraps the TCP
 // connection. Until release is called, the end of ctx closes the connection, so
 // that nothing done with it outlasts ctx.
-func (s *settings) connect(ctx context.Context, address string, wrap func(net.Conn) net.Conn) (ws *websocket.Conn, release func() bool, err error) {
-	u, err := parseURL(address)
+func (s *settings) connect(ctx context.Context, rawURL string, wrap func(net.Conn) net.Conn) (ws *websocket.Conn, release func() bool, err error) {
+	u, err := parseURL(rawURL)
 	if err != nil {
 		return nil, nil, err
 	}
-	failed := &DialError{URL: connect.RedactURL(address), Step: StepConnect}
+	failed := &DialError{URL: address.Redact(rawURL), Step: StepConnect}
 
 	release = func() bool { return true }
 	upgraded := func() {}
@@ -69,7 +69,7 @@ func (s *settings) connect(ctx context.Context, address string, wrap func(net.Co
 			},
 		})
 	}
-	ws, response, err := dialer.DialContext(dialing, address, s.Header)
+	ws, response, err := dialer.DialContext(dialing, rawURL, s.Header)
 	if err == nil && ctx.Err() != nil {
 		// gorilla has set the deadlines back, but the connection is closed.
 		ws.Close()
@@ -116,10 +116,10 @@ func (h *handshake) Read(p []byte) (int, error) {
 }
 
 // parseURL reads an address. Its error is a DialError.
-func parseURL(address string) (*url.URL, error) {
-	u, err := connect.ParseURL(address)
+func parseURL(text string) (*url.URL, error) {
+	u, err := address.Parse(text)
 	if err != nil {
-		return nil, &DialError{URL: connect.RedactURL(address), Step: StepURL, Err: err}
+		return nil, &DialError{URL: address.Redact(text), Step: StepURL, Err: err}
 	}
 	return u, nil
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"github.com/plexus-go/plexus/internal/connect"
+	"github.com/plexus-go/plexus/internal/address"
 	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -52,8 +52,8 @@ func Info(ctx context.Context, url string, options ...Option) (HubInfo, error) {
 }
 
 // infoFailed is the error where _info was not answered.
-func infoFailed(ctx context.Context, address string, err error) error {
-	return &DialError{URL: connect.RedactURL(address), Step: StepInfo, Err: orContext(ctx, err)}
+func infoFailed(ctx context.Context, url string, err error) error {
+	return &DialError{URL: address.Redact(url), Step: StepInfo, Err: orContext(ctx, err)}
 }
 
 // maxInfo bounds messages while only _info can be answered.

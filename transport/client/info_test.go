@@ -126,10 +126,10 @@ func TestADialErrorNamesTheStepAndNoSecret(t *testing.T) {
 		status    int
 		text      string
 	}{
-		{"scheme", "http://127.0.0.1:1/?token=secret", client.StepURL, 0, `dial http://127.0.0.1:1/: url: the scheme "http" is neither ws nor wss`},
-		{"no host", "ws:///x", client.StepURL, 0, "dial ws:///x: url: there is no host"},
-		{"malformed", "ws://a b/?secret", client.StepURL, 0, `dial ws://a b/: url: invalid character " " in host name`},
-		{"user", "ws://u:secret@h/x", client.StepURL, 0, "dial ws://h/x: url: it contains a user"},
+		{"scheme", "http://127.0.0.1:1/?token=secret", client.StepURL, 0, `dial http://127.0.0.1:1/: url: must be a ws:// or wss:// URL`},
+		{"no host", "ws:///x", client.StepURL, 0, "dial ws:///x: url: must have a host name"},
+		{"malformed", "ws://a b/?secret", client.StepURL, 0, `dial ws://a b/: url: must be a ws:// or wss:// URL: invalid character " " in host name`},
+		{"user", "ws://u:secret@h/x", client.StepURL, 0, "dial ws://h/x: url: must not have a user"},
 		{"nobody listens", "ws://" + closed.Addr().String() + "?token=secret", client.StepConnect, 0, "connection refused"},
 		{"certificate", "wss://" + address(secure), client.StepTLS, 0, "certificate"},
 		{"no TLS", "wss://" + address(plain), client.StepTLS, 0, "tls"},

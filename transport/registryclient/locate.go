@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/address"
 	"github.com/plexus-go/plexus/internal/connect"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport/client"
@@ -41,7 +42,7 @@ func URLs(getenv func(string) string) []string {
 // at port 4445, which is that of registries, and at 4444, where other hubs
 // serve one among other things. IPv6 addresses are without brackets.
 func DefaultURLs(host string) []string {
-	return []string{"ws://" + net.JoinHostPort(host, "4445"), "ws://" + net.JoinHostPort(host, "4444")}
+	return []string{address.URL("ws", host, 4445), address.URL("ws", host, 4444)}
 }
 
 // WithLogger sets where [Register] and a [Resolver] log each change of their
@@ -86,8 +87,8 @@ func newLocator(url string, getenv func(string) string, options []client.Option)
 		}
 	}
 	for _, url := range l.urls {
-		if _, err := connect.ParseURL(url); err != nil {
-			return l, &client.DialError{URL: connect.RedactURL(url), Step: client.StepURL, Err: err}
+		if _, err := address.Parse(url); err != nil {
+			return l, &client.DialError{URL: address.Redact(url), Step: client.StepURL, Err: err}
 		}
 	}
 	return l, nil
@@ -105,7 +106,7 @@ func (l *locator) exclude(port int) {
 func (l *locator) logger() *slog.Logger {
 	var shown []string
 	for _, url := range l.urls {
-		shown = append(shown, connect.RedactURL(url))
+		shown = append(shown, address.Redact(url))
 	}
 	return l.Log.With("registry", strings.Join(shown, ", "))
 }

@@ -8,9 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"strconv"
 
+	"github.com/plexus-go/plexus/internal/address"
 	"github.com/plexus-go/plexus/transport/client"
 )
 
@@ -36,7 +35,7 @@ type Backend struct {
 
 // URL returns the address to dial.
 func (b Backend) URL() string {
-	return cmp.Or(b.Protocol, "ws") + "://" + net.JoinHostPort(b.Host, strconv.Itoa(b.Port))
+	return address.URL(cmp.Or(b.Protocol, "ws"), b.Host, b.Port)
 }
 
 // usable reports whether an entry has what is needed to dial it.
