@@ -59,66 +59,42 @@ func infoFailed(ctx context.Context, url string, err error) error {
 // maxInfo bounds messages while only _info can be answered.
 const maxInfo = 64 << 10
 
-// ask asks _info on a connection that nothing else uses.
-func (s *settings) ask(ws *websocket.Conn) (HubInfo, error) {
+// ask asks _info on a connection that nothing else uses. Frames that do not
+// belong to the answer are ignored.
+func (s *settings) ask(ws *websocket.Conn) (info HubInfo, err error) {
 	if err := ws.WriteMessage(websocket.TextMessage, infoRequest); err != nil {
-		return HubInfo{}, err
+		return info, err
 	}
-	var answer infoAnswer
-	for !answer.complete {
+	var subscription []byte // its key, once the request is answered
+	for {
 		text, err := readMessage(ws, min(s.MaxMessageBytes, maxInfo))
 		if err != nil {
-			var closed *websocket.CloseError
-			if answer.info.Name != "" && errors.As(err, &closed) {
-				break // the last item is missing, but the name is there
+			if _, closed := errors.AsType[*websocket.CloseError](err); closed && info.Name != "" {
+				return info, nil // the last item is missing, but the name is there
 			}
-			return HubInfo{}, lostError(err)
+			return info, lostError(err)
 		}
-		frame, err := wire.ParseFrame(text)
-		if err != nil {
-			return HubInfo{}, protocolError("%v", err)
-		}
-		if err := answer.read(frame); err != nil {
-			return HubInfo{}, err
+		f, err := wire.ParseFrame(text)
+		switch {
+		case err != nil:
+			return info, protocolError("%v", err)
+		case f.Err != nil:
+			return info, refusedError(wire.InfoMethod, f.Err)
+		case f.Result != nil:
+			subscription = bytes.Clone(wire.Key(f.Result))
+		case subscription == nil || f.Subscription == nil || !bytes.Equal(wire.Key(f.Subscription), subscription):
+		case f.Item.Kind == plugin.KindData:
+			if info, err = infoOf(contentOf(&f.Item), f.Item.Metadata.Hash); err != nil {
+				return info, err
+			}
+		case f.Item.Kind == plugin.KindError && !f.Item.Recoverable:
+			return info, streamError(wire.InfoMethod, &f.Item)
+		case f.Item.Kind == plugin.KindDone && info.Name == "":
+			return info, protocolError("the answer to _info has no name of the hub")
+		case f.Item.Kind == plugin.KindDone:
+			return info, nil
 		}
 	}
-	if answer.info.Name == "" {
-		return HubInfo{}, protocolError("the answer to _info has no name of the hub")
-	}
-	return answer.info, nil
-}
-
-// infoAnswer gathers what _info is answered with.
-type infoAnswer struct {
-	subscription []byte // its key, once the request is answered
-	info         HubInfo
-	complete     bool
-}
-
-// read reads a frame. What does not belong to the answer is ignored.
-func (a *infoAnswer) read(f *wire.Frame) error {
-	switch {
-	case f.Err != nil:
-		return refusedError(wire.InfoMethod, f.Err)
-	case f.Result != nil:
-		a.subscription = bytes.Clone(wire.Key(f.Result))
-		return nil
-	case a.subscription == nil || f.Subscription == nil || !bytes.Equal(wire.Key(f.Subscription), a.subscription):
-		return nil
-	}
-	switch f.Item.Kind {
-	case plugin.KindData:
-		var err error
-		a.info, err = infoOf(contentOf(&f.Item), f.Item.Metadata.Hash)
-		return err
-	case plugin.KindError:
-		if !f.Item.Recoverable {
-			return streamError(wire.InfoMethod, &f.Item)
-		}
-	case plugin.KindDone:
-		a.complete = true
-	}
-	return nil
 }
 
 // infoOf decodes the content of _info.
