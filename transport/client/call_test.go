@@ -23,7 +23,7 @@ import (
 
 type object = map[string]any
 
-// endless is an activation whose stream ends only when nobody listens.
+// endless is an activation whose streams end only with the context.
 func endless(running *atomic.Int64) plugin.Activation {
 	stream := func(first int) func(context.Context, plugin.None) iter.Seq2[int, error] {
 		return func(ctx context.Context, _ plugin.None) iter.Seq2[int, error] {

@@ -31,8 +31,8 @@ func asks(t testing.TB, question string) string {
 			// As hubs do that please every client.
 			c.Send(`{"jsonrpc":"2.0","id":%d,"result":{"success":true}}`, r.ID)
 			c.Item(`{"success":true}`, done)
-			told, _ := json.Marshal(object{"id": r.Params.RequestID, "told": r.Params.ResponseData})
-			c.Item("7", data(string(told)))
+			answer, _ := json.Marshal(object{"id": r.Params.RequestID, "response": r.Params.ResponseData})
+			c.Item("7", data(string(answer)))
 			c.Item("7", done)
 		}
 	})
@@ -43,19 +43,19 @@ func TestQuestionsAreAnswered(t *testing.T) {
 		name, item string
 		answer     func(q client.Question) any
 		want       client.Question
-		told       string
+		received   string
 	}{
 		{
 			"confirm, as the newest hubs ask", `"type":"request","requestId":"r1","requestData":{"type":"confirm","message":"Sure?","default":true},"timeoutMs":30000`,
 			func(client.Question) any { return true },
 			client.Question{Kind: client.Confirm, Message: "Sure?", Default: json.RawMessage("true"), Timeout: 30 * time.Second},
-			`{"id":"r1","told":{"type":"confirmed","value":true}}`,
+			`{"id":"r1","response":{"type":"confirmed","value":true}}`,
 		},
 		{
 			"prompt, as older hubs ask", `"type":"request",` + meta + `,"request_id":"r1","request":{"type":"prompt","message":"Name?","default":null,"placeholder":"you"},"timeout":500`,
 			func(client.Question) any { return "me" },
 			client.Question{Kind: client.Prompt, Message: "Name?", Placeholder: "you", Timeout: 500 * time.Millisecond},
-			`{"id":"r1","told":{"type":"text","value":"me"}}`,
+			`{"id":"r1","response":{"type":"text","value":"me"}}`,
 		},
 		{
 			"select, in both spellings", `"type":"request",` + meta + `,"requestId":"r1","request_id":"r1","requestData":{"type":"select","message":"Which?","options":[{"value":"a","label":"A"},{"value":2,"label":"B","description":"two"}],"multi_select":true},"request":null,"timeoutMs":0,"timeout":null`,
@@ -64,25 +64,25 @@ func TestQuestionsAreAnswered(t *testing.T) {
 			},
 			client.Question{Kind: client.Select, Message: "Which?", MultiSelect: true, Options: []client.Choice{
 				{Value: json.RawMessage(`"a"`), Label: "A"}, {Value: json.RawMessage("2"), Label: "B", Description: "two"}}},
-			`{"id":"r1","told":{"type":"selected","values":["a",2]}}`,
+			`{"id":"r1","response":{"type":"selected","values":["a",2]}}`,
 		},
 		{
 			"custom", `"type":"request","requestId":7,"requestData":{"type":"custom","data":{"x":1}}`,
 			func(q client.Question) any { return q.Data },
 			client.Question{Kind: client.Custom, Data: json.RawMessage(`{"x":1}`)},
-			`{"id":"7","told":{"data":{"x":1},"type":"custom"}}`,
+			`{"id":"7","response":{"data":{"x":1},"type":"custom"}}`,
 		},
 		{
 			"nothing chosen", `"type":"request","requestId":"r1","requestData":{"type":"select"}`,
 			func(q client.Question) any { return []string{} },
 			client.Question{Kind: client.Select},
-			`{"id":"r1","told":{"type":"selected","values":[]}}`,
+			`{"id":"r1","response":{"type":"selected","values":[]}}`,
 		},
 		{
-			"of a kind that nobody knows", `"type":"request","requestId":"r1","requestData":[1]`,
+			"of an unknown kind", `"type":"request","requestId":"r1","requestData":[1]`,
 			func(q client.Question) any { return nil },
 			client.Question{},
-			`{"id":"r1","told":{"type":"cancelled"}}`,
+			`{"id":"r1","response":{"type":"cancelled"}}`,
 		},
 	}
 	for _, test := range tests {
@@ -96,9 +96,9 @@ func TestQuestionsAreAnswered(t *testing.T) {
 				}
 				return test.answer(q), nil
 			}))
-			told, err := client.CallOne[json.RawMessage](testkit.Context(t), c, "x.y", nil)
-			if err != nil || string(told) != test.told {
-				t.Errorf("got %s, %v; want %s", told, err, test.told)
+			received, err := client.CallOne[json.RawMessage](testkit.Context(t), c, "x.y", nil)
+			if err != nil || string(received) != test.received {
+				t.Errorf("got %s, %v; want %s", received, err, test.received)
 			}
 			test.want.Method = "x.y"
 			if test.want.Data == nil {
@@ -134,7 +134,7 @@ func TestUnansweredQuestionsAreCancelled(t *testing.T) {
 			}
 			answer, err := client.CallOne[json.RawMessage](testkit.Context(t), dial(t, url, options...), "x.y", nil)
 			if test.fails != (err != nil) || test.err != nil && !errors.Is(err, test.err) ||
-				err == nil && string(answer) != `{"id":"r","told":{"type":"cancelled"}}` {
+				err == nil && string(answer) != `{"id":"r","response":{"type":"cancelled"}}` {
 				t.Errorf("got %s, %v", answer, err)
 			}
 		})

@@ -80,7 +80,7 @@ func TestARangeThatTakesNothingFails(t *testing.T) {
 			next()
 			synctest.Wait()
 
-			// Another call waits for it, but not for ever.
+			// Another call waits for it, but only so long.
 			begun := time.Now()
 			if n, err := callOne(context.Background(), c, "x.one"); err != nil || n != 0 {
 				t.Errorf("got %v, %v", n, err)
@@ -90,7 +90,7 @@ func TestARangeThatTakesNothingFails(t *testing.T) {
 			}
 			synctest.Wait()
 			if unsubscribed.Load() != 1 {
-				t.Error("the hub was not told")
+				t.Error("the hub got no unsubscription")
 			}
 			n := 1
 			var last error
@@ -149,7 +149,7 @@ func TestARangeCanBeBrokenOffWhileItsQueueIsFull(t *testing.T) {
 		}
 		synctest.Wait()
 		if unsubscribed.Load() != 1 {
-			t.Error("the hub was not told")
+			t.Error("the hub got no unsubscription")
 		}
 	})
 }

@@ -310,10 +310,10 @@ func TestCloseEndsCallsWithinASecond(t *testing.T) {
 		cut    bool
 		max    time.Duration
 	}{
-		{"polite", func(c *peer) { c.Info("h"); c.Called("7"); c.Gone() }, false, 0},
-		{"does not read", func(c *peer) { c.Info("h"); time.Sleep(time.Minute) }, false, time.Second},
-		{"deaf", func(c *peer) { c.Info("h"); c.Called("7"); time.Sleep(time.Minute) }, false, time.Second},
-		{"away", func(c *peer) { c.Info("h"); c.Called("7"); c.Gone() }, true, 0},
+		{"the hub answers", func(c *peer) { c.Info("h"); c.Called("7"); c.Gone() }, false, 0},
+		{"the hub does not read", func(c *peer) { c.Info("h"); time.Sleep(time.Minute) }, false, time.Second},
+		{"the hub reads a call and stops", func(c *peer) { c.Info("h"); c.Called("7"); time.Sleep(time.Minute) }, false, time.Second},
+		{"the hub is away", func(c *peer) { c.Info("h"); c.Called("7"); c.Gone() }, true, 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

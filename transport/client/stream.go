@@ -25,7 +25,7 @@ type stream struct {
 
 	// These are guarded by connection.mu.
 	subscription []byte // JSON text; nil before the answer
-	left         bool   // nobody takes its items any more
+	left         bool   // its range has ended
 }
 
 // The states of a stream's request. It changes once, from unsent to one of the

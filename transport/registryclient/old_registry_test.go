@@ -86,7 +86,7 @@ func (o *oldRegistry) answer(method string, params object) (object, error) {
 	return nil, fmt.Errorf(`"message":"Method not found: %s","code":"-32601"`, method)
 }
 
-// deactivate replaces an entry, which an answer under way may still have. The
+// deactivate replaces an entry, which an answer may still hold. The
 // lock is held.
 func (o *oldRegistry) deactivate(name string) {
 	entry := maps.Clone(o.entries[name])

@@ -42,8 +42,8 @@ type Registration struct {
 	Listener net.Addr
 
 	// TTL is how long the registry keeps the hub active after it was last
-	// heard, in whole seconds from 5 seconds to a day. 0 stands for 30 seconds;
-	// below zero, the entry stays active for ever.
+	// heard from, in whole seconds from 5 seconds to a day. 0 stands for 30 seconds;
+	// below zero, there is no lease, and the entry stays active.
 	TTL time.Duration
 }
 
@@ -159,8 +159,8 @@ const (
 // Register keeps a hub registered until ctx is done or the Registrar is closed.
 // It returns at once, whether or not the registry is there. An empty
 // registryURL stands for [URLs] of the environment, without the hub's own
-// address: the first that has a registry is used. Where PLEXUS_NO_REGISTRY is
-// set, nothing is done.
+// address: the first that has a registry is used. If PLEXUS_NO_REGISTRY is set,
+// nothing is done.
 //
 // The hub is registered with a lease, if the registry gives one, which is
 // renewed three times in its time. It is registered again when the connection
@@ -171,7 +171,7 @@ const (
 // seconds) change that.
 //
 // One name has one entry. When another hub, at another address, registers
-// under the name, it is left alone until it is inactive.
+// under the name, this one waits until the other is inactive.
 //
 // The error says what is wrong with the arguments.
 func Register(ctx context.Context, registryURL string, registration Registration, options ...client.Option) (*Registrar, error) {
@@ -201,8 +201,8 @@ func Register(ctx context.Context, registryURL string, registration Registration
 }
 
 // Close deregisters the hub: its entry stays, inactive. When it returns, within
-// about a second, nothing of the Registrar is left. The error says why the
-// hub could not be deregistered; then the entry stays as it is until its lease
+// about a second, no goroutine of the Registrar is left. The error says why the
+// hub could not be deregistered; then the entry stays active until its lease
 // ends.
 func (r *Registrar) Close() error {
 	r.cancel()

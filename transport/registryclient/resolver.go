@@ -51,7 +51,7 @@ type Resolver struct {
 
 var _ io.Closer = (*Resolver)(nil)
 
-// grace is how long the cache is trusted while nobody watches: long enough for
+// grace is how long the cache is trusted without a watch: long enough for
 // a connection that is lost and made again.
 const grace = 2 * time.Second
 
@@ -83,9 +83,9 @@ func NewResolver(registryURL string, options ...client.Option) (*Resolver, error
 	return r, nil
 }
 
-// Close ends the Resolver, and Resolves under way with client.ErrClosed. When it
-// returns, within about a second, nothing of it is left. It returns nil,
-// always.
+// Close ends the Resolver, and pending Resolves with client.ErrClosed. When it
+// returns, within about a second, no goroutine of it is left. It always returns
+// nil.
 func (r *Resolver) Close() error {
 	r.cancel()
 	<-r.ended
