@@ -5,7 +5,6 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -46,18 +45,14 @@ type Frame struct {
 func ParseFrame(text []byte) (*Frame, error) {
 	p := newParser(text, lenientNames, lenientText)
 	defer p.free()
-	if p.dec.PeekKind() != '{' {
-		return nil, errNotAnObject
-	}
+	object := p.dec.PeekKind() == '{'
 	f := new(Frame)
 	p.reply(f)
-	if p.failed || !p.atEnd() {
-		return nil, fmt.Errorf("not JSON: %.64q", text)
+	if !object || p.failed || !p.atEnd() {
+		return nil, fmt.Errorf("not a JSON object: %.64q", text)
 	}
 	return f, nil
 }
-
-var errNotAnObject = errors.New("not a JSON object")
 
 // How clients read.
 var (
@@ -207,9 +202,6 @@ func Key(id []byte) []byte { return unquoted(id) }
 func PeekSubscription(beginning []byte) (id []byte) {
 	p := newParser(beginning, lenientNames, lenientText)
 	defer p.free()
-	if p.dec.PeekKind() != '{' {
-		return nil
-	}
 	p.object(func(name []byte) {
 		if string(name) != "params" {
 			p.value()

@@ -130,22 +130,21 @@ func (p *parser) batch() Message {
 // request reads an object.
 func (p *parser) request() Request {
 	var version, id, method, params []byte
-	any := false
+	found := false // something of a request
 	p.object(func(name []byte) {
 		value := p.value()
 		switch string(name) {
 		case "jsonrpc":
-			version, any = value, true
+			version, found = value, true
 		case "id":
-			id, any = value, true
+			id, found = value, true
 		case "method":
-			method, any = value, true
+			method, found = value, true
 		case "params":
 			params = value
 		}
 	})
-	if !any {
-		// Nothing of a request is there. Other Plexus implementations answer so.
+	if !found { // other Plexus implementations answer so
 		return Request{Err: ParseError}
 	}
 	if id != nil && !validID(id) {

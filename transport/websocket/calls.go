@@ -25,7 +25,7 @@ type call struct {
 	quick        bool  // it is run, and answered, by the reader
 	ctx          context.Context
 	cancel       context.CancelCauseFunc
-	muted        bool         // nothing more of it is queued; by the lock of the send queue
+	muted        bool         // nothing more of it is queued; guarded by the lock of the send queue
 	item         *plugin.Item // that is being queued; nil for none
 }
 
@@ -40,8 +40,8 @@ type calls struct {
 	bySubscription map[int64]*call // that can be unsubscribed from
 	count          int
 	bytes          int64
-	// futile says that a call has waited too long: until one ends, or is to
-	// end, no other waits. What follows may be what ends one.
+	// futile: a call has waited too long. No other waits until one ends, or is
+	// about to: the message that ends one may be the next.
 	futile bool
 	closed bool // no call is admitted any more
 }
@@ -84,7 +84,7 @@ func (c *session) admit(call *call, a *admission) *jsonrpc2.Error {
 }
 
 // waitForEnd waits for a call to end, and reports whether there may be room.
-// Calls can't end while their client does not read: that time does not count.
+// Calls can't end while their client does not read, so that time does not count.
 func (c *session) waitForEnd(a *admission) bool {
 	if a.deadline.IsZero() {
 		a.deadline = time.Now().Add(c.server.limits.CallWait)

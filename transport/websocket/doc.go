@@ -36,16 +36,16 @@
 // Per connection: the send queue has a limit in bytes and frames. A call whose
 // client reads slowly waits before its next item is encoded, and a client whose
 // queue is full is not read from. A client that takes nothing is stalled and
-// closed. A message has a size, and a time to come to its end.
+// closed. A message has a maximum size and a deadline.
 //
-// For all connections together (memory.go), since many may each stay within
-// theirs: one limit for send queues, one for messages that are being read. 16
-// KiB per connection are free, so small items and messages never wait. A queue
-// beyond that is counted. An item larger than a queue, and a message, must ask
-// before it is encoded or read on: claims are granted in their order, and
-// refused after a while. While a claim waits, those who hold memory and take or
-// send nothing are hurried, and closed. With the limit used up, queues are 16
-// KiB long.
+// For all connections together (memory.go), since many clients may each stay
+// within their own limits: one limit for send queues, one for messages that are
+// being read. The first 16 KiB of each connection do not count, so small items and
+// messages never wait. An item larger than a queue is granted memory before it is
+// encoded, and a larger message before the rest of it is read. Claims are granted
+// in order, and refused after StallTimeout. While a claim waits, clients that hold
+// memory and neither read nor send are closed sooner. While the limit is used up,
+// send queues are limited to 16 KiB.
 //
 // Measured on two cores: 100 clients that ask for 29 MB each and read nothing
 // take 60 MiB, and another client's quick calls take 0.3 ms (p99) meanwhile.

@@ -52,10 +52,10 @@ type Limits struct {
 	// DeadTimeout how long it may stay silent, 70 seconds.
 	PingInterval time.Duration
 	DeadTimeout  time.Duration
-	// IdleTimeout is how long a client may stay that is there, but sends
-	// nothing and waits for nothing; then it is closed with code 1000. It is
-	// checked with each ping. There is no limit by default, since hubs keep
-	// connections for what may come.
+	// IdleTimeout is how long a client may send nothing and wait for nothing
+	// while it answers pings; then it is closed with code 1000. It is checked
+	// with each ping. There is no limit by default, since hubs keep their
+	// connections to other hubs open.
 	IdleTimeout time.Duration
 }
 

@@ -13,22 +13,22 @@ import (
 // memory limiter.
 const freeBytes = 16 << 10
 
-// hurries is how often the present holders are hurried while one waits for
-// memory as long as it may.
+// hurries is how many times, during one wait for memory, those who hold some are
+// hurried.
 const hurries = 5
 
 // memoryLimiter limits what all connections of a server hold together of one
-// kind: what is in send queues, or messages that are being read. What is small
-// is only counted; who needs much asks first, and waits without it.
+// kind: what is in send queues, or messages that are being read. Small amounts
+// are only counted. A large one must be granted first.
 type memoryLimiter struct {
 	limit int64
-	wait  time.Duration // how long one may wait
+	wait  time.Duration // how long a claim may wait
 	// hurry is called while somebody waits, to close those who hold memory and
 	// neither take nor send anything.
 	hurry func()
 
 	used    atomic.Int64
-	refused atomic.Int64 // how many have waited too long
+	refused atomic.Int64 // how many claims were not granted
 
 	mu    sync.Mutex
 	queue []*claim // first come, first served
@@ -40,7 +40,7 @@ type claim struct {
 	granted chan struct{} // closed once it is
 }
 
-// exhausted reports whether nothing is left for those who could do with less.
+// exhausted reports whether the limit is used up: queues are short then.
 func (m *memoryLimiter) exhausted() bool { return m.used.Load() >= m.limit }
 
 // add counts bytes that are held without asking, or, below zero, that are no

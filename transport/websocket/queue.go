@@ -36,12 +36,12 @@ type sendQueue struct {
 	wake      chan struct{} // wakes the writer
 
 	mu       sync.Mutex
-	room     sync.Cond // on mu: there may be room, or what one waits for has ended
+	room     sync.Cond // on mu: there may be room, or no reason to wait any more
 	filling  frames
 	writing  frames // the writer has them
 	counted  int64  // what of memory is held
 	claiming *call  // whose large item waits for memory; nil for none
-	err      error  // once set, all is refused
+	closed   bool
 }
 
 // frames are messages, one behind the other in one buffer.
@@ -74,14 +74,19 @@ func newSendQueue(maxBytes, maxFrames int, memory *memoryLimiter) *sendQueue {
 	return q
 }
 
+// byteLimit is how many bytes the queue may hold now.
+func (q *sendQueue) byteLimit() int {
+	if q.memory.exhausted() {
+		return min(q.maxBytes, freeBytes)
+	}
+	return q.maxBytes
+}
+
 // full reports whether the next frame must wait. Answers have a quarter more
 // room: there is one at a time, and streams that fill the rest must not block
 // the answer to their unsubscription.
 func (q *sendQueue) full(answer bool) bool {
-	bytes, frames := q.maxBytes, q.maxFrames
-	if q.memory.exhausted() {
-		bytes = min(bytes, freeBytes)
-	}
+	bytes, frames := q.byteLimit(), q.maxFrames
 	if answer {
 		bytes += bytes/4 + 1
 		frames += frames/4 + 1
@@ -95,8 +100,8 @@ func (q *sendQueue) full(answer bool) bool {
 func (q *sendQueue) waitForRoom(c *call) error {
 	for {
 		switch {
-		case q.err != nil:
-			return q.err
+		case q.closed:
+			return errGone
 		case c != nil && c.muted:
 			return errUnsubscribed
 		case !q.full(c == nil) && (c == nil || q.claiming == nil || q.claiming == c):
@@ -146,7 +151,7 @@ func (q *sendQueue) wakeWriter() {
 func (q *sendQueue) await() (waited bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for q.err == nil && q.full(false) {
+	for !q.closed && q.full(false) {
 		q.wakeWriter()
 		q.room.Wait()
 		waited = true
@@ -173,18 +178,15 @@ func (q *sendQueue) item(c *call, item *plugin.Item) error {
 	if err := q.waitForRoom(c); err != nil {
 		return err
 	}
-	maxBytes := q.maxBytes
-	if q.memory.exhausted() {
-		maxBytes = freeBytes
+	err := q.encode(q.filling.buf, c, item, q.byteLimit())
+	if err == nil {
+		return nil
 	}
-	if err := q.encode(q.filling.buf, c, item, maxBytes); err != nil {
-		var large *codec.SizeError
-		if errors.As(err, &large) {
-			return q.largeItem(c, item, large.Size)
-		}
-		return err
+	var large *codec.SizeError
+	if errors.As(err, &large) {
+		return q.largeItem(c, item, large.Size)
 	}
-	return nil
+	return err
 }
 
 // largeItem queues an item that is not encoded before its bytes are granted.
@@ -260,7 +262,7 @@ func (q *sendQueue) giveBack() {
 func (q *sendQueue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.err = errGone
+	q.closed = true
 	q.filling = frames{}
 	q.count()
 	q.room.Broadcast()

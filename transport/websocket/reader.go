@@ -30,16 +30,16 @@ const (
 
 // reader reads the messages of one connection.
 //
-// It stands where jsonrpc2.Conn could, of which the project uses Request and
-// Error. Reading one request took that 75 allocations and ten times as long as
-// package wire, which takes 3; it closes the connection on bad JSON and on
-// batches; it has a goroutine more per connection; and its AsyncHandler starts
+// It is here in place of jsonrpc2.Conn; the project uses Request and Error of that
+// library. Conn needs 75 allocations to read a request, and ten times as long as
+// package wire, which needs 3. It closes the connection on bad JSON and on
+// batches, has one more goroutine per connection, and its AsyncHandler starts
 // goroutines without a limit.
 type reader struct {
 	ws     *websocket.Conn
 	socket *socket.Conn
 	server *Server
-	stop   <-chan struct{} // closed when nothing is worth a wait
+	stop   <-chan struct{} // closed when calls are cancelled: nothing is waited for then
 	pings  chan string     // the last ping that was not answered yet
 
 	body     payload      // of the message that is being read
@@ -54,11 +54,11 @@ type reader struct {
 type inbound struct {
 	begun   time.Time // when its first bytes came; zero while none is read
 	bytes   int64     // that have come
-	chunk   int64     // bytes since a chunk had last come whole,
-	chunkAt time.Time // which was then
+	chunk   int64     // that have come since the last whole chunk
+	chunkAt time.Time // when that was complete
 	slow    bool      // it did not come at once, so it has a deadline
 	held    int64     // bytes of memory that were granted
-	waiting bool      // for more of it
+	waiting bool      // for more memory
 	hurried bool      // the deadline is final
 }
 
@@ -177,7 +177,7 @@ func (r *reader) setDeadline() {
 
 // claim makes sure that memory for the message is granted: first a little, then
 // at once as much as it can ever need, since two that have half of it could wait
-// for each other. The wait does not count as the client's.
+// for each other. The deadline of the message is later by the wait.
 func (r *reader) claim() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

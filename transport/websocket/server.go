@@ -41,7 +41,7 @@ type Server struct {
 	reading *memoryLimiter // of all messages that are being read
 
 	mu       sync.Mutex
-	counts   Counts // but for Connections, Held and Refused
+	counts   Counts // without Connections, Held and Refused
 	sessions map[*session]struct{}
 	stopped  bool
 	ended    sync.WaitGroup // one for each session
@@ -63,15 +63,15 @@ func NewServer(h *hub.Hub, limits Limits, log *slog.Logger) *Server {
 		ids:    wire.NewSubscriptions(h.Namespace()),
 		upgrader: websocket.Upgrader{
 			HandshakeTimeout: 10 * time.Second,
-			// Small buffers: what is large passes them by.
+			// Large messages do not go through these buffers.
 			ReadBufferSize:  1 << 10,
 			WriteBufferSize: 1 << 10,
 			WriteBufferPool: &sync.Pool{},
 			CheckOrigin: func(r *http.Request) bool {
 				return len(r.Header["Origin"]) == 0 || plugin.CallerOf(r.Context()).Remote != ""
 			},
-			// What else a page offers is for whoever stands before us: it may
-			// be a secret, and is never sent back.
+			// Others that a page offers are for access control. They may be
+			// secrets, and are never sent back.
 			Subprotocols: []string{subprotocol},
 		},
 		sessions: map[*session]struct{}{},
@@ -176,11 +176,11 @@ type Counts struct {
 	Connections int64 // that are open
 	Held        int64 // bytes of Limits.MaxMemoryBytes that are in use
 	Slowed      int64 // waits of clients that make too many calls a second
-	Stalled     int64 // clients that were closed since they read or send too slowly
-	Idle        int64 // clients that were closed since they wanted nothing
+	Stalled     int64 // clients that were closed because they read or sent too slowly
+	Idle        int64 // clients that were closed because they were idle
 	Large       int64 // messages over Limits.MaxMessageBytes
 	Deep        int64 // messages over Limits.MaxDepth
-	Busy        int64 // calls that were refused since too many ran
+	Busy        int64 // calls that were refused because too many ran
 	Refused     int64 // items and messages for which no memory was left
 }
 

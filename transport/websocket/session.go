@@ -24,15 +24,15 @@ const goodbye = time.Second
 // writes and outlives the other.
 type session struct {
 	server *Server
-	remote string // whose connection it is, also behind a proxy
+	remote string // the client's address, also behind a proxy
 
 	ws     *websocket.Conn
 	socket *socket.Conn
 	reader *reader
 	queue  *sendQueue
 	calls  calls
-	rate   rateLimiter // of the reader
-	slowed bool        // it was logged that the client is slowed down
+	rate   rateLimiter
+	slowed bool // it was logged that the client is slowed down
 
 	responded []string // the methods of answers to questions in the present message
 

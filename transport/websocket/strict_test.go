@@ -79,11 +79,11 @@ func TestAClientThatCallsTooOftenIsAnsweredSlowly(t *testing.T) {
 		for id := range calls {
 			c.Rejected(strconv.Itoa(id), -32601)
 		}
-		if took, want := time.Since(begin), (calls-burst)*time.Second/rate; took < want-leastWait || took > want {
+		if took, want := time.Since(begin), (calls-burst)*time.Second/rate; took < want-minWait || took > want {
 			t.Errorf("answered after %v, want %v", took, want)
 		}
 	})
 }
 
-// leastWait is what a client is not slowed down for.
-const leastWait = 5 * time.Millisecond
+// minWait is the shortest time that a client is slowed down for.
+const minWait = 5 * time.Millisecond

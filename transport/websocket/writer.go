@@ -31,7 +31,7 @@ func (c *session) write() error {
 	var ended chan struct{}      // all calls, once the session lingers no more
 	var silence <-chan time.Time // while the session lingers
 	var last time.Time           // when it no longer does
-	var read int64               // how many messages had been read when it last looked
+	var read int64               // how many messages had been read at the last check
 	for {
 		var err error
 		select {
@@ -85,8 +85,8 @@ func (c *session) write() error {
 
 // idleCheck finds out that a client has had no call for too long.
 type idleCheck struct {
-	messages int64     // that it had sent when it last had a call, or sent one,
-	since    time.Time // which was then
+	messages int64     // how many it has sent
+	since    time.Time // when it last sent one, or had a call, as far as was seen
 }
 
 func (i *idleCheck) expired(c *session) bool {
@@ -96,8 +96,8 @@ func (i *idleCheck) expired(c *session) bool {
 	return time.Since(i.since) >= c.server.limits.IdleTimeout
 }
 
-// flushIfIdle writes what is queued, unless the writer is at it or something
-// goes wrong: then the writer does.
+// flushIfIdle writes what is queued. While the writer writes, and after a failure,
+// it leaves that to the writer.
 func (c *session) flushIfIdle() {
 	if c.writing.TryLock() {
 		err := c.flushLocked()
