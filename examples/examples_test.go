@@ -19,7 +19,7 @@ import (
 // binaries is the folder of the examples and of plexus.
 var binaries string
 
-// TestMain builds all of them with one command.
+// TestMain builds all of them and the commands at once.
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
 		var err error
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(binaries)
-		if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", binaries, "./...", "../cmd/plexus").CombinedOutput(); err != nil {
+		if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", binaries, "./...", "../cmd/...").CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
 			return 1
 		}
