@@ -89,6 +89,7 @@ func TestInvisibleCharactersInNames(t *testing.T) {
 		{0x2029, "paragraph separator"},
 		{0x202E, "right-to-left override"},
 		{0x2060, "word joiner"},
+		{0x2066, "left-to-right isolate"},
 		{0x2065, "default ignorable, unassigned"},
 		{0x2800, "empty Braille pattern"},
 		{0x3164, "Hangul filler"},
@@ -131,6 +132,8 @@ func TestValidateRefuses(t *testing.T) {
 		"space after the name":     {func(b *storage.Backend) { b.Name = "a\u3000" }, "name", "space"},
 		"a name of space":          {func(b *storage.Backend) { b.Name = " " }, "name", "space"},
 		"NUL in the name":          {func(b *storage.Backend) { b.Name = "a\x00b" }, "name", "control"},
+		"a tab in the name":        {func(b *storage.Backend) { b.Name = "a\tb" }, "name", "control"},
+		"DEL in the name":          {func(b *storage.Backend) { b.Name = "a\x7fb" }, "name", "control"},
 		"a line break in the name": {func(b *storage.Backend) { b.Name = "a\nb" }, "name", "control"},
 		"a C1 control in the name": {func(b *storage.Backend) { b.Name = "a\u0085b" }, "name", "control"},
 
@@ -223,12 +226,6 @@ func TestFieldErrorShowsTheValue(t *testing.T) {
 	b.Port = 70000
 	if err := b.Validate(); err == nil || err.Error() != "port 70000 is not 1–65535" {
 		t.Errorf("error %v", err)
-	}
-}
-
-func TestValidateName(t *testing.T) {
-	if err := storage.ValidateName("prod"); err != nil {
-		t.Errorf("refused: %v", err)
 	}
 }
 

@@ -107,29 +107,6 @@ func TestAuditLogsPingsThatActivateOrAreRefused(t *testing.T) {
 	})
 }
 
-// A scope for one name covers no other that goes on after a colon.
-func TestScopesOfNamesWithColons(t *testing.T) {
-	h := open(t)
-	for _, test := range []struct {
-		scope, name string
-		may         bool
-	}{
-		{"registry:write:alpha", "alpha", true},
-		{"registry:write:alpha", "alpha:evil", false},
-		{"registry:write:alpha:evil", "alpha:evil", true},
-		{"registry:write:alpha:*", "alpha:evil", true},
-		{"registry:write", "alpha:evil", true},
-	} {
-		for _, method := range []string{"register", "update", "ping", "deregister", "delete"} {
-			params := object("name", test.name, "host", "localhost", "port", 1)
-			a := h.call(as(t, "ada", test.scope), method, params)
-			if refused := a.refused != nil && a.refused.Code == plugin.CodeForbidden; refused == test.may {
-				t.Errorf("%s of %q with %q: refused %v", method, test.name, test.scope, refused)
-			}
-		}
-	}
-}
-
 // audit returns the log lines about writes.
 func (h *harness) audit() (lines []string) {
 	for line := range strings.Lines(h.log.String()) {

@@ -16,8 +16,9 @@ func ofLength(bytes int) string { return strings.Repeat("x", bytes) }
 // metadataOfLength is an object of so many bytes.
 func metadataOfLength(bytes int) string { return `{"a":"` + ofLength(bytes-len(`{"a":""}`)) + `"}` }
 
-// check is one parameter, its value as JSON, and what a refusal of it says;
-// "" where it is accepted.
+// check is one parameter, its value as JSON, and what a refusal of it says; nil
+// where it is accepted. The tests of storage have each rule; these, that it holds
+// here.
 type check struct {
 	parameter, value string
 	refusal          []string
@@ -27,33 +28,16 @@ func quoted(s string) string { return object("", s)[len(`{"":`) : len(object("",
 
 var addressChecks = []check{
 	{"host", `"localhost"`, nil},
-	{"host", `"plexus.example.com"`, nil},
-	{"host", `"plexus.example.com."`, nil},
-	{"host", `"my_host-1"`, nil},
-	{"host", `"127.0.0.1"`, nil},
 	{"host", `"::1"`, nil},
-	{"host", `"2001:db8::1"`, nil},
 	{"host", `"fe80::1%eth0"`, nil},
-	{"host", `"bücher.example"`, nil},
-	{"host", quoted(ofLength(63)), nil},
 	{"host", quoted(ofLength(64)), []string{"host", `"xxxx`, "is not a host name"}},
-	{"host", quoted(strings.Repeat("a.", 126) + "a"), nil},
 	{"host", quoted(strings.Repeat("a.", 126) + "aa"), []string{"host", `"a.a.`, "is not a host name"}},
 	{"host", `""`, []string{"host", `""`, "is empty"}},
 	{"host", `" "`, []string{"host", `" "`, "is not a host name"}},
 	{"host", `"ws://localhost"`, []string{"host", `"ws://localhost"`, "no scheme"}},
-	{"host", `"localhost/path"`, []string{"host", `"localhost/path"`, "path"}},
-	{"host", `"localhost:4444"`, []string{"host", `"localhost:4444"`, "port"}},
 	{"host", `"127.0.0.1:4444"`, []string{"host", `"127.0.0.1:4444"`, "port"}},
-	{"host", `"[::1]"`, []string{"host", `"[::1]"`, "IPv6"}},
 	{"host", `"256.0.0.1"`, []string{"host", `"256.0.0.1"`, "IPv4"}},
-	{"host", `"1.2.3"`, []string{"host", `"1.2.3"`, "IPv4"}},
-	{"host", `"a..b"`, []string{"host", `"a..b"`, "is not a host name"}},
-	{"host", `"-a"`, []string{"host", `"-a"`, "is not a host name"}},
-	{"host", `"a-"`, []string{"host", `"a-"`, "is not a host name"}},
-	{"host", `"a b"`, []string{"host", `"a b"`, "is not a host name"}},
 	{"host", `"a\u0000b"`, []string{"host", `"a\x00b"`, "is not a host name"}},
-	{"host", `"user@host"`, []string{"host", `"user@host"`, "is not a host name"}},
 	{"host", `7`, []string{"`7`", "expected a string"}},
 
 	{"port", `1`, nil},
@@ -70,14 +54,11 @@ var addressChecks = []check{
 	{"protocol", `"wSs"`, nil},
 	{"protocol", `""`, []string{"protocol", `""`, `is neither "ws" nor "wss"`}},
 	{"protocol", `"http"`, []string{"protocol", `"http"`, `is neither "ws" nor "wss"`}},
-	{"protocol", `" ws"`, []string{"protocol", `" ws"`, `is neither "ws" nor "wss"`}},
-	{"protocol", `"ws:"`, []string{"protocol", `"ws:"`, `is neither "ws" nor "wss"`}},
 	{"protocol", `"wſs"`, []string{"protocol", `"wſs"`, `is neither "ws" nor "wss"`}}, // long s folds to s
 	{"protocol", `true`, []string{"`true`", "expected a string"}},
 
 	{"description", quoted(ofLength(4096)), nil},
 	{"description", quoted(ofLength(4097)), []string{"description", `"xxxx`, "is longer than 4096 bytes"}},
-	{"description", quoted(strings.Repeat("é", 2048)), nil},
 	{"description", quoted(strings.Repeat("é", 2048) + "x"), []string{"description", `"éé`, "is longer than 4096 bytes"}},
 	{"description", `"two\nlines"`, nil},
 	{"description", `["a"]`, []string{"sequence", "expected a string"}},
@@ -89,27 +70,12 @@ var addressChecks = []check{
 var registerChecks = append([]check{
 	{"name", quoted(ofLength(255)), nil},
 	{"name", quoted(ofLength(256)), []string{"name", `"xxxx`, "is longer than 255 bytes"}},
-	{"name", quoted(strings.Repeat("é", 127) + "x"), nil},
 	{"name", quoted(strings.Repeat("é", 128)), []string{"name", `"éé`, "is longer than 255 bytes"}},
-	{"name", `"with space and ☃, /dots. and: more"`, nil},
 	{"name", `""`, []string{"name", `""`, "is empty"}},
-	{"name", `" a"`, []string{"name", `" a"`, "begins or ends with space"}},
 	{"name", `"a "`, []string{"name", `"a "`, "begins or ends with space"}},
-	{"name", `"a\n"`, []string{"name", `"a\n"`, "begins or ends with space"}},
-	{"name", `"\u00a0a"`, []string{"name", `"\u00a0a"`, "begins or ends with space"}},
 	{"name", `"a\u0000b"`, []string{"name", `"a\x00b"`, "contains a control character"}},
-	{"name", `"a\tb"`, []string{"name", `"a\tb"`, "contains a control character"}},
-	{"name", `"a\u007fb"`, []string{"name", `"a\x7fb"`, "contains a control character"}},
-	{"name", `"a\u0085b"`, []string{"name", `"a\u0085b"`, "contains a control character"}},
 	{"name", `"a\u200bb"`, []string{"name", `"a\u200bb"`, "contains the invisible character U+200B"}},
 	{"name", `"a\u202eb"`, []string{"name", `"a\u202eb"`, "contains the invisible character U+202E"}},
-	{"name", `"a\u2066b"`, []string{"name", `"a\u2066b"`, "contains the invisible character U+2066"}},
-	{"name", `"\ufeffab"`, []string{"name", `"\ufeffab"`, "contains the invisible character U+FEFF"}},
-	{"name", `"a\udb40\udc41"`, []string{"name", "contains the invisible character U+E0041"}},
-	{"name", `"a\u3164b"`, []string{"name", "contains the invisible character U+3164"}},
-	{"name", `"a\ufe0fb"`, []string{"name", "contains the invisible character U+FE0F"}},
-	{"name", `"a\u2800b"`, []string{"name", "contains the invisible character U+2800"}},
-	{"name", `"été 東京 🎉"`, nil},
 	{"name", `null`, []string{"null", "expected a string"}},
 
 	{"version", quoted(ofLength(255)), nil},
@@ -119,7 +85,6 @@ var registerChecks = append([]check{
 	{"source", `"manual"`, nil},
 	{"source", `"file"`, []string{"source", `"file"`, `is neither "auto" nor "manual"`}},
 	{"source", `"env"`, []string{"source", `"env"`, `is neither "auto" nor "manual"`}},
-	{"source", `"Auto"`, []string{"source", `"Auto"`, `is neither "auto" nor "manual"`}},
 	{"source", `""`, []string{"source", `""`, `is neither "auto" nor "manual"`}},
 	{"source", quoted(ofLength(100_000)), []string{"source", `"xxxx`, `is neither "auto" nor "manual"`}},
 

@@ -86,41 +86,39 @@ func TestGet(t *testing.T) {
 
 func TestUpdateChangesOnlyWhatIsGiven(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, testUpdateChangesOnlyWhatIsGiven)
-}
-
-func testUpdateChangesOnlyWhatIsGiven(t *testing.T) {
-	h := open(t)
-	h.registerNames("beside")
-	beside := h.get("beside")
-	for _, test := range []struct {
-		given  string
-		change func(want *entry)
-	}{
-		{`"host": "h9"`, func(want *entry) { want.Host = "h9" }},
-		{`"port": 9`, func(want *entry) { want.Port = 9 }},
-		{`"protocol": "WS"`, func(want *entry) { want.Protocol = "ws" }},
-		{`"description": "other"`, func(want *entry) { want.Description = ptr("other") }},
-		{`"description": ""`, func(want *entry) { want.Description = ptr("") }},
-		{`"namespace": "other"`, func(want *entry) { want.Namespace = ptr("other") }},
-		{`"namespace": ""`, func(want *entry) { want.Namespace = ptr("") }},
-		{`"host": "h9", "port": 9, "protocol": "ws", "description": "x", "namespace": "y"`, func(want *entry) {
-			want.Host, want.Port, want.Protocol, want.Description, want.Namespace = "h9", 9, "ws", ptr("x"), ptr("y")
-		}},
-		{`"port": 9, "host": null, "protocol": null, "description": null, "namespace": null`, func(want *entry) { want.Port = 9 }},
-	} {
-		want := h.register(fullRegistration)
-		want.UpdatedAt = later()
-		test.change(&want)
-		e := h.do("update", `{"name": "alpha", `+test.given+`}`)
-		if e.Type != "backend_updated" || e.Backend == nil {
-			t.Fatalf("update %s: answered %+v", test.given, e)
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t)
+		h.registerNames("beside")
+		beside := h.get("beside")
+		for _, test := range []struct {
+			given  string
+			change func(want *entry)
+		}{
+			{`"host": "h9"`, func(want *entry) { want.Host = "h9" }},
+			{`"port": 9`, func(want *entry) { want.Port = 9 }},
+			{`"protocol": "WS"`, func(want *entry) { want.Protocol = "ws" }},
+			{`"description": "other"`, func(want *entry) { want.Description = ptr("other") }},
+			{`"description": ""`, func(want *entry) { want.Description = ptr("") }},
+			{`"namespace": "other"`, func(want *entry) { want.Namespace = ptr("other") }},
+			{`"namespace": ""`, func(want *entry) { want.Namespace = ptr("") }},
+			{`"host": "h9", "port": 9, "protocol": "ws", "description": "x", "namespace": "y"`, func(want *entry) {
+				want.Host, want.Port, want.Protocol, want.Description, want.Namespace = "h9", 9, "ws", ptr("x"), ptr("y")
+			}},
+			{`"port": 9, "host": null, "protocol": null, "description": null, "namespace": null`, func(want *entry) { want.Port = 9 }},
+		} {
+			want := h.register(fullRegistration)
+			want.UpdatedAt = later()
+			test.change(&want)
+			e := h.do("update", `{"name": "alpha", `+test.given+`}`)
+			if e.Type != "backend_updated" || e.Backend == nil {
+				t.Fatalf("update %s: answered %+v", test.given, e)
+			}
+			same(t, "updated "+test.given, *e.Backend, want)
+			same(t, "got", h.get("alpha"), want)
+			same(t, "the entry beside it", h.get("beside"), beside)
+			h.do("delete", `{"name": "alpha"}`)
 		}
-		same(t, "updated "+test.given, *e.Backend, want)
-		same(t, "got", h.get("alpha"), want)
-		same(t, "the entry beside it", h.get("beside"), beside)
-		h.do("delete", `{"name": "alpha"}`)
-	}
+	})
 }
 
 func TestUpdateThatGivesNothingChangesNothing(t *testing.T) {

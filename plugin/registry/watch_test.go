@@ -103,31 +103,6 @@ func TestWatchYieldsEveryChangeInOrder(t *testing.T) {
 	})
 }
 
-func TestWatchResumes(t *testing.T) {
-	leased(t, func(t *testing.T, p *patient, _ storage.Store) {
-		next, stop := iter.Pull2(p.registry.Watch(t.Context(), registry.WatchParams{}))
-		defer stop()
-		next()
-		p.changes()
-		var all []string
-		var revisions []int64
-		for range 5 {
-			e, err, _ := next()
-			all, revisions = append(all, described(t, e, err)), append(revisions, revisionOf(e))
-		}
-		for i, after := range revisions[:4] {
-			resumed, stop := iter.Pull2(p.registry.Watch(t.Context(), registry.WatchParams{After: &after}))
-			for _, want := range all[i+1:] {
-				e, err, _ := resumed()
-				if got := described(t, e, err); got != want {
-					t.Errorf("after %d: got %q, want %q", after, got, want)
-				}
-			}
-			stop()
-		}
-	})
-}
-
 // watched reads the next n events of watch, as a client gets them: each as
 // "type name", and the revision that it carries.
 func (h *harness) watched(params string, n int) (events []string, revisions []int64) {
@@ -199,33 +174,6 @@ func TestWatchAfterAnUnknownRevision(t *testing.T) {
 			if len(got) != 1 || !strings.Contains(got[0], "list again") {
 				t.Errorf("after %d: %q", after, got)
 			}
-		}
-	})
-}
-
-func TestWatchFilters(t *testing.T) {
-	leased(t, func(t *testing.T, p *patient, _ storage.Store) {
-		name, namespace, other := "a", "ns", "b"
-		byName, stop1 := iter.Pull2(p.registry.Watch(t.Context(), registry.WatchParams{Name: &name}))
-		defer stop1()
-		byNamespace, stop2 := iter.Pull2(p.registry.Watch(t.Context(), registry.WatchParams{Namespace: &namespace}))
-		defer stop2()
-		byName()
-		byNamespace()
-		p.changes() // of b
-		for _, n := range []string{name, other} {
-			if _, err := p.registry.Register(t.Context(), registry.RegisterParams{Name: n, Host: "h", Port: 1, Namespace: &namespace}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		e, err, _ := byName()
-		if got := described(t, e, err); got != "registered a" {
-			t.Errorf("by name: %q", got)
-		}
-		e1, err1, _ := byNamespace()
-		e2, err2, _ := byNamespace()
-		if got := described(t, e1, err1) + ", " + described(t, e2, err2); got != "registered a, registered b" {
-			t.Errorf("by namespace: %q", got)
 		}
 	})
 }

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/plexus-go/plexus/storage"
-	"github.com/plexus-go/plexus/storage/sqlite"
 	"github.com/plexus-go/plexus/storage/storagetest"
 )
 
@@ -18,10 +17,7 @@ func TestContractOfFile(t *testing.T) {
 	var paths sync.Map // by store
 	open := func(t *testing.T, path string) storage.Store {
 		t.Helper()
-		s, err := sqlite.Open(t.Context(), path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := mustOpen(t, path)
 		paths.Store(s, path)
 		return s
 	}
@@ -52,27 +48,13 @@ func (s limited) Apply(ctx context.Context, writes ...storage.Write) (storage.Ch
 	return s.Store.Apply(ctx, writes...)
 }
 
+func openMemory(t *testing.T) storage.Store { return mustOpen(t, ":memory:") }
+
 // The suite accepts a store that limits the writes of one Apply.
 func TestContractOfALimitedStore(t *testing.T) {
-	storagetest.Run(t, storagetest.Harness{
-		Open: func(t *testing.T) storage.Store {
-			s, err := sqlite.Open(t.Context(), ":memory:")
-			if err != nil {
-				t.Fatal(err)
-			}
-			return limited{s}
-		},
-	})
+	storagetest.Run(t, storagetest.Harness{Open: func(t *testing.T) storage.Store { return limited{openMemory(t)} }})
 }
 
 func TestContractOfMemory(t *testing.T) {
-	storagetest.Run(t, storagetest.Harness{
-		Open: func(t *testing.T) storage.Store {
-			s, err := sqlite.Open(t.Context(), ":memory:")
-			if err != nil {
-				t.Fatal(err)
-			}
-			return s
-		},
-	})
+	storagetest.Run(t, storagetest.Harness{Open: openMemory})
 }

@@ -3,11 +3,9 @@
 package sqlite
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"iter"
-	"sync"
 	"testing"
 
 	"github.com/plexus-go/plexus/storage"
@@ -49,6 +47,9 @@ func collect(sequence iter.Seq2[storage.Change, error], n int) (revisions []int6
 
 func TestHistoryKeepsTheLast(t *testing.T) {
 	h := keeping(4, 10)
+	if _, err := collect(h.watch(t.Context(), 9), 1); !errors.Is(err, storage.ErrCompacted) {
+		t.Errorf("before anything was published: %v", err)
+	}
 	publishRevisions(h, 11, 12)
 	publishRevisions(h, 15, 16, 17) // a failed commit has used 13 and 14
 	publishRevisions(h, 18)
@@ -128,17 +129,6 @@ func TestStoreKeepsALimitedHistory(t *testing.T) {
 	}
 }
 
-func TestHistoryIsEmptyAtFirst(t *testing.T) {
-	h := keeping(4, 10)
-	if _, err := collect(h.watch(t.Context(), 9), 1); !errors.Is(err, storage.ErrCompacted) {
-		t.Errorf("below the floor: %v", err)
-	}
-	publishRevisions(h, 11)
-	if got, err := collect(h.watch(t.Context(), 10), 1); len(got) != 1 || err != nil {
-		t.Errorf("from the floor: %v and %v", got, err)
-	}
-}
-
 // A list may return a revision before its change is published: a watch after it
 // is not told that it is compacted.
 func TestHistoryWatchAfterAnAnnouncedRevision(t *testing.T) {
@@ -201,41 +191,5 @@ func TestHistoryCloseDeliversTheRest(t *testing.T) {
 	}
 	if _, _, ok := next(); ok {
 		t.Error("yields after the error")
-	}
-}
-
-func TestHistoryManyWatches(t *testing.T) {
-	const watches, changes = 1000, 20
-	h := keeping(changes, 0)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	var begun, group sync.WaitGroup
-	begun.Add(watches)
-	errs := make([]error, watches)
-	publishRevisions(h, 1)
-	for i := range watches {
-		group.Go(func() {
-			last := int64(0)
-			for change, err := range h.watch(ctx, 0) {
-				if err != nil || change.Revision != last+1 {
-					errs[i] = fmt.Errorf("revision %d after %d: %w", change.Revision, last, err)
-					return
-				}
-				if last = change.Revision; last == 1 {
-					begun.Done()
-				}
-				if last == changes {
-					return
-				}
-			}
-		})
-	}
-	begun.Wait()
-	for revision := range int64(changes - 1) {
-		publishRevisions(h, revision+2)
-	}
-	group.Wait()
-	if err := errors.Join(errs...); err != nil {
-		t.Error(err)
 	}
 }

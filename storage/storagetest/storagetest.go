@@ -104,27 +104,19 @@ func mustApply(t *testing.T, s storage.Store, writes ...storage.Write) storage.C
 	t.Helper()
 	change, err := s.Apply(testContext(t), writes...)
 	if err != nil {
-		t.Fatalf("apply: %v", err)
+		t.Fatalf("apply %+v: %v", writes, err)
 	}
 	return change
 }
 
 func mustPut(t *testing.T, s storage.Store, b storage.Backend) storage.Backend {
 	t.Helper()
-	change, err := s.Apply(testContext(t), put(b))
-	if err != nil {
-		t.Fatalf("put %q: %v", b.Name, err)
-	}
-	return *change.Entries[0].After
+	return *mustApply(t, s, put(b)).Entries[0].After
 }
 
 func mustDelete(t *testing.T, s storage.Store, name string) int64 {
 	t.Helper()
-	change, err := s.Apply(testContext(t), deletion(name))
-	if err != nil {
-		t.Fatalf("delete %q: %v", name, err)
-	}
-	return change.Revision
+	return mustApply(t, s, deletion(name)).Revision
 }
 
 func mustList(t *testing.T, s storage.Store) ([]storage.Backend, int64) {
