@@ -23,7 +23,11 @@ type (
 	element string
 )
 
-func (element) Enum() []plugin.Choice { return []plugin.Choice{{Value: "fire"}, {Value: "water"}} }
+// elements are the values of the enumeration, which one of the tests changes.
+var elements = []plugin.Choice{{Value: "fire"}, {Value: "water"}}
+
+func (element) Enum() []plugin.Choice { return elements }
+
 func cast[In, Out any](name, description string, options ...plugin.Option) plugin.Method {
 	return plugin.Stream(name, description, func(context.Context, In) iter.Seq2[Out, error] {
 		return func(func(Out, error) bool) {}
@@ -111,6 +115,11 @@ func TestHashesFollowTheContent(t *testing.T) {
 		{"a method less", func(g *grounds) { g.wizard.Methods = g.wizard.Methods[:1] }, "wizard"},
 		{"a method's name", replaceCast(cast[spell, point]("throw", "Cast a spell", asks, magic)), "wizard"},
 		{"a method's description", replaceCast(cast[spell, point]("cast", "Cast spells", asks, magic)), "wizard"},
+		{"a value of an enumeration", func(g *grounds) {
+			elements = append(elements, plugin.Choice{Value: "air"})
+			replaceCast(cast[spell, point]("cast", "Cast a spell", asks, magic))(g)
+			elements = elements[:2]
+		}, "wizard"},
 		{"dynamic children", func(g *grounds) {
 			g.wizard.Dynamic = &plugin.Dynamic{Kind: "apprentice", Find: func(context.Context, string) (plugin.Activation, error) { return nil, nil }}
 		}, "wizard"},

@@ -25,7 +25,7 @@
 // recoverable. A method that asks its caller sends an item of
 // [plugin.KindRequest], which [Hub.Respond] answers.
 //
-// In the order of a call:
+// The files:
 //
 //	hub.go            the hub and its options
 //	register.go       activations come and go

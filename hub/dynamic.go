@@ -89,15 +89,15 @@ func (m *mount) child(ctx context.Context, name string) (*mount, error) {
 	return child, nil
 }
 
-// childCache keeps the mounts of dynamic children, those of a whole tree: with
-// a bound at each parent, each level would multiply it. The zero value is
-// empty.
+// childCache keeps the mounts of all dynamic children of a registered activation.
+// It has one bound for all levels: one for each parent would multiply. The zero
+// value is empty.
 type childCache struct {
 	mu     sync.Mutex
 	mounts map[cacheKey]*mount
 }
 
-// cacheKey is a dynamic child, which can be compared, and its parent.
+// cacheKey is a dynamic child and its parent.
 type cacheKey struct {
 	parent *mount
 	child  plugin.Activation
@@ -113,7 +113,7 @@ func (c *childCache) put(key cacheKey, child *mount) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.mounts == nil || len(c.mounts) >= maxCached {
-		c.mounts = map[cacheKey]*mount{} // those that are still used come back
+		c.mounts = map[cacheKey]*mount{} // those still in use are mounted again
 	}
 	c.mounts[key] = child
 }

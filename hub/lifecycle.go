@@ -22,13 +22,13 @@ type lifecycle struct {
 	started  []*plugin.Tree // in the order in which they were
 	children childCache     // dynamic children
 
-	count   atomic.Int64  // calls that run; minus ending, once no more may begin
-	drained chan struct{} // closed when the last has ended after that
-	drain   sync.Once     // closes it
+	count   atomic.Int64  // calls that run; less by ending once no call may begin
+	drained chan struct{} // closed when the last call has ended after that
+	drain   sync.Once     // closes drained
 
 	mu      sync.Mutex
-	running map[*run]struct{} // those that can be cancelled
-	removed bool              // they are
+	running map[*run]struct{} // calls that can be cancelled
+	removed bool              // they have been cancelled
 }
 
 const ending = 1 << 62
@@ -80,7 +80,7 @@ func (l *lifecycle) enter(r *run) bool {
 	if r.cancel != nil {
 		l.mu.Lock()
 		l.running[r] = struct{}{}
-		if l.removed { // it has begun just before, and was not seen
+		if l.removed { // it began just before the others were cancelled
 			r.cancel(errRemoved)
 		}
 		l.mu.Unlock()
@@ -106,7 +106,7 @@ func (l *lifecycle) countDown() {
 // end waits until every call has ended, cancels those that run longer than the
 // limit, and closes the activation.
 func (l *lifecycle) end(namespace string, limit time.Duration) error {
-	l.count.Add(1 - ending) // one more, which is taken back where it may be the last
+	l.count.Add(1 - ending) // one more, so that countDown sees the end if no call runs
 	l.countDown()
 	if !l.wait(limit) {
 		l.mu.Lock()

@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	// nestedNamespace is what clients know every hub's own methods by when
-	// they reach them through call.
+	// nestedNamespace is the name of every hub's own methods for clients that
+	// call them through call.
 	nestedNamespace = "plexus"
 
 	callMethod = "call"
 
-	// maxNested bounds how deep calls of call may be nested: each level
-	// wraps every item of the ones below.
+	// maxNested bounds how deep calls may be nested: each level of call wraps
+	// every item of the ones below.
 	maxNested = 8
 )
 
@@ -35,7 +35,7 @@ type respondParams struct {
 	ResponseData json.RawMessage `json:"response_data,omitzero" description:"The answer"`
 }
 
-// respondBinder is there for its parameters.
+// respondBinder decodes the parameters of respond. It is never run.
 var respondBinder = plugin.Unary("respond", "", func(context.Context, respondParams) (plugin.None, error) { return plugin.None{}, nil })
 
 // bindOwn decodes the parameters of a method that the hub answers itself;

@@ -13,8 +13,8 @@ import (
 // Register starts an activation and its children, where they are
 // [plugin.Starter], and mounts it under its namespace. It fails if its
 // definition is malformed, if the namespace is taken or the hub's own, or if a
-// start fails; then the hub is as it was. A panic of a middleware of the hub goes
-// on to the caller.
+// start fails; then the hub is unchanged. A panic of a middleware of the hub
+// reaches the caller of Register.
 func (h *Hub) Register(a plugin.Activation) error {
 	if err := h.register(a); err != nil {
 		return fmt.Errorf("hub %s: register: %w", h.namespace, err)
@@ -84,8 +84,8 @@ func (h *Hub) reserve(namespace string) error {
 var errClosed = errors.New("the hub is closed")
 
 // Unregister removes the activation of that namespace. No call of it begins
-// any more; those that run may end within the time that [WithDrain] sets, and
-// are cancelled then. At last the activation is closed, if it is an io.Closer.
+// any more; those that run are cancelled after the time that [WithDrain] sets.
+// Then the activation is closed, if it is an io.Closer.
 // It fails if there is no such activation, if calls go on though they are
 // cancelled, or if closing fails.
 func (h *Hub) Unregister(namespace string) error {
@@ -112,8 +112,8 @@ func (h *Hub) unmount(namespace string) *mount {
 	return m
 }
 
-// Close unregisters all activations, side by side; none can be registered any
-// more. It may be called again, and does nothing then.
+// Close unregisters all activations at once, in parallel; none can be registered
+// any more. Closing a hub again does nothing.
 func (h *Hub) Close() error {
 	h.changing.Lock()
 	h.closed = true
@@ -122,7 +122,11 @@ func (h *Hub) Close() error {
 	h.changing.Unlock()
 	failures := make(chan error, len(mounts))
 	for namespace, m := range mounts {
-		go func() { failures <- m.lifecycle.end(namespace, h.drain) }()
+		go func() {
+			err := fmt.Errorf("close %s: it has ended its goroutine by runtime.Goexit", namespace)
+			defer func() { failures <- err }()
+			err = m.lifecycle.end(namespace, h.drain)
+		}()
 	}
 	var all []error
 	for range mounts {

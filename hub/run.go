@@ -29,9 +29,9 @@ var (
 	errStopped = errors.New("the range over the stream has ended")
 )
 
-// maxIgnored bounds how often a method may yield though yield has returned
-// false, before its goroutine is ended: nothing else would end it. A panic
-// would end the program if the goroutine is one that the method has started.
+// maxIgnored bounds how often a method may yield after yield has returned false;
+// then its goroutine is ended, since nothing else would end it. A panic instead
+// would end the program if the method has started that goroutine.
 const maxIgnored = 1000
 
 // run is a call that runs. It is the context of its method, and what the
@@ -49,7 +49,7 @@ type run struct {
 
 	// The lock guards what follows, and is held while an item is taken:
 	// progress and questions may come from any goroutine.
-	yielding bool  // yield has not returned: a panic is that of whoever takes the items
+	yielding bool  // yield runs: a panic is that of whoever takes the items
 	ignored  int32 // how often the method has yielded since no more items are taken
 	mu       sync.Mutex
 	yield    func(*plugin.Item) bool // nil once no more items are taken
@@ -99,7 +99,7 @@ func (r *run) take(content any, err error) bool {
 		}
 		return false
 	}
-	// A stream that goes on though it is to stop is ended here.
+	// A stream that does not heed the end of its context is ended here.
 	if err == nil && r.route.streaming || err != nil && saysStopped(err) {
 		if why := r.interruption(); why != nil {
 			r.stop(why)

@@ -76,5 +76,5 @@ func tooDeep() error {
 
 // Resolve asks the activation that owns the handle.
 func (r *run) Resolve(ctx context.Context, h plugin.Handle) (any, error) {
-	return r.route.hub.Resolve(ctx, h)
+	return r.route.hub.resolve(ctx, h)
 }

@@ -37,6 +37,8 @@ func inner(stopped *bool) plugin.Definition {
 	}
 	return plugin.Definition{Namespace: "in", Version: "1.0.0", Methods: []plugin.Method{
 		plugin.Stream("points", "", yields(point{1}, &plugin.Error{Message: "again", Recoverable: true}, map[string]int{"x": 2})),
+		plugin.Stream("forms", "", yields(&point{1}, map[string]string{"x": "two"}, point{3})),
+		plugin.Stream("nothing", "", yields()),
 		plugin.Stream("fails", "", yields(point{1}, &plugin.Error{Code: 7, Message: "so", Data: point{9}})),
 		plugin.Stream("leaks", "", yields(errors.New("password is 123"))),
 		plugin.Stream("panics", "", func(context.Context, plugin.None) iter.Seq2[any, error] { panic("so") }),
@@ -75,6 +77,7 @@ func TestCallsBetweenActivations(t *testing.T) {
 		want   []string
 	}{
 		{"in.points", nil, []string{"1", "error 0 again (recoverable)", "2"}},
+		{"in.forms", nil, []string{"1", "in.forms: its content is no hub_test.point: content.x: invalid type: string \"two\", expected i64", "3"}},
 		{"in.fails", nil, []string{"1", "error 7 so {9}"}},
 		{"in.leaks", nil, []string{"error -32000 in.leaks failed"}},
 		{"in.panics", nil, []string{"error -32000 in.panics failed"}},
@@ -111,6 +114,37 @@ func TestCallsBetweenActivations(t *testing.T) {
 			equal(t, run(t.Context(), h.Call("out.m", nil)), `data out.m "fine"`, "done")
 			equal(t, got, test.want...)
 		})
+	}
+}
+
+func TestCallOneTakesTheFirstContent(t *testing.T) {
+	stopped := false
+	again := &plugin.Error{Message: "again", Recoverable: true}
+	for _, test := range []struct {
+		path   string
+		params any
+		want   string
+	}{
+		{"in.endless", nil, "{0} <nil>"},
+		{"in.recovers", nil, "{3} <nil>"},
+		{"in.leaks", nil, "{0} in.leaks failed"},
+		{"in.fails", nil, "{1} <nil>"},
+		{"in.nothing", nil, "{0} calling in.nothing: no answer"},
+		{"in.nothing", func() {}, "{0} calling in.nothing: parameters: "},
+	} {
+		recovers := plugin.Stream("recovers", "", func(context.Context, plugin.None) iter.Seq2[any, error] {
+			return func(yield func(any, error) bool) { _ = yield(nil, again) && yield(point{3}, nil) }
+		})
+		in := inner(&stopped)
+		in.Methods = append(in.Methods, recovers)
+		h, _ := newHub(t, "H", in, outer(func(ctx context.Context) error {
+			p, err := plugin.CallOne[point](ctx, test.path, test.params)
+			if got := fmt.Sprint(p, err); !strings.HasPrefix(got, test.want) {
+				t.Errorf("%s: %s, want %s", test.path, got, test.want)
+			}
+			return nil
+		}))
+		equal(t, run(t.Context(), h.Call("out.m", nil)), `data out.m "fine"`, "done")
 	}
 }
 

@@ -38,8 +38,8 @@ func (h *Hub) replace(mounts map[string]*mount) {
 	h.table.Store(t)
 }
 
-// own makes m the owner of its handles, unless there is another one with its
-// namespace and version, which was found first.
+// own makes m the owner of its handles, unless another activation with its
+// namespace and major version already is.
 func (t *table) own(m *mount) {
 	if m.tree.Definition.Resolve != nil && t.owners[m.id] == nil {
 		t.owners[m.id] = m
@@ -58,9 +58,9 @@ func (t *table) ownBelow(m *mount) {
 	}
 }
 
-// Resolve asks the activation that owns a handle what it stands for. The error
+// resolve asks the activation that owns a handle what it stands for. The error
 // wraps plugin.ErrNoHandle where there is none.
-func (h *Hub) Resolve(ctx context.Context, handle plugin.Handle) (value any, err error) {
+func (h *Hub) resolve(ctx context.Context, handle plugin.Handle) (value any, err error) {
 	m := h.table.Load().owners[handle.PluginID]
 	r := &run{}
 	r.Context, r.cancel = context.WithCancelCause(ctx)

@@ -14,25 +14,21 @@ type Activation interface {
 	Define() Definition
 }
 
-// Starter is an [Activation] that does something before it is called: it opens
-// what it needs, or begins what runs beside its calls. A hub starts it, and its
-// children after it, when it is registered; if that fails, the hub is as it
-// was.
+// Starter is an [Activation] that prepares something before its first call: it
+// opens what it needs, or starts a goroutine. A hub calls Start when the
+// activation is registered, then that of its children. If one fails, the
+// registration fails.
 //
-// ctx does not end when Start returns, but when the activation is unregistered
-// and its calls have ended: what Start begins can use it. [Call] and [Logger]
-// work with it.
-//
-// An activation that is an io.Closer is closed after that: there it waits for
-// what it has begun.
+// ctx lasts until the activation is unregistered and its calls have ended, so
+// goroutines can use it. [Call] and [Logger] work with it. If the activation is
+// an io.Closer, Close is called after that, and should wait for the goroutines.
 type Starter interface {
 	Activation
 	Start(ctx context.Context) error
 }
 
-// Definition describes an activation: what its schema says, and its methods.
-// One without state can be registered as it stands, since a Definition is an
-// [Activation] itself.
+// Definition describes an activation: what its schema says, and its methods. It
+// is an [Activation] itself: one without state needs no other type.
 type Definition struct {
 	// Namespace is the name that calls begin with: letters, digits, '-' and
 	// '_', at most 64 bytes.
@@ -44,7 +40,7 @@ type Definition struct {
 	// LongDescription is the rest; empty for none.
 	LongDescription string
 	// Methods in the order in which the schema shows them. The names
-	// "schema" and "hash" are taken: the hub serves them itself.
+	// "schema" and "hash" are reserved: the hub serves them itself.
 	Methods []Method
 	// Children are activations below this one, at a path that begins with
 	// its own: "solar.earth.info". Their namespaces and the names of the
@@ -71,13 +67,6 @@ const maxNameBytes = 64
 
 // defaultVersion is what an empty version stands for.
 const defaultVersion = "0.0.0"
-
-// Validate returns what is wrong with the definition and those of its children:
-// see [TreeOf].
-func (d Definition) Validate() error {
-	_, err := TreeOf(d)
-	return err
-}
 
 // ValidateName checks the name of a hub, an activation or a method: a letter,
 // then letters, digits, '-' and '_', at most 64 bytes, all ASCII. A dot would

@@ -18,9 +18,8 @@ var (
 	ErrCancelled = &Error{Message: "cancelled by the caller"}
 	// ErrUnanswered says that no answer came in time.
 	ErrUnanswered = &Error{Message: "the question was not answered in time"}
-	// ErrCannotAsk says that no caller can be asked: the method is not marked
-	// [Bidirectional], or was called by one that is not, or runs outside of a
-	// hub.
+	// ErrCannotAsk says that no caller can be asked: the method, or the method
+	// that called it, is not [Bidirectional], or it runs outside of a hub.
 	ErrCannotAsk = &Error{Message: "the caller can't be asked"}
 )
 
@@ -32,15 +31,15 @@ type Question[A any] interface {
 }
 
 // Ask asks the caller of the method that runs, and waits 30 seconds for the
-// answer. The method must be [Bidirectional]. The error is [ErrCancelled], [ErrUnanswered],
-// [ErrCannotAsk], or that of ctx, when the caller has left.
+// answer. The method must be [Bidirectional]. The error is [ErrCancelled],
+// [ErrUnanswered], [ErrCannotAsk], or that of ctx, when the caller has left.
 //
 //	sure, err := plugin.Ask(ctx, plugin.Confirm{Message: "Delete it?"})
 func Ask[A any](ctx context.Context, q Question[A]) (A, error) {
 	return AskWithin(ctx, 30*time.Second, q)
 }
 
-// AskWithin is [Ask] with another timeout, for questions that need thought.
+// AskWithin is [Ask] with another timeout.
 func AskWithin[A any](ctx context.Context, timeout time.Duration, q Question[A]) (A, error) {
 	var answer A
 	s := scopeOf(ctx)

@@ -61,8 +61,8 @@ func CallOne[T any](ctx context.Context, path string, params any) (T, error) {
 	return none, fmt.Errorf("calling %s: no answer", path)
 }
 
-// contentAs makes a T of what an activation yielded. A T is taken as it is: it
-// is shared with its activation.
+// contentAs converts what an activation yielded into a T. A T is not copied: it is
+// shared with its activation.
 func contentAs[T any](from string, content any) (value T, err error) {
 	if value, ok := content.(T); ok {
 		return value, nil

@@ -12,7 +12,7 @@ import (
 )
 
 // Dynamic finds children of an activation at run time: rows of a table,
-// connected machines, whatever has a name.
+// connected machines, anything that has a name.
 //
 // A child is called by its path, "fleet.truck-7.position". The schema of its
 // parent shows a method named Kind, whose role is "dynamic_child", and the
@@ -22,11 +22,11 @@ type Dynamic struct {
 	// that name answers whether there is a child of a given name.
 	Kind        string
 	Description string
-	// Find returns the child of that name; nil if there is none. The name may
-	// be any without dots, not only one that ValidateName accepts. Return the
-	// same value (such as the same pointer) for the same child: one that is
-	// made anew for each call costs about a millisecond for a few methods, at
-	// each level of the path. A hub neither starts nor closes these children.
+	// Find returns the child of that name; nil if there is none. Any name
+	// without dots may be asked for, not only those that ValidateName accepts.
+	// Return the same value, such as the same pointer, for the same child: a new
+	// one costs about a millisecond a call for a few methods, at each level of
+	// the path. A hub neither starts nor closes these children.
 	Find func(ctx context.Context, name string) (Activation, error)
 	// List yields the names of all children; nil if that is not offered.
 	List func(ctx context.Context) iter.Seq2[string, error]

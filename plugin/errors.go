@@ -13,8 +13,6 @@ import (
 // Codes of errors as they appear on the wire: those of JSON-RPC, then those
 // of the Plexus protocol.
 const (
-	CodeParseError     = -32700 // not JSON
-	CodeInvalidRequest = -32600 // JSON, but not a request
 	CodeMethodNotFound = -32601
 	CodeInvalidParams  = -32602
 	CodeInternal       = -32603
@@ -31,14 +29,13 @@ type Error struct {
 	// Code is one of the codes above or the activation's own; 0 means
 	// CodeFailure.
 	Code int
-	// Message is for the caller's eyes: it must hold no secret. An empty one
-	// is sent as "the method failed".
+	// Message is sent to the caller: it must hold no secret. An empty one is
+	// sent as "the method failed".
 	Message string
 	// Recoverable says that the stream goes on after it; any other error ends
 	// the stream.
 	Recoverable bool
-	// Data is more that the caller can make use of, and is encoded as JSON; nil
-	// for nothing.
+	// Data is more for the caller, encoded as JSON; nil for nothing.
 	Data any
 	// Err is the cause, for the log only; nil for none.
 	Err error

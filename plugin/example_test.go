@@ -124,15 +124,12 @@ func ExampleDefinition() {
 			}),
 		},
 	}
-	fmt.Println(greeter.Validate())
 	for _, m := range greeter.Methods {
 		s := m.Schema()
 		fmt.Println(s.Name, s.Hash)
 	}
-	greeter.Namespace = "my.greeter"
-	fmt.Println(greeter.Validate())
+	fmt.Println(plugin.ValidateName("my.greeter"))
 	// Output:
-	// <nil>
 	// greet 05ed4d8dda88a0d7
-	// namespace "my.greeter" is malformed: a letter, then letters, digits, '-' and '_', at most 64 bytes
+	// "my.greeter" is malformed: a letter, then letters, digits, '-' and '_', at most 64 bytes
 }

@@ -25,9 +25,9 @@ type Handle struct {
 	PluginID uuid.UUID `json:"plugin_id"`
 	// Version is the activation's when the handle was made.
 	Version string `json:"version"`
-	// Method says which kind of thing it is, or by which method it is got.
+	// Method says what kind of thing it is, or which method returns it.
 	Method string `json:"method"`
-	// Meta is by what the activation finds it; nil for nothing.
+	// Meta identifies it within the activation; nil for nothing.
 	Meta []string `json:"meta,omitempty"`
 }
 
@@ -62,7 +62,7 @@ func ParseHandle(text string) (Handle, error) {
 	return h, h.Validate()
 }
 
-// Validate returns what is missing, or has no text form.
+// Validate reports a part that is missing or has no text form.
 func (h Handle) Validate() error {
 	switch {
 	case h.PluginID == uuid.Nil:

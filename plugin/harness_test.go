@@ -35,19 +35,6 @@ func greet(_ context.Context, in nameParams) (greeting, error) {
 	return greeting{"Hello, " + in.Name}, nil
 }
 
-// run binds and runs a method to its end.
-func run(t *testing.T, m plugin.Method, params string) (contents []any, errs []error) {
-	t.Helper()
-	in, err := m.Bind([]byte(params), false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for content, err := range m.Handle(t.Context(), in) {
-		contents, errs = append(contents, content), append(errs, err)
-	}
-	return contents, errs
-}
-
 // parsed reads a schema.
 func parsed(t *testing.T, text json.RawMessage) *jsonschema.Schema {
 	t.Helper()

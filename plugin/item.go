@@ -43,8 +43,8 @@ type Item struct {
 	Percentage float64
 
 	// Code (empty for none), Recoverable and Details are set for KindError.
-	// Details are more that the caller can make use of; nil for nothing. In a
-	// client they are a json.RawMessage.
+	// Details are more for the caller; nil for nothing. In a client they are a
+	// json.RawMessage.
 	Code        string
 	Recoverable bool
 	Details     any

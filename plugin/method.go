@@ -46,10 +46,10 @@ func (m Method) Schema() MethodSchema {
 }
 
 // Bind decodes and checks the parameters of a call; raw is JSON, or nil where
-// none were given. With positional, an array gives them in the order in which
-// the parameter struct declares them; else an array is like any other value
-// that is not an object: where all parameters but the first are optional, it
-// is the first one. Unknown parameters are ignored; null means absent.
+// none were given. An object gives them by name. If positional is set, an array
+// gives them in the order of the parameter struct. Any other value is the first
+// parameter, if all others are optional. Unknown parameters are ignored; null
+// means absent.
 //
 // Its errors are [*Error], with CodeInvalidParams.
 func (m Method) Bind(raw []byte, positional bool) (any, error) { return m.bind(raw, positional) }
@@ -64,7 +64,7 @@ func (m Method) Handle(ctx context.Context, params any) iter.Seq2[any, error] {
 // sends is ignored.
 type None struct{}
 
-// Unary makes a method that answers once.
+// Unary makes a method that answers once: see [Stream].
 func Unary[In, Out any](name, description string, fn func(ctx context.Context, in In) (Out, error), options ...Option) Method {
 	return newMethod[In, Out](name, description, false, fn == nil, func(ctx context.Context, params any, yield func(any, error) bool) {
 		out, err := fn(ctx, *params.(*In))
@@ -77,10 +77,29 @@ func Unary[In, Out any](name, description string, fn func(ctx context.Context, i
 }
 
 // Stream makes a method that answers with any number of items. The sequence
-// that fn returns should end when its context does; when the caller goes away
-// or unsubscribes, its yield returns false as well. As of any [iter.Seq2], its
-// items come from the goroutine that ranges over it, one after the other, and
-// none after yield has returned false or the sequence has returned.
+// that fn returns should end when its context does; when the caller leaves or
+// unsubscribes, yield returns false as well. Like any [iter.Seq2], it calls yield
+// only from the goroutine that runs it, and never after yield has returned false.
+//
+// The schemas of In and Out are made here; a type that has none panics.
+// Parameters are decoded strictly (names are case-sensitive, none may be given
+// twice, numbers may not overflow), and validate themselves if they have a method
+// Validate.
+//
+// Structs become objects, by their json tags; a named struct inside another goes
+// to $defs, so types may be recursive. A field is optional, and its schema allows
+// null, if it is a pointer or tagged omitempty or omitzero. Further tags are
+// description and default (JSON; a string may go without its quotes); a field
+// named _ carries the title and description of the struct. Integers have a format
+// and bounds, time.Time is a date-time, time.Duration a duration ("PT1M30S";
+// "1m30s" is read, too), []byte is base64, a type with a MarshalText is a string,
+// and any and json.RawMessage may be anything. Closed sets of strings are
+// [Enumerated], tagged unions are a [Union], and a type that writes or reads its
+// own JSON must be [Schematic].
+//
+// No other item of the stream is sent while the content of one is encoded: a
+// MarshalJSON or an [Appender] that calls [Progress], [Ask] or yield waits for
+// ever.
 func Stream[In, Out any](name, description string, fn func(ctx context.Context, in In) iter.Seq2[Out, error], options ...Option) Method {
 	return newMethod[In, Out](name, description, true, fn == nil, func(ctx context.Context, params any, yield func(any, error) bool) {
 		items := fn(ctx, *params.(*In))
@@ -88,7 +107,7 @@ func Stream[In, Out any](name, description string, fn func(ctx context.Context, 
 			yield(nil, fmt.Errorf("method %q has returned a nil sequence", name))
 			return
 		}
-		// Not a range, whose body would panic on a goroutine that yields late.
+		// Not a range, which would panic when another goroutine yields after the end.
 		items(func(out Out, err error) bool {
 			if err != nil {
 				return yield(nil, err)

@@ -28,17 +28,17 @@ func (m Method) With(wraps ...Middleware) Method {
 // Outcome is how a call ended, for those who observe it.
 type Outcome struct {
 	Path     string
-	Duration time.Duration // until the last item was taken, with the waits for the caller
+	Duration time.Duration // until the last item was taken; waiting for the caller is included
 	Items    int           // contents that the method has yielded
 	// Err is the error that ended the call; nil for none. A caller that leaves
-	// is none, unless the method ends with the error of its context.
+	// is no error, unless the method ends with the error of its context.
 	Err error
 }
 
 var errPanicked = errors.New("it has panicked")
 
-// Timing calls observe when a call has ended, on the call's goroutine, also if
-// the method panics.
+// Timing calls observe after every call, on the call's goroutine, also if the
+// method panics.
 func Timing(observe func(ctx context.Context, o Outcome)) Middleware {
 	return func(_ Method, next Handler) Handler {
 		return func(ctx context.Context, params any, yield func(any, error) bool) {
@@ -93,8 +93,8 @@ func access(check func(ctx context.Context, params any) error) Middleware {
 }
 
 // Deadline ends the context of a call after d, which must be above zero. A
-// method that then stops fails with an error that says so. One that ignores its
-// context goes on.
+// method that stops then fails with an error that says so. One that ignores its
+// context is not stopped.
 func Deadline(d time.Duration) Middleware {
 	return func(m Method, next Handler) Handler {
 		return func(ctx context.Context, params any, yield func(any, error) bool) {
@@ -110,7 +110,7 @@ func Deadline(d time.Duration) Middleware {
 				wanted = yield(content, err)
 				return wanted
 			})
-			// A stream that just ends when its context does is no success.
+			// A stream that ends without an error because its context did has failed.
 			if m.schema.Streaming && wanted && isLate() {
 				yield(nil, late)
 			}

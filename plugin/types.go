@@ -48,8 +48,8 @@ type Schematic interface {
 // Appender is implemented by content that writes its own JSON, for speed: one
 // valid value without line breaks, which is sent as it is. It must not call
 // [Progress], [Ask] or yield of its own stream. Content that may be large also
-// has SizeJSON() int, about how many bytes it will append, rather too many than
-// too few.
+// has a method SizeJSON() int, which estimates how many bytes it will append; an
+// estimate that is too large is better than one that is too small.
 type Appender interface {
 	AppendJSON(dst []byte) ([]byte, error)
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/gorilla/websocket"
+	"github.com/sourcegraph/jsonrpc2"
 
 	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin"
@@ -33,7 +34,7 @@ func TestLimitsAreSettings(t *testing.T) {
 		{"the same name again", register("alpha"), 0},
 		{"a second registration", register("beta"), plugin.CodeTooMany},
 		{"the deepest message", list("[[[1]]]"), 0},
-		{"one level more", list("[[[[1]]]]"), plugin.CodeInvalidRequest},
+		{"one level more", list("[[[[1]]]]"), jsonrpc2.CodeInvalidRequest},
 		{"too long", list(`"` + strings.Repeat("x", 1024) + `"`), plugin.CodeTooLarge},
 	} {
 		conn.Send(`{"jsonrpc":"2.0","id":1,"method":%s}`, test.request)

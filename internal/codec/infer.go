@@ -101,8 +101,8 @@ func (inf *inference) schema(t reflect.Type) (*jsonschema.Schema, error) {
 	return &jsonschema.Schema{Ref: "#/$defs/" + name}, nil
 }
 
-// nameOf names a type in a schema. That of a generic type, "Page[example.org/a.Item]",
-// would lead a reference astray; it is "Page_Item" there.
+// nameOf names a type in a schema. "Page[example.org/a.Item]", a generic type,
+// would be a broken reference; it becomes "Page_Item".
 func nameOf(t reflect.Type) string {
 	parts := strings.FieldsFunc(t.Name(), func(r rune) bool { return r == '[' || r == ']' || r == ',' })
 	for i, part := range parts {

@@ -205,6 +205,7 @@ func TestSchemaOfAResultIsTitledByItsType(t *testing.T) {
 		"type":"object","required":["a"],"properties":{"a":{"type":"string","description":"An a"}}}`)
 	checkSchema(t, resultOf[level](), `{"$schema":"https://json-schema.org/draft/2020-12/schema","title":"level",
 		"oneOf":[{"type":"string","const":"low","description":"Not much"},{"type":"string","const":"high"}]}`)
+	checkSchema(t, resultOf[source](), `{"$schema":"https://json-schema.org/draft/2020-12/schema","title":"source","type":"string","enum":["auto","manual","file"]}`)
 	if s := resultOf[any](); s != nil {
 		t.Errorf("anything has the schema %v", s)
 	}

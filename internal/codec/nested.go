@@ -10,9 +10,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// checker finds what is missing or null inside of a parameter and must not be:
-// the decoder takes such a member for one that is zero. A nil checker finds
-// nothing.
+// checker finds required members that are missing or null inside of a parameter:
+// the decoder leaves them zero. A nil checker finds nothing.
 type checker struct {
 	members  []member            // of a struct
 	byName   map[string]int      // into members
@@ -78,8 +77,8 @@ func checkerOf(t reflect.Type, known map[reflect.Type]*checker) *checker {
 	return nil
 }
 
-// maxDepth bounds how deep a parameter may be nested that is checked: each
-// level of unions is read once more for every one above it.
+// maxDepth bounds how deep a checked parameter may be nested: each level of
+// unions is read once more for every union above it.
 const maxDepth = 64
 
 // fault is what a checker finds.

@@ -22,8 +22,8 @@ type Parameters struct {
 	schema *jsonschema.Schema // nil where there are none
 	fields []field
 	byName map[string]int
-	// bare says that a value that is not an object stands for the first
-	// parameter: no other one is required.
+	// bare says that a value that is not an object is the first parameter, as
+	// no other one is required.
 	bare bool
 }
 
@@ -245,8 +245,8 @@ func (p *Parameters) collect(raw []byte, named bool, values *[maxParameters][]by
 	return n, nil
 }
 
-// lookup finds the parameter of a quoted name, by its shortest spelling
-// without a copy.
+// lookup finds the parameter of a quoted name. A name without escapes is not
+// copied.
 func (p *Parameters) lookup(quoted []byte) (i int, known bool) {
 	if bytes.IndexByte(quoted, '\\') < 0 {
 		i, known = p.byName[string(quoted[1:len(quoted)-1])]
@@ -274,7 +274,7 @@ func (r *reader) over(raw []byte) *jsontext.Decoder {
 	return r.dec
 }
 
-// release gives the decoder back, unless it holds large parameters.
+// release returns the decoder to the pool, unless it holds large parameters.
 func (r *reader) release() {
 	if r.buffer.Cap() <= 64<<10 {
 		readers.Put(r)

@@ -16,7 +16,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// The words are those that clients of other Plexus implementations know.
+// The errors are worded as other Plexus implementations word them.
 
 // valueError is why a value is rejected, for the caller to read.
 type valueError struct{ reason string }
@@ -24,7 +24,7 @@ type valueError struct{ reason string }
 func (e *valueError) Error() string { return e.reason }
 
 // reasonOf says why value was not decoded into a t: what is wrong with the
-// innermost value at fault, and its place within what is called name.
+// innermost faulty value, and where it is within name.
 func reasonOf(name string, t reflect.Type, value []byte, err error) string {
 	where, reason := "", ""
 	for ; err != nil && reason == ""; err = errors.Unwrap(err) {

@@ -12,8 +12,8 @@ import (
 
 // The errors that carry no data. They are shared: don't change them.
 var (
-	ParseError     = NewError(plugin.CodeParseError, "Parse error", "")
-	InvalidRequest = NewError(plugin.CodeInvalidRequest, "Invalid request", "")
+	ParseError     = NewError(jsonrpc2.CodeParseError, "Parse error", "")
+	InvalidRequest = NewError(jsonrpc2.CodeInvalidRequest, "Invalid request", "")
 	MethodNotFound = NewError(plugin.CodeMethodNotFound, "Method not found", "")
 	InternalError  = NewError(plugin.CodeInternal, "Internal error", "")
 )
@@ -46,5 +46,5 @@ func tooDeep(levels int) *jsonrpc2.Error {
 }
 
 func invalid(format string, args ...any) *jsonrpc2.Error {
-	return NewError(plugin.CodeInvalidRequest, "Invalid request", fmt.Sprintf(format, args...))
+	return NewError(jsonrpc2.CodeInvalidRequest, "Invalid request", fmt.Sprintf(format, args...))
 }

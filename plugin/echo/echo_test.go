@@ -24,7 +24,7 @@ func method(t *testing.T, name string) plugin.Method {
 }
 
 func TestDefinitionIsValid(t *testing.T) {
-	if err := echo.New().Define().Validate(); err != nil {
+	if _, err := plugin.TreeOf(echo.New()); err != nil {
 		t.Error(err)
 	}
 }

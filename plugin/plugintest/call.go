@@ -5,13 +5,12 @@ package plugintest
 import (
 	"iter"
 
-	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
 )
 
 // Stream calls a method and yields its contents. An error of the method is a
 // [*plugin.Error], as a client would read it, and the last unless it is
-// recoverable; a content that is no T ends the test. To break off the range
+// recoverable; a content that is no T ends the test. Breaking out of the range
 // ends the method.
 func Stream[T any](h *Hub, path string, params any) iter.Seq2[T, error] {
 	h.t.Helper()
@@ -23,7 +22,9 @@ func Stream[T any](h *Hub, path string, params any) iter.Seq2[T, error] {
 			var err error
 			switch item.Kind {
 			case plugin.KindData:
-				decode(h, path, item.Content, &content)
+				if bad := item.Decode(&content); bad != nil {
+					h.t.Fatalf("%s: %v", path, bad)
+				}
 			case plugin.KindError:
 				err = item.Err()
 			default:
@@ -72,15 +73,4 @@ func (h *Hub) Fails(path string, params any) *plugin.Error {
 		h.t.Fatalf("%s has not failed", path)
 	}
 	return last
-}
-
-func decode(h *Hub, path string, content, into any) {
-	h.t.Helper()
-	text, err := codec.AppendJSON(nil, content)
-	if err != nil {
-		h.t.Fatalf("%s: a content that can't be written as JSON: %v", path, err)
-	}
-	if err := codec.DecodeJSON(text, into); err != nil {
-		h.t.Fatalf("%s has answered %s: %v", path, text, err)
-	}
 }

@@ -17,7 +17,7 @@ const updateVariable = "PLEXUS_UPDATE"
 
 // CheckSchema compares the schema at a path, "greeter" or "solar.earth", with a
 // golden file of indented JSON. Clients generate code and commands from the
-// schema: a change of it should be meant. With PLEXUS_UPDATE=1 in the
+// schema, so it should not change by accident. With PLEXUS_UPDATE=1 in the
 // environment the file is written instead.
 func (h *Hub) CheckSchema(path, file string) {
 	h.t.Helper()
@@ -43,26 +43,19 @@ func (h *Hub) CheckSchema(path, file string) {
 		h.t.Fatal(err)
 	}
 	want = bytes.ReplaceAll(want, []byte("\r\n"), []byte("\n"))
-	if line, got, want, differ := firstDifference(got.String(), string(want)); differ {
+	if !bytes.Equal(got.Bytes(), want) {
+		line, got, want := firstDifference(got.String(), string(want))
 		h.t.Errorf("the schema of %s is not the one in %s. Line %d:\n got  %s\n want %s\nIf that is meant, run the test with %s=1",
 			path, file, line, got, want, updateVariable)
 	}
 }
 
-// firstDifference finds the first line, from 1, in which two texts differ.
-func firstDifference(a, b string) (line int, inA, inB string, differ bool) {
+// firstDifference finds the first line, from 1, in which two different texts
+// differ.
+func firstDifference(a, b string) (line int, inA, inB string) {
 	as, bs := strings.Split(a, "\n"), strings.Split(b, "\n")
-	for i := range max(len(as), len(bs)) {
-		inA, inB = "", ""
-		if i < len(as) {
-			inA = as[i]
-		}
-		if i < len(bs) {
-			inB = bs[i]
-		}
-		if inA != inB {
-			return i + 1, inA, inB, true
-		}
+	for line < min(len(as), len(bs))-1 && as[line] == bs[line] {
+		line++
 	}
-	return 0, "", "", false
+	return line + 1, as[line], bs[line]
 }

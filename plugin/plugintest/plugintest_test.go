@@ -156,7 +156,7 @@ func TestWhatFailsATest(t *testing.T) {
 		{"a method that fails", func(h *plugintest.Hub) { plugintest.All[int](h, "s.nope", nil) }, "s.nope: Method not found: s.nope"},
 		{"a method that does not", func(h *plugintest.Hub) { h.Fails("s.number", nil) }, "s.number has not failed"},
 		{"a method that recovers", func(h *plugintest.Hub) { h.Fails("s.recover", nil) }, "s.recover has not failed"},
-		{"another type of content", func(h *plugintest.Hub) { plugintest.One[string](h, "s.number", nil) }, "s.number has answered 7: invalid type: integer"},
+		{"another type of content", func(h *plugintest.Hub) { plugintest.One[string](h, "s.number", nil) }, "s.number: content of type s.number: invalid type: integer `7`"},
 		{"too many contents", func(h *plugintest.Hub) { plugintest.One[string](h, "s.list", nil) }, "s.list has answered 2 times"},
 		{"parameters that are none", func(h *plugintest.Hub) { plugintest.One[string](h, "s.say", make(chan int)) }, "s.say: parameters"},
 		{"an answer too many", func(h *plugintest.Hub) { h.Answer(true) }, "no question for the answers [true]"},
