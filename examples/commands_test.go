@@ -13,47 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 )
-
-// serving builds and starts an example that logs where it serves, and returns
-// the port. The test ends it by an interrupt, which must succeed.
-func serving(t *testing.T, name string) (port string) {
-	t.Helper()
-	binary := filepath.Join(binaries, name)
-	cmd := exec.Command(binary)
-	cmd.Env = append(os.Environ(), "LISTEN=127.0.0.1:0")
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	log := bufio.NewReader(stderr)
-	line, readErr := log.ReadString('\n')
-	rest := make(chan struct{})
-	var after bytes.Buffer
-	go func() { // ends with the process
-		defer close(rest)
-		after.ReadFrom(log)
-	}()
-	t.Cleanup(func() {
-		cmd.Process.Signal(os.Interrupt)
-		kill := time.AfterFunc(15*time.Second, func() { cmd.Process.Kill() })
-		defer kill.Stop()
-		<-rest
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("%s ended with %v\n%s", name, err, after.String())
-		}
-	})
-	_, address, ok := strings.Cut(strings.TrimSpace(line), " url=")
-	at, err := url.Parse(address)
-	if readErr != nil || !ok || err != nil {
-		t.Fatalf("%s begins with %q, %v", name, line, readErr)
-	}
-	return at.Port()
-}
 
 // commands are the lines of an example's comment that call it.
 func commands(t *testing.T, name string) (lines []string) {
@@ -75,7 +35,10 @@ func TestCommands(t *testing.T) {
 		"handles": {`"text":"`, `{"page":"* Call mother"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			port := serving(t, name)
+			at, err := url.Parse(run(t, name))
+			if err != nil {
+				t.Fatal(err)
+			}
 			shown := commands(t, name)
 			if len(shown) != len(want) {
 				t.Fatalf("%d commands are shown, and %d are tested", len(shown), len(want))
@@ -89,7 +52,7 @@ func TestCommands(t *testing.T) {
 					}
 					line = strings.ReplaceAll(line, "…", string(answer.Handle))
 				}
-				cmd := exec.Command("sh", "-c", `exec "$0" --host 127.0.0.1 -P "$1" `+line, plexus, port)
+				cmd := exec.Command("sh", "-c", `exec "$0" --host 127.0.0.1 -P "$1" `+line, plexus, at.Port())
 				before = lastLine(t, cmd, strings.HasSuffix(line, "watch"))
 				if !strings.Contains(before, want[i]) {
 					t.Errorf("plexus %s prints %s, want %s", line, before, want[i])

@@ -6,6 +6,7 @@ package examples
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,34 +37,44 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// run starts an example and returns its address. The test ends it
-// by an interrupt, which must succeed.
-func run(t *testing.T, name string, args ...string) (url string) {
+// run starts an example and returns the URL that it prints or logs. The test
+// ends it by an interrupt, which must succeed.
+func run(t *testing.T, name string, args ...string) string {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(binaries, name), args...)
-	cmd.Env = append(os.Environ(), "LISTEN=127.0.0.1:0")
-	stdout, err := cmd.StdoutPipe()
+	output, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	if err := cmd.Start(); err != nil {
+	cmd := exec.Command(filepath.Join(binaries, name), args...)
+	cmd.Env = append(os.Environ(), "LISTEN=127.0.0.1:0")
+	cmd.Stdout, cmd.Stderr = w, w
+	err = cmd.Start()
+	w.Close()
+	if err != nil {
 		t.Fatal(err)
 	}
-	line, readErr := bufio.NewReader(stdout).ReadString('\n')
+	lines := bufio.NewReader(output)
+	line, readErr := lines.ReadString('\n')
+	rest := make(chan []byte, 1)
+	go func() { // ends with the process
+		text, _ := io.ReadAll(lines)
+		rest <- text
+	}()
 	t.Cleanup(func() {
 		cmd.Process.Signal(os.Interrupt)
 		kill := time.AfterFunc(15*time.Second, func() { cmd.Process.Kill() })
 		defer kill.Stop()
+		text := <-rest
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("%s ended with %v\n%s", name, err, stderr.String())
+			t.Errorf("%s ended with %v\n%s", name, err, text)
 		}
+		output.Close()
 	})
-	if readErr != nil {
-		t.Fatal(readErr)
+	_, address, ok := strings.Cut(strings.TrimSpace(line), "ws://")
+	if readErr != nil || !ok {
+		t.Fatalf("%s begins with %q, %v", name, line, readErr)
 	}
-	return strings.TrimSpace(line)
+	return "ws://" + address
 }
 
 // content makes a direct call, with parameters as JSON text, and returns the

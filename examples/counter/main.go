@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-// Command counter hosts an activation with state, which is started and closed
-// with its hub: a counter that anybody may add to and that others watch. Try it
-// with
+// Command counter hosts an activation with state, which is started and closed by
+// its hub: a counter that callers add to and watch. Try it with
 //
 //	go run ./cmd/plexus -P 4444 counter-hub counter watch
 //	go run ./cmd/plexus -P 4444 counter-hub counter add --by 3
@@ -26,14 +25,14 @@ import (
 
 // Counter is the activation.
 type Counter struct {
-	every   time.Duration // it counts by itself
+	every   time.Duration // how often it adds one by itself
 	running sync.WaitGroup
 	mu      sync.Mutex
 	value   int64
 	changed chan struct{} // closed at the next change
 }
 
-// New makes a counter that adds one every so often.
+// New makes a counter that adds one after each interval.
 func New(every time.Duration) *Counter { return &Counter{every: every, changed: make(chan struct{})} }
 
 // Count is what both methods answer with.
@@ -57,7 +56,7 @@ func (c *Counter) Define() plugin.Definition {
 	}
 }
 
-// Start lets the counter count, until ctx is over.
+// Start lets the counter count until ctx ends.
 func (c *Counter) Start(ctx context.Context) error {
 	c.running.Go(func() {
 		for tick := time.Tick(c.every); ctx.Err() == nil; {
@@ -71,7 +70,7 @@ func (c *Counter) Start(ctx context.Context) error {
 	return nil
 }
 
-// Close waits for what Start has begun.
+// Close waits for the goroutine of Start.
 func (c *Counter) Close() error { c.running.Wait(); return nil }
 
 func (c *Counter) add(by int64) Count {
@@ -83,7 +82,7 @@ func (c *Counter) add(by int64) Count {
 	return Count{c.value}
 }
 
-// watch yields the last value only: one who is slow misses what was between.
+// watch yields the value at each change. A slow caller misses values in between.
 func (c *Counter) watch(ctx context.Context, _ plugin.None) iter.Seq2[Count, error] {
 	return func(yield func(Count, error) bool) {
 		for {

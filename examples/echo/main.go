@@ -56,7 +56,7 @@ func repeat(ctx context.Context, in repeatParams) iter.Seq2[Echo, error] {
 	return func(yield func(Echo, error) bool) {
 		for n := range in.Times {
 			if !yield(Echo{Text: in.Text, Number: n + 1}, nil) {
-				return // the caller has had enough
+				return // the caller wants no more
 			}
 		}
 	}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-// Command handles hosts two activations: a library, whose notes can be referred
-// to by handles, and a printer, which is given handles and does not know who
-// resolves them. Try it with
+// Command handles hosts two activations: a library, which gives out handles to its
+// notes, and a printer, which prints what a handle stands for without knowing the
+// library. Try it with
 //
 //	go run ./cmd/plexus -P 4444 handles-hub library add --text "Call mother" --json
 //	go run ./cmd/plexus -P 4444 handles-hub printer print --handle '…'
@@ -28,7 +28,7 @@ type Library struct {
 	notes []Note
 }
 
-// Note is one of them.
+// Note is one note.
 type Note struct {
 	Text string `json:"text"`
 }
@@ -67,7 +67,7 @@ func (l *Library) add(n Note) (number int) {
 	return len(l.notes)
 }
 
-// resolve is asked by the hub what a handle of the library stands for.
+// resolve returns the note that a handle stands for. The hub calls it.
 func (l *Library) resolve(_ context.Context, h plugin.Handle) (any, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

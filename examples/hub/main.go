@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
-// Command hub is a hub of one's own: the registry beside another activation.
+// Command hub is a hub with two activations: the registry and another one.
 package main
 
 import (

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-only
 
 // Command solar hosts activations below activations: planets and their moons,
-// which are always there, and comets, which are found when somebody asks for
-// them. Try it with
+// which are fixed children, and comets, which are found when they are called. Try
+// it with
 //
 //	go run ./cmd/plexus -P 4444 solar-hub solar earth luna info
 //	go run ./cmd/plexus -P 4444 solar-hub solar list_children
@@ -43,7 +43,7 @@ func body(kind string, b Body, around ...plugin.Activation) plugin.Definition {
 	}
 }
 
-// comets are made once: a hub looks at each but once, as it is the same pointer.
+// comets are made once: a hub keeps what it knows of a pointer that it has seen.
 var comets = []*plugin.Definition{
 	comet(Body{Name: "Encke", RadiusKM: 2.4, Orbit: 1204}),
 	comet(Body{Name: "Hale-Bopp", RadiusKM: 30, Orbit: 925_000}),
@@ -55,7 +55,7 @@ func comet(b Body) *plugin.Definition {
 	return &d
 }
 
-// findComet returns the activation of a comet; nil where there is none.
+// findComet returns the activation of a comet; nil if there is none.
 func findComet(_ context.Context, name string) (plugin.Activation, error) {
 	for _, c := range comets {
 		if strings.EqualFold(c.Namespace, name) {

@@ -21,10 +21,10 @@ import (
 	"github.com/plexus-go/plexus/transport"
 )
 
-// Template is what a project begins with.
+// Template is what a project starts from.
 type Template string
 
-// Enum lists the templates, as the caller is shown them.
+// Enum lists the templates. The caller sees the labels.
 func (Template) Enum() []plugin.Choice {
 	return []plugin.Choice{
 		{Value: "empty", Label: "Nothing at all"},
@@ -33,7 +33,7 @@ func (Template) Enum() []plugin.Choice {
 	}
 }
 
-// Event is what happens, one of these.
+// Event is the result: one of these.
 type Event struct {
 	plugin.Union `discriminator:"type" description:"What the wizard has done"`
 	Created      *Created   `tag:"created" description:"The project is there"`
@@ -46,7 +46,7 @@ type Created struct {
 	Template Template `json:"template"`
 }
 
-// Abandoned is how far it came.
+// Abandoned says at which step the caller cancelled.
 type Abandoned struct {
 	Step string `json:"step"`
 }
@@ -65,7 +65,7 @@ func create(ctx context.Context, _ plugin.None) iter.Seq2[Event, error] {
 	}
 }
 
-// interview asks for what is to be created, and returns at which step it ended.
+// interview asks what to create, and returns the step at which it ended.
 func interview(ctx context.Context) (created Created, step string, err error) {
 	created.Name, err = plugin.Ask(ctx, plugin.Prompt{Message: "What is the project called?", Placeholder: "my-project"})
 	if err != nil {
