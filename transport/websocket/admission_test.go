@@ -108,8 +108,7 @@ func TestAnIdleConnectionKeepsNothingOfLargeMessages(t *testing.T) {
 	c.Next()
 	padding = ""
 	c.Send("%s", once(2, size))
-	sub := c.Subscribed("2")
-	c.served(sub)
+	c.served(c.Subscribed("2"))
 	if cost := heap() - before; cost > size/4 {
 		t.Errorf("%d KiB are kept", cost>>10)
 	}

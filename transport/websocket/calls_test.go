@@ -49,8 +49,7 @@ func TestIDComesBackAsItWasSent(t *testing.T) {
 	c := serve(t, websocket.Limits{}).dial()
 	for _, id := range []string{`0`, `-1`, `9007199254740993`, `18446744073709551616`, `""`, `"a\u0041\n"`, `null`} {
 		c.Send(`{"jsonrpc":"2.0","id":%s,"method":"_info"}`, id)
-		sub := c.Subscribed(id)
-		c.served(sub)
+		c.served(c.Subscribed(id))
 		c.Send(`{"jsonrpc":"2.0","id":%s,"method":"none"}`, id)
 		c.Rejected(id, -32601)
 	}
@@ -102,8 +101,7 @@ func TestBinaryFrameIsServed(t *testing.T) {
 	if err := c.WriteMessage(gorilla.BinaryMessage, []byte(onceRequest)); err != nil {
 		t.Fatal(err)
 	}
-	sub := c.Subscribed("7")
-	c.served(sub)
+	c.served(c.Subscribed("7"))
 }
 
 func TestFragmentedMessageIsServed(t *testing.T) {
@@ -131,8 +129,7 @@ func TestFragmentedMessageIsServed(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	sub := c.Subscribed("7")
-	c.served(sub)
+	c.served(c.Subscribed("7"))
 	// A pong is read on the way to an answer, and may come after this one.
 	for deadline := time.Now().Add(testkit.Patience); !pong; {
 		if time.Now().After(deadline) {

@@ -229,8 +229,7 @@ func TestACallWaitsForAnotherToEnd(t *testing.T) {
 		synctest.Wait()
 		close(s.probe.released)
 		c.served(first)
-		second := c.Subscribed("2")
-		c.served(second)
+		c.served(c.Subscribed("2"))
 	})
 }
 
@@ -270,9 +269,7 @@ func TestAClientThatPingsAfterTheCloseDoesNotHoldUpTheStop(t *testing.T) {
 		c.SetCloseHandler(func(int, string) error { return nil })
 		begin := time.Now()
 		stopped := s.stop(testkit.Patience)
-		if got := c.Closed(); got != gorilla.CloseGoingAway {
-			t.Errorf("closed with %d, want %d", got, gorilla.CloseGoingAway)
-		}
+		c.closedWith(gorilla.CloseGoingAway)
 		pinger := make(chan struct{})
 		go func() {
 			defer close(pinger)

@@ -33,9 +33,7 @@ func TestEachLimitIsCounted(t *testing.T) {
 		}, websocket.Counts{Large: 1}},
 		"size beyond reason": {func(_ *server, c *client) {
 			go c.NetConn().Write(beginning(1 << 40)) // until the connection is closed
-			if code := c.Closed(); code != gorilla.CloseMessageTooBig {
-				c.t.Errorf("closed with %d", code)
-			}
+			c.closedWith(gorilla.CloseMessageTooBig)
 		}, websocket.Counts{Large: 1}},
 		"depth": {func(_ *server, c *client) {
 			c.Send(`{"jsonrpc":"2.0","id":1,"method":"none","params":[[[1]]]}`)

@@ -19,11 +19,18 @@ import (
 
 const writeRequest = `{"jsonrpc":"2.0","id":%d,"method":"hub.call","params":{"method":"probe.write","params":{}}}`
 
+// writes are so many frames, each with a call of probe.write.
+func writes(n int) (frames []byte) {
+	for id := range n {
+		frames = append(frames, masked(textFrame, true, fmt.Appendf(nil, writeRequest, id))...)
+	}
+	return frames
+}
+
 func TestAWriteIsFinishedThoughItsClientHasGone(t *testing.T) {
 	const several = 20
-	var many, batch []byte
+	var batch []byte
 	for id := range several {
-		many = append(many, masked(textFrame, true, fmt.Appendf(nil, writeRequest, id))...)
 		batch = fmt.Appendf(append(batch, ','), writeRequest, id)
 	}
 	batch[0] = '['
@@ -36,8 +43,8 @@ func TestAWriteIsFinishedThoughItsClientHasGone(t *testing.T) {
 	}{
 		{"closed", masked(textFrame, true, fmt.Appendf(nil, writeRequest, 1)), 1, -1, 200},
 		{"reset", masked(textFrame, true, fmt.Appendf(nil, writeRequest, 1)), 1, 0, 200},
-		{"several calls, closed", many, several, -1, 50},
-		{"several calls, reset", many, several, 0, 50},
+		{"several calls, closed", writes(several), several, -1, 50},
+		{"several calls, reset", writes(several), several, 0, 50},
 		{"a batch, reset", masked(textFrame, true, append(batch, ']')), several, 0, 50},
 	}
 	for _, test := range tests {
@@ -68,10 +75,7 @@ func TestMoreWritesThanMayRunAreFinishedToo(t *testing.T) {
 	const calls = 500
 	s := serve(t, websocket.Limits{MaxCalls: 2, CallWait: time.Hour})
 	c := s.dial()
-	var all []byte
-	for id := range calls {
-		all = append(all, masked(textFrame, true, fmt.Appendf(nil, writeRequest, id))...)
-	}
+	all := writes(calls)
 	if _, err := c.NetConn().Write(all); err != nil {
 		t.Fatal(err)
 	}

@@ -65,9 +65,7 @@ func TestTheReaderEnds(t *testing.T) {
 	if got := c.Item(sub, "error").Params.Result.Message; got != "probe.exit_quick failed" {
 		t.Errorf("the stream ended with %q", got)
 	}
-	if code := c.Closed(); code != gorilla.CloseInternalServerErr {
-		t.Errorf("closed with %d", code)
-	}
+	c.closedWith(gorilla.CloseInternalServerErr)
 	const call = `{"jsonrpc":"2.0","id":%d,"method":"probe_%s"}`
 	for _, message := range []string{
 		fmt.Sprintf(call, 1, "exit_trap"),

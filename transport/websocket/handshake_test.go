@@ -127,9 +127,7 @@ func TestACloseIsAnswered(t *testing.T) {
 		if err := c.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(sent, "")); err != nil {
 			t.Fatal(err)
 		}
-		if got := c.Closed(); got != want {
-			t.Errorf("closed with %d, want %d", got, want)
-		}
+		c.closedWith(want)
 	}
 	testkit.Eventually(t, "the streams to end", func() bool { return s.probe.running.Load() == 0 && s.Connections() == 0 })
 }

@@ -133,6 +133,14 @@ func (c *client) served(subscription int64) {
 	c.Item(subscription, "done")
 }
 
+// closedWith reads until the connection closes, and checks the close code.
+func (c *client) closedWith(code int) {
+	c.t.Helper()
+	if got := c.Closed(); got != code {
+		c.t.Errorf("closed with %d, want %d", got, code)
+	}
+}
+
 // probe is an activation that does what a test needs.
 type probe struct {
 	running  atomic.Int64  // handlers that have not returned

@@ -28,9 +28,7 @@ func TestAnIdlePeerIsClosedWhereAsked(t *testing.T) {
 	limits := websocket.Limits{PingInterval: interval, IdleTimeout: idle}
 	inMemoryWith(t, limits, func(t *testing.T, s *server, c *client) {
 		begin := time.Now()
-		if got := c.Closed(); got != gorilla.CloseNormalClosure {
-			t.Errorf("closed with %d, want %d", got, gorilla.CloseNormalClosure)
-		}
+		c.closedWith(gorilla.CloseNormalClosure)
 		if took := time.Since(begin); took != idle {
 			t.Errorf("closed after %v, want %v", took, idle)
 		}
@@ -46,9 +44,7 @@ func TestAnIdlePeerIsClosedWhereAsked(t *testing.T) {
 			}
 			return nil
 		})
-		if got := c.Closed(); got != gorilla.CloseNormalClosure {
-			t.Errorf("closed with %d, want %d", got, gorilla.CloseNormalClosure)
-		}
+		c.closedWith(gorilla.CloseNormalClosure)
 		if took := time.Since(begin); took < 20*interval+idle || took > 22*interval+idle {
 			t.Errorf("closed after %v and %d pings", took, pings)
 		}

@@ -101,8 +101,7 @@ func TestHalfSentMessagesShareTheMemoryLimit(t *testing.T) {
 	t.Logf("%+v", s.Counts())
 	// Whoever sends whole messages can again.
 	other.Send("%s", once(2, size))
-	sub := other.Subscribed("2")
-	other.served(sub)
+	other.served(other.Subscribed("2"))
 }
 
 // TestLargeMessagesWaitForEachOther has many clients send large messages at

@@ -33,8 +33,8 @@ func TestRecheckClosesCallersWithoutValidCredentials(t *testing.T) {
 	}))
 	defer web.Close()
 	s := &server{Server: inner, t: t, addr: strings.TrimPrefix(web.URL, "http://")}
-	dial := func(path string) *testkit.Conn {
-		c := testkit.Dial(t, "ws://"+s.addr+path)
+	dial := func(path string) *client {
+		c := &client{testkit.Dial(t, "ws://"+s.addr+path), t}
 		c.Quiet()
 		return c
 	}
@@ -45,9 +45,7 @@ func TestRecheckClosesCallersWithoutValidCredentials(t *testing.T) {
 		}
 		return nil
 	})
-	if got := goes.Closed(); got != gorilla.ClosePolicyViolation {
-		t.Errorf("closed with %d, want %d", got, gorilla.ClosePolicyViolation)
-	}
+	goes.closedWith(gorilla.ClosePolicyViolation)
 	stays.Quiet()
 	if got := log.String(); strings.Count(got, "\n") != 1 ||
 		!strings.Contains(got, "remote=198.51.100.9/goes") || !strings.Contains(got, "the token was removed") {

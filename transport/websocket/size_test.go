@@ -43,8 +43,7 @@ func TestAMessageOverTheLimitIsRefusedAndTheConnectionLives(t *testing.T) {
 	refusal := fmt.Sprintf(`{"jsonrpc":"2.0","id":null,"error":{"code":-32007,"message":"Request is too big","data":"Exceeded max limit of %d"}}`, limit)
 
 	c.Send("%s", once(1, limit))
-	sub := c.Subscribed("1")
-	c.served(sub)
+	c.served(c.Subscribed("1"))
 
 	for _, size := range []int{limit + 1, 2 * limit, 8 * limit} {
 		c.Send("%s", once(2, size))

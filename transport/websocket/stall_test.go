@@ -94,8 +94,7 @@ func TestAClientThatDoesNotReadIsClosed(t *testing.T) {
 			begin := time.Now()
 			calls := 0
 			for s.Connections() == 2 && time.Since(begin) < testkit.Patience {
-				sub := other.call(calls, "echo.once", `{"message":"undisturbed"}`)
-				other.served(sub)
+				other.served(other.call(calls, "echo.once", `{"message":"undisturbed"}`))
 				calls++
 			}
 			t.Logf("closed after %v; %d calls of another client meanwhile", time.Since(begin), calls)
@@ -103,9 +102,7 @@ func TestAClientThatDoesNotReadIsClosed(t *testing.T) {
 				t.Errorf("another client was blocked: it made %d calls", calls)
 			}
 			// One that wakes up late still learns why.
-			if got := stuck.Closed(); got != gorilla.ClosePolicyViolation {
-				t.Errorf("closed with %d, want %d", got, gorilla.ClosePolicyViolation)
-			}
+			stuck.closedWith(gorilla.ClosePolicyViolation)
 			testkit.Eventually(t, "the streams to end", func() bool { return s.probe.running.Load() == 0 })
 			other.Quiet()
 		})
@@ -130,9 +127,7 @@ func TestAClientThatWakesUpGetsTheRest(t *testing.T) {
 			if f := c.Item(sub, "data"); len(f.Params.Result.Content) != size+2 {
 				t.Errorf("%d bytes of content, want %d", len(f.Params.Result.Content), size+2)
 			}
-			if got := c.Closed(); got != gorilla.ClosePolicyViolation {
-				t.Errorf("closed with %d, want %d", got, gorilla.ClosePolicyViolation)
-			}
+			c.closedWith(gorilla.ClosePolicyViolation)
 		})
 	}
 }

@@ -95,9 +95,7 @@ func TestStopReachesAWriterThatIsNeverIdle(t *testing.T) {
 	}
 	testkit.Eventually(t, "a stream", func() bool { return s.probe.yielded.Load() > 0 })
 	stopped := s.stop(testkit.Patience)
-	if code := c.Closed(); code != gorilla.CloseGoingAway {
-		t.Errorf("closed with %d, want %d", code, gorilla.CloseGoingAway)
-	}
+	c.closedWith(gorilla.CloseGoingAway)
 	if err := <-stopped; err != nil {
 		t.Error(err)
 	}
@@ -115,9 +113,7 @@ func TestStopCutsOffAHungHandler(t *testing.T) {
 	if took := time.Since(begin); took > 5*time.Second {
 		t.Errorf("took %v", took)
 	}
-	if code := c.Closed(); code != 0 {
-		t.Errorf("closed with %d, want none", code)
-	}
+	c.closedWith(0)         // without a close frame
 	close(s.probe.released) // so that the test leaves nothing behind
 }
 

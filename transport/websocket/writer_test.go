@@ -3,7 +3,6 @@
 package websocket_test
 
 import (
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,10 +12,7 @@ import (
 
 func TestManySmallAnswersLeaveInFewWrites(t *testing.T) {
 	const calls = 200
-	var all []byte
-	for id := range calls {
-		all = append(all, masked(textFrame, true, fmt.Appendf(nil, writeRequest, id))...)
-	}
+	all := writes(calls)
 	for name, serve := range transports {
 		t.Run(name, func(t *testing.T) {
 			tap := newTap(t)
@@ -59,7 +55,6 @@ func TestAQuickCallBesideABusyWriter(t *testing.T) {
 		c.Send(`{"jsonrpc":"2.0","id":2,"method":"_info"}`)
 		synctest.Wait()
 		c.Item(c.Subscribed("1"), "data")
-		sub := c.Subscribed("2")
-		c.served(sub)
+		c.served(c.Subscribed("2"))
 	})
 }
