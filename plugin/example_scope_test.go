@@ -21,9 +21,13 @@ import (
 
 // hosting makes a hub with one activation, "demo", of these methods.
 func hosting(methods ...plugin.Method) *hub.Hub {
-	h, err := hub.New("demo-hub")
-	if err == nil {
-		err = h.Register(plugin.Definition{Namespace: "demo", Version: "1.0.0", Methods: methods})
+	return hubOf(plugin.Definition{Namespace: "demo", Version: "1.0.0", Methods: methods})
+}
+
+func hubOf(activations ...plugin.Activation) *hub.Hub {
+	h, err := hub.New("demo-hub", hub.WithLogger(slog.New(slog.DiscardHandler)))
+	for _, a := range activations {
+		err = errors.Join(err, h.Register(a))
 	}
 	if err != nil {
 		panic(err)
@@ -228,17 +232,10 @@ func ExampleMiddleware() {
 
 func ExampleTiming() {
 	count := map[string]int{}
-	h, err := hub.New("demo-hub", hub.WithMiddleware(plugin.Timing(func(_ context.Context, o plugin.Outcome) {
-		count[o.Path] += o.Items
-	})))
-	if err != nil {
-		panic(err)
-	}
-	if err := h.Register(plugin.Definition{Namespace: "demo", Methods: []plugin.Method{
+	timing := plugin.Timing(func(_ context.Context, o plugin.Outcome) { count[o.Path] += o.Items })
+	h := hubOf(plugin.Definition{Namespace: "demo", Middleware: []plugin.Middleware{timing}, Methods: []plugin.Method{
 		plugin.Unary("one", "Answer once", func(context.Context, plugin.None) (int, error) { return 1, nil }),
-	}}); err != nil {
-		panic(err)
-	}
+	}})
 	show(context.Background(), h, "demo.one", "")
 	fmt.Println(count)
 	// Output:
@@ -291,13 +288,7 @@ func ExampleDynamic() {
 			}
 		},
 	}
-	h, err := hub.New("demo-hub")
-	if err == nil {
-		err = h.Register(shop)
-	}
-	if err != nil {
-		panic(err)
-	}
+	h := hubOf(shop)
 	show(context.Background(), h, "shop.list_children", "")
 	show(context.Background(), h, "shop.pears.price", "")
 	show(context.Background(), h, "shop.plums.price", "")
@@ -321,27 +312,20 @@ func ExampleHandle() {
 			return plugin.Resolve[string](ctx, in.Handle)
 		}),
 	}}
-	both, err := hub.New("demo-hub")
-	if err == nil {
-		err = errors.Join(both.Register(notes), both.Register(reader))
-	}
-	if err != nil {
-		panic(err)
-	}
 	text, _ := json.Marshal(map[string]plugin.Handle{"Handle": h})
-	show(context.Background(), both, "reader.read", string(text))
+	show(context.Background(), hubOf(notes, reader), "reader.read", string(text))
 	// Output:
 	// 121a993c-f8eb-5735-badf-28b087961d5e@1.4.0::note:42
 	// 1.4.0 note [42] <nil>
 	// "the note 42"
 }
 
-// clock is an activation with a life of its own.
+// clock is an activation that runs a goroutine beside its calls.
 type clock struct{ stopped chan struct{} }
 
 func (c *clock) Define() plugin.Definition { return plugin.Definition{Namespace: "clock"} }
 
-// Start begins what runs beside the calls.
+// Start starts the goroutine.
 func (c *clock) Start(ctx context.Context) error {
 	c.stopped = make(chan struct{})
 	go func() {
@@ -352,18 +336,13 @@ func (c *clock) Start(ctx context.Context) error {
 	return nil
 }
 
-// Close waits for it.
+// Close waits for its end.
 func (c *clock) Close() error { <-c.stopped; return nil }
 
 func ExampleStarter() {
-	h, err := hub.New("demo-hub", hub.WithLogger(slog.New(slog.DiscardHandler)))
-	if err == nil {
-		err = h.Register(new(clock))
-	}
-	fmt.Println("started:", err)
+	h := hubOf(new(clock))
 	fmt.Println("closed:", h.Close())
 	// Output:
-	// started: <nil>
 	// stopping
 	// closed: <nil>
 }

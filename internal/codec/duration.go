@@ -3,6 +3,7 @@
 package codec
 
 import (
+	"fmt"
 	"reflect"
 	"regexp"
 	"strconv"
@@ -20,28 +21,20 @@ func marshalDuration(enc *jsontext.Encoder, d time.Duration) error {
 }
 
 func isoDuration(d time.Duration) string {
-	sign, rest := "", uint64(d)
+	text, ns := "PT", uint64(d)
 	if d < 0 {
-		sign, rest = "-", -rest // of the least Duration, too
+		text, ns = "-PT", -ns // of the smallest Duration, too
 	}
-	text := sign + "PT"
-	for _, unit := range []struct {
-		length time.Duration
-		name   string
-	}{{time.Hour, "H"}, {time.Minute, "M"}} {
-		if n := rest / uint64(unit.length); n > 0 {
-			text += strconv.FormatUint(n, 10) + unit.name
-			rest %= uint64(unit.length)
-		}
+	if h := ns / 3600e9; h > 0 {
+		text += fmt.Sprint(h, "H")
 	}
-	if rest == 0 && d != 0 {
-		return text
+	if m := ns / 60e9 % 60; m > 0 {
+		text += fmt.Sprint(m, "M")
 	}
-	text += strconv.FormatUint(rest/1e9, 10)
-	if fraction := rest % 1e9; fraction > 0 {
-		text += "." + strings.TrimRight(strconv.FormatUint(1e9+fraction, 10)[1:], "0")
+	if s := ns % 60e9; s > 0 || d == 0 {
+		text += strings.TrimRight(strings.TrimRight(fmt.Sprintf("%d.%09d", s/1e9, s%1e9), "0"), ".") + "S"
 	}
-	return text + "S"
+	return text
 }
 
 // unmarshalDuration reads the form of ISO 8601, and that of Go, "1m30s", which
