@@ -146,19 +146,7 @@ func (c *call) fail(err error) {
 func (c *call) through(ctx context.Context, conn *connection) (again bool) {
 	s := &stream{queue: queue{ready: make(chan struct{}, 1)}, method: c.method, id: conn.lastID.Add(1)}
 	defer conn.leave(s)
-	var frame []byte
-	switch {
-	case !c.own:
-		s.target = conn.info.Name + ".call"
-		frame = wire.AppendCall(nil, s.id, conn.info.Name, c.method, c.encoded)
-	case c.method == wire.InfoMethod:
-		s.target = c.method
-		frame = wire.AppendRequest(nil, s.id, s.target, c.encoded)
-	default:
-		s.target = conn.info.Name + "." + c.method
-		frame = wire.AppendRequest(nil, s.id, s.target, c.encoded)
-	}
-	err := conn.begin(ctx, s, frame)
+	err := conn.begin(ctx, s, c.request(s, conn.info.Name))
 	if err == nil {
 		var more bool
 		if more, err = c.take(ctx, conn, s); !more {
@@ -181,8 +169,22 @@ func (c *call) through(ctx context.Context, conn *connection) (again bool) {
 	return false
 }
 
-// take yields the items of s until they end, and returns why, or until the
-// range is broken off.
+// request returns the request of s to a hub, and sets its target.
+func (c *call) request(s *stream, hub string) (frame []byte) {
+	switch {
+	case !c.own:
+		s.target = hub + ".call"
+		return wire.AppendCall(nil, s.id, hub, c.method, c.encoded)
+	case c.method == wire.InfoMethod:
+		s.target = c.method
+	default:
+		s.target = hub + "." + c.method
+	}
+	return wire.AppendRequest(nil, s.id, s.target, c.encoded)
+}
+
+// take yields the items of s. It returns why they have ended, or false where the
+// range was broken off.
 func (c *call) take(ctx context.Context, conn *connection, s *stream) (more bool, err error) {
 	for {
 		if ctx.Err() != nil {
@@ -217,7 +219,7 @@ func (c *call) take(ctx context.Context, conn *connection, s *stream) (more bool
 	}
 }
 
-// answer answers a question. Its error is the callback's.
+// answer answers a question. Its error is that of the callback.
 func (c *call) answer(ctx context.Context, conn *connection, i *plugin.Item) error {
 	text := cancelled
 	var failed error

@@ -36,8 +36,8 @@ const (
 	withdrawn
 )
 
-// markSent notes that the request is sent, and reports whether it is to be: it
-// is not once it was withdrawn.
+// markSent marks the request as sent. It reports false for one that was
+// withdrawn, which must not be sent.
 func (s *stream) markSent() bool { return s.state.CompareAndSwap(unsent, sent) }
 
 // wasSent reports whether the hub may have got the request.

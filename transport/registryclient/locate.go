@@ -137,14 +137,13 @@ func (l *locator) connect(ctx, abort context.Context) (*registry, error) {
 			r.Close()
 			err = fmt.Errorf("%s at %s has no registry", r.Hub(), url)
 		}
-		switch {
-		case err == nil:
+		if err == nil {
 			return r, nil
-		case failed == nil:
-			failed = err
-		default:
-			failed = fmt.Errorf("%w; %w", failed, err)
 		}
+		if failed != nil {
+			err = fmt.Errorf("%w; %w", failed, err)
+		}
+		failed = err
 	}
 	return nil, failed
 }
