@@ -30,7 +30,7 @@ func TestRegisterRejectsInvalidArguments(t *testing.T) {
 		g    registryclient.Registration
 		want string
 	}{
-		"address":  {"http://127.0.0.1:4444", alpha(), "scheme"},
+		"address":  {"http://127.0.0.1:4444", alpha(), "must be a ws:// or wss:// URL"},
 		"name":     {"ws://x", change(func(g *registryclient.Registration) { g.Name = "" }), "name"},
 		"host":     {"ws://x", change(func(g *registryclient.Registration) { g.Host = "" }), "host"},
 		"port":     {"ws://x", change(func(g *registryclient.Registration) { g.Port = 65536 }), "65536"},
