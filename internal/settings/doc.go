@@ -17,6 +17,5 @@
 // check (values.go).
 //
 // A flag takes precedence over its variable, and that over the default; a variable
-// that is empty counts as not set. All sources of texts look the same to a table
-// (table.go), so that a file can become one.
+// that is empty counts as not set.
 package settings

@@ -78,8 +78,6 @@ func (s *Registry) Read(getenv func(string) string) error {
 }
 
 func (s *Registry) general() Table {
-	urls := listOf(&s.AutoRegister, parseAddress)
-	urls.off, urls.format = true, formatAddress
 	return Table{
 		{Name: "port", Short: "p", Variable: "REGISTRY_PORT", Kind: "port", Value: one(&s.Port, parsePort),
 			Help: "Port to listen on; 0 picks a free one."},
@@ -91,11 +89,11 @@ func (s *Registry) general() Table {
 		{Name: "db-path", Variable: "REGISTRY_DB_PATH", Kind: "file", Value: one(&s.DBPath, parseFile),
 			Default: "registry.db in the folder of the file that lists backends",
 			Help:    "Database file; made if there is none."},
-		{Name: "log-level", Variable: "RUST_LOG", Kind: "level", Value: value[slog.Level]{&s.LogLevel, parseLevel, formatLevel}, Lenient: true,
+		{Name: "log-level", Variable: "RUST_LOG", Kind: "level", Value: written(&s.LogLevel, parseLevel, formatLevel), Lenient: true,
 			Help: "What to log: off, error, warn, info, debug or trace, or directives such as plexus=debug,info. A variable without a level counts as not set."},
 		{Name: "hub-namespace", Variable: "REGISTRY_HUB_NAMESPACE", Kind: "name", Value: one(&s.HubNamespace, parseNamespace),
 			Help: "Name of the hub that serves the registry."},
-		{Name: "auto-register", Variable: "REGISTRY_AUTO_REGISTER", Kind: "url", Value: urls,
+		{Name: "auto-register", Variable: "REGISTRY_AUTO_REGISTER", Kind: "url", Value: hubs(&s.AutoRegister),
 			Help: "Where to look for hubs to register: ws:// or wss:// URLs, separated by commas or in several flags; off for none."},
 		{Name: "health-interval", Variable: "REGISTRY_HEALTH_INTERVAL", Kind: "duration", Value: one(&s.Health.Interval, zeroOr(durationFrom(time.Second))),
 			Help: "Time between two health checks of a backend, at least 1s; 0 for no checks."},

@@ -230,7 +230,7 @@ func TestWrongUsageIsSaidInOneLine(t *testing.T) {
 		{vars: []string{"REGISTRY_AUTO_REGISTER", "ws://a,http://b"}, want: `invalid value for REGISTRY_AUTO_REGISTER: ws://a,http://b (http://b must be`},
 		{args: []string{"--auto-register=ws://a,,ws://b"}, want: `invalid value for --auto-register: ws://a,,ws://b ("" must be`},
 		{args: []string{"--auto-register="}, want: `invalid value for --auto-register: "" (must be`},
-		{args: []string{"--auto-register=ws://a,off"}, want: `invalid value for --auto-register: ws://a,off (off must stand alone)`},
+		{args: []string{"--auto-register=ws://a,off"}, want: `invalid value for --auto-register: ws://a,off (off must be a ws:// or wss:// URL)`},
 		{args: []string{"--auto-register"}, want: `flag needs an argument: --auto-register`},
 		{args: []string{"--auto-register=ws://a", "--auto-register=b"}, want: `invalid value for --auto-register: b (must be`},
 		{vars: []string{"REGISTRY_BACKENDS", "prod=wss://a,dev=ws//x"}, want: `invalid value for REGISTRY_BACKENDS: prod=wss://a,dev=ws//x (entry 2 "dev=ws//x": the URL must be a ws:// or wss:// URL)`},

@@ -37,12 +37,12 @@ type Setting struct {
 }
 
 // Value is where a setting is put.
-type Value interface {
+type Value struct {
 	// Set checks a text and puts it in force; lists grow by it. The error is the
 	// rule that the text breaks, "must be …".
-	Set(text string) error
+	Set func(text string) error
 	// String returns what is there, as one would write it.
-	String() string
+	String func() string
 }
 
 // Table is the settings of one command.
@@ -102,50 +102,34 @@ func (f *flagTexts) String() string { return f.Value.String() } // the default
 
 func (f *flagTexts) Type() string { return cmp.Or(f.Kind, "bool") }
 
-// source returns the texts of a setting, and the name by which errors call it;
-// none where it has nothing to say.
-type source func(s *Setting) (name string, texts []string)
-
 // Read puts in force what the flags say, which the command has parsed, and the
 // variables: getenv returns the empty string for one that is not set. An error is
 // a mistake of the user, and one line.
 func (t Table) Read(getenv func(string) string) error {
-	sources := []source{
-		func(s *Setting) (string, []string) { return "--" + s.Name, s.flag },
-		func(s *Setting) (string, []string) {
-			if s.Variable != "" && getenv(s.Variable) != "" {
-				return s.Variable, []string{getenv(s.Variable)}
-			}
-			return "", nil
-		},
-	}
 	for _, s := range t {
-		if err := s.read(sources); err != nil {
+		if err := s.read(getenv); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Setting) read(sources []source) error {
-	for _, source := range sources {
-		name, texts := source(s)
-		if len(texts) == 0 {
-			continue
-		}
-		for _, text := range texts {
-			err := s.Value.Set(text)
-			if err != nil && s.Lenient && name == s.Variable {
-				return nil
-			}
-			if err != nil {
-				return fmt.Errorf("invalid value for %s: %s (%w)", name, show(text), err)
-			}
-		}
-		return nil
+func (s *Setting) read(getenv func(string) string) error {
+	name, texts := "--"+s.Name, s.flag
+	if texts == nil && s.Variable != "" && getenv(s.Variable) != "" {
+		name, texts = s.Variable, []string{getenv(s.Variable)}
 	}
-	if s.Required {
+	if texts == nil && s.Required {
 		return fmt.Errorf("--%s is missing", s.Name)
+	}
+	for _, text := range texts {
+		err := s.Value.Set(text)
+		if err != nil && s.Lenient && name == s.Variable {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("invalid value for %s: %s (%w)", name, show(text), err)
+		}
 	}
 	return nil
 }

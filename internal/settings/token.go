@@ -20,10 +20,8 @@ type Token struct {
 // NewToken returns the defaults.
 func NewToken() *Token {
 	s := &Token{}
-	scopes := listOf(&s.Scopes, parseScope)
-	scopes.single = true
 	s.table = Table{
-		{Name: "scope", Kind: "scope", Value: scopes, Required: true, Default: "none; there must be one",
+		{Name: "scope", Kind: "scope", Value: scopes(&s.Scopes), Required: true, Default: "none; there must be one",
 			Help: "What it allows: registry:read, registry:write, registry:admin, or registry:write:team-a-* for the names that begin so. Give the flag again for more."},
 		{Name: "expires", Kind: "duration", Value: one(&s.Lifetime, parseLifetime), Default: "never",
 			Help: "How long it is valid, such as 720h."},

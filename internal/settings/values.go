@@ -20,83 +20,45 @@ import (
 	"github.com/plexus-go/plexus/plugin/registry"
 )
 
-// value is one value of a type.
-type value[T any] struct {
-	target *T
-	parse  func(text string) (T, error) // the error is the rule, "must be …"
-	format func(T) string               // nil: as fmt does it
-}
-
+// one is a value of any type; the error of parse is the rule, "must be …".
 func one[T any](target *T, parse func(text string) (T, error)) Value {
-	return value[T]{target, parse, nil}
+	return written(target, parse, func(v T) string { return fmt.Sprint(v) })
 }
 
-func (v value[T]) Set(text string) error {
-	parsed, err := v.parse(text)
-	if err == nil {
-		*v.target = parsed
-	}
-	return err
+// written is a value that is not written as fmt does it.
+func written[T any](target *T, parse func(text string) (T, error), format func(T) string) Value {
+	return Value{func(text string) error {
+		parsed, err := parse(text)
+		if err == nil {
+			*target = parsed
+		}
+		return err
+	}, func() string { return format(*target) }}
 }
 
-func (v value[T]) String() string {
-	if v.format != nil {
-		return v.format(*v.target)
-	}
-	return fmt.Sprint(*v.target)
-}
-
-// list is several values, separated by commas or in several flags. None is there
+// listOf is several values, separated by commas or in several flags. None is there
 // twice.
-type list[T comparable] struct {
-	target *[]T
-	parse  func(text string) (T, error)
-	format func(T) string // nil: as fmt does it
-	filled *bool          // the default was replaced
-	off    bool           // the word off stands for an empty list
-	single bool           // each flag has one value
-}
-
-func listOf[T comparable](target *[]T, parse func(string) (T, error)) list[T] {
-	return list[T]{target: target, parse: parse, filled: new(bool)}
-}
-
-func (l list[T]) Set(text string) error {
-	if !*l.filled {
-		*l.target, *l.filled = nil, true
-	}
-	entries := []string{text}
-	if !l.single {
-		entries = strings.Split(strings.TrimSuffix(text, ","), ",")
-	}
-	for _, entry := range entries {
-		entry = strings.TrimSpace(entry)
-		if l.off && entry == "off" {
-			if len(entries) > 1 {
-				return errors.New("off must stand alone")
+func listOf[T comparable](target *[]T, parse func(string) (T, error)) Value {
+	filled := false // the default was replaced
+	return Value{func(text string) error {
+		if !filled {
+			*target, filled = nil, true
+		}
+		entries := strings.Split(strings.TrimSuffix(text, ","), ",")
+		for _, entry := range entries {
+			entry = strings.TrimSpace(entry)
+			parsed, err := parse(entry)
+			switch {
+			case err != nil && len(entries) > 1:
+				return fmt.Errorf("%s %w", show(entry), err)
+			case err != nil:
+				return err
+			case !slices.Contains(*target, parsed):
+				*target = append(*target, parsed)
 			}
-			*l.target = nil
-			return nil
 		}
-		parsed, err := l.parse(entry)
-		switch {
-		case err != nil && len(entries) > 1:
-			return fmt.Errorf("%s %w", show(entry), err)
-		case err != nil:
-			return err
-		case !slices.Contains(*l.target, parsed):
-			*l.target = append(*l.target, parsed)
-		}
-	}
-	return nil
-}
-
-func (l list[T]) String() string {
-	var all []string
-	for _, entry := range *l.target {
-		all = append(all, value[T]{&entry, nil, l.format}.String())
-	}
-	return strings.Join(all, ",")
+		return nil
+	}, func() string { return strings.Trim(strings.ReplaceAll(fmt.Sprint(*target), " ", ","), "[]") }}
 }
 
 // number is a whole number of a field.
@@ -105,13 +67,13 @@ type number interface{ int | int64 | float64 }
 // limit is a number of which 0 means no limit, which is a negative number in the
 // structs.
 func limit[T number](target *T) Value {
-	return value[T]{target, func(text string) (T, error) {
+	return written(target, func(text string) (T, error) {
 		n, err := strconv.ParseUint(text, 10, 31)
 		if err != nil {
 			return 0, fmt.Errorf("must be 0–%d", math.MaxInt32)
 		}
 		return lifted(T(n)), nil
-	}, func(n T) string { return fmt.Sprint(max(n, 0)) }}
+	}, func(n T) string { return fmt.Sprint(max(n, 0)) })
 }
 
 // lifted returns -1 for 0.
@@ -129,7 +91,7 @@ var units = []struct {
 
 // sizeLimit is a limit in bytes, with a unit or without.
 func sizeLimit[T int | int64](target *T) Value {
-	return value[T]{target, func(text string) (T, error) {
+	return written(target, func(text string) (T, error) {
 		unit := uint64(1)
 		for _, u := range units {
 			if before, ok := strings.CutSuffix(text, u.name); ok {
@@ -148,13 +110,13 @@ func sizeLimit[T int | int64](target *T) Value {
 			}
 		}
 		return fmt.Sprint(max(n, 0))
-	}}
+	})
 }
 
 // timeLimit is a limit of a time, which is at least min.
 func timeLimit(target *time.Duration, min time.Duration) Value {
 	parse := zeroOr(durationFrom(min))
-	return value[time.Duration]{target, func(text string) (time.Duration, error) {
+	return written(target, func(text string) (time.Duration, error) {
 		d, err := parse(text)
 		return lifted(d), err
 	}, func(d time.Duration) string {
@@ -162,7 +124,7 @@ func timeLimit(target *time.Duration, min time.Duration) Value {
 			return "0"
 		}
 		return d.String()
-	}}
+	})
 }
 
 // durationFrom reads a duration, far from where sums of durations overflow.
@@ -298,11 +260,34 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	return network, nil
 }
 
-func parseAddress(text string) (a registry.Address, err error) {
-	a.Protocol, a.Host, a.Port, err = address.Split(text)
-	return a, err
+// hubs is a list of URLs, of which off means none.
+func hubs(target *[]registry.Address) Value {
+	list := listOf(target, func(text string) (a registry.Address, err error) {
+		a.Protocol, a.Host, a.Port, err = address.Split(text)
+		return a, err
+	})
+	return Value{func(text string) error {
+		if strings.TrimSpace(strings.TrimSuffix(text, ",")) == "off" {
+			*target = nil
+			return nil
+		}
+		return list.Set(text)
+	}, func() string {
+		var urls []string
+		for _, a := range *target {
+			urls = append(urls, address.URL(a.Protocol, a.Host, a.Port))
+		}
+		return strings.Join(urls, ",")
+	}}
 }
 
-func formatAddress(a registry.Address) string {
-	return address.URL(a.Protocol, a.Host, a.Port)
+// scopes is a list of which each flag has one.
+func scopes(target *[]string) Value {
+	list := listOf(target, parseScope)
+	return Value{func(text string) error {
+		if _, err := parseScope(strings.TrimSpace(text)); err != nil {
+			return err
+		}
+		return list.Set(text)
+	}, list.String}
 }
