@@ -69,8 +69,8 @@ func (c *condition) flapping() bool {
 	return bits.OnesCount16((c.results^c.results>>1)&pairs) >= flapChanges
 }
 
-// next is the condition after one more probe. Where the failure is our own it
-// shows, but says nothing about the backend.
+// next is the condition after one more probe. A failure that is our own is shown,
+// and does not count as one of the backend.
 func (c *condition) next(p probed, ours bool, now int64) *condition {
 	n := &condition{address: p.address}
 	if c != nil && c.address == p.address {

@@ -68,7 +68,7 @@ func (r *Registry) discover(ctx context.Context) {
 	}
 }
 
-// forget makes a name that was deleted one that has yet to be discovered.
+// forget drops a name that was deleted, so that it must be discovered again.
 func (d *discovery) forget(name string) {
 	for i, found := range d.found {
 		if found == name {

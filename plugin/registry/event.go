@@ -221,7 +221,7 @@ func newInfo(b storage.Backend, c *condition) *BackendInfo {
 	return info
 }
 
-// shownPort is 0 for what is no port at all, rather than somebody else's.
+// shownPort returns the port as clients can read it; 0 for what is not a port.
 func shownPort(port int) uint16 {
 	if port < 0 || port > math.MaxUint16 {
 		return 0
@@ -283,7 +283,7 @@ func (m anyMetadata) MarshalJSON() ([]byte, error) {
 	return jsonv2.Marshal(string(m), jsontext.AllowInvalidUTF8(true))
 }
 
-// JSONSchema allows a string as well: clients of old know no other form.
+// JSONSchema allows a string as well: older clients know no other form.
 func (anyMetadata) JSONSchema() json.RawMessage {
 	return json.RawMessage(`{"type": ["string", "object"]}`)
 }

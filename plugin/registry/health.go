@@ -75,10 +75,10 @@ func (r *Registry) round(ctx context.Context, wasCutOff bool) (cutOff bool) {
 	cutOff, failed, active := massFailure(outcomes)
 	switch {
 	case cutOff && !wasCutOff:
-		r.log.Error("too many backends fail at once: it is our own network that is down, and nothing is deactivated",
+		r.log.Error("too many backends fail at once: our own network seems to be down, and nothing is deactivated",
 			"failed", failed, "active", active)
 	case !cutOff && wasCutOff:
-		r.log.Info("too many backends no longer fail at once", "failed", failed, "active", active)
+		r.log.Info("our own network is back", "failed", failed, "active", active)
 	}
 	now := time.Now().Unix()
 	conditions := make([]*condition, len(outcomes))

@@ -93,8 +93,8 @@ func (l *leases) forget(name string, d deadline) {
 	}
 }
 
-// restoreLease gives the lease of the entry that is stored a full term, after a
-// registration that failed has put its own in that place.
+// restoreLease starts the lease of the stored entry, after a registration of it
+// has started its own and failed.
 func (r *Registry) restoreLease(name string) {
 	if e := r.view.get(name); e != nil && e.backend.Active {
 		r.leases.start(e.backend)

@@ -49,14 +49,14 @@ func (q *quota) take(ctx context.Context, name string) (undo func(), err error) 
 		return nil, plugin.Errorf(plugin.CodeTooMany,
 			"Too many registrations: %d entries are registered by this caller, as many as one may have", q.count[who])
 	}
-	q.give(name)
+	q.forget(name)
 	q.owner[name] = who
 	q.count[who]++
 	return func() {
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		if q.owner[name] == who {
-			q.give(name)
+			q.forget(name)
 		}
 		if owned {
 			q.owner[name] = before
@@ -69,10 +69,11 @@ func (q *quota) take(ctx context.Context, name string) (undo func(), err error) 
 func (q *quota) release(name string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.give(name)
+	q.forget(name)
 }
 
-func (q *quota) give(name string) {
+// forget ends the registration of a name. The caller holds mu.
+func (q *quota) forget(name string) {
 	who, owned := q.owner[name]
 	if !owned {
 		return

@@ -176,8 +176,8 @@ func (v *view) conditionOf(b *storage.Backend) *condition {
 	return nil
 }
 
-// read calls fn with every entry, the oldest first. It must be quick, and keep
-// nothing of the slice.
+// read calls fn with every entry, the oldest first. Writers wait for fn, and it may
+// not keep the slice.
 func (v *view) read(fn func(oldest []*entry)) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()

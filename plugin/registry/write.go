@@ -15,8 +15,8 @@ import (
 	"github.com/plexus-go/plexus/storage"
 )
 
-// maxTries bounds how often a write is tried that others keep getting in the way
-// of: each time one of them has succeeded.
+// maxTries bounds how often a write is tried. Each conflict means that another
+// write of the same entry has succeeded.
 const maxTries = 1000
 
 // nameLocks make the writes of one name, and of few others, wait for one another.
@@ -43,7 +43,7 @@ func (r *Registry) write(ctx context.Context, name string, makes makeWrite) (*st
 	return r.writeLocked(ctx, name, makes)
 }
 
-// writeLocked is write for who holds the lock of the name.
+// writeLocked is write for a caller that holds the lock of the name.
 func (r *Registry) writeLocked(ctx context.Context, name string, makes makeWrite) (*storage.Backend, error) {
 	ctx = context.WithoutCancel(ctx)
 	var old *storage.Backend
