@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/plexus-go/plexus/transport/client"
@@ -171,24 +172,17 @@ func (b *benchmark) write(ctx context.Context, method string, params any, want s
 func each(ctx context.Context, n int, do func(i int) error) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	numbers := make(chan int)
+	var next atomic.Int64
 	var group sync.WaitGroup
 	for range min(writers, n) {
 		group.Go(func() {
-			for i := range numbers {
+			for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
 				if err := do(i); err != nil {
 					stop(err)
 				}
 			}
 		})
 	}
-	for i := 0; i < n && ctx.Err() == nil; i++ {
-		select {
-		case numbers <- i:
-		case <-ctx.Done():
-		}
-	}
-	close(numbers)
 	group.Wait()
 	return context.Cause(ctx)
 }

@@ -50,12 +50,11 @@ type forcedExit struct {
 }
 
 // after ends the process when ctx has been done for grace, with the status of
-// the error that cause makes of it; nil is none, and ends nothing. stop takes it
-// back.
-func (f *forcedExit) after(ctx context.Context, cause func() error) (stop func()) {
+// forcedBy. stop takes it back.
+func (f *forcedExit) after(ctx context.Context) (stop func()) {
 	stopped := make(chan struct{})
 	cancel := context.AfterFunc(ctx, func() {
-		err := cause()
+		err := forcedBy(ctx)
 		if err == nil || f.off.Load() {
 			return
 		}
@@ -72,21 +71,17 @@ func (f *forcedExit) after(ctx context.Context, cause func() error) (stop func()
 	}
 }
 
-// signalled is the cause of a context of untilSignal, if that is a signal.
-func signalled(ctx context.Context) error {
-	var interrupted *signalError
-	if errors.As(context.Cause(ctx), &interrupted) {
-		return interrupted
-	}
-	return nil
-}
-
 // errLate is what becomes of a command that is stuck when its time is over.
 var errLate = errors.New("the time of --timeout is over, and the output is not taken")
 
-// overtime is errLate, if ctx was done because its deadline has passed.
-func overtime(ctx context.Context) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+// forcedBy is the error with which the process ends when ctx is done: that of a
+// signal or of --timeout. It is nil for a command that ended by itself.
+func forcedBy(ctx context.Context) error {
+	var interrupted *signalError
+	switch cause := context.Cause(ctx); {
+	case errors.As(cause, &interrupted):
+		return interrupted
+	case errors.Is(cause, context.DeadlineExceeded):
 		return errLate
 	}
 	return nil

@@ -44,7 +44,7 @@ func run(args []string, getenv func(string) string, stdin, stdout, stderr *os.Fi
 	c := &command{getenv: getenv, stdin: stdin, options: &options{}, forced: &forcedExit{stderr: stderr}, began: time.Now()}
 	ctx, stop := untilSignal(context.Background())
 	defer stop()
-	defer c.forced.after(ctx, func() error { return signalled(ctx) })()
+	defer c.forced.after(ctx)()
 	c.printer = &printer{out: stdout, err: stderr, options: c.options, outTTY: isatty.IsTerminal(stdout.Fd())}
 	c.printer.progress = progress{
 		err: stderr, terminal: isatty.IsTerminal(stderr.Fd()),
@@ -85,7 +85,7 @@ func (c *command) deadline(ctx context.Context) (context.Context, context.Cancel
 		return context.WithCancel(ctx)
 	}
 	ctx, cancel := context.WithDeadline(ctx, end)
-	stop := c.forced.after(ctx, func() error { return overtime(ctx) })
+	stop := c.forced.after(ctx)
 	return ctx, func() {
 		stop()
 		cancel()

@@ -87,21 +87,24 @@ const (
 	nullKind
 )
 
-// kindNames are their names for users, in the same order.
-var kindNames = []string{"text", "boolean", "integer", "number", "list", "object", "null"}
+// kindName is how a kind is called in JSON Schemas, in help and in sentences.
+type kindName struct{ schema, help, sentence string }
 
-// kindTypes are their names in JSON Schemas, in the same order.
-var kindTypes = []string{"string", "boolean", "integer", "number", "array", "object", "null"}
+// kindNames are the names of the kinds, in the same order.
+var kindNames = []kindName{
+	{"string", "TEXT", "a text"},
+	{"boolean", "BOOLEAN", "true or false"},
+	{"integer", "INTEGER", "an integer"},
+	{"number", "NUMBER", "a number"},
+	{"array", "LIST", "a list"},
+	{"object", "OBJECT", "an object"},
+	{"null", "NULL", "null"},
+}
 
-// String joins the names by "or".
-func (k kinds) String() string {
-	var names []string
-	for i, name := range kindNames {
-		if k&(1<<i) != 0 {
-			names = append(names, name)
-		}
-	}
-	return orList(names)
+// formatNames are those of texts whose format is known here.
+var formatNames = map[string]kindName{
+	"duration":  {"string", "DURATION (90s, PT1M30S)", "a duration such as 90s or PT1M30S"},
+	"date-time": {"string", "DATE-TIME", "a date and time such as 2006-01-02T15:04:05Z"},
 }
 
 // accepted are the values that a node accepts.
@@ -155,8 +158,8 @@ func (n node) acceptsWithin(left *int) (a accepted) {
 		return a
 	}
 	for _, t := range append(slices.Clone(n.at.list("type")), n.at.values["type"]) {
-		if name, ok := t.(string); ok {
-			if i := slices.Index(kindTypes, name); i >= 0 {
+		for i, name := range kindNames {
+			if t == name.schema {
 				a.kinds |= 1 << i
 			}
 		}
@@ -251,7 +254,7 @@ func (n node) others() (node, bool) {
 	}
 }
 
-// describe words the values for help: "TEXT", "INTEGER 1 to 5".
+// describe words the values for help: "TEXT", "INTEGER from 1 to 5".
 func (n node) describe() string { return n.describeWithin(maxNested) }
 
 func (n node) describeWithin(depth int) string {
@@ -264,23 +267,55 @@ func (n node) describeWithin(depth int) string {
 	case a.kinds&^nullKind == listKind:
 		return n.item().describeWithin(depth-1) + " …"
 	}
+	help, _ := n.kindWords()
+	return strings.Join(help, " OR ") + n.limits()
+}
+
+// mustBe words the values for an error: "an integer from 1 to 5".
+func (n node) mustBe() string {
+	a := n.accepts()
+	switch {
+	case a.values != nil:
+		return orList(valueTexts(a.values))
+	case a.anything:
+		return "JSON"
+	}
+	_, sentence := n.kindWords()
+	return orList(sentence) + n.limits()
+}
+
+// kindWords are the names of the kinds. Null is named only where nothing else
+// is accepted.
+func (n node) kindWords() (help, sentence []string) {
+	a := n.accepts()
 	if a.kinds != nullKind {
 		a.kinds &^= nullKind
 	}
-	words := strings.ToUpper(a.kinds.String())
-	if format := n.format(); a.has(textKind) && format != "" {
-		words = strings.Replace(words, "TEXT", formatName(format), 1)
+	for i, name := range kindNames {
+		if !a.has(1 << i) {
+			continue
+		}
+		if format, known := formatNames[n.format()]; known && 1<<i == textKind {
+			name = format
+		}
+		help, sentence = append(help, name.help), append(sentence, name.sentence)
 	}
+	return help, sentence
+}
+
+// limits words the bounds of a number: " from 1 to 5". What only bounds a
+// format, int64 say, says nothing to a reader.
+func (n node) limits() (words string) {
 	low, high := n.bounds()
-	// What only bounds a format, int64 say, says nothing to a reader.
-	hasLow, hasHigh := low != nil && *low > math.MinInt32, high != nil && *high < math.MaxUint32
+	if low != nil && *low > math.MinInt32 {
+		words = " from " + decimal(*low)
+	}
 	switch {
-	case hasLow && hasHigh:
-		words += fmt.Sprintf(" %s to %s", decimal(*low), decimal(*high))
-	case hasLow:
-		words += fmt.Sprintf(" from %s", decimal(*low))
-	case hasHigh:
-		words += fmt.Sprintf(" to %s", decimal(*high))
+	case high == nil || *high >= math.MaxUint32:
+	case words == "":
+		words = " up to " + decimal(*high)
+	default:
+		words += " to " + decimal(*high)
 	}
 	return words
 }

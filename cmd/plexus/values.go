@@ -21,7 +21,7 @@ const maxFileBytes = 10 << 20
 
 // invalid is the error of a value that the node does not accept.
 func (n node) invalid(name, value string) *usageError {
-	return usagef("invalid value for %s: %s (must be %s)", name, quoted(value), n.describe()).
+	return usagef("invalid value for %s: %s (must be %s)", name, quoted(value), n.mustBe()).
 		withHint(didYouMean(value, valueTexts(n.accepts().values)))
 }
 
@@ -148,18 +148,10 @@ func (n node) format() string {
 			return ""
 		}
 	}
-	if format == "duration" || format == "date-time" {
-		return format
+	if _, known := formatNames[format]; !known {
+		return ""
 	}
-	return ""
-}
-
-// formatName is what help calls a text of a format.
-func formatName(format string) string {
-	if format == "duration" {
-		return "DURATION (90s, PT1M30S)"
-	}
-	return strings.ToUpper(format)
+	return format
 }
 
 // isoDuration is about what ISO 8601 allows: hubs differ in what they take.
