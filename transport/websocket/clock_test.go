@@ -205,7 +205,7 @@ func TestAHalfMessageDoesNotKeepTheConnection(t *testing.T) {
 	})
 }
 
-func TestWhatFollowsAMessageBeyondReasonIsReadAway(t *testing.T) {
+func TestWhatFollowsAMessageFarOverTheLimitIsDiscarded(t *testing.T) {
 	inMemory(t, func(t *testing.T, s *server, c *client) {
 		code := make(chan int, 1)
 		go func() { code <- c.Closed() }()

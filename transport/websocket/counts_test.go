@@ -31,7 +31,7 @@ func TestEachLimitIsCounted(t *testing.T) {
 			c.Send("%s", strings.Repeat(" ", size+1))
 			c.Rejected("null", -32007)
 		}, websocket.Counts{Large: 1}},
-		"size beyond reason": {func(_ *server, c *client) {
+		"size far over the limit": {func(_ *server, c *client) {
 			go c.NetConn().Write(beginning(1 << 40)) // until the connection is closed
 			c.closedWith(gorilla.CloseMessageTooBig)
 		}, websocket.Counts{Large: 1}},

@@ -57,7 +57,7 @@ func TestCompressionIsDeclined(t *testing.T) {
 	c.Quiet()
 }
 
-func TestAServerByItselfLetsNoPagesIn(t *testing.T) {
+func TestWithoutAccessControlPagesAreRejected(t *testing.T) {
 	alone := serve(t, websocket.Limits{})
 	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		alone.ServeHTTP(w, r.WithContext(plugin.WithCaller(r.Context(), plugin.Caller{Remote: r.RemoteAddr})))

@@ -159,7 +159,7 @@ func (c *session) endByReader(first bool) {
 		c.server.log.Error("a method has ended the reader of its connection", "remote", c.remote)
 		c.close(websocket.CloseInternalServerErr, "")
 	default:
-		// The library has said what was wrong, but for a length beyond reason.
+		// The library has sent a close frame, except for a length beyond 63 bits.
 		if errors.Is(err, websocket.ErrReadLimit) {
 			c.server.count(&c.server.counts.Large)
 		}

@@ -64,7 +64,7 @@ func TestAMessageOverTheLimitIsRefusedAndTheConnectionLives(t *testing.T) {
 	c.Quiet()
 }
 
-func TestAMessageBeyondReasonClosesTheConnection(t *testing.T) {
+func TestAMessageFarOverTheLimitClosesTheConnection(t *testing.T) {
 	const limit = 100_000
 	s := serve(t, websocket.Limits{MaxMessageBytes: limit})
 	half := bytes.Repeat([]byte("m"), 5*limit)

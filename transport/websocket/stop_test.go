@@ -132,7 +132,7 @@ func TestAClientThatIgnoresTheCloseDoesNotHoldUpTheStop(t *testing.T) {
 	}
 }
 
-func TestAConnectionAfterTheStopIsTurnedAway(t *testing.T) {
+func TestAConnectionAfterTheStopIsClosed(t *testing.T) {
 	s := serve(t, websocket.Limits{})
 	if err := <-s.stop(testkit.Patience); err != nil {
 		t.Fatal(err)
