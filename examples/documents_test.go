@@ -54,9 +54,9 @@ func console(text string) (all []shown) {
 // the guide shows of go, TestGuide runs.)
 func TestShownCommands(t *testing.T) {
 	folder := t.TempDir()
-	hub, counter := run(t, "hub"), serving(t, "counter")
+	hub, counter := run(t, "hub"), run(t, "counter")
 	registry := run(t, "plexus-registry", "--port=0", "--config", filepath.Join(folder, "backends.toml"), "--health-interval=1s",
-		"--auto-register", hub, "--auto-register", "ws://127.0.0.1:"+counter)
+		"--auto-register", hub, "--auto-register", counter)
 	t.Setenv("PLEXUS_REGISTRY_URL", registry)
 	t.Setenv("PATH", binaries+string(os.PathListSeparator)+os.Getenv("PATH"))
 	t.Setenv("XDG_CONFIG_HOME", folder)

@@ -10,7 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+	"regexp"
 	"testing"
 	"time"
 
@@ -37,6 +37,9 @@ func TestMain(m *testing.M) {
 	}())
 }
 
+// serving finds the URL in a line that a program prints or logs.
+var serving = regexp.MustCompile(`^(?:.* serving .*url=)?(ws://\S+)`)
+
 // run starts an example and returns the URL that it prints or logs. The test
 // ends it by an interrupt, which must succeed.
 func run(t *testing.T, name string, args ...string) string {
@@ -54,7 +57,15 @@ func run(t *testing.T, name string, args ...string) string {
 		t.Fatal(err)
 	}
 	lines := bufio.NewReader(output)
-	line, readErr := lines.ReadString('\n')
+	var begin, url string
+	for url == "" && err == nil {
+		var line string
+		line, err = lines.ReadString('\n')
+		begin += line
+		if m := serving.FindStringSubmatch(line); m != nil {
+			url = m[1]
+		}
+	}
 	rest := make(chan []byte, 1)
 	go func() { // ends with the process
 		text, _ := io.ReadAll(lines)
@@ -70,11 +81,10 @@ func run(t *testing.T, name string, args ...string) string {
 		}
 		output.Close()
 	})
-	_, address, ok := strings.Cut(strings.TrimSpace(line), "ws://")
-	if readErr != nil || !ok {
-		t.Fatalf("%s begins with %q, %v", name, line, readErr)
+	if url == "" {
+		t.Fatalf("%s begins with %q, %v", name, begin, err)
 	}
-	return "ws://" + address
+	return url
 }
 
 // content makes a direct call, with parameters as JSON text, and returns the

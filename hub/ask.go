@@ -102,7 +102,7 @@ func (r *run) request(id string, text []byte, timeout time.Duration) bool {
 	return r.send(r.route.provenance)
 }
 
-// Respond takes the answer to a question that a method has asked, on whatever
+// Respond takes the answer to a question that a method has asked, on any
 // connection, from the caller in ctx, who must be the one that was asked. All
 // callers without a proven name count as one, and know questions by their ids
 // alone. It fails with CodeInvalidParams if there is no such question for the

@@ -195,7 +195,7 @@ func TestQuestionEndsWithItsCaller(t *testing.T) {
 }
 
 func TestSeveralQuestionsAtOnce(t *testing.T) {
-	const most = 16
+	const max = 16
 	ask := func(n int) func(ctx context.Context) (string, error) {
 		return func(ctx context.Context) (string, error) {
 			answers, failures := make([]string, n), make([]error, n)
@@ -208,11 +208,11 @@ func TestSeveralQuestionsAtOnce(t *testing.T) {
 		}
 	}
 	// Answered in the opposite order, from another goroutine, once all are there.
-	h, _ := newHub(t, "H", asker(ask(most), plugin.Bidirectional()))
+	h, _ := newHub(t, "H", asker(ask(max), plugin.Bidirectional()))
 	var asked []plugin.Item
 	var answering sync.WaitGroup
 	got := conversation(t.Context(), h.Call("q.m", nil), func(q plugin.Item) {
-		if asked = append(asked, q); len(asked) < most {
+		if asked = append(asked, q); len(asked) < max {
 			return
 		}
 		answering.Go(func() {
@@ -229,19 +229,19 @@ func TestSeveralQuestionsAtOnce(t *testing.T) {
 	})
 	answering.Wait()
 	want := `data q.m "a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 a10 a11 a12 a13 a14 a15"`
-	if len(got) != most+2 || got[most] != want {
+	if len(got) != max+2 || got[max] != want {
 		t.Errorf("%q", got)
 	}
 	// One more than may wait is refused, and the others go on.
 	synctest.Test(t, func(t *testing.T) {
 		var err error
 		h, _ := newHub(t, "H", asker(func(ctx context.Context) (string, error) {
-			_, err = ask(most + 1)(ctx)
+			_, err = ask(max + 1)(ctx)
 			return "", err
 		}, plugin.Bidirectional()))
 		asked := 0
 		conversation(t.Context(), h.Call("q.m", nil), func(plugin.Item) { asked++ })
-		if asked != most || err == nil || strings.Count(err.Error(), "q.m asks more than 16 questions at once") != 1 {
+		if asked != max || err == nil || strings.Count(err.Error(), "q.m asks more than 16 questions at once") != 1 {
 			t.Errorf("%d were asked, %v", asked, err)
 		}
 	})

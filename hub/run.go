@@ -94,7 +94,7 @@ func (r *run) take(content any, err error) bool {
 	defer r.mu.Unlock()
 	if r.yield == nil {
 		if r.ignored++; r.ignored == maxIgnored {
-			r.Logger().Error("a method was ended: it goes on though yield has returned false")
+			r.Logger().Error("a method was ended: it ignores that yield has returned false")
 			runtime.Goexit()
 		}
 		return false

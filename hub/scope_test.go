@@ -77,7 +77,7 @@ func TestCallsBetweenActivations(t *testing.T) {
 		want   []string
 	}{
 		{"in.points", nil, []string{"1", "error 0 again (recoverable)", "2"}},
-		{"in.forms", nil, []string{"1", "in.forms: its content is no hub_test.point: content.x: invalid type: string \"two\", expected i64", "3"}},
+		{"in.forms", nil, []string{"1", "in.forms: the content is not a hub_test.point: content.x: invalid type: string \"two\", expected i64", "3"}},
 		{"in.fails", nil, []string{"1", "error 7 so {9}"}},
 		{"in.leaks", nil, []string{"error -32000 in.leaks failed"}},
 		{"in.panics", nil, []string{"error -32000 in.panics failed"}},

@@ -186,7 +186,7 @@ func selected[T ~string](r *response[anything], given []Choice) ([]T, error) {
 	values := []T{}
 	for _, v := range r.Selected.Values {
 		if !slices.ContainsFunc(options[T](given), func(c Choice) bool { return c.Value == v }) {
-			return nil, InvalidParams("`" + codec.Shorten(v) + "` is none of the options")
+			return nil, InvalidParams("`" + codec.Shorten(v) + "` is not one of the options")
 		}
 		if !slices.Contains(values, T(v)) {
 			values = append(values, T(v))

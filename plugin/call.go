@@ -72,7 +72,7 @@ func contentAs[T any](from string, content any) (value T, err error) {
 		err = codec.DecodeJSON(text, &value)
 	}
 	if err != nil {
-		return value, fmt.Errorf("%s: its content is no %T: %w", from, value, err)
+		return value, fmt.Errorf("%s: the content is not a %T: %w", from, value, err)
 	}
 	return value, nil
 }

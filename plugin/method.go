@@ -152,7 +152,7 @@ func newMethod[In, Out any](name, description string, streaming, isNil bool, han
 		option(&m)
 	}
 	if m.quick && m.schema.Bidirectional {
-		panic(fmt.Sprintf("plugin: method %q: one that asks is not quick", name))
+		panic(fmt.Sprintf("plugin: method %q: a method that asks can't be quick", name))
 	}
 	// Which scopes are needed is content, in which order they were named is not.
 	slices.Sort(m.schema.Scopes)

@@ -66,7 +66,7 @@ func Example[In any](in In) Option {
 // POST (the default), PUT, PATCH or DELETE.
 func HTTPMethod(verb string) Option {
 	if !slices.Contains([]string{"GET", "POST", "PUT", "PATCH", "DELETE"}, verb) {
-		panic(fmt.Sprintf("plugin: HTTPMethod: %q is none", verb))
+		panic(fmt.Sprintf("plugin: HTTPMethod: %q is not GET, POST, PUT, PATCH or DELETE", verb))
 	}
 	return func(m *Method) { m.schema.HTTPMethod = verb }
 }
@@ -100,7 +100,7 @@ func Requires(scope string) Option {
 func RequiresFor[In any](scope string, subject func(in In) string) Option {
 	return func(m *Method) {
 		if m.params != reflect.TypeFor[In]() {
-			panic(fmt.Sprintf("plugin: method %q: RequiresFor takes other parameters than it, which are %s", m.Name(), m.params))
+			panic(fmt.Sprintf("plugin: method %q: RequiresFor has another parameter type than %s", m.Name(), m.params))
 		}
 		m.schema.Scopes = append(m.schema.Scopes, scope)
 		*m = m.With(access(func(ctx context.Context, params any) error {

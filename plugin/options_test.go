@@ -117,14 +117,14 @@ func TestOptionsPanicWhereTheyAreMisused(t *testing.T) {
 		{"an example that is no JSON", func() {
 			unary[struct{ Any any }, int]("m", "", plugin.Example(struct{ Any any }{func() {}}))
 		}, `plugin: method "m": example: `},
-		{"an HTTP method in lower case", func() { plugin.HTTPMethod("get") }, `plugin: HTTPMethod: "get" is none`},
-		{"an HTTP method that is none", func() { plugin.HTTPMethod("HEAD") }, `plugin: HTTPMethod: "HEAD" is none`},
-		{"no HTTP method", func() { plugin.HTTPMethod("") }, `plugin: HTTPMethod: "" is none`},
+		{"an HTTP method in lower case", func() { plugin.HTTPMethod("get") }, `plugin: HTTPMethod: "get" is not GET`},
+		{"an HTTP method that is none", func() { plugin.HTTPMethod("HEAD") }, `plugin: HTTPMethod: "HEAD" is not GET`},
+		{"no HTTP method", func() { plugin.HTTPMethod("") }, `plugin: HTTPMethod: "" is not GET`},
 		{"no time", func() { plugin.Timeout(0) }, `plugin: Timeout: 0s is not above zero`},
 		{"less than no time", func() { plugin.Timeout(-time.Second) }, `plugin: Timeout: -1s is not above zero`},
 		{"a scope for other parameters", func() { unary[picky, int]("m", "", plugin.RequiresFor("x", nameOf)) },
-			`plugin: method "m": RequiresFor takes other parameters than it, which are plugin_test.picky`},
-		{"quick and asking", func() { unary[nameParams, int]("m", "", plugin.Quick(), plugin.Bidirectional()) }, `plugin: method "m": one that asks is not quick`},
+			`plugin: method "m": RequiresFor has another parameter type than plugin_test.picky`},
+		{"quick and asking", func() { unary[nameParams, int]("m", "", plugin.Quick(), plugin.Bidirectional()) }, `plugin: method "m": a method that asks can't be quick`},
 		{"questions without a schema", func() { plugin.BidirectionalOf[chan int, any]() }, `plugin: BidirectionalOf: questions: `},
 		{"answers without a schema", func() { plugin.BidirectionalOf[any, chan int]() }, `plugin: BidirectionalOf: answers: `},
 	} {

@@ -70,7 +70,7 @@ func treeOf(a Activation, above []Activation, below *int) (*Tree, error) {
 	}
 	for _, m := range d.Methods {
 		if m.handle == nil {
-			return nil, fmt.Errorf("activation %q: a method that is neither from Unary nor from Stream", d.Namespace)
+			return nil, fmt.Errorf("activation %q: a method that neither Unary nor Stream made", d.Namespace)
 		}
 		t.Methods = append(t.Methods, m.With(d.Middleware...))
 	}

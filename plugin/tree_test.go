@@ -99,7 +99,7 @@ func TestTreeOfRejects(t *testing.T) {
 		{"a child named hash", child(plugin.Definition{Namespace: "hash"}), `activation "sun": method "hash" is taken`},
 		{"a malformed child", child(plugin.Definition{Namespace: "a.b"}), `activation "sun": namespace "a.b" is malformed`},
 		{"a malformed grandchild", child(plugin.Definition{Namespace: "earth", Children: []plugin.Activation{plugin.Definition{}}}), `activation "sun": activation "earth": namespace "" is malformed`},
-		{"the zero Method", plugin.Definition{Namespace: "sun", Methods: []plugin.Method{{}}}, `neither from Unary nor from Stream`},
+		{"the zero Method", plugin.Definition{Namespace: "sun", Methods: []plugin.Method{{}}}, `a method that neither Unary nor Stream made`},
 		{"no namespace", plugin.Definition{}, `namespace "" is malformed`},
 		{"a malformed method", plugin.Definition{Namespace: "a", Methods: named("one", "t wo")}, `activation "a": method "t wo" is malformed`},
 		{"a malformed version", plugin.Definition{Namespace: "a", Version: "v1.0.0"}, `version "v1.0.0": expected one like "1.0.0"`},

@@ -167,7 +167,7 @@ func TestWhatFailsATest(t *testing.T) {
 		{"an answer that is no option", func(h *plugintest.Hub) {
 			h.Answer(true, "Ada", "fox")
 			h.Fails("s.ask", nil)
-		}, "`fox` is none of the options"},
+		}, "`fox` is not one of the options"},
 		{"a question too many", func(h *plugintest.Hub) {
 			h.Answer(true, "Ada", "cat", []string{})
 			plugintest.One[string](h, "s.ask", nil)
