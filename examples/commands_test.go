@@ -26,6 +26,7 @@ func commands(t *testing.T, name string) (lines []string) {
 
 // TestCommands runs each example, and each command that its comment shows.
 func TestCommands(t *testing.T) {
+	t.Parallel()
 	plexus := filepath.Join(binaries, "plexus")
 	for name, want := range map[string][]string{ // what each command prints, or its last line
 		"echo":    {`{"text":"HELLO","number":1}`, `{"text":"hello","number":2}`},
@@ -35,6 +36,7 @@ func TestCommands(t *testing.T) {
 		"handles": {`"text":"`, `{"page":"* Call mother"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			at, err := url.Parse(run(t, name))
 			if err != nil {
 				t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 // their own, are built and pass their test; and they are as few lines as it
 // claims.
 func TestGuide(t *testing.T) {
+	t.Parallel()
 	guide := read(t, "../docs/writing-an-activation.md")
 	folder := t.TempDir()
 	lines := 0

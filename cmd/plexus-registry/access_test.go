@@ -284,7 +284,7 @@ func readText(t testing.TB, path string) string {
 func TestTokenIsAddedAndRemoved(t *testing.T) {
 	t.Parallel()
 	p := newProtected(t)
-	p.start(t)
+	p.start(t, "--anonymous=none")
 	before := readText(t, p.path("tokens.toml"))
 	secret := newToken(t, p.path("tokens.toml"), "ci", "--scope=registry:write")
 	var conn *testkit.Conn
@@ -293,85 +293,7 @@ func TestTokenIsAddedAndRemoved(t *testing.T) {
 		conn, status = p.dial(t, bearer(secret))
 		return status == 0
 	})
-	if got := code(conn, "registry.register", `{"name":"alpha","host":"localhost","port":1}`); got != "" {
-		t.Fatal(got)
-	}
-	writeFile(t, p.path("tokens.toml"), before)
-	if code := conn.Closed(); code != websocket.ClosePolicyViolation {
-		t.Errorf("closed with %d", code)
-	}
-	if _, status := p.dial(t, bearer(secret)); status != http.StatusUnauthorized {
-		t.Errorf("the removed token is answered with %d", status)
-	}
-}
-
-// Other machines are not served by accident.
-func TestExposure(t *testing.T) {
-	dir := t.TempDir()
-	got := finish(t, command(dir, "--host=0.0.0.0"))
-	if got.status != failed || !strings.Contains(got.stderr, "no TLS and no authentication") || !strings.Contains(got.stderr, "--insecure") {
-		t.Errorf("status %d, %s", got.status, got.stderr)
-	}
-	p := start(t, command(dir, "--host=0.0.0.0", "--insecure"))
-	if p.logged(t, "insecure") != 1 {
-		t.Error("it does not warn, or more than once")
-	}
-	status := connect(t, p.url).want(t, "status", "registry.status", object{})
-	if warnings, _ := status["warnings"].([]any); len(warnings) != 1 {
-		t.Errorf("status warns of %v", status["warnings"])
-	}
-	counters, _ := status["counters"].(object)
-	if counters == nil || counters["accepted"] == 0 {
-		t.Errorf("status counts %v", status["counters"])
-	}
-}
-
-// A registry that listens on loopback, behind a proxy, serves other machines.
-func TestExposureThroughAProxy(t *testing.T) {
-	args := []string{"--trusted-proxy=127.0.0.1", "--allowed-host=registry.example"}
-	got := finish(t, command(t.TempDir(), args...))
-	if got.status != failed || !strings.Contains(got.stderr, "through a proxy") {
-		t.Errorf("status %d, %s", got.status, got.stderr)
-	}
-	start(t, command(t.TempDir(), append(args, "--insecure")...))
-}
-
-// A registry that nobody could use, or not those who are meant, does not start, and
-// has made nothing.
-func TestAccessControlThatIsAMistake(t *testing.T) {
-	for _, flag := range []string{"--anonymous=none", "--allowed-host=a.example:80", "--allowed-origin=a.example"} {
-		dir := t.TempDir()
-		if got := finish(t, command(dir, flag)); got.status != misused {
-			t.Errorf("%s: status %d, %s", flag, got.status, got.stderr)
-		}
-		if exists(t, filepath.Join(dir, "plexus")) {
-			t.Errorf("%s: it has made files", flag)
-		}
-	}
-}
-
-func TestScopesOfANewToken(t *testing.T) {
-	for scope, want := range map[string]int{
-		"registry:read": succeeded, "registry:write:team-a-*": succeeded, "*": succeeded, "registry:*": succeeded,
-		"registry:wirte": misused, "registry:read,registry:write": misused, "registry:read registry:write": misused, "registry": misused, "": misused,
-	} {
-		cmd := exec.Command(binary, "token", "new", "ci", "--scope", scope, "--tokens", filepath.Join(t.TempDir(), "tokens.toml"))
-		if got := finish(t, cmd); got.status != want {
-			t.Errorf("--scope %q: status %d, want %d; %s", scope, got.status, want, got.stderr)
-		}
-	}
-}
-
-// _info lists the ways to authenticate.
-func TestMechanisms(t *testing.T) {
-	t.Parallel()
-	p := newProtected(t)
-	secret := newToken(t, p.path("tokens.toml"), "ci", "--scope=registry:read")
-	p.start(t, "--anonymous=none")
-	conn, status := p.dial(t, bearer(secret))
-	if status != 0 {
-		t.Fatal(status)
-	}
+	// _info lists the ways to authenticate.
 	var info struct {
 		Auth struct {
 			Mechanisms []struct{ Kind string }
@@ -387,5 +309,76 @@ func TestMechanisms(t *testing.T) {
 	slices.Sort(kinds)
 	if want := []string{"api_key", "bearer", "certificate", "cookie", "subprotocol"}; !slices.Equal(kinds, want) {
 		t.Errorf("the mechanisms are %q, want %q", kinds, want)
+	}
+	if got := code(conn, "registry.register", `{"name":"alpha","host":"localhost","port":1}`); got != "" {
+		t.Fatal(got)
+	}
+	writeFile(t, p.path("tokens.toml"), before)
+	if code := conn.Closed(); code != websocket.ClosePolicyViolation {
+		t.Errorf("closed with %d", code)
+	}
+	if _, status := p.dial(t, bearer(secret)); status != http.StatusUnauthorized {
+		t.Errorf("the removed token is answered with %d", status)
+	}
+}
+
+// Other machines are not served by accident.
+func TestExposure(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	got := finish(t, command(dir, "--host=0.0.0.0"))
+	if got.status != failed || !strings.Contains(got.stderr, "no TLS and no authentication") || !strings.Contains(got.stderr, "--insecure") {
+		t.Errorf("status %d, %s", got.status, got.stderr)
+	}
+	p := start(t, command(dir, "--host=0.0.0.0", "--insecure"))
+	if p.stderr.Count("insecure") != 1 {
+		t.Error("it does not warn, or more than once")
+	}
+	status := connect(t, p.url).want(t, "status", "registry.status", object{})
+	if warnings, _ := status["warnings"].([]any); len(warnings) != 1 {
+		t.Errorf("status warns of %v", status["warnings"])
+	}
+	counters, _ := status["counters"].(object)
+	if counters == nil || counters["accepted"] == 0 {
+		t.Errorf("status counts %v", status["counters"])
+	}
+}
+
+// A registry that listens on loopback, behind a proxy, serves other machines.
+func TestExposureThroughAProxy(t *testing.T) {
+	t.Parallel()
+	args := []string{"--trusted-proxy=127.0.0.1", "--allowed-host=registry.example"}
+	got := finish(t, command(t.TempDir(), args...))
+	if got.status != failed || !strings.Contains(got.stderr, "through a proxy") {
+		t.Errorf("status %d, %s", got.status, got.stderr)
+	}
+	start(t, command(t.TempDir(), append(args, "--insecure")...))
+}
+
+// A registry that nobody could use, or not those who are meant, does not start, and
+// has made nothing.
+func TestAccessControlThatIsAMistake(t *testing.T) {
+	t.Parallel()
+	for _, flag := range []string{"--anonymous=none", "--allowed-host=a.example:80", "--allowed-origin=a.example"} {
+		dir := t.TempDir()
+		if got := finish(t, command(dir, flag)); got.status != misused {
+			t.Errorf("%s: status %d, %s", flag, got.status, got.stderr)
+		}
+		if exists(t, filepath.Join(dir, "plexus")) {
+			t.Errorf("%s: it has made files", flag)
+		}
+	}
+}
+
+func TestScopesOfANewToken(t *testing.T) {
+	t.Parallel()
+	for scope, want := range map[string]int{
+		"registry:read": succeeded, "registry:write:team-a-*": succeeded, "*": succeeded, "registry:*": succeeded,
+		"registry:wirte": misused, "registry:read,registry:write": misused, "registry:read registry:write": misused, "registry": misused, "": misused,
+	} {
+		cmd := exec.Command(binary, "token", "new", "ci", "--scope", scope, "--tokens", filepath.Join(t.TempDir(), "tokens.toml"))
+		if got := finish(t, cmd); got.status != want {
+			t.Errorf("--scope %q: status %d, want %d; %s", scope, got.status, want, got.stderr)
+		}
 	}
 }

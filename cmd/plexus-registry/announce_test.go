@@ -30,9 +30,9 @@ func (a announcing) params() object {
 	}
 }
 
-// say asks for the name of the registry's hub, makes one call on a connection of
+// call asks for the name of the registry's hub, makes one call on a connection of
 // its own, and wants its answer to be of a type.
-func (a announcing) say(url, method string, params object, want string) error {
+func (a announcing) call(url, method string, params object, want string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	info, err := client.Info(ctx, url)
@@ -54,13 +54,13 @@ func (a announcing) say(url, method string, params object, want string) error {
 	return nil
 }
 
-// atOnce has every hub say something at the same moment.
-func atOnce(t *testing.T, hubs []announcing, say func(announcing) error) {
+// atOnce has every hub make a call at the same time.
+func atOnce(t *testing.T, hubs []announcing, call func(announcing) error) {
 	t.Helper()
 	var all sync.WaitGroup
 	for _, hub := range hubs {
 		all.Go(func() {
-			if err := say(hub); err != nil {
+			if err := call(hub); err != nil {
 				t.Error(err)
 			}
 		})
@@ -78,9 +78,9 @@ func TestHubsThatAnnounceThemselvesAreListed(t *testing.T) {
 	}
 	dir := t.TempDir()
 	p := start(t, command(dir))
-	arrive := func(a announcing) error { return a.say(p.url, "registry.register", a.params(), "backend_registered") }
+	arrive := func(a announcing) error { return a.call(p.url, "registry.register", a.params(), "backend_registered") }
 	leave := func(a announcing) error {
-		return a.say(p.url, "registry.deregister", object{"name": a.name}, "backend_deregistered")
+		return a.call(p.url, "registry.deregister", object{"name": a.name}, "backend_deregistered")
 	}
 	check := func(when string, active bool) map[string]object {
 		t.Helper()
@@ -106,7 +106,7 @@ func TestHubsThatAnnounceThemselvesAreListed(t *testing.T) {
 	w := watch(t, p.url, nil)
 	atOnce(t, hubs, arrive)
 	before := check("registered", true)
-	// They restart, elsewhere, without a word.
+	// They restart at other ports, without a deregistration.
 	for i := range hubs {
 		hubs[i].port += 1000
 	}

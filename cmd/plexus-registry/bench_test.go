@@ -191,16 +191,9 @@ func newClients(b *testing.B, url string, s subject, l load) clients {
 // that they are one.
 func (c *benchClient) sample(b *testing.B) [][]byte {
 	b.Helper()
-	if err := c.send(); err != nil {
-		b.Fatal(err)
-	}
-	var frames [][]byte
-	for range framesPerCall {
-		_, frame, err := c.ws.ReadMessage()
-		if err != nil {
-			b.Fatal(err)
-		}
-		frames = append(frames, frame)
+	frames, err := exchange(c.ws, c.requests[0])
+	if err != nil || len(frames) != framesPerCall {
+		b.Fatalf("a call is answered with %q, %v", frames, err)
 	}
 	for i, part := range []string{`"result":`, `"type":"data"`, `"type":"done"`} {
 		if !strings.Contains(string(frames[i]), part) {

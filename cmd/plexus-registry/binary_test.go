@@ -198,15 +198,3 @@ func writeFile(t testing.TB, path, text string) {
 		t.Fatal(err)
 	}
 }
-
-// logged counts the records whose message holds text.
-func (p *process) logged(t testing.TB, text string) int {
-	t.Helper()
-	count := 0
-	for _, record := range p.log(t) {
-		if message, _ := record["msg"].(string); strings.Contains(message, text) {
-			count++
-		}
-	}
-	return count
-}

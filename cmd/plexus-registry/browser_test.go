@@ -25,7 +25,7 @@ const callingPage = `<!doctype html><title>t</title><script>
 const report = (text) => fetch("/report", {method: "POST", body: text}).then((r) => r.text()).then((next) => { if (next) location = next; });
 const target = new URLSearchParams(location.search).get("target");
 const name = new URLSearchParams(location.search).get("name");
-let told = "";
+let read = "";
 const web = fetch("http://" + target + "/").then((r) => r.text()).then((t) => "http " + t, () => "http refused");
 const socket = new Promise((done) => {
 	const ws = new WebSocket("ws://" + target + "/");
@@ -34,7 +34,7 @@ const socket = new Promise((done) => {
 		ws.send(JSON.stringify({jsonrpc: "2.0", id: 1, method: "registry_register", params: [name, "localhost", 1]}));
 		ws.send(JSON.stringify({jsonrpc: "2.0", id: 2, method: "registry_list"}));
 	};
-	ws.onmessage = (m) => { told += m.data; if (told.includes('"backends"') && told.includes('backend_registered')) done("ws " + told); };
+	ws.onmessage = (m) => { read += m.data; if (read.includes('"backends"') && read.includes('backend_registered')) done("ws " + read); };
 });
 Promise.all([web, socket]).then((all) => report(all.join("\n")));
 </script>`

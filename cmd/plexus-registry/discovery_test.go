@@ -43,9 +43,9 @@ func TestDiscoveryFindsHubs(t *testing.T) {
 	}
 
 	// What is found is below everything else.
-	c.want(t, "backend_registered", "registry.register", object{"name": "later", "host": "elsewhere", "port": 9})
+	c.register(t, object{"name": "later", "host": "elsewhere", "port": 9})
 	first = runHub(t, "next", 0) // a round or two pass
-	c.want(t, "backend_registered", "registry.register", object{"name": "next", "host": "127.0.0.1", "port": first.port})
+	c.register(t, object{"name": "next", "host": "127.0.0.1", "port": first.port})
 	testkit.Eventually(t, "a round has passed", func() bool { return c.get(t, "next")["health"] == "passing" })
 	if entry := c.get(t, "later"); entry["source"] != "manual" || entry["host"] != "elsewhere" {
 		t.Errorf("later: %v", entry)
@@ -60,7 +60,7 @@ func TestDiscoveryCanBeTurnedOff(t *testing.T) {
 	cmd.Env = append(cmd.Env, "REGISTRY_AUTO_REGISTER="+h.URL)
 	c := connect(t, start(t, cmd).url)
 	other := runHub(t, "other", 0)
-	c.want(t, "backend_registered", "registry.register", object{"name": "other", "host": "127.0.0.1", "port": other.port})
+	c.register(t, object{"name": "other", "host": "127.0.0.1", "port": other.port})
 	testkit.Eventually(t, "a round has passed", func() bool { return c.get(t, "other")["health"] == "passing" })
 	if entries := c.all(t); len(entries) != 1 {
 		t.Errorf("there is %v", entries)
@@ -95,7 +95,7 @@ func TestPrecedenceAcrossRestarts(t *testing.T) {
 		fromFile, fromEnv, fromCall = 1001, 1002, 1003
 	)
 	register := func(t *testing.T, c caller) {
-		c.want(t, "backend_registered", "registry.register", object{"name": "x", "host": "127.0.0.1", "port": fromCall})
+		c.register(t, object{"name": "x", "host": "127.0.0.1", "port": fromCall})
 	}
 	erase := func(t *testing.T, c caller) {
 		c.want(t, "backend_deleted", "registry.delete", object{"name": "x"})

@@ -33,7 +33,7 @@ func TestHealthOfEachHub(t *testing.T) {
 		t.Fatal(err)
 	}
 	enter := func(name string, port int) {
-		c.want(t, "backend_registered", "registry.register", object{"name": name, "host": "127.0.0.1", "port": port})
+		c.register(t, object{"name": name, "host": "127.0.0.1", "port": port})
 	}
 	enter("silent", silent(t))
 	enter("killed", killedPort)
@@ -110,7 +110,7 @@ func TestHealthWhenMostHubsFailAtOnce(t *testing.T) {
 	hubs := map[string]liveHub{}
 	for _, name := range []string{"a", "b", "c", "d"} {
 		hubs[name] = runHub(t, name, 0)
-		c.want(t, "backend_registered", "registry.register", object{"name": name, "host": "127.0.0.1", "port": hubs[name].port})
+		c.register(t, object{"name": name, "host": "127.0.0.1", "port": hubs[name].port})
 	}
 	w := watch(t, p.url, nil)
 	passing := func(want int) func() bool {
@@ -125,7 +125,7 @@ func TestHealthWhenMostHubsFailAtOnce(t *testing.T) {
 		hubs[name].Stop()
 	}
 	const why = "our own network"
-	testkit.Eventually(t, "it is logged", func() bool { return p.logged(t, why) > 0 })
+	testkit.Eventually(t, "it is logged", func() bool { return p.stderr.Count(why) > 0 })
 	// The entry that answers shows how many rounds have passed, one a second.
 	seen := func() float64 {
 		last, _ := c.get(t, "d")["last_seen"].(float64)
@@ -134,7 +134,7 @@ func TestHealthWhenMostHubsFailAtOnce(t *testing.T) {
 	before := seen()
 	// Three rounds at least, and that of the log: one more than an entry survives.
 	testkit.Eventually(t, "four rounds have failed", func() bool { return seen() >= before+4 })
-	if n := p.logged(t, why); n != 1 {
+	if n := p.stderr.Count(why); n != 1 {
 		t.Errorf("it is logged %d times", n)
 	}
 	if active := c.list(t, nil); len(active) != 4 || len(w.about("a", "b", "c", "d")) > 0 {

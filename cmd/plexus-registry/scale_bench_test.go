@@ -42,19 +42,8 @@ func BenchmarkListOfMany(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			request := []byte(`{"jsonrpc":"2.0","id":1,"method":"registry_list","params":` + c.params + `}`)
 			quantiles(b, func() {
-				if err := ws.WriteMessage(websocket.TextMessage, request); err != nil {
-					b.Fatal(err)
-				}
-				size := 0
-				for range framesPerCall {
-					_, frame, err := ws.ReadMessage()
-					if err != nil {
-						b.Fatal(err)
-					}
-					size = max(size, len(frame))
-				}
-				if size < c.want*100 {
-					b.Fatalf("the longest frame has %d bytes", size)
+				if frames, err := exchange(ws.Conn, request); err != nil || len(frames[1]) < c.want*100 {
+					b.Fatalf("%d frames, %v", len(frames), err)
 				}
 			})
 		})

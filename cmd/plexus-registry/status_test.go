@@ -25,7 +25,7 @@ func TestStatus(t *testing.T) {
 	begin := time.Now()
 	p := start(t, cmd)
 	c := connect(t, p.url)
-	c.want(t, "backend_registered", "registry.register", object{"name": "manual-1", "host": "h", "port": 4})
+	c.register(t, object{"name": "manual-1", "host": "h", "port": 4})
 	c.want(t, "backend_deregistered", "registry.deregister", object{"name": "manual-1"})
 	var status object
 	testkit.Eventually(t, "the hub is found and passing", func() bool {
@@ -65,7 +65,7 @@ func TestStatus(t *testing.T) {
 	}
 	large := strings.Repeat("x", 16_000)
 	for _, name := range numbered("large", 20) {
-		c.want(t, "backend_registered", "registry.register", object{"name": name, "host": "h", "port": 4, "metadata": object{"x": large}})
+		c.register(t, object{"name": name, "host": "h", "port": 4, "metadata": object{"x": large}})
 	}
 	revision := number("revision")
 	status = c.want(t, "status", "registry.status", nil)

@@ -24,7 +24,7 @@ func BenchmarkWatch(b *testing.B) {
 
 func measureWatch(b *testing.B, watchers int) {
 	url := serveHere(b)
-	var told atomic.Int64
+	var received atomic.Int64
 	all := make(chan time.Time, 1)
 	var reading sync.WaitGroup
 	defer reading.Wait()
@@ -46,7 +46,7 @@ func measureWatch(b *testing.B, watchers int) {
 				if err != nil {
 					return
 				}
-				if bytes.Contains(frame, []byte(`"backend_registered"`)) && told.Add(1) == int64(watchers) {
+				if bytes.Contains(frame, []byte(`"backend_registered"`)) && received.Add(1) == int64(watchers) {
 					all <- time.Now()
 				}
 			}
@@ -55,7 +55,7 @@ func measureWatch(b *testing.B, watchers int) {
 	writer := connect(b, url)
 	var late []time.Duration
 	for b.Loop() {
-		told.Store(0)
+		received.Store(0)
 		writer.register(b, benchEntry("watched"))
 		answered := time.Now()
 		late = append(late, max((<-all).Sub(answered), 0))

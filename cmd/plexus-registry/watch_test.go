@@ -28,19 +28,19 @@ func TestAWatchHasWhatIsThereThenEachChange(t *testing.T) {
 	entry := func(name, namespace string) object {
 		return object{"name": name, "host": "h", "port": 1, "namespace": namespace}
 	}
-	c.want(t, "backend_registered", "registry.register", entry("a", "left"))
-	c.want(t, "backend_registered", "registry.register", entry("b", "right"))
+	c.register(t, entry("a", "left"))
+	c.register(t, entry("b", "right"))
 	c.want(t, "backend_deregistered", "registry.deregister", object{"name": "b"})
 	all := watch(t, p.url, nil)
 	onlyB := watch(t, p.url, object{"name": "b"})
 	onlyLeft := watch(t, p.url, object{"namespace": "left"})
 
 	c.want(t, "backend_updated", "registry.update", object{"name": "a", "port": 2})
-	c.want(t, "backend_registered", "registry.register", entry("c", "left"))
-	c.want(t, "backend_registered", "registry.register", entry("b", "right"))
+	c.register(t, entry("c", "left"))
+	c.register(t, entry("b", "right"))
 	c.want(t, "backend_deregistered", "registry.deregister", object{"name": "c"})
 	c.want(t, "backend_deleted", "registry.delete", object{"name": "a"})
-	c.want(t, "backend_registered", "registry.register", entry("a", "left"))
+	c.register(t, entry("a", "left"))
 	want := []string{"updated a", "registered c", "registered b", "deregistered c", "deleted a", "registered a"}
 	all.wants(t, want, "a", "b", "c")
 	onlyB.wants(t, []string{"registered b"}, "a", "b", "c")

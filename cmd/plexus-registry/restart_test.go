@@ -31,6 +31,9 @@ func TestEntriesSurviveARestart(t *testing.T) {
 	}
 	c := connect(t, p.url)
 	c.register(t, object{"name": "mine", "host": "127.0.0.1", "port": 4444})
+	if entry := c.get(t, "mine"); entry["health"] != "unknown" || entry["health_latency_ms"] != nil || entry["health_error"] != nil {
+		t.Errorf("the health without probes: %v", entry)
+	}
 	c.register(t, object{"name": "other", "host": "example.com", "port": 443, "protocol": "wss",
 		"description": "Somewhere else", "metadata": object{"pid": 1}})
 	before := list(t, p.url)

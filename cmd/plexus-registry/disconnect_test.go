@@ -42,10 +42,10 @@ func inParallel(workers int, names []string, work func(i int, name string)) {
 	group.Wait()
 }
 
-// TestARegistrationOfAClientThatLeavesIsStored registers as the command-line
+// TestARegistrationOfAClientThatDisconnectsIsStored registers as the command-line
 // client does: it asks for the hub's name on a connection of its own, sends
 // register on another, and drops that the moment after the frame is written.
-func TestARegistrationOfAClientThatLeavesIsStored(t *testing.T) {
+func TestARegistrationOfAClientThatDisconnectsIsStored(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	p := start(t, command(dir))
@@ -67,10 +67,10 @@ func TestARegistrationOfAClientThatLeavesIsStored(t *testing.T) {
 	}
 }
 
-// TestNothingIsLeftOfClientsThatLeave closes 1,000 connections with a
+// TestClientsThatDisconnectLeaveNoMemoryFilesOrGoroutines closes 1,000 connections with a
 // registration in flight on each, several times over. All are stored, and no
 // memory, file or goroutine is left.
-func TestNothingIsLeftOfClientsThatLeave(t *testing.T) {
+func TestClientsThatDisconnectLeaveNoMemoryFilesOrGoroutines(t *testing.T) {
 	rounds := 4
 	if raced() { // the database is slow then
 		rounds = 2
