@@ -8,13 +8,13 @@ PEBBLE      = github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1
 
 .PHONY: help run build man test race reload load pebble acme lint size security fuzz fuzz-short fuzz-ci bench ci
 
-help: ## Show what can be made
+help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## Run the registry on port 4445
 	@exec bin/plexus-registry
 
-build: ## Build the commands into bin/, without any library of the system
+build: ## Build the commands into bin/, statically linked
 	CGO_ENABLED=0 go build -o bin/ ./cmd/...
 
 man: ## Write the manual pages of plexus and plexus-registry into bin/man/
@@ -27,11 +27,11 @@ test: ## Run the tests
 race: ## Run the tests with the race detector
 	go test -race ./...
 
-reload: ## Save backends.toml in every way, 50 times in a row each
+reload: ## Test each way of saving backends.toml, 50 times in a row
 	RELOADS=50 go test -count=1 -run '^TestReload$$' -timeout 10m ./internal/filewatch
 	RELOADS=50 go test -count=1 -run '^TestReload$$' -timeout 10m -v ./cmd/plexus-registry
 
-load: ## Do to a registry what clients should not, and show what it costs
+load: ## Attack a registry, and show what that costs
 	LOAD=1 go test -count=1 -run '^TestLoad' -timeout 10m -v ./cmd/plexus-registry
 
 pebble:
@@ -50,7 +50,7 @@ lint: ## Check format, vet, staticcheck and deadcode
 	@dead="$$(go run $(DEADCODE) -test ./...; go run $(DEADCODE) ./... | grep -E $(NOT_API) | grep -v ^internal/testkit)"; \
 	test -z "$$dead" || { echo "$$dead"; exit 1; }
 
-size: ## Count lines, exported names, and what there is to be one of
+size: ## Count lines, exported names, and things that may exist only once
 	@go test -count=1 -run '^TestSize$$' -v ./internal/house | sed -n 's/^        //p'
 
 # Only packages that have a fuzz target are built for it.

@@ -40,7 +40,7 @@ time that it is shown. The log shows NAME for its callers.`,
 	s.Table().AddTo(add)
 	command := &cobra.Command{
 		Use:   "token",
-		Short: "Make tokens, by which callers authenticate",
+		Short: "Make tokens, with which callers authenticate",
 		Args:  cobra.NoArgs,
 		RunE:  func(*cobra.Command, []string) error { return fmt.Errorf("token needs a command: new") },
 	}

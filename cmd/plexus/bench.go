@@ -28,8 +28,8 @@ type benchOptions struct {
 func (c *command) bench() *cobra.Command {
 	o := benchOptions{timeout: cmp.Or(c.benchTimeout, 10*time.Second)}
 	cmd := &cobra.Command{
-		Use: "bench URL [flags]", Short: "Measure how many operations a registry carries",
-		Long: "Registers backends of its own, keeps calls in flight over several connections, prints operations a second and latencies, from the request to the end of its stream, and deletes the backends again.\n\n" +
+		Use: "bench URL [flags]", Short: "Measure how many operations per second a registry serves",
+		Long: "Registers backends of its own, keeps calls in flight over several connections, prints operations per second and latencies, from the request to the end of its stream, and deletes the backends again.\n\n" +
 			"The status is 0 if it was measured, though operations failed: they are counted. It is 1 if nothing could be measured, if it was interrupted, or if the backends could not be deleted; 2 for wrong usage.",
 		RunE: c.run(func(ctx context.Context, args []string) error {
 			if len(args) != 1 {

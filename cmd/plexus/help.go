@@ -23,7 +23,7 @@ Usage:
   plexus COMMAND [flags]           run one of the commands below
 
 The path leads from the hub through its children to a method, at any depth.
-Where it ends early, plexus shows what is there.
+If it ends before a method, plexus shows what is below it.
 `
 
 const helpMiddle = `
@@ -46,14 +46,14 @@ These flags must stand before the path:
 
 const helpCommon = `
 These flags may stand before the path or after it. After it, a parameter of the
-method that has the same name is meant. Behind "--" all flags are parameters:
+method with the same name takes precedence. After "--" all flags are parameters:
 `
 
 const helpEnd = `
 On a terminal results are printed for people, elsewhere as lines of JSON.
-Results go to standard output, errors and all else to standard error. The exit
-status is 0, 1 for an error of the hub or of its method, 2 for wrong usage, and
-130 after Ctrl-C, which ends the stream at the hub.
+Results go to standard output, errors and everything else to standard error. The
+exit status is 0, 1 for an error of the hub or of its method, 2 for wrong usage,
+and 130 after Ctrl-C, which ends the stream at the hub.
 
 Examples:
   plexus -H 192.0.2.7 -P 4445

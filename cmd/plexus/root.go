@@ -66,11 +66,11 @@ func (c *command) commands() []*cobra.Command {
 	shells := []string{"bash", "zsh", "fish", "powershell"}
 	return []*cobra.Command{{
 		Use: "watch [NAME]", Short: "Print what happens in the registry, a line for each event",
-		Long: "First come all backends as they are, or the one of that name, then every change, until Ctrl-C. In a pipe, each line is the event as JSON.",
+		Long: "Prints all present backends, or the one of that name, then every change, until Ctrl-C. In a pipe, each line is the event as JSON.",
 		RunE: c.run(c.watch), ValidArgsFunction: c.completeHubs,
 	}, {
 		Use: "ping NAME", Short: "Measure how fast a hub answers",
-		Long: "Finds the hub by its name, connects, and asks for _info once more. The first time is that of the whole connection, the second that of one question.",
+		Long: "Finds the hub by its name, connects, and asks for _info once more. The first time is for the whole connection, the second for that one call.",
 		RunE: c.run(c.ping), ValidArgsFunction: c.completeHubs,
 	}, {
 		Use: "doctor URL", Short: "Find out why a hub can't be reached",

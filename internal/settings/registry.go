@@ -85,10 +85,10 @@ func (s *Registry) general() Table {
 			Help: "Host name or address to listen on."},
 		{Name: "config", Short: "c", Variable: "REGISTRY_CONFIG", Kind: "file", Value: one(&s.ConfigPath, parseFile),
 			Default: "$XDG_CONFIG_HOME/plexus/backends.toml, or ~/.config/plexus/backends.toml",
-			Help:    "File that lists backends; need not exist. It is read again when it changes."},
+			Help:    "File that lists backends; it need not exist. It is read again when it changes."},
 		{Name: "db-path", Variable: "REGISTRY_DB_PATH", Kind: "file", Value: one(&s.DBPath, parseFile),
 			Default: "registry.db in the folder of the file that lists backends",
-			Help:    "Database file; made if there is none."},
+			Help:    "Database file; created if it does not exist."},
 		{Name: "log-level", Variable: "RUST_LOG", Kind: "level", Value: written(&s.LogLevel, parseLevel, formatLevel), Lenient: true,
 			Help: "What to log: off, error, warn, info, debug or trace, or directives such as plexus=debug,info. A variable without a level counts as not set."},
 		{Name: "hub-namespace", Variable: "REGISTRY_HUB_NAMESPACE", Kind: "name", Value: one(&s.HubNamespace, parseNamespace),
@@ -101,7 +101,7 @@ func (s *Registry) general() Table {
 			Default: "2s, or half of the interval if that is shorter",
 			Help:    "Time that a backend has to answer a health check, shorter than the interval."},
 		{Variable: "REGISTRY_BACKENDS", Value: one(&s.Backends, config.NewEnv), Default: "none",
-			Help: "Backends to list, beside those of the file: name=URL, separated by commas, such as prod=wss://plexus.example.com:4444,dev=ws://127.0.0.1:4446."},
+			Help: "Backends to list, in addition to those of the file: name=URL, separated by commas, such as prod=wss://plexus.example.com:4444,dev=ws://127.0.0.1:4446."},
 	}
 }
 
@@ -116,7 +116,7 @@ func (s *Registry) limits() Table {
 		{Name: "max-upgrade-rate", Variable: "REGISTRY_MAX_UPGRADE_RATE", Kind: "count", Value: limit(&l.MaxRequestRate),
 			Help: "Connections that one address may open per second, after a burst of ten times as many."},
 		{Name: "max-call-rate", Variable: "REGISTRY_MAX_CALL_RATE", Kind: "count", Value: limit(&l.MaxCallsPerSecond),
-			Help: "Calls that one connection may make per second; a faster one is read from more slowly."},
+			Help: "Calls that one connection may make per second; a client that makes more is slowed down."},
 		{Name: "max-calls", Variable: "REGISTRY_MAX_CALLS", Kind: "count", Value: limit(&l.MaxCalls),
 			Help: "Calls of one connection that run at the same time."},
 		{Name: "max-message", Variable: "REGISTRY_MAX_MESSAGE", Kind: "size", Value: sizeLimit(&l.MaxMessageBytes),
@@ -138,7 +138,7 @@ func (s *Registry) limits() Table {
 		{Name: "header-timeout", Variable: "REGISTRY_HEADER_TIMEOUT", Kind: "duration", Value: timeLimit(&l.HeaderTimeout, time.Millisecond),
 			Help: "Time for the header of a request."},
 		{Name: "handshake-timeout", Variable: "REGISTRY_HANDSHAKE_TIMEOUT", Kind: "duration", Value: timeLimit(&l.HandshakeTimeout, time.Millisecond),
-			Help: "Time from the connection to the WebSocket."},
+			Help: "Time from the TCP connection to the end of the WebSocket handshake."},
 		{Name: "idle-timeout", Variable: "REGISTRY_IDLE_TIMEOUT", Kind: "duration", Value: timeLimit(&l.IdleTimeout, time.Second),
 			Help: "Time that a connection may be open without a running call."},
 	}

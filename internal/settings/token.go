@@ -22,14 +22,14 @@ func NewToken() *Token {
 	s := &Token{}
 	s.table = Table{
 		{Name: "scope", Kind: "scope", Value: scopes(&s.Scopes), Required: true, Default: "none; there must be one",
-			Help: "What it allows: registry:read, registry:write, registry:admin, or registry:write:team-a-* for the names that begin so. Give the flag again for more."},
+			Help: "What it allows: registry:read, registry:write, registry:admin, or registry:write:team-a-* for the names that begin with team-a-. Give the flag again for more."},
 		{Name: "expires", Kind: "duration", Value: one(&s.Lifetime, parseLifetime), Default: "never",
 			Help: "How long it is valid, such as 720h."},
 		{Name: "description", Kind: "text", Value: one(&s.Description, parseText), Default: "none",
 			Help: "A note for whoever reads the file."},
 		{Name: "tokens", Variable: "REGISTRY_TOKENS", Kind: "file", Value: one(&s.Path, parseFile),
 			Default: "tokens.toml beside the default backends.toml",
-			Help:    "File that keeps its hash, made if there is none: the one of plexus-registry --tokens."},
+			Help:    "File that keeps its hash, created if it does not exist: the one of plexus-registry --tokens."},
 	}
 	return s
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // The scopes that callers need for the methods of a registry: see plugin.Caller.
-// A narrower scope allows to write one name alone, or those that begin alike:
+// A narrower scope allows writing one name only, or the names with one prefix:
 // "registry:write:alpha", "registry:write:team-a-*".
 const (
 	ScopeRead  = "registry:read"  // get, list, watch
