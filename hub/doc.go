@@ -17,10 +17,10 @@
 // Fixed children are routed like methods of their parent; dynamic ones are
 // looked for when the call runs.
 //
-// The hub knows no wire. A transport finds a method by [Hub.Find], binds the
-// parameters of a call by [Route.Bind], and ranges over the items of the
-// [Call], each stamped with the namespaces that it passed, the hub's hash, and
-// the time. On every path, a panic of the method included, they end with exactly
+// The hub does not know the wire format. A transport finds a method by
+// [Hub.Find], binds the parameters of a call by [Route.Bind], and ranges over the
+// items of the [Call], each stamped with the namespaces that it passed, the hub's
+// hash, and the time. On every path, a panic of the method included, they end with exactly
 // one item of [plugin.KindDone], or with one of [plugin.KindError] that is not
 // recoverable. A method that asks its caller sends an item of
 // [plugin.KindRequest], which [Hub.Respond] answers.

@@ -12,10 +12,10 @@
 //		}
 //	}
 //
-// It is strict: a key that nothing asks for is an error, as is a value of another
+// It is strict: a key that no caller asks for is an error, as is a value of another
 // type, and the case of letters counts. Every error is an [*Error], which is one
-// line and names the line of the file. What is wrong first in a table is reported
-// first.
+// line and names the line of the file. Of several errors in a table, the one on
+// the first line is reported.
 //
 // [Append] adds a table to the text of a file.
 //

@@ -46,18 +46,19 @@
 //
 // With [WithHealth], every entry is asked for its name in every round (health.go,
 // condition.go). An entry that fails three times in a row, or answers under
-// another name, is deactivated, and activated when it answers rightly. An entry
+// another name, is deactivated, and activated when it answers correctly. An entry
 // that is inactive for another reason is not activated by answering.
 //
 // An entry that is registered with a ttl is deactivated unless it is pinged or
 // registered again within that time (lease.go). Each such registration has a lease
-// id; ping, deregister and delete that carry one touch no later registration.
+// id; ping, deregister and delete with that id do not affect a later registration.
 //
 // # Access control
 //
 // Callers need a scope for each method: see [ScopeRead], [ScopeWrite] and
 // [ScopeAdmin]. A caller with "registry:write:team-a-*" can keep its own hubs
-// registered, and change no other. Who has changed what, from where, is logged in
-// lines with the message "audit" (access.go). [WithRegistrations] limits how many
-// entries one caller may register (quota.go).
+// registered, and change no other. Every write, except a ping that only renews, is
+// logged in a line with the message "audit": who has changed what, from which
+// address (access.go). [WithRegistrations] limits how many entries one caller may
+// register (quota.go).
 package registry

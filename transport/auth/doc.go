@@ -28,5 +28,5 @@
 //
 // Credentials may become invalid while a connection is open: a token is removed,
 // a token or certificate expires. So the server authenticates every caller again
-// each 30 seconds, and when [Tokens.Run] or [JWT.Run] reports a change.
+// every 30 seconds, and when [Tokens.Run] or [JWT.Run] reports a change.
 package auth

@@ -9,7 +9,7 @@
 //	…
 //	defer r.Close()
 //
-// A server of package transport does so by itself, with its WithRegistration. A
+// A server of package transport does this with its option WithRegistration. A
 // [Resolver] finds hubs by name, from a cache that a watch of the registry keeps
 // current, and [Watch] is a range over all changes.
 //

@@ -12,9 +12,10 @@
 //
 // Each connection is a session of two goroutines, a reader and a writer.
 //
-//	reader.go    a message is read, in its time and within the memory limit
+//	reader.go    a message is read, in its time and within the memory limit,
+//	             and parsed into requests (package wire)
 //	rate.go      the client makes too many calls per second: wait
-//	dispatch.go  each request is parsed (package wire), resolved and bound
+//	dispatch.go  each request is resolved and bound (packages wire and hub)
 //	calls.go     a call is admitted: not too many are in flight
 //	             a goroutine runs it and ranges over its items
 //	queue.go     each item is encoded into the send queue, once there is room
@@ -35,7 +36,7 @@
 //
 // Per connection: the send queue has a limit in bytes and frames. A call whose
 // client reads slowly waits before its next item is encoded, and a client whose
-// queue is full is not read from. A client that takes nothing is stalled and
+// queue is full is not read from. A client that reads nothing is stalled and
 // closed. A message has a maximum size and a deadline.
 //
 // For all connections together (memory.go), since many clients may each stay
