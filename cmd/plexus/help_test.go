@@ -3,6 +3,8 @@
 package main
 
 import (
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +20,26 @@ func checkWidth(t *testing.T, what, text string) {
 		}
 		if strings.TrimRight(line, " ") != line {
 			t.Errorf("%s: space at the end of %q", what, line)
+		}
+	}
+}
+
+// TestHelpThatCannotBeWritten has a full disk as standard output.
+func TestHelpThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	for _, args := range []string{"--help", "help", "help watch", "watch --help"} {
+		cmd := exec.Command("plexus", strings.Fields(args)...)
+		cmd.Env = environment(t, "ws://127.0.0.1:1")
+		var stderr strings.Builder
+		cmd.Stdout, cmd.Stderr = full, &stderr
+		_ = cmd.Run()
+		if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(stderr.String(), "no space left") {
+			t.Errorf("plexus %s: exit status %d, %s", args, cmd.ProcessState.ExitCode(), &stderr)
 		}
 	}
 }

@@ -37,6 +37,8 @@ type command struct {
 	forced   *forcedExit
 	began    time.Time
 
+	helpError error // why the help could not be printed, which cobra does not ask for
+
 	benchTimeout time.Duration // of calls of bench, in tests; 0 for the default
 }
 
@@ -74,7 +76,10 @@ func (c *command) do(ctx context.Context, args []string) error {
 		return c.follow(ctx, root, l)
 	}
 	root.SetArgs(append(l.words, l.rest...))
-	return root.ExecuteContext(ctx)
+	if err := root.ExecuteContext(ctx); err != nil {
+		return err
+	}
+	return c.helpError
 }
 
 // deadline ends ctx when the time of --timeout is over, and the process soon

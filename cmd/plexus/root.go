@@ -25,7 +25,7 @@ func (c *command) root() *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.SetOut(c.printer)
-	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { _ = c.printer.text(helpOf(cmd)) })
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { c.helpError = c.printer.text(helpOf(cmd)) })
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return flagError(err, func(name string) error { return unknownFlag(cmd, name) })
 	})
@@ -116,6 +116,9 @@ func (c *command) split(root *cobra.Command, args []string) (l line, err error) 
 	end := slices.IndexFunc(args, isFlag)
 	if end < 0 {
 		end = len(args)
+	}
+	if end < len(args) && args[end] == "-" { // which pflag takes for a word
+		return l, usagef("unknown flag -").withHint("See plexus --help.")
 	}
 	l = line{words: slices.Clip(args[:end]), rest: args[end:], path: end > 0}
 	if end == 0 || flags.ArgsLenAtDash() == 0 { // after "--", the first word is a backend
