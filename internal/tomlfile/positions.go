@@ -29,9 +29,9 @@ type tablePosition struct {
 }
 
 var (
-	// opaque matches strings of the four kinds, and comments. A string without an end
-	// is one up to where the library gives up.
-	opaque = regexp.MustCompile(`(?s)^(?:"""(?:\\.|[^\\])*?(?:"{3,5}|\z)|'''.*?(?:'{3,5}|\z)|"(?:\\[^\n]|[^"\\\n])*"?|'[^'\n]*'?|#[^\n]*)`)
+	// opaque matches strings of the four kinds. A string without an end is one up
+	// to where the library gives up.
+	opaque = regexp.MustCompile(`(?s)^(?:"""(?:\\.|[^\\])*?(?:"{3,5}|\z)|'''.*?(?:'{3,5}|\z)|"(?:\\[^\n]|[^"\\\n])*"?|'[^'\n]*'?)`)
 	// statement matches the brackets, and the first two parts of the key, that a
 	// header or a pair begins with.
 	statement = regexp.MustCompile(`^[ \t]*(\[?\[?)[ \t]*` + part + `[ \t]*(?:\.[ \t]*` + part + `)?`)
@@ -52,7 +52,14 @@ func findPositions(text string) (positions, *Error) {
 		}
 		text = text[at:]
 		matched := text[:1]
-		if strings.ContainsAny(matched, "\"'#") {
+		switch matched {
+		case "#": // of which files may have many
+			if end := strings.IndexByte(text, '\n'); end >= 0 {
+				matched = text[:end]
+			} else {
+				matched = text
+			}
+		case `"`, "'":
 			matched = opaque.FindString(text)
 		}
 		text = text[len(matched):]
@@ -83,6 +90,9 @@ func findPositions(text string) (positions, *Error) {
 
 // statement notes the keys of the statement that text begins with, if any.
 func (p *positions) statement(text string, line int) {
+	if strings.HasPrefix(text, "\n") || strings.HasPrefix(text, "#") {
+		return // as most lines of a long file; to match them takes longer
+	}
 	parts := statement.FindStringSubmatch(text)
 	if parts == nil {
 		return

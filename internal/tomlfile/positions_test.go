@@ -22,6 +22,7 @@ var documents = []string{
 	"x = {a = {b = [\"}\", ']']}, c = \"\"\"\n\"\"\"}\r\ny = 2\r\n",
 	"x = {\n a = 1, # }\n b = 2,\n}\ny = 1",
 	"\t[ a . b ]\t# c\n\tc\t=\t1\n",
+	"# a\n\n # b\n#\n[[backend]] # c\nname = 'x'\n\n# d",
 	"backend.x = 1",
 	"[backend]\nname = 'x'",
 }
