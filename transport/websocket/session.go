@@ -171,5 +171,5 @@ func (c *session) endByReader(first bool) {
 // close sends a close frame. An error would mean that the client is gone.
 func (c *session) close(code int, reason string) {
 	c.socket.Finish(goodbye)
-	_ = c.control(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason))
+	_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason), time.Now().Add(goodbye))
 }

@@ -135,6 +135,10 @@ func (c *session) flushLocked() error {
 	return errors.Join(err, c.socket.Uncork())
 }
 
+// control sends a ping or a pong, in turn with what the reader may be writing:
+// the library would wait for that only until the deadline, and then fail.
 func (c *session) control(kind int, data []byte) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
 	return c.ws.WriteControl(kind, data, time.Now().Add(goodbye))
 }
