@@ -51,6 +51,7 @@ func BenchmarkRegistry(b *testing.B) {
 	subjects := []subject{
 		{"_info", always(`{"jsonrpc":"2.0","id":7,"method":"_info","params":null}`)},
 		{"get", always(benchCall("get", map[string]any{"name": "bench-0500"}))},
+		{"ping", always(benchCall("ping", map[string]any{"name": "bench-0500"}))},
 		{"list1000", always(benchCall("list", map[string]any{}))},
 		{"register", func(connection int) [][]byte {
 			var frames [][]byte
