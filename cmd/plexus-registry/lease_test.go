@@ -53,7 +53,6 @@ func TestALeaseExpiresAFullTermAfterARestart(t *testing.T) {
 	c = connect(t, p.url)
 	w := watch(t, p.url, nil)
 	testkit.Eventually(t, "the lease has expired", func() bool {
-		time.Sleep(20 * time.Millisecond)
 		c.want(t, "ping", "registry.ping", object{"name": "renewed"})
 		return c.get(t, "expiring")["is_active"] == false
 	})

@@ -18,7 +18,7 @@ import (
 	"github.com/plexus-go/plexus/internal/testkit"
 )
 
-// saving is a way in which a file comes to hold something else.
+// saving is one way to replace the content of a file.
 type saving struct {
 	at      string // where the file is, below a folder of its own
 	prepare string // a script that makes what is there at the start, with the text as $1; empty for nothing

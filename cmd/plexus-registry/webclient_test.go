@@ -169,7 +169,7 @@ func (p *page) checkSchema(path, contentType string, schema object) {
 // edit uses every method, with the nulls that the schema has for defaults.
 func (p *page) edit() {
 	p.Helper()
-	content, _ := p.call("registry.register", `{"name":"web","host":"10.0.0.1","port":4444,"protocol":null,"description":null,
+	content, _ := p.call("registry.register", `{"name":"web","host":"127.0.0.1","port":4444,"protocol":null,"description":null,
 		"namespace":null,"version":null,"metadata":null,"source":null}`)
 	entry, _ := content["backend"].(object)
 	if entry["name"] != "web" || entry["protocol"] != "ws" || entry["source"] != "manual" || entry["is_active"] != true {
@@ -187,7 +187,7 @@ func (p *page) edit() {
 		p.Errorf("listed %v", content)
 	}
 	content, _ = p.call("registry.update", `{"name":"web","host":null,"port":4445,"protocol":null,"description":"d","namespace":null}`)
-	if entry := content["backend"].(object); entry["port"] != 4445.0 || entry["host"] != "10.0.0.1" {
+	if entry := content["backend"].(object); entry["port"] != 4445.0 || entry["host"] != "127.0.0.1" {
 		p.Errorf("updated %v", content)
 	}
 	for _, test := range []struct{ method, params, want string }{

@@ -50,7 +50,7 @@ func DecodeStrictly[T any](name string, value []byte, into *T) *Invalid {
 	switch {
 	case isNull(value) && !takesNull(t):
 		return invalid(name + ": " + mismatch(t, null))
-	case tooDeep(value):
+	case TooDeepAt(value, maxDepth) < len(value):
 		return invalid(fmt.Sprintf("%s: nested deeper than %d levels", name, maxDepth))
 	}
 	if err := json.Unmarshal(value, into, decodeOptions); err != nil {

@@ -201,7 +201,7 @@ func (f *field) decode(value []byte, into reflect.Value) (reason string, bad *In
 	if isNull(value) && !takesNull(f.typ) {
 		return mismatch(f.typ, value), nil
 	}
-	if f.check != nil && !f.check.onlyNull && tooDeep(value) {
+	if f.check != nil && !f.check.onlyNull && TooDeepAt(value, maxDepth) < len(value) {
 		return fmt.Sprintf("%s: nested deeper than %d levels", f.name, maxDepth), nil
 	}
 	if err := json.Unmarshal(value, into.Addr().Interface(), decodeOptions); err != nil {

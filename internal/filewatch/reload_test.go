@@ -43,7 +43,7 @@ func (r *watching) await(t *testing.T, saved time.Time, want string) {
 	}
 }
 
-// saving is a way in which a file comes to hold something else.
+// saving is one way to replace the content of a file.
 type saving struct {
 	// at is where the file is, below the folder that it is all about.
 	at string

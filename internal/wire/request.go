@@ -9,6 +9,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/sourcegraph/jsonrpc2"
+
+	"github.com/plexus-go/plexus/internal/codec"
 )
 
 // The bounds of a message, whatever its length.
@@ -58,7 +60,7 @@ func Parse(frame []byte, maxDepth int) Message {
 	if len(frame) == 0 || frame[0] != '{' && frame[0] != '[' {
 		return Message{Request: Request{Err: ParseError}}
 	}
-	deep := tooDeepAt(frame, maxDepth)
+	deep := codec.TooDeepAt(frame, maxDepth)
 	p := newParser(frame[:deep])
 	defer p.free()
 	var m Message
@@ -74,32 +76,6 @@ func Parse(frame []byte, maxDepth int) Message {
 		return Message{Request: Request{Err: ParseError}}
 	}
 	return m
-}
-
-// tooDeepAt returns where the frame is nested too deep; its length for nowhere.
-func tooDeepAt(frame []byte, maxDepth int) int {
-	// Nearly every frame opens fewer levels than it may be deep. To count them
-	// costs next to nothing.
-	if bytes.Count(frame, []byte{'{'})+bytes.Count(frame, []byte{'['}) <= maxDepth {
-		return len(frame)
-	}
-	depth, quoted := 0, false
-	for i := 0; i < len(frame); i++ {
-		switch c := frame[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			if depth++; depth > maxDepth {
-				return i
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return len(frame)
 }
 
 func (p *parser) batch() Message {

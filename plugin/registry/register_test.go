@@ -30,20 +30,20 @@ func TestRegisterNew(t *testing.T) {
 		}{
 			{
 				"what must be given, alone",
-				`{"name": "alpha", "host": "10.0.0.1", "port": 1}`,
-				entry{Name: "alpha", Host: "10.0.0.1", Port: 1, Protocol: "ws", Source: "manual"},
+				`{"name": "alpha", "host": "127.0.0.1", "port": 1}`,
+				entry{Name: "alpha", Host: "127.0.0.1", Port: 1, Protocol: "ws", Source: "manual"},
 			},
 			{
 				"explicit nulls are absent",
-				`{"name": "alpha", "host": "10.0.0.1", "port": 1, "protocol": null, "description": null, "namespace": null,
+				`{"name": "alpha", "host": "127.0.0.1", "port": 1, "protocol": null, "description": null, "namespace": null,
 				"version": null, "metadata": null, "source": null}`,
-				entry{Name: "alpha", Host: "10.0.0.1", Port: 1, Protocol: "ws", Source: "manual"},
+				entry{Name: "alpha", Host: "127.0.0.1", Port: 1, Protocol: "ws", Source: "manual"},
 			},
 			{
 				"empty texts are values",
-				`{"name": "alpha", "host": "10.0.0.1", "port": 1, "description": "", "namespace": "", "version": "", "metadata": {}}`,
+				`{"name": "alpha", "host": "127.0.0.1", "port": 1, "description": "", "namespace": "", "version": "", "metadata": {}}`,
 				entry{
-					Name: "alpha", Host: "10.0.0.1", Port: 1, Protocol: "ws", Source: "manual",
+					Name: "alpha", Host: "127.0.0.1", Port: 1, Protocol: "ws", Source: "manual",
 					Description: ptr(""), Namespace: ptr(""), Version: ptr(""), Metadata: json.RawMessage(`{}`),
 				},
 			},
@@ -57,8 +57,8 @@ func TestRegisterNew(t *testing.T) {
 			},
 			{
 				"parameters that nobody knows are ignored",
-				`{"name": "alpha", "host": "10.0.0.1", "port": 1, "colour": "red", "id": "mine", "is_active": false}`,
-				entry{Name: "alpha", Host: "10.0.0.1", Port: 1, Protocol: "ws", Source: "manual"},
+				`{"name": "alpha", "host": "127.0.0.1", "port": 1, "colour": "red", "id": "mine", "is_active": false}`,
+				entry{Name: "alpha", Host: "127.0.0.1", Port: 1, Protocol: "ws", Source: "manual"},
 			},
 		} {
 			now := later()

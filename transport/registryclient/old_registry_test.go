@@ -291,7 +291,7 @@ func TestAnOldRegistryIsAskedForEveryName(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		synctest.Wait() // until it is known that it can't be watched
-		for _, host := range []string{"10.0.0.1", "10.0.0.2"} {
+		for _, host := range []string{"127.0.0.1", "127.0.0.2"} {
 			old.answer("registry.register", object{"name": "alpha", "host": host, "port": 1, "protocol": "wss"})
 			if b, err := r.Resolve(context.Background(), "alpha"); err != nil || b.Stale || b.URL() != "wss://"+host+":1" {
 				t.Errorf("got %+v, %v", b, err)
@@ -303,13 +303,13 @@ func TestAnOldRegistryIsAskedForEveryName(t *testing.T) {
 		p.pipes.SetDown(true)
 		p.pipes.Cut()
 		time.Sleep(time.Minute)
-		resolves(t, r, "10.0.0.2", true)
+		resolves(t, r, "127.0.0.2", true)
 		if _, err := r.Resolve(context.Background(), "beta"); !dialFailed(err) {
 			t.Errorf("got %v", err)
 		}
 		p.pipes.SetDown(false)
 		time.Sleep(5 * time.Second)
-		resolves(t, r, "10.0.0.2", false)
+		resolves(t, r, "127.0.0.2", false)
 	})
 }
 

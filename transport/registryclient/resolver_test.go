@@ -80,17 +80,17 @@ func TestAResolverSeesEveryChange(t *testing.T) {
 
 func TestNamesAreStaleWhileTheRegistryIsAwayAndListedAgainAfterwards(t *testing.T) {
 	withRegistry(t, func(t *testing.T, s *registryServer) {
-		s.call("register", object{"name": "alpha", "host": "10.0.0.1", "port": 1})
-		s.call("register", object{"name": "beta", "host": "10.0.0.2", "port": 2})
+		s.call("register", object{"name": "alpha", "host": "127.0.0.1", "port": 1})
+		s.call("register", object{"name": "beta", "host": "127.0.0.2", "port": 2})
 		var log lines
 		r := resolver(t, s.route, log.option())
 		time.Sleep(10 * time.Millisecond)
-		resolves(t, r, "10.0.0.1", false)
+		resolves(t, r, "127.0.0.1", false)
 		testkit.Eventually(t, "it is watched", func() bool { return log.Count("is watched") == 1 })
 		s.kill()
 		testkit.Eventually(t, "it is stale", func() bool {
 			b, err := r.Resolve(testkit.Context(t), "alpha")
-			if err != nil || b.Host != "10.0.0.1" {
+			if err != nil || b.Host != "127.0.0.1" {
 				t.Fatalf("got %+v, %v", b, err)
 			}
 			return b.Stale
@@ -120,7 +120,7 @@ func TestAResolverMissesNothingWhenTheNetworkIsCut(t *testing.T) {
 		r := resolver(t, s.route)
 		time.Sleep(10 * time.Millisecond)
 		for port := range 5 {
-			s.call("register", object{"name": "alpha", "host": "10.0.0.1", "port": port + 1})
+			s.call("register", object{"name": "alpha", "host": "127.0.0.1", "port": port + 1})
 			time.Sleep(5 * time.Second)
 			if b, err := r.Resolve(context.Background(), "alpha"); err != nil || b.Stale || b.Port != port+1 {
 				t.Errorf("got %+v, %v", b, err)
@@ -132,14 +132,14 @@ func TestAResolverMissesNothingWhenTheNetworkIsCut(t *testing.T) {
 
 func TestTheCacheIsTrustedForAMomentAfterTheConnectionIsLost(t *testing.T) {
 	withRegistry(t, func(t *testing.T, s *registryServer) {
-		s.call("register", object{"name": "alpha", "host": "10.0.0.1", "port": 1})
+		s.call("register", object{"name": "alpha", "host": "127.0.0.1", "port": 1})
 		r := resolver(t, s.route)
 		time.Sleep(5 * time.Second)
 		s.pipes.SetDown(true)
 		s.pipes.CutAll()
 		time.Sleep(10 * time.Millisecond)
 		for _, stale := range []bool{false, true} {
-			resolves(t, r, "10.0.0.1", stale)
+			resolves(t, r, "127.0.0.1", stale)
 			time.Sleep(3 * time.Second)
 		}
 	})
@@ -160,10 +160,10 @@ func TestResolveEndsWithItsContext(t *testing.T) {
 func TestNamesAreStaleWhileTheNetworkIsStalled(t *testing.T) {
 	withRegistry(t, func(t *testing.T, s *registryServer) {
 		n := s.otherRoute()
-		s.call("register", object{"name": "alpha", "host": "10.0.0.1", "port": 1})
+		s.call("register", object{"name": "alpha", "host": "127.0.0.1", "port": 1})
 		r := resolver(t, n)
 		time.Sleep(10 * time.Millisecond)
-		resolves(t, r, "10.0.0.1", false)
+		resolves(t, r, "127.0.0.1", false)
 		n.stall()
 		testkit.Eventually(t, "it is stale", func() bool {
 			b, err := r.Resolve(testkit.Context(t), "alpha")
@@ -172,9 +172,9 @@ func TestNamesAreStaleWhileTheNetworkIsStalled(t *testing.T) {
 			}
 			return b.Stale
 		})
-		s.call("register", object{"name": "alpha", "host": "10.0.0.2", "port": 1})
+		s.call("register", object{"name": "alpha", "host": "127.0.0.2", "port": 1})
 		n.resume()
-		becomes(t, r, "10.0.0.2")
+		becomes(t, r, "127.0.0.2")
 	})
 }
 
