@@ -25,7 +25,7 @@ type accessControl struct {
 
 	limits       Limits
 	hosts        map[string]bool // empty: none were given
-	origins      map[string]bool
+	origins      map[origin]bool
 	proxies      []netip.Prefix
 	authenticate Authenticate   // nil: no authentication
 	anonymous    *plugin.Caller // nil: not accepted where authenticate is set

@@ -13,10 +13,7 @@ import (
 // 127.0.0.1: not every client can write ::1 in a URL. For any other listener, a
 // Unix socket for one, the result is not valid.
 func LocalAddress(listener net.Addr) netip.AddrPort {
-	at, err := netip.ParseAddrPort(listener.String())
-	if err != nil {
-		return netip.AddrPort{}
-	}
+	at, _ := netip.ParseAddrPort(listener.String())
 	ip := at.Addr().Unmap()
 	if ip.IsUnspecified() {
 		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
@@ -47,10 +44,7 @@ func isLocal(listener net.Addr) bool {
 // addressOf parses "address:port". The result is not valid for anything else,
 // such as the path of a Unix socket.
 func addressOf(remote string) netip.Addr {
-	pair, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return netip.Addr{}
-	}
+	pair, _ := netip.ParseAddrPort(remote)
 	return pair.Addr().Unmap().WithZone("")
 }
 
@@ -60,6 +54,6 @@ func networkOf(address netip.Addr) netip.Addr {
 	if !address.Is6() {
 		return address
 	}
-	network, _ := address.WithZone("").Prefix(64)
+	network, _ := address.Prefix(64)
 	return network.Addr()
 }

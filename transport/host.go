@@ -5,9 +5,11 @@ package transport
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
+	"net/url"
 	"strings"
+
+	"github.com/plexus-go/plexus/internal/address"
 )
 
 // WithAllowedHosts names the hosts that the server answers to, without ports:
@@ -56,15 +58,9 @@ func (a *accessControl) allowsHost(host string, proxied bool) bool {
 // parseHost splits a host with or without a port. A name is returned in lower case
 // and without a dot at the end, an address in its usual form.
 func parseHost(text string) (name, port string, err error) {
-	name = text
+	u := url.URL{Host: text}
+	name, port = u.Hostname(), u.Port()
 	bracketed := strings.HasPrefix(text, "[")
-	if colon := strings.LastIndexByte(text, ':'); bracketed && !strings.HasSuffix(text, "]") || !bracketed && colon >= 0 {
-		if name, port, err = net.SplitHostPort(text); err != nil {
-			return "", "", err
-		}
-	} else if bracketed {
-		name = text[1 : len(text)-1]
-	}
 	if ip, err := netip.ParseAddr(name); err == nil && ip.Zone() == "" && ip.Is6() == bracketed {
 		return ip.Unmap().String(), port, nil
 	}
@@ -83,9 +79,5 @@ func notInNames(r rune) bool {
 
 // loopbackName reports whether a host, as parseHost returns it, is this machine.
 func loopbackName(name string) bool {
-	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(name)
-	return err == nil && ip.Unmap().IsLoopback()
+	return strings.HasSuffix(name, ".localhost") || address.IsLoopback(name)
 }

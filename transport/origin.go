@@ -5,7 +5,6 @@ package transport
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
 )
@@ -21,14 +20,14 @@ import (
 // reach the hubs of that user's machine.
 func WithAllowedOrigins(origins ...string) Option {
 	return func(s *Server) {
-		s.access.origins = map[string]bool{}
+		s.access.origins = map[origin]bool{}
 		for _, text := range origins {
 			o, err := parseOrigin(text)
 			if err != nil {
 				s.fail(fmt.Errorf("allowed origin %q: %w", text, err))
 				continue
 			}
-			s.access.origins[o.String()] = true
+			s.access.origins[o] = true
 		}
 	}
 }
@@ -40,45 +39,28 @@ func (a *accessControl) allowsOrigin(text string, proxied bool) bool {
 	if err != nil { // "null" among others
 		return false
 	}
-	if a.origins[o.String()] {
-		return true
-	}
-	return a.local && !proxied && (o.scheme == "http" || o.scheme == "https") && loopbackName(o.host)
+	local := a.local && !proxied && loopbackName(o.host)
+	return a.origins[o] || local && (o.scheme == "http" || o.scheme == "https")
 }
 
-// origin is where a page comes from.
+// origin is where a page comes from. The port is empty if it is the scheme's.
 type origin struct{ scheme, host, port string }
 
-var errOrigin = errors.New(`not of the form "scheme://host" or "scheme://host:port"`)
-
 func parseOrigin(text string) (origin, error) {
-	scheme, rest, ok := strings.Cut(text, "://")
-	if !ok {
-		return origin{}, errOrigin
-	}
 	// The standard library knows schemes and ports; parseHost lets nothing
 	// else follow.
-	u, err := url.Parse(scheme + "://" + rest)
-	if err != nil || u.Scheme == "" || u.Host != rest {
+	u, err := url.Parse(text)
+	if err != nil || text[len(u.Scheme):] != "://"+u.Host || strings.HasSuffix(text, ":") {
 		return origin{}, errOrigin
 	}
 	host, port, err := parseHost(u.Host)
-	if err != nil || strings.HasSuffix(rest, ":") {
+	if err != nil {
 		return origin{}, errOrigin
 	}
 	if u.Scheme == "http" && port == "80" || u.Scheme == "https" && port == "443" {
 		port = ""
 	}
-	return origin{scheme: u.Scheme, host: host, port: port}, nil
+	return origin{u.Scheme, host, port}, nil
 }
 
-// String returns the origin as browsers write it.
-func (o origin) String() string {
-	host := o.host
-	if o.port != "" {
-		host = net.JoinHostPort(host, o.port)
-	} else if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	return o.scheme + "://" + host
-}
+var errOrigin = errors.New(`not of the form "scheme://host" or "scheme://host:port"`)

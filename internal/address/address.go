@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -84,6 +85,13 @@ func Split(text string) (protocol, host string, port int, err error) {
 func ValidHost(host string) bool {
 	backend := storage.Backend{Name: "host", Host: host, Port: 1, Protocol: "ws", Source: storage.SourceManual}
 	return backend.Validate() == nil
+}
+
+// IsLoopback reports whether host, without brackets, is localhost or a loopback
+// address.
+func IsLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // Redact returns a URL, valid or not, without what may be secret: user and query.

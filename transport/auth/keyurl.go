@@ -9,12 +9,13 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/plexus-go/plexus/internal/address"
 )
 
 const (
@@ -46,18 +47,18 @@ type keyURL struct {
 }
 
 // newKeyURL takes an https URL, or an http one of this machine.
-func newKeyURL(address string, log *slog.Logger) (*keyURL, error) {
-	u, err := url.Parse(address)
+func newKeyURL(text string, log *slog.Logger) (*keyURL, error) {
+	u, err := url.Parse(text)
 	switch {
 	case err != nil:
 		return nil, errors.New("the URL of the JWKS can't be parsed") // err would quote it
 	case u.User != nil:
 		return nil, errors.New("the URL of the JWKS has a user or password in it")
-	case u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
+	case u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !address.IsLoopback(u.Hostname())):
 		return nil, fmt.Errorf("the URL of the JWKS, %s, is not https, nor http on this machine", u.Redacted())
 	}
 	return &keyURL{
-		url: address,
+		url: text,
 		client: &http.Client{
 			Transport: &http.Transport{
 				Proxy:                  http.ProxyFromEnvironment,
@@ -72,11 +73,6 @@ func newKeyURL(address string, log *slog.Logger) (*keyURL, error) {
 		log:      log,
 		fetching: make(chan struct{}, 1),
 	}, nil
-}
-
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // find fetches the keys if it doesn't know the one, but not within 30 seconds.

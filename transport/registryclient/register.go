@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/address"
 	"github.com/plexus-go/plexus/transport/client"
 )
 
@@ -108,22 +109,17 @@ func (g *Registration) hash() string {
 // written there.
 func (g *Registration) at(b *Backend) bool {
 	return b.Port == g.Port && cmp.Or(b.Protocol, "ws") == g.Protocol &&
-		(b.Host == g.Host || loopback(b.Host) && loopback(g.Host))
+		(b.Host == g.Host || address.IsLoopback(b.Host) && address.IsLoopback(g.Host))
 }
 
 // localPort returns the port at which the hub listens on 127.0.0.1, if it
 // does.
 func (g *Registration) localPort() (port int, ok bool) {
 	if g.Listener == nil {
-		return g.Port, loopback(g.Host)
+		return g.Port, address.IsLoopback(g.Host)
 	}
 	at, err := netip.ParseAddrPort(g.Listener.String())
 	return int(at.Port()), err == nil && (at.Addr().IsUnspecified() || at.Addr().Unmap().IsLoopback())
-}
-
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // Registrar keeps one hub registered. Make it with [Register].
