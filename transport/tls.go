@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync/atomic"
 
 	"golang.org/x/crypto/acme"
 
@@ -56,26 +55,14 @@ func NewTLSConfig(settings TLS, log *slog.Logger) (config *tls.Config, run func(
 	if byACME {
 		base.GetCertificate = settings.ACME.certificates(log)
 	}
-	watcher := filewatch.New(maxTLSFileBytes, settings.paths()...)
-	loaded, err := settings.load(base, watcher.Read())
+	load := func(files []filewatch.File) (*tls.Config, error) { return settings.load(base, files) }
+	current, err := filewatch.Load(load, maxTLSFileBytes, settings.paths()...)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("TLS: %w", err)
 	}
-	var current atomic.Pointer[tls.Config]
-	current.Store(loaded)
 	run = func(ctx context.Context) {
-		if len(settings.paths()) == 0 {
-			return
-		}
-		for files := range watcher.Changes(ctx) {
-			loaded, err := settings.load(base, files)
-			if err != nil {
-				log.Error("the TLS files have changed and are wrong: the former ones stay in use", "error", err)
-				continue
-			}
-			current.Store(loaded)
-			log.Info("the TLS files were reloaded")
-		}
+		current.Follow(ctx, log, "the TLS files have changed and are wrong: the former ones stay in use",
+			func() { log.Info("the TLS files were reloaded") })
 	}
 	config = base.Clone()
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
@@ -84,7 +71,7 @@ func NewTLSConfig(settings TLS, log *slog.Logger) (config *tls.Config, run func(
 			challenge.NextProtos = []string{acme.ALPNProto}
 			return challenge, nil
 		}
-		return current.Load(), nil
+		return current.Get(), nil
 	}
 	return config, run, nil
 }
@@ -96,23 +83,18 @@ func (t TLS) paths() []string {
 
 // load makes a configuration of the content of the files.
 func (t TLS) load(base *tls.Config, files []filewatch.File) (*tls.Config, error) {
-	for i, path := range t.paths() {
-		if files[i].Err != nil {
-			return nil, fmt.Errorf("TLS: %s: %w", path, files[i].Err)
-		}
-	}
 	c := base.Clone()
 	if t.CertFile != "" {
 		pair, err := tls.X509KeyPair(files[0].Data, files[1].Data)
 		if err != nil {
-			return nil, fmt.Errorf("TLS: %s and %s: %w", t.CertFile, t.KeyFile, err)
+			return nil, fmt.Errorf("%s and %s: %w", t.CertFile, t.KeyFile, err)
 		}
 		c.Certificates = []tls.Certificate{pair}
 	}
 	if t.ClientCAFile != "" {
 		c.ClientCAs = x509.NewCertPool()
 		if !c.ClientCAs.AppendCertsFromPEM(files[len(files)-1].Data) {
-			return nil, fmt.Errorf("TLS: %s: no certificate in it", t.ClientCAFile)
+			return nil, fmt.Errorf("%s: no certificate in it", t.ClientCAFile)
 		}
 		c.ClientAuth = tls.RequireAndVerifyClientCert
 		if t.ClientCertOptional {

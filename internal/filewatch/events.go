@@ -33,18 +33,10 @@ func newEvents(paths []string) *events {
 // own because on some systems Add waits while an event is not taken.
 func (e *events) drain() {
 	defer close(e.drained)
-	events, errors := e.watcher.Events, e.watcher.Errors
-	for events != nil || errors != nil {
-		var ok bool
+	for open := true; open; {
 		select {
-		case _, ok = <-events:
-			if !ok {
-				events = nil
-			}
-		case _, ok = <-errors: // events were lost
-			if !ok {
-				errors = nil
-			}
+		case _, open = <-e.watcher.Events:
+		case _, open = <-e.watcher.Errors: // events were lost
 		}
 		select {
 		case e.changed <- struct{}{}:

@@ -61,7 +61,10 @@ func New(maxBytes int64, paths ...string) *Watcher {
 }
 
 // Read returns the files as they are now, in the order of their paths.
-func (w *Watcher) Read() []File { return w.use(w.look()) }
+func (w *Watcher) Read() []File {
+	_, files := w.readIf(func(look) bool { return true })
+	return files
+}
 
 // ReadSettled returns the files as [Watcher.Read] does, but not in the middle of a
 // save: it waits for the end of that for up to 3 seconds, and then returns an
@@ -71,10 +74,10 @@ func (w *Watcher) ReadSettled(ctx context.Context) ([]File, error) {
 	var still debounce
 	start := time.Now()
 	for wait := time.Duration(0); sleep(ctx, wait, nil); wait = pause {
-		latest := w.look()
+		latest, files := w.readIf(func(l look) bool { return still.settled(l) || w.settledBefore(l) })
 		switch {
-		case still.settled(latest) || w.settledBefore(latest):
-			return w.use(latest), nil
+		case files != nil:
+			return files, nil
 		case latest.began.Sub(start) >= maxWait:
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -97,18 +100,21 @@ func (w *Watcher) Changes(ctx context.Context) iter.Seq[[]File] {
 		var latest look
 		for wait := time.Duration(0); events.wait(ctx, wait); {
 			// Events in a busy directory are no reason to read the files again.
-			if latest.content == w.returned() && time.Since(latest.began) < reread && w.unchanged(latest) {
+			if time.Since(latest.began) < reread && w.unchanged(latest) {
 				continue
 			}
 			events.refresh() // before the look, so that nothing is missed in between
-			latest = w.look()
-			settled := still.settled(latest)
-			wait = pause
-			switch {
-			case latest.content == w.returned():
-				wait = poll
-			case !settled:
-			case ctx.Err() != nil || !yield(w.use(latest)):
+			var files []File
+			wait = poll
+			latest, files = w.readIf(func(l look) bool {
+				settled := still.settled(l)
+				if l.content == w.known {
+					return false
+				}
+				wait = pause
+				return settled && ctx.Err() == nil
+			})
+			if files != nil && !yield(files) {
 				return
 			}
 			for i := range latest.files {
@@ -116,6 +122,30 @@ func (w *Watcher) Changes(ctx context.Context) iter.Seq[[]File] {
 			}
 		}
 	}
+}
+
+// readIf looks at the files, and returns them where they are wanted. Then it notes
+// what they hold, and turns those that are gone or emptied into errors.
+func (w *Watcher) readIf(wanted func(look) bool) (latest look, files []File) {
+	w.mu.Lock() // or this look could be older than what was returned meanwhile
+	defer w.mu.Unlock()
+	latest = w.look()
+	if !wanted(latest) {
+		return latest, nil
+	}
+	w.known = latest.content
+	files = slices.Clone(latest.files) // the errors are not what is compared
+	for i, file := range files {
+		switch {
+		case w.filled[i] && file.missing():
+			files[i] = File{Err: errGone}
+		case w.filled[i] && file.blank():
+			files[i] = File{Err: errEmptied}
+		case file.Err == nil && !file.blank():
+			w.filled[i] = true
+		}
+	}
+	return latest, files
 }
 
 // look is what was found in the files, and when: between two times, which are
@@ -146,8 +176,14 @@ func (w *Watcher) look() look {
 	return l
 }
 
-// unchanged reports whether the files look the same from outside as in l.
+// unchanged reports whether the files hold what was returned last in l, and look
+// the same from outside.
 func (w *Watcher) unchanged(l look) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if l.content != w.known {
+		return false
+	}
 	for i, path := range w.paths {
 		if !l.files[i].unchanged(path) {
 			return false
@@ -156,38 +192,9 @@ func (w *Watcher) unchanged(l look) bool {
 	return true
 }
 
-// use notes that files are returned, and turns those that are gone or emptied
-// into errors.
-func (w *Watcher) use(l look) []File {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.known = l.content
-	files := slices.Clone(l.files) // the errors are not what is compared
-	for i, file := range files {
-		switch {
-		case w.filled[i] && file.missing():
-			files[i] = File{Err: errGone}
-		case w.filled[i] && file.blank():
-			files[i] = File{Err: errEmptied}
-		case file.Err == nil && !file.blank():
-			w.filled[i] = true
-		}
-	}
-	return files
-}
-
-// returned returns the digest of what was returned last.
-func (w *Watcher) returned() digest {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.known
-}
-
 // settledBefore reports whether one look is enough to know that nobody is
 // writing.
 func (w *Watcher) settledBefore(l look) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if l.content == w.known {
 		return true
 	}

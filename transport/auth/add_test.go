@@ -118,7 +118,7 @@ func TestAddTokenConcurrently(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if got := len(open(t, path).entries.Load().tokens); got != adders*each {
+	if got := len(open(t, path).entries.Get().tokens); got != adders*each {
 		t.Errorf("%d tokens are in the file, want %d", got, adders*each)
 	}
 }
@@ -156,7 +156,7 @@ func TestAddTokenSurvivesAKill(t *testing.T) {
 	if len(reported) < 25 {
 		t.Fatalf("only %d were added", len(reported))
 	}
-	for _, entry := range open(t, path).entries.Load().tokens {
+	for _, entry := range open(t, path).entries.Get().tokens {
 		delete(reported, entry.Name)
 	}
 	if len(reported) > 0 {

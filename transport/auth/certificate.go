@@ -43,7 +43,7 @@ func (t *Tokens) AuthenticateCertificate(r *http.Request) (plugin.Caller, error)
 	if t.now().After(leaf.NotAfter) { // since the connection began
 		return plugin.Caller{}, fmt.Errorf("the certificate of %q expired at %s", name, leaf.NotAfter.Format(time.RFC3339))
 	}
-	return plugin.Caller{Name: name, Means: "certificate", Scopes: slices.Clone(t.entries.Load().certificates[name])}, nil
+	return plugin.Caller{Name: name, Means: "certificate", Scopes: slices.Clone(t.entries.Get().certificates[name])}, nil
 }
 
 // identity returns the name of a certificate's holder.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -15,41 +14,26 @@ import (
 
 // keyFile is a JWKS in a file, which is read again when it changes.
 type keyFile struct {
-	path string
-	log  *slog.Logger
-	file *filewatch.Watcher
-	set  atomic.Pointer[keySet]
+	log *slog.Logger
+	set *filewatch.Loaded[keySet]
 }
 
 func openKeyFile(path string, log *slog.Logger) (*keyFile, error) {
-	f := &keyFile{path: path, log: log, file: filewatch.New(maxFileBytes, path)}
-	return f, f.load(f.file.Read()[0])
-}
-
-func (f *keyFile) load(file filewatch.File) error {
-	err := file.Err
-	if err == nil {
-		var set keySet
-		var ignored int
-		if set, ignored, err = parseKeys(file.Data); err == nil {
-			f.set.Store(&set)
-			f.log.Info("signing keys were read", "file", f.path, "keys", len(set), "ignored", ignored)
-			return nil
+	set, err := filewatch.Load(func(files []filewatch.File) (keySet, error) {
+		set, ignored, err := parseKeys(files[0].Data)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-	}
-	return fmt.Errorf("%s: %w", f.path, err)
+		log.Info("signing keys were read", "file", path, "keys", len(set), "ignored", ignored)
+		return set, nil
+	}, maxFileBytes, path)
+	return &keyFile{log, set}, err
 }
 
 func (f *keyFile) run(ctx context.Context, changed func()) {
-	for files := range f.file.Changes(ctx) {
-		if err := f.load(files[0]); err != nil {
-			f.log.Error("the former signing keys stay in use", "error", err)
-			continue
-		}
-		changed()
-	}
+	f.set.Follow(ctx, f.log, "the former signing keys stay in use", changed)
 }
 
 func (f *keyFile) find(_ context.Context, id string, algorithm jose.SignatureAlgorithm) (any, error) {
-	return f.set.Load().find(id, algorithm)
+	return f.set.Get().find(id, algorithm)
 }

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/plexus-go/plexus/internal/filewatch"
@@ -32,20 +31,18 @@ import (
 //
 // Make it with [OpenTokens]; [Tokens.Run] follows the file.
 type Tokens struct {
-	path string
-	log  *slog.Logger
-	now  func() time.Time
-	file *filewatch.Watcher
-
-	entries atomic.Pointer[entries]
+	path    string
+	log     *slog.Logger
+	now     func() time.Time
+	entries *filewatch.Loaded[entries]
 }
 
 // OpenTokens reads the token file at path: a regular file of up to 1 MiB. With a
 // nil log, nothing is logged. The error names the file, and the line if it is about one.
 func OpenTokens(path string, log *slog.Logger) (*Tokens, error) {
-	log = cmp.Or(log, slog.New(slog.DiscardHandler))
-	t := &Tokens{path: path, log: log, now: time.Now, file: filewatch.New(maxFileBytes, path)}
-	if err := t.load(t.file.Read()[0]); err != nil {
+	t := &Tokens{path: path, log: cmp.Or(log, slog.New(slog.DiscardHandler)), now: time.Now}
+	var err error
+	if t.entries, err = filewatch.Load(t.load, maxFileBytes, path); err != nil {
 		return nil, fmt.Errorf("tokens: %w", err)
 	}
 	return t, nil
@@ -56,32 +53,20 @@ func OpenTokens(path string, log *slog.Logger) (*Tokens, error) {
 // missing or empty changes nothing, which is logged once: to remove the last
 // token, leave a comment.
 func (t *Tokens) Run(ctx context.Context, changed func()) {
-	for files := range t.file.Changes(ctx) {
-		if err := t.load(files[0]); err != nil {
-			t.log.Error("the former tokens stay in use", "error", err)
-			continue
-		}
-		entries := t.entries.Load()
-		t.log.Info("tokens were reloaded", "file", t.path, "tokens", len(entries.tokens), "certificates", len(entries.certificates))
+	t.entries.Follow(ctx, t.log, "the former tokens stay in use", func() {
+		now := t.entries.Get()
+		t.log.Info("tokens were reloaded", "file", t.path, "tokens", len(now.tokens), "certificates", len(now.certificates))
 		changed()
-	}
+	})
 }
 
-// load makes the content of the file the current one.
-func (t *Tokens) load(file filewatch.File) error {
-	if file.Err != nil {
-		return fmt.Errorf("%s: %w", t.path, file.Err)
-	}
-	read, err := parse(t.path, file.Data)
-	if err != nil {
-		return err
-	}
+func (t *Tokens) load(files []filewatch.File) (entries, error) {
+	read, err := parse(t.path, files[0].Data)
 	// On Windows these bits mean nothing.
-	if mode := file.Info.Mode().Perm(); mode&^0o600 != 0 && runtime.GOOS != "windows" {
+	if mode := files[0].Info.Mode().Perm(); err == nil && mode&^0o600 != 0 && runtime.GOOS != "windows" {
 		t.log.Warn("others than its owner may read or write the token file: chmod 600", "file", t.path, "mode", mode.String())
 	}
-	t.entries.Store(&read)
-	return nil
+	return read, err
 }
 
 // Authenticate returns the caller whose token the request carries. Its Means is
@@ -100,7 +85,7 @@ func (t *Tokens) Authenticate(r *http.Request) (plugin.Caller, error) {
 	}
 	// How long this takes depends only on digests. To learn anything by it, one
 	// would need tokens whose SHA-256 begins like a stored one.
-	entry, ok := t.entries.Load().tokens[presented]
+	entry, ok := t.entries.Get().tokens[presented]
 	switch {
 	case !ok:
 		return plugin.Caller{}, fmt.Errorf("no token has the hash %v", presented)
