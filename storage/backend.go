@@ -4,10 +4,11 @@ package storage
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"strconv"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -125,22 +126,29 @@ func (b *Backend) Normalize() {
 // Validate checks a normalized backend by every rule for what may be registered
 // or listed by a source. It returns the first broken rule as a [*FieldError].
 func (b *Backend) Validate() error {
-	for _, err := range []*FieldError{
+	known := b.Source == SourceAuto || b.Source == SourceFile || b.Source == SourceManual || b.Source == SourceEnv
+	if err := cmp.Or(
 		ValidateName(b.Name),
 		validateHost(b.Host),
 		validatePort(b.Port),
-		validateProtocol(b.Protocol),
+		must(b.Protocol == "ws" || b.Protocol == "wss", "protocol", b.Protocol, `is neither "ws" nor "wss"`),
 		validateText("description", b.Description, maxDescriptionBytes),
 		validateText("namespace", b.Namespace, maxNamespaceBytes),
 		validateText("version", b.Version, maxVersionBytes),
 		validateMetadata(b.Metadata),
-		validateSource(b.Source),
-	} {
-		if err != nil {
-			return err
-		}
+		must(known, "source", string(b.Source), "is not one of auto, file, manual, env"),
+	); err != nil {
+		return err
 	}
 	return nil
+}
+
+// must is the error of a value that is not ok.
+func must(ok bool, field, value, rule string) *FieldError {
+	if ok {
+		return nil
+	}
+	return invalid(field, value, rule)
 }
 
 // ValidateName checks the name of a backend only. Nil means that it is valid.
@@ -183,27 +191,20 @@ func validateHost(host string) *FieldError {
 	if addr, err := netip.ParseAddr(host); err == nil && !strings.ContainsFunc(addr.Zone(), notInZone) {
 		return nil
 	}
-	const rule = "is not a host name, IPv4 or IPv6 address (no scheme, path or port)"
 	name := strings.TrimSuffix(host, ".")
-	if name == "" || len(name) > 253 {
-		return invalid("host", host, rule)
-	}
 	labels := strings.Split(name, ".")
-	for _, label := range labels {
-		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
-			return invalid("host", host, rule)
-		}
-		for _, r := range label {
-			if !isOfHost(r) {
-				return invalid("host", host, rule)
-			}
-		}
-	}
-	// A last label of digits only is an IPv4 address that is written wrongly.
-	if strings.Trim(labels[len(labels)-1], "0123456789") == "" {
+	switch {
+	case len(name) > 253 || slices.ContainsFunc(labels, isWrongLabel):
+		return invalid("host", host, "is not a host name, IPv4 or IPv6 address (no scheme, path or port)")
+	case strings.Trim(labels[len(labels)-1], "0123456789") == "": // an IPv4 address that is written wrongly
 		return invalid("host", host, "is not an IPv4 address")
 	}
 	return nil
+}
+
+func isWrongLabel(label string) bool {
+	return label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' ||
+		strings.ContainsFunc(label, func(r rune) bool { return !isOfHost(r) })
 }
 
 // isOfHost reports whether a label may contain r. Some letters are invisible.
@@ -217,13 +218,6 @@ func notInZone(r rune) bool { return r != '.' && !isOfHost(r) }
 func validatePort(port int) *FieldError {
 	if port < 1 || port > 65535 {
 		return &FieldError{Field: "port", Value: fmt.Sprint(port), Rule: "is not 1–65535"}
-	}
-	return nil
-}
-
-func validateProtocol(protocol string) *FieldError {
-	if protocol != "ws" && protocol != "wss" {
-		return invalid("protocol", protocol, `is neither "ws" nor "wss"`)
 	}
 	return nil
 }
@@ -249,49 +243,27 @@ func validateMetadata(metadata json.RawMessage) *FieldError {
 	case len(metadata) == 0 || metadata[0] != '{' || !json.Valid(metadata):
 		return invalid("metadata", string(metadata), "is not a JSON object")
 	}
-	depth, tooLarge := examine(metadata)
-	switch {
-	case depth > maxMetadataDepth:
-		return invalid("metadata", string(metadata), fmt.Sprintf("is nested deeper than %d", maxMetadataDepth))
-	case tooLarge != "":
-		return invalid("metadata", tooLarge, "is a number too large for a double")
-	}
-	return nil
-}
-
-// examine returns how deep a valid JSON object is nested, and one of its numbers
-// that is too large for a double, which most clients could not read; "" for none.
-func examine(object []byte) (depth int, tooLarge string) {
-	open := 0
-	for i := 0; i < len(object); i++ {
-		switch c := object[i]; {
-		case c == '"':
-			for i++; object[i] != '"'; i++ {
-				if object[i] == '\\' {
-					i++
-				}
+	// Most clients read numbers as doubles.
+	decoder := json.NewDecoder(bytes.NewReader(metadata))
+	decoder.UseNumber()
+	for depth := 0; ; {
+		token, err := decoder.Token()
+		if err != nil {
+			return nil // its end, as it is valid
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+		if depth > maxMetadataDepth {
+			return invalid("metadata", string(metadata), fmt.Sprintf("is nested deeper than %d", maxMetadataDepth))
+		}
+		if number, ok := token.(json.Number); ok {
+			if _, err := number.Float64(); err != nil {
+				return invalid("metadata", number.String(), "is a number too large for a double")
 			}
-		case c == '{' || c == '[':
-			open++
-			depth = max(depth, open)
-		case c == '}' || c == ']':
-			open--
-		case c == '-' || '0' <= c && c <= '9':
-			end := i + bytes.IndexAny(object[i:], ",]} \t\r\n")
-			number := string(object[i:end])
-			if _, err := strconv.ParseFloat(number, 64); err != nil {
-				tooLarge = number
-			}
-			i = end - 1
 		}
 	}
-	return depth, tooLarge
-}
-
-func validateSource(source Source) *FieldError {
-	switch source {
-	case SourceAuto, SourceFile, SourceManual, SourceEnv:
-		return nil
-	}
-	return invalid("source", string(source), "is not one of auto, file, manual, env")
 }

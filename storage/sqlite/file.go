@@ -3,6 +3,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -54,8 +55,7 @@ func prepareDirectory(path string) (string, error) {
 	case err != nil:
 		return "", err
 	}
-	info, err := os.Stat(target)
-	switch {
+	switch info, err := os.Stat(target); {
 	case err != nil:
 		return "", err
 	case info.IsDir():
@@ -107,13 +107,10 @@ func prepareFile(path string) error {
 	switch {
 	case err == io.EOF:
 		return nil // empty: a new database
-	case err == io.ErrUnexpectedEOF:
+	case err == io.ErrUnexpectedEOF, err == nil && string(header[:len(magic)]) != magic:
 		return fmt.Errorf("%w: file is not a SQLite database", ErrForeign)
 	case err != nil:
 		return fmt.Errorf("reading: %w", err)
-	}
-	if string(header[:len(magic)]) != magic {
-		return fmt.Errorf("%w: file is not a SQLite database", ErrForeign)
 	}
 	unfinished := slices.ContainsFunc(journals, func(suffix string) bool {
 		info, err := os.Stat(path + suffix)
@@ -183,8 +180,7 @@ func examineCopy(path string) error {
 	defer os.RemoveAll(dir)
 	copied := filepath.Join(dir, "copy.db")
 	for _, suffix := range append([]string{""}, journals...) {
-		err := copyFile(copied+suffix, path+suffix)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := copyFile(copied+suffix, path+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -197,15 +193,12 @@ func copyFile(to, from string) error {
 		return err
 	}
 	defer src.Close()
-	dst, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	dst, err := os.Create(to)
 	if err != nil {
 		return err
 	}
-	if _, err := io.Copy(dst, src); err != nil {
-		dst.Close()
-		return err
-	}
-	return dst.Close()
+	_, err = io.Copy(dst, src)
+	return cmp.Or(err, dst.Close())
 }
 
 // examine fails where a database is not one that we may open.
@@ -215,8 +208,5 @@ func examine(name string, flags sqlite.OpenFlags) error {
 		return err
 	}
 	_, err = schemaOf(conn)
-	if closeErr := conn.Close(); err == nil {
-		err = closeErr
-	}
-	return err
+	return cmp.Or(err, conn.Close())
 }

@@ -3,10 +3,11 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
-	"sort"
+	"slices"
 	"sync"
 
 	"github.com/plexus-go/plexus/storage"
@@ -128,7 +129,7 @@ func (h *history) next(after int64) (storage.Change, <-chan struct{}, error) {
 	// Mostly it is the last one, or there is none.
 	i := len(h.changes)
 	if i > 0 && h.changes[i-1].Revision > after {
-		i = sort.Search(i, func(i int) bool { return h.changes[i].Revision > after })
+		i, _ = slices.BinarySearchFunc(h.changes, after+1, func(c storage.Change, r int64) int { return cmp.Compare(c.Revision, r) })
 	}
 	switch {
 	case i < len(h.changes):

@@ -3,11 +3,12 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 
 	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/plexus-go/plexus/storage"
 )
@@ -22,13 +23,11 @@ const (
 	selectByName = `SELECT ` + columns + ` FROM backends WHERE name = ?`
 	selectByAll  = `SELECT ` + columns + ` FROM backends ORDER BY name`
 
+	parameters = `?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21`
+
 	// A row is updated in place, not replaced: columns of other programs stay.
-	upsert = `INSERT INTO backends (` + columns + `)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
-ON CONFLICT (name) DO UPDATE SET id = ?2, host = ?3, port = ?4, protocol = ?5, description = ?6, namespace = ?7,
-	version = ?8, metadata = ?9, source = ?10, is_active = ?11, registered_at = ?12, last_seen = ?13,
-	created_at = ?14, updated_at = ?15, runtime = ?16, lease_id = ?17, lease_seconds = ?18, revision = ?19,
-	inactive_reason = ?20, adopted = ?21`
+	upsert = `INSERT INTO backends (` + columns + `) VALUES (` + parameters + `)
+ON CONFLICT (name) DO UPDATE SET (` + columns + `) = (` + parameters + `)`
 
 	deleteByName = `DELETE FROM backends WHERE name = ?`
 
@@ -36,66 +35,51 @@ ON CONFLICT (name) DO UPDATE SET id = ?2, host = ?3, port = ?4, protocol = ?5, d
 	updateRevision = `UPDATE registry_meta SET revision = ?`
 )
 
-// run runs a prepared statement, and calls row for each of its rows until that
-// returns false.
-func run(conn *sqlite.Conn, query string, bind func(*sqlite.Stmt), row func(*sqlite.Stmt) (more bool)) (err error) {
+// exec runs a statement whose rows do not matter, with what bind binds; nil for
+// nothing.
+func exec(conn *sqlite.Conn, query string, bind func(*sqlite.Stmt)) error {
 	stmt, err := conn.Prepare(query)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if resetErr := stmt.Reset(); err == nil {
-			err = resetErr
-		}
-	}()
-	bind(stmt)
-	for {
-		if found, err := stmt.Step(); err != nil || !found || !row(stmt) {
-			return err
-		}
+	if bind != nil {
+		bind(stmt)
 	}
-}
-
-func bindNothing(*sqlite.Stmt) {}
-
-// exec runs a statement whose rows do not matter, with what bind binds.
-func exec(conn *sqlite.Conn, query string, bind func(*sqlite.Stmt)) error {
-	return run(conn, query, bind, func(*sqlite.Stmt) bool { return false })
+	_, err = stmt.Step()
+	return cmp.Or(err, stmt.Reset())
 }
 
 // queryInt returns the first column of the only row.
-func queryInt(conn *sqlite.Conn, query string) (value int64, err error) {
-	found := false
-	err = run(conn, query, bindNothing, func(stmt *sqlite.Stmt) bool {
-		found, value = true, stmt.ColumnInt64(0)
-		return false
-	})
-	if err == nil && !found {
-		err = errors.New("no row")
+func queryInt(conn *sqlite.Conn, query string) (int64, error) {
+	stmt, err := conn.Prepare(query)
+	if err != nil {
+		return 0, err
 	}
-	return value, err
+	return sqlitex.ResultInt64(stmt)
 }
 
 // selectOne reads the backend called name; nil if there is none.
 func selectOne(conn *sqlite.Conn, name string) (b *storage.Backend, err error) {
-	err = run(conn, selectByName, func(stmt *sqlite.Stmt) { stmt.BindText(1, name) }, func(stmt *sqlite.Stmt) bool {
+	stmt, err := conn.Prepare(selectByName)
+	if err != nil {
+		return nil, err
+	}
+	stmt.BindText(1, name)
+	found, err := stmt.Step()
+	if found {
 		b = new(storage.Backend)
 		scan(stmt, b)
-		return false
-	})
-	return b, err
+	}
+	return b, cmp.Or(err, stmt.Reset())
 }
 
 // selectAll reads every backend, ordered by name.
 func selectAll(ctx context.Context, conn *sqlite.Conn) (backends []storage.Backend, err error) {
-	err = run(conn, selectByAll, bindNothing, func(stmt *sqlite.Stmt) bool {
+	err = sqlitex.Execute(conn, selectByAll, &sqlitex.ExecOptions{ResultFunc: func(stmt *sqlite.Stmt) error {
 		backends = append(backends, storage.Backend{})
 		scan(stmt, &backends[len(backends)-1])
-		return ctx.Err() == nil
-	})
-	if err == nil {
-		err = ctx.Err()
-	}
+		return ctx.Err()
+	}})
 	return backends, err
 }
 
@@ -179,20 +163,18 @@ func scanOptional(stmt *sqlite.Stmt, column int) *string {
 	if stmt.ColumnIsNull(column) {
 		return nil
 	}
-	text := stmt.ColumnText(column)
-	return &text
+	return new(stmt.ColumnText(column))
 }
 
 // clone copies a backend and all that it refers to.
 func clone(b storage.Backend) storage.Backend {
 	for _, text := range []**string{&b.Description, &b.Namespace, &b.Version} {
 		if *text != nil {
-			value := **text
-			*text = &value
+			*text = new(**text)
 		}
 	}
 	if b.Metadata != nil {
-		b.Metadata = append(json.RawMessage{}, b.Metadata...)
+		b.Metadata = append(json.RawMessage{}, b.Metadata...) // not nil, also where it is empty
 	}
 	return b
 }

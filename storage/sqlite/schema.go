@@ -101,11 +101,11 @@ func setUp(conn *sqlite.Conn, path string) (revision int64, err error) {
 	if path != memory {
 		// The log is cut back to this many bytes after it was larger once.
 		pragmas = append(pragmas, "PRAGMA journal_size_limit = 16777216")
+		stmt, err := conn.Prepare("PRAGMA journal_mode = WAL")
 		mode := ""
-		err := run(conn, "PRAGMA journal_mode = WAL", bindNothing, func(stmt *sqlite.Stmt) bool {
-			mode = stmt.ColumnText(0)
-			return false
-		})
+		if err == nil {
+			mode, err = sqlitex.ResultText(stmt)
+		}
 		if err == nil && mode != "wal" {
 			err = fmt.Errorf("the journal mode stays %q", mode)
 		}
@@ -114,7 +114,7 @@ func setUp(conn *sqlite.Conn, path string) (revision int64, err error) {
 		}
 	}
 	for _, pragma := range pragmas {
-		if err := exec(conn, pragma, bindNothing); err != nil {
+		if err := exec(conn, pragma, nil); err != nil {
 			return 0, fmt.Errorf("%s: %w", pragma, err)
 		}
 	}
@@ -157,11 +157,12 @@ func schemaOf(conn *sqlite.Conn) (version int, err error) {
 	tables := read("SELECT count(*) FROM sqlite_schema")
 	missing := slices.Clone(referenceColumns)
 	if err == nil {
-		err = run(conn, "SELECT lower(name) FROM pragma_table_info('backends')", bindNothing, func(stmt *sqlite.Stmt) bool {
+		names := func(stmt *sqlite.Stmt) error {
 			column := stmt.ColumnText(0)
 			missing = slices.DeleteFunc(missing, func(name string) bool { return name == column })
-			return true
-		})
+			return nil
+		}
+		err = sqlitex.Execute(conn, "SELECT lower(name) FROM pragma_table_info('backends')", &sqlitex.ExecOptions{ResultFunc: names})
 	}
 	switch {
 	case sqlite.ErrCode(err).ToPrimary() == sqlite.ResultNotADB:

@@ -3,7 +3,9 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -191,16 +193,13 @@ func (s *store) Size(ctx context.Context) (bytes int64, err error) {
 // List implements [storage.Store].
 func (s *store) List(ctx context.Context) (backends []storage.Backend, revision int64, err error) {
 	err = s.read(ctx, func(conn *sqlite.Conn) error {
-		if err := exec(conn, "BEGIN", bindNothing); err != nil {
+		if err := exec(conn, "BEGIN", nil); err != nil {
 			return err
 		}
 		if revision, err = queryInt(conn, selectRevision); err == nil {
 			backends, err = selectAll(ctx, conn)
 		}
-		if endErr := exec(conn, "ROLLBACK", bindNothing); err == nil {
-			err = endErr
-		}
-		return err
+		return cmp.Or(err, exec(conn, "ROLLBACK", nil))
 	})
 	if err != nil {
 		return nil, 0, fmt.Errorf("listing backends: %w", err)
@@ -228,9 +227,6 @@ func (s *store) Watch(ctx context.Context, after int64) iter.Seq2[storage.Change
 func (s *store) read(ctx context.Context, f func(*sqlite.Conn) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
-	}
-	if s.isClosing() {
-		return storage.ErrClosed
 	}
 	select {
 	case conn := <-s.readers:
@@ -269,7 +265,7 @@ func (s *store) Close() error {
 			<-s.readers
 		}
 		// Who reads at the moment is not waited for; then the next start moves the rest.
-		if err := exec(s.conns[0], "PRAGMA wal_checkpoint(PASSIVE)", bindNothing); err != nil {
+		if err := exec(s.conns[0], "PRAGMA wal_checkpoint(PASSIVE)", nil); err != nil {
 			s.log.Warn("could not move the write-ahead log into the database", slog.Any("err", err))
 		}
 		s.closeErr = s.release()
@@ -280,18 +276,16 @@ func (s *store) Close() error {
 // release closes the connections, the writer's last, and gives back the lock.
 // Nobody may use the connections any more.
 func (s *store) release() error {
-	var first error
-	note := func(err error) {
-		if err != nil && first == nil {
-			first = fmt.Errorf("closing database: %w", err)
-		}
-	}
+	var errs []error
 	for _, conn := range slices.Backward(s.conns) {
-		note(conn.Close())
+		errs = append(errs, conn.Close())
 	}
 	s.conns = nil
 	if s.lock != nil {
-		note(s.lock.Unlock())
+		errs = append(errs, s.lock.Unlock())
 	}
-	return first
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("closing database: %w", err)
+	}
+	return nil
 }

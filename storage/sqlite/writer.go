@@ -76,17 +76,8 @@ func (s *store) write() {
 	for first := range s.queue {
 		conn := <-s.writers
 		batch = append(batch[:0], first)
-	waiting:
-		for len(batch) < queueLength {
-			select {
-			case r, ok := <-s.queue:
-				if !ok {
-					break waiting
-				}
-				batch = append(batch, r)
-			default:
-				break waiting
-			}
+		for len(s.queue) > 0 && len(batch) < queueLength {
+			batch = append(batch, <-s.queue) // which nobody else reads
 		}
 		err := s.commit(conn, batch)
 		s.writers <- conn
@@ -105,16 +96,15 @@ func (s *store) write() {
 // written, and the error is the answer to all of them, as the answer to one may
 // depend on what another wrote.
 func (s *store) commit(conn *sqlite.Conn, batch []*request) (err error) {
-	if err := exec(conn, "BEGIN IMMEDIATE", bindNothing); err != nil {
+	if err := exec(conn, "BEGIN IMMEDIATE", nil); err != nil {
 		return fmt.Errorf("beginning to write: %w", err)
 	}
 	defer func() {
-		// SQLite has rolled back by itself after some errors.
 		if conn.AutocommitEnabled() {
-			return
+			return // SQLite has rolled back by itself after some errors
 		}
-		if rollbackErr := exec(conn, "ROLLBACK", bindNothing); rollbackErr != nil {
-			s.log.Error("could not roll back", slog.Any("err", rollbackErr))
+		if err := exec(conn, "ROLLBACK", nil); err != nil {
+			s.log.Error("could not roll back", slog.Any("err", err))
 		}
 	}()
 
@@ -138,7 +128,7 @@ func (s *store) commit(conn *sqlite.Conn, batch []*request) (err error) {
 	// From the COMMIT on somebody may list, and watch after this revision,
 	// though it is not published yet. If it fails, the revisions stay unused.
 	s.history.announce(s.revision)
-	if err := exec(conn, "COMMIT", bindNothing); err != nil {
+	if err := exec(conn, "COMMIT", nil); err != nil {
 		return fmt.Errorf("committing: %w", err)
 	}
 	s.history.publish(changes)
@@ -147,29 +137,23 @@ func (s *store) commit(conn *sqlite.Conn, batch []*request) (err error) {
 
 // apply makes the writes of one request as a change with that revision, or none
 // of them.
-func apply(conn *sqlite.Conn, writes []storage.Write, revision int64) (change storage.Change, err error) {
-	if len(writes) == 0 {
+func apply(conn *sqlite.Conn, writes []storage.Write, revision int64) (storage.Change, error) {
+	var entries []storage.EntryChange
+	var err error
+	switch len(writes) {
+	case 0:
 		return storage.Change{}, nil
-	}
-	if len(writes) > 1 {
-		if err := exec(conn, "SAVEPOINT request", bindNothing); err != nil {
+	case 1: // which fails as a whole by itself
+		entries, err = applyAll(conn, writes, revision)
+	default:
+		if err := exec(conn, "SAVEPOINT request", nil); err != nil {
 			return storage.Change{}, err
 		}
-		defer func() {
-			if err = endSavepoint(conn, err); err != nil {
-				change = storage.Change{}
-			}
-		}()
+		entries, err = applyAll(conn, writes, revision)
+		err = endSavepoint(conn, err)
 	}
-	entries := make([]storage.EntryChange, len(writes))
-	for i := range writes {
-		if entries[i], err = applyOne(conn, &writes[i], revision); err != nil {
-			doing := "storing"
-			if writes[i].Delete {
-				doing = "deleting"
-			}
-			return storage.Change{}, fmt.Errorf("%s backend %q: %w", doing, writes[i].Backend.Name, err)
-		}
+	if err != nil {
+		return storage.Change{}, err
 	}
 	return storage.Change{Revision: revision, Entries: entries}, nil
 }
@@ -177,36 +161,52 @@ func apply(conn *sqlite.Conn, writes []storage.Write, revision int64) (change st
 // endSavepoint keeps what was written since the savepoint; on an error it undoes
 // that. If it can't, it rolls back the whole transaction.
 func endSavepoint(conn *sqlite.Conn, err error) error {
-	if conn.AutocommitEnabled() {
-		return err // given up already
-	}
-	var endErr error
+	end := []string{"RELEASE request"}
 	if err != nil {
-		endErr = exec(conn, "ROLLBACK TO request", bindNothing)
+		end = []string{"ROLLBACK TO request", "RELEASE request"}
 	}
-	if endErr == nil {
-		endErr = exec(conn, "RELEASE request", bindNothing)
+	for _, statement := range end {
+		if conn.AutocommitEnabled() {
+			break // given up already
+		}
+		if endErr := exec(conn, statement, nil); endErr != nil {
+			err = errors.Join(err, fmt.Errorf("ending the savepoint: %w", endErr), exec(conn, "ROLLBACK", nil))
+		}
 	}
-	if endErr != nil {
-		endErr = errors.Join(fmt.Errorf("ending the savepoint: %w", endErr), exec(conn, "ROLLBACK", bindNothing))
+	return err
+}
+
+func applyAll(conn *sqlite.Conn, writes []storage.Write, revision int64) ([]storage.EntryChange, error) {
+	entries := make([]storage.EntryChange, len(writes))
+	for i := range writes {
+		var err error
+		if entries[i], err = applyOne(conn, &writes[i], revision); err != nil {
+			doing := "storing"
+			if writes[i].Delete {
+				doing = "deleting"
+			}
+			return nil, fmt.Errorf("%s backend %q: %w", doing, writes[i].Backend.Name, err)
+		}
 	}
-	return errors.Join(err, endErr)
+	return entries, nil
 }
 
 // applyOne makes one write.
 func applyOne(conn *sqlite.Conn, w *storage.Write, revision int64) (storage.EntryChange, error) {
 	before, err := selectOne(conn, w.Backend.Name)
-	if err != nil {
-		return storage.EntryChange{}, err
-	}
-	if w.IfUnchanged && w.Backend.Revision != revisionOf(before) {
-		return storage.EntryChange{}, storage.ErrConflict
+	var stored int64 // revision
+	if before != nil {
+		stored = before.Revision
 	}
 	entry := storage.EntryChange{Before: before, Cause: w.Cause}
-	if w.Delete {
-		if before == nil {
-			return storage.EntryChange{}, storage.ErrNotFound
-		}
+	switch {
+	case err != nil:
+		return entry, err
+	case w.IfUnchanged && w.Backend.Revision != stored:
+		return entry, storage.ErrConflict
+	case w.Delete && before == nil:
+		return entry, storage.ErrNotFound
+	case w.Delete:
 		return entry, exec(conn, deleteByName, func(stmt *sqlite.Stmt) { stmt.BindText(1, before.Name) })
 	}
 	entry.After = &w.Backend // which enqueue has copied
@@ -217,12 +217,4 @@ func applyOne(conn *sqlite.Conn, w *storage.Write, revision int64) (storage.Entr
 		err = fmt.Errorf("its ID %q belongs to another backend: %w", entry.After.ID, err)
 	}
 	return entry, err
-}
-
-// revisionOf returns the revision of a backend, 0 for none.
-func revisionOf(b *storage.Backend) int64 {
-	if b == nil {
-		return 0
-	}
-	return b.Revision
 }

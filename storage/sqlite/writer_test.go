@@ -78,7 +78,7 @@ func TestGroupCommit(t *testing.T) {
 func TestFailedCommit(t *testing.T) {
 	s := openTest(t)
 	release := s.hold()
-	if err := exec(s.conns[0], "PRAGMA foreign_keys = ON", bindNothing); err != nil {
+	if err := exec(s.conns[0], "PRAGMA foreign_keys = ON", nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := sqlitex.ExecuteScript(s.conns[0], `
