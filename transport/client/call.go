@@ -146,21 +146,22 @@ func (c *call) fail(err error) {
 func (c *call) through(ctx context.Context, conn *connection) (again bool) {
 	s := &stream{queue: queue{ready: make(chan struct{}, 1)}, method: c.method, id: conn.lastID.Add(1)}
 	defer conn.leave(s)
-	err := conn.begin(ctx, s, c.request(s, conn.info.Name))
+	err := conn.begin(s, c.request(s, conn.info.Name))
 	if err == nil {
 		var more bool
 		if more, err = c.take(ctx, conn, s); !more {
 			return false // the range was broken off
 		}
 	}
-	if s.wasSent() {
+	sent := conn.leave(s)
+	if sent {
 		c.sent++
 	}
 	switch {
 	case err == nil:
 		return false
 	case ctx.Err() != nil || errors.Is(err, ErrClosed):
-	case !s.wasSent():
+	case !sent:
 		return true
 	case errors.Is(err, ErrLost) && c.idempotent && !c.yielded && c.sent <= maxRepeats:
 		return true
@@ -241,7 +242,9 @@ func (c *call) answer(ctx context.Context, conn *connection, i *plugin.Item) err
 			}
 		}
 	}
-	conn.push(wire.AppendRespond(nil, conn.lastID.Add(1), conn.info.Name, i.RequestID, text))
+	conn.mu.Lock()
+	defer conn.mu.Unlock()
+	conn.push(outgoing{frame: wire.AppendRespond(nil, conn.lastID.Add(1), conn.info.Name, i.RequestID, text)})
 	return failed
 }
 

@@ -35,13 +35,14 @@ type connection struct {
 	socket *socket.Conn
 	info   HubInfo
 
-	sendQueue
 	lost    chan struct{} // closed when nothing more will be read
 	lostErr error         // why, once lost
-	failed  chan struct{} // closed by fail
+	queued  chan struct{} // signals that there are frames in queue
+	written []outgoing    // the writer's, to be used again as queue
 
 	lastID  atomic.Int64 // of a request
 	mu      sync.Mutex
+	queue   []outgoing         // to be sent
 	pending map[int64]*stream  // sent, or to be sent, and not answered, by id
 	streams map[string]*stream // answered, by the key of the subscription
 	err     error              // why no call can begin any more
@@ -70,8 +71,7 @@ func (s *settings) open(ctx context.Context, url string) (*connection, error) {
 	}
 	c := &connection{
 		settings: s, ws: ws, socket: under, info: info,
-		sendQueue: sendQueue{requests: make(chan outgoing, maxQueued), urgent: make(chan struct{}, 1)},
-		lost:      make(chan struct{}), failed: make(chan struct{}),
+		lost: make(chan struct{}), queued: make(chan struct{}, 1),
 		pending: map[int64]*stream{}, streams: map[string]*stream{},
 	}
 	c.lastID.Store(1) // that of _info

@@ -88,10 +88,9 @@ func (q *queue) take() (i *plugin.Item, ended bool, err error) {
 }
 
 // wait waits for space, and reports whether to offer again: not where nothing
-// is taken within limit, or stopped is closed. Unless the stream is alone,
-// other calls wait too: then the queue may hold them up for limit in total,
-// until it is empty again.
-func (q *queue) wait(limit time.Duration, alone bool, stopped <-chan struct{}) bool {
+// is taken within limit. Unless the stream is alone, other calls wait too: then
+// the queue may hold them up for limit in total, until it is empty again.
+func (q *queue) wait(limit time.Duration, alone bool) bool {
 	if !alone {
 		q.mu.Lock()
 		limit -= q.waited
@@ -106,8 +105,6 @@ func (q *queue) wait(limit time.Duration, alone bool, stopped <-chan struct{}) b
 	select {
 	case <-q.space:
 	case <-timer.C:
-		return false
-	case <-stopped:
 		return false
 	}
 	if !alone {

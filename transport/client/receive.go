@@ -88,7 +88,7 @@ func (c *connection) item(f *wire.Frame) {
 		s.end(streamError(s.method, &f.Item))
 	default:
 		for !s.offer(&f.Item, c.QueueItems, c.QueueBytes) {
-			if !s.wait(c.QueueWait, c.alone(), c.failed) {
+			if !s.wait(c.QueueWait, c.alone()) {
 				c.abandon(f.Subscription, ErrSlow)
 				return
 			}

@@ -5,47 +5,22 @@ package client
 import (
 	"context"
 	"runtime"
-	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
 )
 
-// maxQueued is how many requests may wait to be sent; further calls wait with
-// theirs.
-const maxQueued = 64
-
-// sendQueue is what the writer of a connection has to send.
-type sendQueue struct {
-	requests chan outgoing
-	urgent   chan struct{} // signals that frames are there
-
-	mu     sync.Mutex
-	frames [][]byte // sent first: unsubscriptions and answers to questions
-}
-
-// outgoing is the request of a stream.
+// outgoing is a frame that waits to be sent. A call has one request there, and
+// takes it back when it is given up.
 type outgoing struct {
-	stream *stream
 	frame  []byte
+	stream *stream // whose request it is; nil for one whose answer is ignored
 }
 
-// push adds an urgent frame, without waiting for it to be sent. The answer to it
-// is ignored.
-func (q *sendQueue) push(frame []byte) {
-	q.mu.Lock()
-	q.frames = append(q.frames, frame)
-	q.mu.Unlock()
-	signal(q.urgent)
-}
-
-// pull takes the urgent frames.
-func (q *sendQueue) pull() [][]byte {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	frames := q.frames
-	q.frames = nil
-	return frames
+// push adds a frame, without waiting for it to be sent. The lock is held.
+func (c *connection) push(o outgoing) {
+	c.queue = append(c.queue, o)
+	signal(c.queued)
 }
 
 // signal wakes whoever waits on c, now or the next time.
@@ -66,16 +41,14 @@ func (c *connection) write(ctx context.Context) error {
 		case <-c.lost:
 			return c.lostErr
 		case <-ctx.Done():
-			// The hub still gets what is urgent: which streams to end, and the
-			// answers to its questions.
-			_ = c.flush(outgoing{})
+			// The hub still gets which streams to end, and the answers to its
+			// questions.
+			_ = c.flush()
 			return ErrClosed
-		case request := <-c.requests:
+		case <-c.queued:
 			// Let the calls that are ready add to what is written at once.
 			runtime.Gosched()
-			err = c.flush(request)
-		case <-c.urgent:
-			err = c.flush(outgoing{})
+			err = c.flush()
 		case <-ping.C:
 			if c.socket.Silent() >= c.Ping {
 				err = c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(c.Dead))
@@ -101,28 +74,22 @@ func (c *connection) writeFailed(ctx context.Context, err error) error {
 	}
 }
 
-// flush writes what is urgent, the request, if there is one, and the others
-// that wait.
-func (c *connection) flush(request outgoing) error {
+// flush writes the frames that wait.
+func (c *connection) flush() error {
+	c.mu.Lock()
+	frames := c.queue
+	c.queue = c.written[:0]
+	c.mu.Unlock()
 	c.socket.Cork()
-	for _, frame := range c.pull() {
-		if err := c.ws.WriteMessage(websocket.TextMessage, frame); err != nil {
+	for _, o := range frames {
+		if o.stream != nil && !c.markSent(o.stream) {
+			continue
+		}
+		if err := c.ws.WriteMessage(websocket.TextMessage, o.frame); err != nil {
 			return err
 		}
 	}
-	for n := 0; ; n++ {
-		if request.stream != nil && request.stream.markSent() {
-			if err := c.ws.WriteMessage(websocket.TextMessage, request.frame); err != nil {
-				return err
-			}
-		}
-		if n == maxQueued { // urgent frames may be waiting
-			return c.socket.Uncork()
-		}
-		select {
-		case request = <-c.requests:
-		default:
-			return c.socket.Uncork()
-		}
-	}
+	clear(frames)
+	c.written = frames
+	return c.socket.Uncork()
 }

@@ -4,11 +4,9 @@ package client
 
 import (
 	"bytes"
-	"context"
 	"maps"
 	"slices"
 	"strconv"
-	"sync/atomic"
 
 	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
@@ -20,67 +18,53 @@ type stream struct {
 	method string // as the caller named it
 	target string // the top-level method that it is sent to
 	id     int64  // of the request
-	size   int    // of the request in bytes
-	state  atomic.Int32
 
 	// These are guarded by connection.mu.
+	size         int    // of the request in bytes
+	sent         bool   // the hub may have got the request
 	subscription []byte // JSON text; nil before the answer
 	left         bool   // its range has ended
 }
 
-// The states of a stream's request. It changes once, from unsent to one of the
-// others.
-const (
-	unsent int32 = iota
-	sent
-	withdrawn
-)
-
-// markSent marks the request as sent. It reports false for one that was
-// withdrawn, which must not be sent.
-func (s *stream) markSent() bool { return s.state.CompareAndSwap(unsent, sent) }
-
-// wasSent reports whether the hub may have got the request.
-func (s *stream) wasSent() bool { return s.state.Load() == sent }
-
 // begin sends the request of s, a frame. An error means that it is not sent.
-func (c *connection) begin(ctx context.Context, s *stream, frame []byte) error {
-	s.size = len(frame)
+func (c *connection) begin(s *stream, frame []byte) error {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.err != nil {
-		defer c.mu.Unlock()
 		return c.err
 	}
+	s.size = len(frame)
 	c.pending[s.id] = s
-	c.mu.Unlock()
-	select {
-	case c.requests <- outgoing{s, frame}:
-		return nil
-	case <-ctx.Done():
-		c.leave(s)
-		return contextError(ctx)
-	case <-c.failed:
-		return c.err
-	}
+	c.push(outgoing{frame, s})
+	return nil
+}
+
+// markSent reports whether the request of s is to be sent now: its range may
+// have ended.
+func (c *connection) markSent(s *stream) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.sent = !s.left
+	return s.sent
 }
 
 // leave discards s, and ends it at the hub if it runs there. It may be called at
-// any time.
-func (c *connection) leave(s *stream) {
+// any time. It reports whether the hub may have got the request.
+func (c *connection) leave(s *stream) (sent bool) {
 	s.discard()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if s.left {
-		return
-	}
-	s.left = true
 	switch {
-	case s.state.CompareAndSwap(unsent, withdrawn):
+	case s.left:
+	case !s.sent:
 		delete(c.pending, s.id)
+		c.queue = slices.DeleteFunc(c.queue, func(o outgoing) bool { return o.stream == s })
 	case s.subscription != nil:
 		c.unsubscribe(s)
 	}
 	// Else it is still to be answered, and then unsubscribed from.
+	s.left = true
+	return s.sent
 }
 
 // unsubscribe ends s at the hub, unless it has ended. The lock is held.
@@ -90,7 +74,7 @@ func (c *connection) unsubscribe(s *stream) {
 		return
 	}
 	delete(c.streams, key)
-	c.push(wire.AppendUnsubscribe(nil, c.lastID.Add(1), s.target, s.subscription))
+	c.push(outgoing{frame: wire.AppendUnsubscribe(nil, c.lastID.Add(1), s.target, s.subscription)})
 }
 
 // abandon fails a stream that the hub has not ended.
@@ -151,7 +135,7 @@ func (c *connection) answered(f *wire.Frame) {
 // is held.
 func (c *connection) asked(f *wire.Frame) *stream {
 	if id, err := strconv.ParseInt(string(wire.Key(f.ID)), 10, 64); err == nil {
-		if s := c.pending[id]; s != nil && s.wasSent() {
+		if s := c.pending[id]; s != nil && s.sent {
 			return s
 		}
 		return nil
@@ -164,7 +148,7 @@ func (c *connection) asked(f *wire.Frame) *stream {
 	var guess *stream
 	for _, s := range c.pending {
 		switch {
-		case !s.wasSent():
+		case !s.sent:
 		case guess == nil || f.Err.Code == plugin.CodeTooLarge && s.size > guess.size:
 			guess = s
 		case f.Err.Code != plugin.CodeTooLarge:
@@ -179,8 +163,7 @@ func (c *connection) fail(err error) {
 	c.mu.Lock()
 	c.err = err
 	all := slices.AppendSeq(slices.Collect(maps.Values(c.pending)), maps.Values(c.streams))
-	c.pending, c.streams = nil, nil
-	close(c.failed)
+	c.queue, c.pending, c.streams = nil, nil, nil
 	c.mu.Unlock()
 	for _, s := range all {
 		s.end(err)
