@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"time"
 
 	"github.com/plexus-go/plexus/internal/connect"
 )
@@ -17,7 +16,7 @@ import (
 // by any number of goroutines.
 type Client struct {
 	url      string
-	settings *settings
+	settings *connect.Settings
 
 	ctx    context.Context // until Close
 	cancel context.CancelFunc
@@ -38,20 +37,23 @@ var _ io.Closer = (*Client)(nil)
 //
 // The error is a [*DialError].
 func Dial(ctx context.Context, url string, options ...Option) (*Client, error) {
-	return newSettings(options).client(ctx, url)
-}
-
-// client connects a Client.
-func (s *settings) client(ctx context.Context, url string) (*Client, error) {
-	conn, err := s.open(ctx, url)
+	c := &Client{url: url, settings: newSettings(options), ended: make(chan struct{}), changed: make(chan struct{})}
+	conn, err := c.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{url: url, settings: s, ended: make(chan struct{}), changed: make(chan struct{})}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.set(conn, nil, false)
 	go c.run(conn)
 	return c, nil
+}
+
+// open makes the connection.
+func (c *Client) open(ctx context.Context) (*connection, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.settings.DialTimeout)
+	defer cancel()
+	conn, err := open(ctx, c.settings, c.url)
+	c.set(conn, err, false)
+	return conn, err
 }
 
 // Close ends all calls with ErrClosed and closes the connection. When it returns,
@@ -73,30 +75,21 @@ func (c *Client) Hub() string {
 // run serves connections, one after the other.
 func (c *Client) run(conn *connection) {
 	defer close(c.ended)
-	pause := connect.Backoff{Min: c.settings.MinWait, Max: c.settings.MaxWait}
-	for {
-		var lasted time.Duration // of the connection, if there was one
-		if conn != nil {
-			begun := time.Now()
-			err := conn.run(c.ctx)
-			lasted = time.Since(begun)
-			final := c.ctx.Err() != nil || !c.settings.Reconnect
-			c.set(nil, err, final)
-			if final {
-				if c.settings.Ended != nil {
-					c.settings.Ended(err)
-				}
-				return
+	var err error // of the last connection
+	c.settings.Repeat(c.ctx, func() (connected, last bool) {
+		if conn == nil {
+			if conn, err = c.open(c.ctx); err != nil {
+				return false, false
 			}
 		}
-		pause.Wait(c.ctx, lasted, conn != nil)
-		if c.ctx.Err() != nil {
-			c.set(nil, ErrClosed, true)
-			return
-		}
-		var err error
-		conn, err = c.settings.open(c.ctx, c.url)
-		c.set(conn, err, false)
+		err = conn.run(c.ctx)
+		conn = nil
+		c.set(nil, err, false)
+		return true, !c.settings.Reconnect
+	})
+	c.set(nil, err, true)
+	if c.settings.Ended != nil {
+		c.settings.Ended(err)
 	}
 }
 

@@ -5,13 +5,14 @@ package client
 import (
 	"context"
 	"errors"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
 
+	"github.com/plexus-go/plexus/internal/address"
+	"github.com/plexus-go/plexus/internal/connect"
 	"github.com/plexus-go/plexus/internal/socket"
 )
 
@@ -30,7 +31,7 @@ const closeTimeout = time.Second
 // a lock while it writes, whatever the caller's context says, and its
 // goroutines can't be waited for.
 type connection struct {
-	*settings
+	*connect.Settings
 	ws     *websocket.Conn
 	socket *socket.Conn
 	info   HubInfo
@@ -48,29 +49,23 @@ type connection struct {
 	err     error              // why no call can begin any more
 }
 
-// open connects and asks for the hub's name.
-func (s *settings) open(ctx context.Context, url string) (*connection, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.DialTimeout)
-	defer cancel()
-	var under *socket.Conn
-	ws, release, err := s.connect(ctx, url, func(conn net.Conn) net.Conn {
-		// A write that stalls fails after half as long again.
-		under = socket.New(conn, socket.Limits{Stall: s.Dead * 2 / 3, Silence: s.Dead})
-		return under
-	})
+// open connects and asks for the hub's name. The connection is to be run, or
+// closed.
+func open(ctx context.Context, s *connect.Settings, url string) (*connection, error) {
+	ws, under, release, err := dial(ctx, s, url)
 	if err != nil {
 		return nil, err
 	}
-	info, err := s.ask(ws)
+	info, err := ask(ws, min(s.MaxMessageBytes, maxInfo))
 	if !release() && err == nil {
 		err = ctx.Err() // which has closed the connection
 	}
 	if err != nil {
 		under.Close()
-		return nil, infoFailed(ctx, url, err)
+		return nil, &DialError{URL: address.Redact(url), Step: StepInfo, Err: orContext(ctx, err)}
 	}
 	c := &connection{
-		settings: s, ws: ws, socket: under, info: info,
+		Settings: s, ws: ws, socket: under, info: info,
 		lost: make(chan struct{}), queued: make(chan struct{}, 1),
 		pending: map[int64]*stream{}, streams: map[string]*stream{},
 	}
@@ -96,12 +91,12 @@ func (c *connection) run(ctx context.Context) error {
 	switch {
 	case errors.Is(err, ErrClosed):
 		// What was sent before is read by the hub before it answers this.
-		sendClose(c.ws, websocket.CloseNormalClosure)
+		c.sendClose(websocket.CloseNormalClosure)
 		<-c.lost
 	case errors.Is(err, ErrProtocol):
-		sendClose(c.ws, websocket.CloseProtocolError)
+		c.sendClose(websocket.CloseProtocolError)
 	case errors.Is(err, ErrTooLarge):
-		sendClose(c.ws, websocket.CloseMessageTooBig)
+		c.sendClose(websocket.CloseMessageTooBig)
 	}
 	c.socket.Close()
 	<-c.lost
@@ -109,6 +104,6 @@ func (c *connection) run(ctx context.Context) error {
 }
 
 // sendClose sends a close frame. An error means that the connection is closed.
-func sendClose(ws *websocket.Conn, code int) {
-	_ = ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(closeTimeout))
+func (c *connection) sendClose(code int) {
+	_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(closeTimeout))
 }

@@ -9,13 +9,14 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"sync"
 	"sync/atomic"
 
 	"github.com/gorilla/websocket"
 
 	"github.com/plexus-go/plexus/internal/address"
+	"github.com/plexus-go/plexus/internal/connect"
+	"github.com/plexus-go/plexus/internal/socket"
 )
 
 // bufferBytes is how much of a connection is buffered in each direction. What
@@ -25,16 +26,15 @@ const bufferBytes = 1 << 10
 // writeBuffers are shared by all connections: an idle one needs none.
 var writeBuffers sync.Pool
 
-// connect dials rawURL and upgrades. wrap, unless it is nil, wraps the TCP
-// connection. Until release is called, the end of ctx closes the connection, so
-// that nothing done with it outlasts ctx.
-func (s *settings) connect(ctx context.Context, rawURL string, wrap func(net.Conn) net.Conn) (ws *websocket.Conn, release func() bool, err error) {
-	u, err := parseURL(rawURL)
-	if err != nil {
-		return nil, nil, err
-	}
+// dial dials rawURL and upgrades. Until release is called, the end of ctx closes
+// the connection, so that nothing done with it outlasts ctx.
+func dial(ctx context.Context, s *connect.Settings, rawURL string) (ws *websocket.Conn, under *socket.Conn, release func() bool, err error) {
 	failed := &DialError{URL: address.Redact(rawURL), Step: StepConnect}
-
+	u, err := address.Parse(rawURL)
+	if err != nil {
+		failed.Step, failed.Err = StepURL, err
+		return nil, nil, nil, failed
+	}
 	release = func() bool { return true }
 	upgraded := func() {}
 	dialer := websocket.Dialer{
@@ -47,10 +47,9 @@ func (s *settings) connect(ctx context.Context, rawURL string, wrap func(net.Con
 			release = context.AfterFunc(ctx, func() { conn.Close() })
 			bounded := &handshake{Conn: conn, left: maxHandshake}
 			upgraded = func() { bounded.over.Store(true) }
-			if wrap != nil {
-				return wrap(bounded), nil
-			}
-			return bounded, nil
+			// A write that stalls fails after half as long again.
+			under = socket.New(bounded, socket.Limits{Stall: s.Dead * 2 / 3, Silence: s.Dead})
+			return under, nil
 		},
 		Proxy:           s.Proxy,
 		TLSClientConfig: s.TLS,
@@ -77,7 +76,7 @@ func (s *settings) connect(ctx context.Context, rawURL string, wrap func(net.Con
 	}
 	if err == nil {
 		upgraded()
-		return ws, release, nil
+		return ws, under, release, nil
 	}
 	release()
 	if response != nil {
@@ -88,7 +87,7 @@ func (s *settings) connect(ctx context.Context, rawURL string, wrap func(net.Con
 		}
 	}
 	failed.Err = orContext(ctx, err)
-	return nil, nil, failed
+	return nil, nil, nil, failed
 }
 
 // maxHandshake bounds what is read from a hub before the upgrade, certificates
@@ -113,13 +112,4 @@ func (h *handshake) Read(p []byte) (int, error) {
 	n, err := h.Conn.Read(p[:min(len(p), h.left)])
 	h.left -= n
 	return n, err
-}
-
-// parseURL reads an address. Its error is a DialError.
-func parseURL(text string) (*url.URL, error) {
-	u, err := address.Parse(text)
-	if err != nil {
-		return nil, &DialError{URL: address.Redact(text), Step: StepURL, Err: err}
-	}
-	return u, nil
 }

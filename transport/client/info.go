@@ -10,7 +10,6 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"github.com/plexus-go/plexus/internal/address"
 	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -36,24 +35,15 @@ var infoRequest = wire.AppendRequest(nil, 1, wire.InfoMethod, []byte("null"))
 //
 // The error is a [*DialError].
 func Info(ctx context.Context, url string, options ...Option) (HubInfo, error) {
-	s := newSettings(options)
-	ws, release, err := s.connect(ctx, url, nil)
+	c, err := open(ctx, newSettings(options), url)
 	if err != nil {
 		return HubInfo{}, err
 	}
-	defer ws.Close()
-	defer release()
-	info, err := s.ask(ws)
-	if err != nil {
-		return HubInfo{}, infoFailed(ctx, url, err)
-	}
-	sendClose(ws, websocket.CloseNormalClosure) // for the hub's log; its answer is not awaited
-	return info, nil
-}
-
-// infoFailed is the error where _info was not answered.
-func infoFailed(ctx context.Context, url string, err error) error {
-	return &DialError{URL: address.Redact(url), Step: StepInfo, Err: orContext(ctx, err)}
+	defer context.AfterFunc(ctx, func() { c.socket.Close() })()
+	c.socket.Finish(closeTimeout)
+	c.sendClose(websocket.CloseNormalClosure) // for the hub's log; its answer is not awaited
+	c.ws.Close()
+	return c.info, nil
 }
 
 // maxInfo bounds messages while only _info can be answered.
@@ -61,13 +51,13 @@ const maxInfo = 64 << 10
 
 // ask asks _info on a connection that nothing else uses. Frames that do not
 // belong to the answer are ignored.
-func (s *settings) ask(ws *websocket.Conn) (info HubInfo, err error) {
+func ask(ws *websocket.Conn, maxBytes int64) (info HubInfo, err error) {
 	if err := ws.WriteMessage(websocket.TextMessage, infoRequest); err != nil {
 		return info, err
 	}
 	var subscription []byte // its key, once the request is answered
 	for {
-		text, err := readMessage(ws, min(s.MaxMessageBytes, maxInfo))
+		text, err := readMessage(ws, maxBytes)
 		if err != nil {
 			if _, closed := errors.AsType[*websocket.CloseError](err); closed && info.Name != "" {
 				return info, nil // the last item is missing, but the name is there

@@ -19,13 +19,10 @@ import (
 // time that is not above zero leaves it there.
 type Option func(*connect.Settings)
 
-// settings are all options together.
-type settings struct{ connect.Settings }
-
-func newSettings(options []Option) *settings {
-	s := &settings{*connect.Defaults()}
+func newSettings(options []Option) *connect.Settings {
+	s := connect.Defaults()
 	for _, option := range options {
-		option(&s.Settings)
+		option(s)
 	}
 	return s
 }

@@ -34,8 +34,15 @@ const (
 )
 
 // run follows the registry until ctx is done, or fails with ErrNoWatch.
-func (f *follower) run(ctx context.Context) error {
-	return f.locator.repeat(ctx, func() (connected bool, err error) { return f.session(ctx) })
+func (f *follower) run(ctx context.Context) (failed error) {
+	f.locator.Repeat(ctx, func() (connected, last bool) {
+		connected, err := f.session(ctx)
+		if errors.Is(err, ErrNoWatch) {
+			failed = err
+		}
+		return connected, failed != nil
+	})
+	return failed
 }
 
 // session follows the registry through one connection, until it is lost.

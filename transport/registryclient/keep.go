@@ -39,8 +39,8 @@ func (r *Registrar) run(ctx context.Context) {
 	defer abort()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(closeTimeout, abort) })()
 
-	_ = r.locator.repeat(ctx, func() (connected bool, err error) { // ends with ctx
-		connected, err = r.session(ctx, calls)
+	r.locator.Repeat(ctx, func() (connected, last bool) {
+		connected, err := r.session(ctx, calls)
 		switch {
 		case ctx.Err() != nil:
 		case refused(err):
@@ -48,7 +48,7 @@ func (r *Registrar) run(ctx context.Context) {
 		default:
 			r.note(stateUnreachable, err)
 		}
-		return connected, err
+		return connected, false
 	})
 	if r.held.sent {
 		_, r.left = r.session(ctx, calls)

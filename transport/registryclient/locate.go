@@ -111,22 +111,6 @@ func (l *locator) logger() *slog.Logger {
 	return l.Log.With("registry", strings.Join(shown, ", "))
 }
 
-// repeat calls session again and again, with a wait after each, until ctx is
-// done or session fails with ErrNoWatch, which it returns. A session is an
-// attempt to connect, and what follows.
-func (l *locator) repeat(ctx context.Context, session func() (connected bool, err error)) error {
-	pause := connect.Backoff{Min: l.MinWait, Max: l.MaxWait}
-	for ctx.Err() == nil {
-		begun := time.Now()
-		connected, err := session()
-		if errors.Is(err, ErrNoWatch) {
-			return err
-		}
-		pause.Wait(ctx, time.Since(begun), connected)
-	}
-	return nil
-}
-
 // connect connects to the first address with a registry. When abort is done, the
 // connection is closed at once.
 func (l *locator) connect(ctx, abort context.Context) (*registry, error) {
