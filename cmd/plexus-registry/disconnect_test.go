@@ -42,31 +42,6 @@ func inParallel(workers int, names []string, work func(i int, name string)) {
 	group.Wait()
 }
 
-// TestARegistrationOfAClientThatDisconnectsIsStored registers as the command-line
-// client does: it asks for the hub's name on a connection of its own, sends
-// register on another, and drops that the moment after the frame is written.
-func TestARegistrationOfAClientThatDisconnectsIsStored(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	p := start(t, command(dir))
-	names := numbered("left", 100)
-	for i, name := range names {
-		if name := hubName(t, p.url); name != "registry-hub" {
-			t.Fatalf("the hub is called %q", name)
-		}
-		conn := testkit.Dial(t, p.url)
-		if err := conn.WriteJSON(registerFrame(name)); err != nil {
-			t.Fatal(err)
-		}
-		drop(t, conn, i%2 == 1)
-	}
-	testkit.Eventually(t, "all are listed", func() bool { return len(missing(list(t, p.url), names)) == 0 })
-	p.stop(t)
-	if lost := missing(list(t, start(t, command(dir)).url), names); len(lost) > 0 {
-		t.Errorf("lost in a restart: %v", lost)
-	}
-}
-
 // TestClientsThatDisconnectLeaveNoMemoryFilesOrGoroutines closes 1,000 connections with a
 // registration in flight on each, several times over. All are stored, and no
 // memory, file or goroutine is left.
@@ -83,7 +58,8 @@ func TestClientsThatDisconnectLeaveNoMemoryFilesOrGoroutines(t *testing.T) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur < connections+200 {
 		t.Skipf("only %d files may be open (%v)", limit.Cur, err)
 	}
-	cmd := command(t.TempDir())
+	dir := t.TempDir()
+	cmd := command(dir)
 	cmd.Env = append(cmd.Env, "GOGC=20") // so that garbage does not look like a leak
 	p := start(t, cmd)
 	if _, err := os.Stat(p.proc("statm")); err != nil {
@@ -128,6 +104,9 @@ func TestClientsThatDisconnectLeaveNoMemoryFilesOrGoroutines(t *testing.T) {
 	stacks := p.stderr.String()
 	if n := strings.Count(stacks, "\ngoroutine "); n < 2 || n > 60 {
 		t.Errorf("%d goroutines are left:\n%.10000s", n, stacks)
+	}
+	if entries := list(t, start(t, command(dir)).url); len(entries) != rounds*connections+1 {
+		t.Errorf("%d entries after a restart", len(entries))
 	}
 }
 

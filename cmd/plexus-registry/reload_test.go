@@ -60,41 +60,18 @@ func inParts(t *testing.T, folder string, _ int, parts []string) (torn bool) {
 	return torn
 }
 
-// vim edits the file as a person does, with swap and backup files.
-func vim(t *testing.T, folder string, _ int, parts []string) (torn bool) {
-	t.Helper()
-	path := testkit.Tool(t, "vim")
-	text := filepath.Join(t.TempDir(), "text")
-	writeFile(t, text, strings.Join(parts, ""))
-	command := exec.Command(path, "-es", "-u", "NONE", "-i", "NONE", "-N",
-		"--cmd", "set swapfile updatecount=1 backup writebackup backupcopy=no",
-		"-c", "%d", "-c", "0read "+text, "-c", "wq", "backends.toml")
-	command.Dir = folder
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("vim: %v\n%s", err, out)
-	}
-	return false
-}
-
 const plain = `printf %s "$1" >backends.toml`
 
 // savings are some of the ways in which files are saved; the tests of the file
 // watcher have all of them.
 var savings = map[string]saving{
-	"a shell's >": {at: "backends.toml", prepare: plain, save: scripted(plain)},
-	"in parts":    {at: "backends.toml", prepare: plain, save: inParts},
-	"mv":          {at: "backends.toml", prepare: plain, save: scripted(`printf %s "$1" >new; mv new backends.toml`)},
-	"vim":         {at: "backends.toml", prepare: plain, save: vim},
+	"in parts": {at: "backends.toml", prepare: plain, save: inParts},
 	"a ConfigMap": {
 		at:      "backends.toml",
 		prepare: `mkdir ..v0; printf %s "$1" >..v0/backends.toml; ln -s ..v0 ..data; ln -s ..data/backends.toml backends.toml`,
 		// As the kubelet does it: rename(2) puts the new link in the old one's place.
 		save: scripted(`mkdir "..v$2"; printf %s "$1" >"..v$2/backends.toml"
 			ln -s "..v$2" ..data_tmp; mv -T ..data_tmp ..data; rm -r "..v$(($2 - 1))"`),
-	},
-	"deleted and restored": {
-		at: "backends.toml", prepare: plain,
-		save: scripted(`rm backends.toml; sleep "0.$(($2 * 3 % 7))"; printf %s "$1" >backends.toml`),
 	},
 	"no folder at the start": {
 		at: "a/b/backends.toml", anew: true,

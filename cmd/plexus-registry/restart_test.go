@@ -6,48 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/plexus-go/plexus/internal/testkit"
 )
-
-// TestEntriesSurviveARestart starts with an empty home, registers, lists, stops,
-// starts again, and finds what was there.
-func TestEntriesSurviveARestart(t *testing.T) {
-	t.Parallel()
-	home := t.TempDir()
-	begin := func() *process {
-		cmd := command(home)
-		cmd.Env = append(cmd.Env, "XDG_CONFIG_HOME=") // as most have it
-		return start(t, cmd)
-	}
-	p := begin()
-	if entries := list(t, p.url); len(entries) != 0 {
-		t.Errorf("a new registry lists %v", entries)
-	}
-	c := connect(t, p.url)
-	c.register(t, object{"name": "mine", "host": "127.0.0.1", "port": 4444})
-	if entry := c.get(t, "mine"); entry["health"] != "unknown" || entry["health_latency_ms"] != nil || entry["health_error"] != nil {
-		t.Errorf("the health without probes: %v", entry)
-	}
-	c.register(t, object{"name": "other", "host": "example.com", "port": 443, "protocol": "wss",
-		"description": "Somewhere else", "metadata": object{"pid": 1}})
-	before := list(t, p.url)
-	if len(before) != 2 {
-		t.Errorf("it lists %v", before)
-	}
-	p.stop(t)
-	if after := list(t, begin().url); !reflect.DeepEqual(before, after) {
-		t.Errorf("before: %v\nafter:  %v", before, after)
-	}
-	if _, err := os.Stat(filepath.Join(home, ".config", "plexus", "registry.db")); err != nil {
-		t.Error(err)
-	}
-}
 
 // TestTheDatabaseOfTheReferenceRegistryIsServed starts on it twice. (The tests of
 // the registry compare its entries.)

@@ -29,22 +29,6 @@ func exists(t *testing.T, path string) bool {
 	return err == nil
 }
 
-// TestPortPrecedence sets the port in every way. A port that is taken shows which
-// one counts.
-func TestPortPrecedence(t *testing.T) {
-	t.Parallel()
-	taken := fmt.Sprint(portOf(testkit.Listen(t)))
-	inUse := []string{"127.0.0.1:" + taken, "address already in use"}
-
-	cmd := command(t.TempDir(), "--port", "0")
-	cmd.Env = append(cmd.Env, "REGISTRY_PORT="+taken)
-	start(t, cmd)
-	cmd = command(t.TempDir())
-	cmd.Env = append(cmd.Env, "REGISTRY_PORT="+taken)
-	wantLine(t, finish(t, cmd), 1, inUse...)
-	wantLine(t, finish(t, command(t.TempDir(), "-p", taken)), 1, inUse...)
-}
-
 // TestDefaultPort runs with no setting at all. Somebody may have port 4445.
 func TestDefaultPort(t *testing.T) {
 	t.Parallel()

@@ -148,7 +148,7 @@ func TestToken(t *testing.T) {
 		{[]string{"--scope=registry:read"}, nil, Token{Scopes: []string{"registry:read"}, Path: filepath.Join(folder, "tokens.toml")}},
 		{[]string{"--scope", "registry:read", "--scope=registry:write:a*", "--expires=24h", "--description=d", "--tokens=t.toml"}, []string{"REGISTRY_TOKENS", "e.toml"},
 			Token{Scopes: []string{"registry:read", "registry:write:a*"}, Lifetime: 24 * time.Hour, Description: "d", Path: "t.toml"}},
-		{[]string{"--scope=*"}, []string{"REGISTRY_TOKENS", "e.toml"}, Token{Scopes: []string{"*"}, Path: "e.toml"}},
+		{[]string{"--scope=*", "--scope=registry:*"}, []string{"REGISTRY_TOKENS", "e.toml"}, Token{Scopes: []string{"*", "registry:*"}, Path: "e.toml"}},
 	} {
 		got, _, err := parse(test.args, atHome(t, test.env...))
 		if err != nil || !reflect.DeepEqual(*got, test.want) {
@@ -156,7 +156,8 @@ func TestToken(t *testing.T) {
 		}
 	}
 	for args, want := range map[string]string{
-		"": "--scope is missing", "--scope=*,*": "must be registry:read", "--scope=": "must be registry:read", "--scope=x": "must be registry:read",
+		"": "--scope is missing", "--scope=*,*": "must be registry:read", "--scope=": "must be registry:read", "--scope=registry": "must be registry:read",
+		"--scope=registry:wirte": "must be registry:read", "--scope=registry:read,registry:write": "must be registry:read",
 		"--scope=* --expires=-1s": "must be a duration", "--scope=* --what": "unknown flag: --what",
 	} {
 		if _, _, err := parse(strings.Fields(args), atHome(t)); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
