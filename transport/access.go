@@ -33,7 +33,6 @@ type accessControl struct {
 	local       bool // the listener is on loopback
 	rates       *rateLimiter
 	connections *connectionLimiter
-	counters    counters
 	logged      [reasons]*rate.Limiter
 }
 
@@ -42,7 +41,7 @@ func (a *accessControl) init(next http.Handler, log *slog.Logger) {
 	a.next, a.log = next, log
 	a.limits = a.limits.withDefaults()
 	a.rates = newRateLimiter(a.limits.MaxRequestRate, a.limits.MaxRequestBurst)
-	a.connections = newConnectionLimiter(a.limits, &a.counters, func(from netip.Addr) bool { return within(from, a.proxies) })
+	a.connections = newConnectionLimiter(a.limits, a.proxies)
 	for i := range a.logged {
 		a.logged[i] = rate.NewLimiter(2, 10)
 	}
@@ -156,7 +155,6 @@ func (a *accessControl) admit(r *http.Request, from source) (plugin.Caller, *ref
 	if why := a.connections.open(connOf(r), from.limited); why != none {
 		return plugin.Caller{}, &refusal{reason: why}
 	}
-	a.counters.accepted.Add(1)
 	return caller, nil
 }
 
@@ -176,7 +174,7 @@ func (a *accessControl) misdirected(host string, proxied bool) *refusal {
 func (a *accessControl) refuse(w http.ResponseWriter, r *http.Request, from source, why *refusal) {
 	answer := answers[why.reason]
 	text := cmp.Or(why.text, answer.text)
-	a.counters.refused[why.reason].Add(1)
+	a.connections.refused[why.reason].Add(1)
 	if a.logged[why.reason].Allow() { // clients without access must not fill the disk
 		a.log.Warn("a request was refused", "reason", answer.name, "remote", from.remote,
 			"peer", r.RemoteAddr, "text", text, "error", why.cause)

@@ -295,7 +295,7 @@ func TestLimitsOfConnectionsAreAnswered(t *testing.T) {
 			t.Errorf("%s: got %d, %v", tt.from, w.Code, w.Header())
 		}
 	}
-	if open, _ := e.connections.count(); open != 2 || e.counters.accepted.Load() != 2 {
-		t.Errorf("%d open, %d accepted", open, e.counters.accepted.Load())
+	if l := e.connections; l.opened != 2 || l.accepted != 2 {
+		t.Errorf("%d open, %d accepted", l.opened, l.accepted)
 	}
 }

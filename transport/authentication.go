@@ -74,12 +74,8 @@ func (a *accessControl) callerOf(r *http.Request, from source) (plugin.Caller, *
 
 // authenticateInTime authenticates a request within the time for the handshake.
 func (a *accessControl) authenticateInTime(r *http.Request) (plugin.Caller, error) {
-	ctx := r.Context()
-	if a.limits.HandshakeTimeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, a.limits.HandshakeTimeout)
-		defer cancel()
-	}
+	ctx, cancel := context.WithTimeout(r.Context(), a.limits.HandshakeTimeout)
+	defer cancel()
 	return a.authenticate(r.WithContext(ctx))
 }
 

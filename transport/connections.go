@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,27 +17,20 @@ import (
 // is pending when it is accepted, and open when access control admits its
 // upgrade. Pending connections do not count against the limits of open ones.
 type connectionLimiter struct {
-	limits   Limits
-	counters *counters
-	// isProxy reports whether an address may have any number of pending
-	// connections.
-	isProxy func(netip.Addr) bool
+	limits  Limits
+	proxies []netip.Prefix        // may have any number of pending connections
+	refused [reasons]atomic.Int64 // requests and connections
 
 	mu          sync.Mutex
 	pending     list.List // of *conn, the oldest first
 	pendingFrom map[netip.Addr]int
 	opened      int
 	openedFrom  map[netip.Addr]int
+	accepted    int64 // how many were ever opened
 }
 
-func newConnectionLimiter(limits Limits, counters *counters, isProxy func(netip.Addr) bool) *connectionLimiter {
-	return &connectionLimiter{
-		limits:      limits,
-		counters:    counters,
-		isProxy:     isProxy,
-		pendingFrom: map[netip.Addr]int{},
-		openedFrom:  map[netip.Addr]int{},
-	}
+func newConnectionLimiter(limits Limits, proxies []netip.Prefix) *connectionLimiter {
+	return &connectionLimiter{limits: limits, proxies: proxies, pendingFrom: map[netip.Addr]int{}, openedFrom: map[netip.Addr]int{}}
 }
 
 // conn is a connection that is counted until it is closed.
@@ -93,35 +87,33 @@ func (l *listener) Accept() (net.Conn, error) {
 func (l *connectionLimiter) add(accepted net.Conn) *conn {
 	address := addressOf(accepted.RemoteAddr().String())
 	c := &conn{Conn: accepted, limiter: l, peer: networkOf(address)}
-	limited := address.IsValid() && !address.IsLoopback() && !l.isProxy(address)
+	limited := address.IsValid() && !address.IsLoopback() && !within(address, l.proxies)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if limit := l.limits.MaxPendingPerAddress; limited && limit > 0 && l.pendingFrom[c.peer] >= limit {
-		l.counters.refused[overAddress].Add(1)
+	if limited && l.pendingFrom[c.peer] >= l.limits.MaxPendingPerAddress {
+		l.refused[overAddress].Add(1)
 		accepted.Close()
 		return nil
 	}
-	if limit := l.limits.MaxPending; limit > 0 && l.pending.Len() >= limit {
+	if l.pending.Len() >= l.limits.MaxPending {
 		l.drop(l.pending.Front().Value.(*conn))
 	}
 	c.pending = l.pending.PushBack(c)
 	l.pendingFrom[c.peer]++
-	if timeout := l.limits.HandshakeTimeout; timeout > 0 {
-		c.timer = time.AfterFunc(timeout, func() {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			if c.pending != nil {
-				l.drop(c)
-			}
-		})
-	}
+	c.timer = time.AfterFunc(l.limits.HandshakeTimeout, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if c.pending != nil {
+			l.drop(c)
+		}
+	})
 	return c
 }
 
 // drop closes a pending connection. The caller holds the lock.
 func (l *connectionLimiter) drop(c *conn) {
 	l.endPending(c)
-	l.counters.refused[late].Add(1)
+	l.refused[late].Add(1)
 	c.Conn.Close() // the HTTP server notices, and closes it again
 }
 
@@ -130,9 +122,7 @@ func (l *connectionLimiter) endPending(c *conn) {
 	l.pending.Remove(c.pending)
 	c.pending = nil
 	decrease(l.pendingFrom, c.peer)
-	if c.timer != nil {
-		c.timer.Stop()
-	}
+	c.timer.Stop()
 }
 
 // full returns which limit keeps one more connection from being opened by a
@@ -146,9 +136,9 @@ func (l *connectionLimiter) full(from netip.Addr) reason {
 
 func (l *connectionLimiter) fullLocked(from netip.Addr) reason {
 	switch {
-	case l.limits.MaxConnections > 0 && l.opened >= l.limits.MaxConnections:
+	case l.opened >= l.limits.MaxConnections:
 		return overLimit
-	case from.IsValid() && l.limits.MaxConnectionsPerAddress > 0 && l.openedFrom[from] >= l.limits.MaxConnectionsPerAddress:
+	case from.IsValid() && l.openedFrom[from] >= l.limits.MaxConnectionsPerAddress:
 		return overAddress
 	}
 	return none
@@ -168,6 +158,7 @@ func (l *connectionLimiter) open(c *conn, from netip.Addr) reason {
 	l.endPending(c)
 	c.open, c.from = true, from
 	l.opened++
+	l.accepted++
 	l.openedFrom[from]++
 	return none
 }
@@ -184,12 +175,6 @@ func (l *connectionLimiter) remove(c *conn) {
 		l.opened--
 		decrease(l.openedFrom, c.from)
 	}
-}
-
-func (l *connectionLimiter) count() (open, pending int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.opened, l.pending.Len()
 }
 
 // decrease keeps no key that counts nothing.

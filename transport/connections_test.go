@@ -35,8 +35,13 @@ func newPeer(from string) (conn net.Conn, closed <-chan struct{}) {
 }
 
 func newTestLimiter(limits Limits) *connectionLimiter {
-	proxy := netip.MustParseAddr("10.0.0.1")
-	return newConnectionLimiter(limits.withDefaults(), new(counters), func(a netip.Addr) bool { return a == proxy })
+	return newConnectionLimiter(limits.withDefaults(), prefixes("10.0.0.1/32"))
+}
+
+func (l *connectionLimiter) count() (open, pending int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.opened, l.pending.Len()
 }
 
 // empty checks that the limiter counts nothing any more.
@@ -72,7 +77,7 @@ func TestTheOldestPendingConnectionIsDropped(t *testing.T) {
 	if open, pending := l.count(); open != 1 || pending != 3 {
 		t.Errorf("%d open, %d pending", open, pending)
 	}
-	if n := l.counters.refused[late].Load(); n != 2 {
+	if n := l.refused[late].Load(); n != 2 {
 		t.Errorf("%d were late, want 2", n)
 	}
 	for i, c := range all {
@@ -107,7 +112,7 @@ func TestPendingConnectionsOfAnAddressAreLimited(t *testing.T) {
 			t.Errorf("%s: %d are pending, want %d", from, got, want)
 		}
 	}
-	if n := l.counters.refused[overAddress].Load(); n != 9 {
+	if n := l.refused[overAddress].Load(); n != 9 {
 		t.Errorf("%d were refused, want 9", n)
 	}
 }

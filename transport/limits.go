@@ -3,7 +3,12 @@
 package transport
 
 import (
+	"cmp"
+	"math"
+	"net/http"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/plexus-go/plexus/transport/websocket"
 )
@@ -55,24 +60,29 @@ func DefaultLimits() Limits {
 	return l
 }
 
-// withDefaults returns the limits as they apply, where zero is no limit. It leaves
-// those of WebSockets alone.
+// never is a time that does not come.
+const never = 100 * 365 * 24 * time.Hour
+
+// withDefaults returns the limits as they apply: where there is none, as a number
+// that is never reached. It leaves those of WebSockets alone.
 func (l Limits) withDefaults() Limits {
-	setDefault(&l.MaxConnections, 10_000)
-	setDefault(&l.MaxConnectionsPerAddress, 1_000)
-	setDefault(&l.MaxRequestRate, 100)
-	setDefault(&l.MaxRequestBurst, max(1, int(10*l.MaxRequestRate)))
-	setDefault(&l.MaxPending, 1_000)
-	setDefault(&l.MaxPendingPerAddress, 250)
-	setDefault(&l.MaxHeaderBytes, 16<<10)
-	setDefault(&l.HeaderTimeout, 5*time.Second)
-	setDefault(&l.HandshakeTimeout, 10*time.Second)
+	set(&l.MaxConnections, 10_000, math.MaxInt)
+	set(&l.MaxConnectionsPerAddress, 1_000, math.MaxInt)
+	set(&l.MaxRequestBurst, max(1, int(10*cmp.Or(l.MaxRequestRate, 100))), math.MaxInt)
+	set(&l.MaxRequestRate, 100, float64(rate.Inf))
+	set(&l.MaxPending, 1_000, math.MaxInt)
+	set(&l.MaxPendingPerAddress, 250, math.MaxInt)
+	set(&l.MaxHeaderBytes, 16<<10, http.DefaultMaxHeaderBytes)
+	set(&l.HeaderTimeout, 5*time.Second, never)
+	set(&l.HandshakeTimeout, 10*time.Second, never)
 	return l
 }
 
-func setDefault[T int | float64 | time.Duration](limit *T, value T) {
-	if *limit == 0 {
+func set[T int | float64 | time.Duration](limit *T, value, unlimited T) {
+	switch {
+	case *limit == 0:
 		*limit = value
+	case *limit < 0:
+		*limit = unlimited
 	}
-	*limit = max(*limit, 0)
 }

@@ -3,6 +3,7 @@
 package transport
 
 import (
+	"cmp"
 	"net/netip"
 	"testing"
 	"testing/synctest"
@@ -53,28 +54,23 @@ func TestRequestRates(t *testing.T) {
 	})
 }
 
-func TestTheDefaultBurstIsThatOfTenSeconds(t *testing.T) {
-	for rate, want := range map[float64]int{100: 1_000, 7: 70, 0.01: 1, -1: 1} {
+func TestDefaultsOfTheRequestRate(t *testing.T) {
+	for rate, want := range map[float64]int{0: 1_000, 7: 70, 0.01: 1, -1: 1} {
 		limits := DefaultLimits()
-		limits.MaxRequestRate = rate
+		limits.MaxRequestRate = cmp.Or(rate, limits.MaxRequestRate)
 		if got := limits.withDefaults().MaxRequestBurst; got != want {
-			t.Errorf("rate %v: got %d, want %d", rate, got, want)
+			t.Errorf("rate %v: got the burst %d, want that of 10 seconds, %d", rate, got, want)
 		}
 	}
-}
-
-func TestNegativeRatesAreNoLimit(t *testing.T) {
+	address := netip.MustParseAddr("192.0.2.1")
 	for _, limits := range []Limits{{MaxRequestRate: -1}, {MaxRequestBurst: -1}} {
 		limits = limits.withDefaults()
 		r := newRateLimiter(limits.MaxRequestRate, limits.MaxRequestBurst)
 		for range 5_000 {
-			r.charge(netip.Addr{})
-			if !r.allow(netip.Addr{}) {
-				t.Fatalf("%+v limits", limits)
+			r.charge(address)
+			if !r.allow(address) {
+				t.Fatalf("a negative value is a limit: %+v", limits)
 			}
-		}
-		if len(r.entries) != 0 {
-			t.Error("addresses are remembered without a limit")
 		}
 	}
 }
@@ -82,20 +78,23 @@ func TestNegativeRatesAreNoLimit(t *testing.T) {
 func TestRememberedAddressesAreBounded(t *testing.T) {
 	r := newRateLimiter(1e-9, 1)
 	address := func(n int) netip.Addr { return netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}) }
-	for n := range 2 * maxRateAddresses {
-		r.allow(address(0)) // an address in use is not forgotten
-		if n > 0 && !r.allow(address(n)) {
+	r.allow(address(0))
+	const last = 5 * maxRateAddresses / 2
+	for n := 1; n <= last; n++ {
+		if !r.allow(address(n)) {
 			t.Fatalf("the first request of %v is refused", address(n))
 		}
+		if r.allow(address(0)) {
+			t.Fatal("an address in use was forgotten")
+		}
+		if len(r.recent)+len(r.former) > 2*maxRateAddresses {
+			t.Fatalf("%d and %d addresses are kept", len(r.recent), len(r.former))
+		}
 	}
-	if len(r.entries) != maxRateAddresses || r.order.Len() != maxRateAddresses {
-		t.Errorf("%d addresses are kept, %d in order; want %d", len(r.entries), r.order.Len(), maxRateAddresses)
-	}
-	if r.allow(address(0)) {
-		t.Error("an address in use was forgotten")
-	}
-	if r.allow(address(2*maxRateAddresses - 1)) {
-		t.Error("the last one was forgotten")
+	for n := last; n > last-maxRateAddresses+1; n-- {
+		if r.allow(address(n)) {
+			t.Fatalf("%v was forgotten, %d later", address(n), last-n)
+		}
 	}
 	if !r.allow(address(1)) {
 		t.Error("the oldest one is kept")

@@ -2,11 +2,7 @@
 
 package transport
 
-import (
-	"sync/atomic"
-
-	"github.com/plexus-go/plexus/transport/websocket"
-)
+import "github.com/plexus-go/plexus/transport/websocket"
 
 // Stats are the counters of a server. All but the first two count since its
 // start.
@@ -33,19 +29,15 @@ type Stats struct {
 	WebSocket websocket.Counts
 }
 
-// counters are those of access control.
-type counters struct {
-	accepted atomic.Int64
-	refused  [reasons]atomic.Int64
-}
-
 // Stats returns the present counters. It is cheap.
 func (s *Server) Stats() Stats {
-	c := &s.access.counters
-	open, pending := s.access.connections.count()
-	refused := make(map[string]int64, reasons)
+	l := s.access.connections
+	stats := Stats{Refused: make(map[string]int64, reasons), WebSocket: s.ws.Counts()}
 	for why := malformed; why < reasons; why++ {
-		refused[answers[why].name] = c.refused[why].Load()
+		stats.Refused[answers[why].name] = l.refused[why].Load()
 	}
-	return Stats{int64(open), int64(pending), c.accepted.Load(), refused, s.ws.Counts()}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	stats.Connections, stats.Pending, stats.Accepted = int64(l.opened), int64(l.pending.Len()), l.accepted
+	return stats
 }
