@@ -102,7 +102,7 @@ func TestChildrenAtTheTopLevel(t *testing.T) {
 			t.Errorf("%s: action %d, want %d", name, target.Action, want)
 		}
 		if want == wire.Subscribe && strings.Contains(name, ".") {
-			call, fault := target.Bind([]byte(`{"name":"x"}`))
+			call, fault := target.Route.Bind([]byte(`{"name":"x"}`))
 			if fault != nil || target.Notify != name {
 				t.Errorf("%s: %v, notified as %s", name, fault, target.Notify)
 				continue

@@ -34,8 +34,7 @@ func AppendError(dst, id []byte, e *jsonrpc2.Error) []byte {
 	dst = appendAnswer(dst, id)
 	dst = append(dst, `"error":{"code":`...)
 	dst = strconv.AppendInt(dst, e.Code, 10)
-	dst = append(dst, `,"message":`...)
-	dst = appendString(dst, e.Message)
+	dst = appendMember(dst, "message", e.Message)
 	if e.Data != nil {
 		dst = append(dst, `,"data":`...)
 		dst = append(dst, *e.Data...)
@@ -61,8 +60,8 @@ const Responded = `{"success":true}`
 // line client takes any result for the subscription of a stream, and waits for
 // its done.
 func AppendResponded(dst []byte, method, hash string, now time.Time) []byte {
-	dst = append(dst, `{"jsonrpc":"2.0","method":`...)
-	dst = appendString(dst, method)
+	dst = append(dst, `{"jsonrpc":"2.0"`...)
+	dst = appendMember(dst, "method", method)
 	dst = append(dst, `,"params":{"subscription":`+Responded+`,"result":{"type":"done","metadata":`...)
 	dst = appendMetadata(dst, &plugin.Metadata{Hash: hash, Timestamp: now.Unix()})
 	return append(dst, "}}}"...)
@@ -73,8 +72,8 @@ func AppendResponded(dst []byte, method, hash string, now time.Time) []byte {
 // a [*codec.SizeError] where its JSON has more than maxBytes; dst is then
 // returned as it was.
 func AppendItem(dst []byte, method string, subscription int64, item *plugin.Item, maxBytes int) ([]byte, error) {
-	out := append(dst, `{"jsonrpc":"2.0","method":`...)
-	out = appendString(out, method)
+	out := append(dst, `{"jsonrpc":"2.0"`...)
+	out = appendMember(out, "method", method)
 	out = append(out, `,"params":{"subscription":`...)
 	out = strconv.AppendInt(out, subscription, 10)
 	out = append(out, `,"result":`...)
@@ -93,8 +92,7 @@ func appendItem(dst []byte, item *plugin.Item, maxBytes int) ([]byte, error) {
 	var err error
 	switch item.Kind {
 	case plugin.KindData:
-		dst = append(dst, `,"content_type":`...)
-		dst = appendString(dst, item.ContentType)
+		dst = appendMember(dst, "content_type", item.ContentType)
 		dst = append(dst, `,"content":`...)
 		if inner, ok := item.Content.(*plugin.Item); ok {
 			dst, err = appendItem(dst, inner, maxBytes)
@@ -102,8 +100,7 @@ func appendItem(dst []byte, item *plugin.Item, maxBytes int) ([]byte, error) {
 			dst, err = codec.AppendJSONWithin(dst, item.Content, maxBytes)
 		}
 	case plugin.KindProgress:
-		dst = append(dst, `,"message":`...)
-		dst = appendString(dst, item.Message)
+		dst = appendMember(dst, "message", item.Message)
 		if item.Percentage >= 0 { // neither unknown nor NaN
 			dst = append(dst, `,"percentage":`...)
 			dst = strconv.AppendFloat(dst, item.Percentage, 'f', -1, 32)
@@ -111,11 +108,9 @@ func appendItem(dst []byte, item *plugin.Item, maxBytes int) ([]byte, error) {
 	case plugin.KindRequest:
 		dst = appendQuestion(dst, item)
 	case plugin.KindError:
-		dst = append(dst, `,"message":`...)
-		dst = appendString(dst, item.Message)
+		dst = appendMember(dst, "message", item.Message)
 		if item.Code != "" {
-			dst = append(dst, `,"code":`...)
-			dst = appendString(dst, item.Code)
+			dst = appendMember(dst, "code", item.Code)
 		}
 		dst = append(dst, `,"recoverable":`...)
 		dst = strconv.AppendBool(dst, item.Recoverable)
@@ -131,8 +126,7 @@ func appendItem(dst []byte, item *plugin.Item, maxBytes int) ([]byte, error) {
 // them, and as the command line client does.
 func appendQuestion(dst []byte, item *plugin.Item) []byte {
 	for _, names := range [...][3]string{{"requestId", "requestData", "timeoutMs"}, {"request_id", "request", "timeout"}} {
-		dst = append(dst, `,"`+names[0]+`":`...)
-		dst = appendString(dst, item.RequestID)
+		dst = appendMember(dst, names[0], item.RequestID)
 		dst = append(dst, `,"`+names[1]+`":`...)
 		dst = append(dst, item.Question...)
 		dst = append(dst, `,"`+names[2]+`":`...)
@@ -156,11 +150,16 @@ func appendMetadata(dst []byte, m *plugin.Metadata) []byte {
 	return append(dst, '}')
 }
 
+// appendMember appends a member of an object, behind others.
+func appendMember(dst []byte, name, value string) []byte {
+	dst = append(dst, `,"`...)
+	dst = append(dst, name...)
+	dst = append(dst, `":`...)
+	return appendString(dst, value)
+}
+
 // appendString quotes s; what in it is not UTF-8 is replaced.
 func appendString(dst []byte, s string) []byte {
-	out, err := jsontext.AppendQuote(dst, s)
-	if err != nil && out == nil {
-		return append(dst, `""`...)
-	}
-	return out
+	dst, _ = jsontext.AppendQuote(dst, s)
+	return dst
 }

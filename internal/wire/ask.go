@@ -10,11 +10,7 @@ const InfoMethod = "_info"
 // AppendRequest appends a request for a top-level method. params is JSON text,
 // nil for none.
 func AppendRequest(dst []byte, id int64, method string, params []byte) []byte {
-	dst = appendRequest(dst, id, method)
-	if params != nil {
-		dst = append(dst, `,"params":`...)
-		dst = append(dst, params...)
-	}
+	dst = appendParams(appendRequest(dst, id, method), params)
 	return append(dst, '}')
 }
 
@@ -24,11 +20,7 @@ func AppendRequest(dst []byte, id int64, method string, params []byte) []byte {
 func AppendCall(dst []byte, id int64, hub, method string, params []byte) []byte {
 	dst = appendRequest(dst, id, hub+".call")
 	dst = append(dst, `,"params":{"method":`...)
-	dst = appendString(dst, method)
-	if params != nil {
-		dst = append(dst, `,"params":`...)
-		dst = append(dst, params...)
-	}
+	dst = appendParams(appendString(dst, method), params)
 	return append(dst, "}}"...)
 }
 
@@ -55,6 +47,13 @@ func AppendRespond(dst []byte, id int64, hub, requestID string, data []byte) []b
 func appendRequest(dst []byte, id int64, method string) []byte {
 	dst = append(dst, `{"jsonrpc":"2.0","id":`...)
 	dst = strconv.AppendInt(dst, id, 10)
-	dst = append(dst, `,"method":`...)
-	return appendString(dst, method)
+	return appendMember(dst, "method", method)
+}
+
+func appendParams(dst, params []byte) []byte {
+	if params == nil {
+		return dst
+	}
+	dst = append(dst, `,"params":`...)
+	return append(dst, params...)
 }

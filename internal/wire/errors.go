@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/sourcegraph/jsonrpc2"
@@ -38,13 +39,18 @@ func TooLarge(limit int64) *jsonrpc2.Error {
 	return NewError(plugin.CodeTooLarge, "Request is too big", fmt.Sprintf("Exceeded max limit of %d", limit))
 }
 
-// tooDeep is the error of a message that is nested deeper than so many levels.
-// It is no parse error, since the rest of the message was not read, and not one
-// of params, which need not be where it is deep.
-func tooDeep(levels int) *jsonrpc2.Error {
-	return invalid("the message is nested deeper than %d levels, the limit", levels)
-}
-
-func invalid(format string, args ...any) *jsonrpc2.Error {
-	return NewError(jsonrpc2.CodeInvalidRequest, "Invalid request", fmt.Sprintf(format, args...))
+// ErrorOf is how an error of the hub answers a request; nil for nil.
+func ErrorOf(err error) *jsonrpc2.Error {
+	if err == nil {
+		return nil
+	}
+	coded, ok := errors.AsType[*plugin.Error](err)
+	switch {
+	case !ok || coded.Code == 0:
+		return InternalError
+	case coded.Detail() != "":
+		return InvalidParams(coded.Detail())
+	default:
+		return NewError(coded.Code, coded.Error(), "")
+	}
 }

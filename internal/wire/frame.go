@@ -68,15 +68,18 @@ func (p *parser) reply(f *Frame) {
 		case "result":
 			f.Result = p.value()
 		case "error":
-			if p.dec.PeekKind() == 'n' { // beside a result
-				p.value()
-				return
+			if p.dec.PeekKind() != 'n' { // as null is beside a result
+				f.Err = p.error()
 			}
-			f.Err = p.error()
 		case "params":
-			p.notification(f)
-		default:
-			p.value()
+			p.object(func(name []byte) {
+				switch string(name) {
+				case "subscription":
+					f.Subscription = p.value()
+				case "result":
+					p.item(&f.Item)
+				}
+			})
 		}
 	})
 }
@@ -92,29 +95,12 @@ func (p *parser) error() *jsonrpc2.Error {
 			e.Message = p.text()
 		case "data":
 			e.Data = raw(p.value())
-		default:
-			p.value()
 		}
 	})
 	return e
 }
 
-// notification reads the parameters of a notification.
-func (p *parser) notification(f *Frame) {
-	p.object(func(name []byte) {
-		switch string(name) {
-		case "subscription":
-			f.Subscription = p.value()
-		case "result":
-			p.item(&f.Item)
-		default:
-			p.value()
-		}
-	})
-}
-
 func (p *parser) item(i *plugin.Item) {
-	p.dec.PeekKind() // moves to where the value begins
 	begin := p.dec.InputOffset()
 	percentage := -1.0
 	p.object(func(name []byte) {
@@ -151,8 +137,6 @@ func (p *parser) item(i *plugin.Item) {
 			if n, err := strconv.ParseFloat(p.scalar(), 64); err == nil && n > 0 {
 				i.Timeout = time.Duration(min(n, maxTimeout) * float64(time.Millisecond))
 			}
-		default:
-			p.value()
 		}
 	})
 	if i.Kind == plugin.KindProgress {
@@ -175,8 +159,6 @@ func (p *parser) metadata(m *plugin.Metadata) {
 			if n, err := strconv.ParseFloat(p.scalar(), 64); err == nil && n > -1<<62 && n < 1<<62 {
 				m.Timestamp = int64(n)
 			}
-		default:
-			p.value()
 		}
 	})
 }
@@ -204,7 +186,6 @@ func PeekSubscription(beginning []byte) (id []byte) {
 	defer p.free()
 	p.object(func(name []byte) {
 		if string(name) != "params" {
-			p.value()
 			return
 		}
 		p.object(func(name []byte) {

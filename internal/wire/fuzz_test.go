@@ -174,10 +174,10 @@ func FuzzResolve(f *testing.F) {
 			if got := wire.Resolve(h, name+"_unsub").Action; got != wire.Unsubscribe {
 				t.Fatalf("%q starts a stream, and %q is the action %d", name, name+"_unsub", got)
 			}
-			call, fault := target.Bind(params)
-			if fault != nil {
-				if !json.Valid(wire.AppendError(nil, nil, fault)) {
-					t.Fatalf("%v can't be answered", fault)
+			call, err := target.Route.Bind(params)
+			if err != nil {
+				if !json.Valid(wire.AppendError(nil, nil, wire.ErrorOf(err))) {
+					t.Fatalf("%v can't be answered", err)
 				}
 				return
 			}
@@ -195,7 +195,7 @@ func FuzzResolve(f *testing.F) {
 				t.Fatalf("%q %q ends %d times", name, params, ends)
 			}
 		case wire.Respond:
-			if fault := target.Respond(t.Context(), params); fault == nil {
+			if h.Respond(t.Context(), params) == nil {
 				t.Fatalf("an answer to nothing was taken: %q", params)
 			}
 		case wire.Unsubscribe, wire.Unknown:

@@ -3,14 +3,9 @@
 package wire
 
 import (
-	"context"
-	"errors"
 	"strings"
 
-	"github.com/sourcegraph/jsonrpc2"
-
 	"github.com/plexus-go/plexus/hub"
-	"github.com/plexus-go/plexus/plugin"
 )
 
 // Action is what a request asks of a hub.
@@ -29,9 +24,9 @@ type Target struct {
 	Action Action
 	// Notify is the method that the notifications of a stream name.
 	Notify string
-
-	hub   *hub.Hub
-	route *hub.Route // of a Subscribe
+	// Route leads to the method of a Subscribe. Through the hub's call, whatever
+	// is wrong with the inner call is an item of its stream.
+	Route *hub.Route
 }
 
 // Separators in the names of methods.
@@ -52,7 +47,7 @@ const (
 //	registry_unsubscribe_get     the same, for an activation's method
 func Resolve(h *hub.Hub, name string) Target {
 	t := start(h, name)
-	if t.Action != Unknown && !(t.route != nil && t.route.Dynamic()) {
+	if t.Action != Unknown && !(t.Route != nil && t.Route.Dynamic()) {
 		return t
 	}
 	// A dynamic child may have any method, so the ending decides.
@@ -66,23 +61,23 @@ func start(h *hub.Hub, name string) Target {
 	namespace, method, dotted := strings.Cut(name, ".")
 	switch {
 	case name == InfoMethod:
-		return subscribe(h, notifyResult, h.Info())
+		return subscribe(notifyResult, h.Info())
 	case !dotted:
 		return direct(h, name)
 	case namespace != h.Namespace() || method == "call":
-		return subscribe(h, name, h.Find(namespace, method))
+		return subscribe(name, h.Find(namespace, method))
 	case method == "respond":
-		return Target{Action: Respond, hub: h}
+		return Target{Action: Respond}
 	default:
-		return subscribe(h, notifyResult, h.Find(namespace, method))
+		return subscribe(notifyResult, h.Find(namespace, method))
 	}
 }
 
-func subscribe(h *hub.Hub, notify string, route *hub.Route) Target {
+func subscribe(notify string, route *hub.Route) Target {
 	if route == nil {
 		return Target{}
 	}
-	return Target{Action: Subscribe, Notify: notify, hub: h, route: route}
+	return Target{Action: Subscribe, Notify: notify, Route: route}
 }
 
 // direct finds namespace_method. Both may contain underscores, so every place
@@ -93,7 +88,7 @@ func direct(h *hub.Hub, name string) Target {
 			continue
 		}
 		if route := declared(h, name[:i], name[i+1:]); route != nil {
-			return subscribe(h, name, route)
+			return subscribe(name, route)
 		}
 		if rest, ok := strings.CutPrefix(name[i:], unsubInfix+"_"); ok && declared(h, name[:i], rest) != nil {
 			return Target{Action: Unsubscribe}
@@ -109,37 +104,4 @@ func declared(h *hub.Hub, namespace, method string) *hub.Route {
 		return nil
 	}
 	return h.Find(namespace, method)
-}
-
-// Bind prepares the call that a Subscribe stands for. Through the hub's call,
-// whatever is wrong with the inner call is an item of its stream; everything
-// else is an error.
-func (t Target) Bind(params []byte) (hub.Call, *jsonrpc2.Error) {
-	call, err := t.route.Bind(params)
-	if err != nil {
-		return hub.Call{}, errorOf(err)
-	}
-	return call, nil
-}
-
-// Respond hands an answer to the method that asked, from the caller in ctx. It
-// returns what was wrong with it; nil for nothing.
-func (t Target) Respond(ctx context.Context, params []byte) *jsonrpc2.Error {
-	if err := t.hub.Respond(ctx, params); err != nil {
-		return errorOf(err)
-	}
-	return nil
-}
-
-// errorOf words an error of the hub as the answer to a request.
-func errorOf(err error) *jsonrpc2.Error {
-	var coded *plugin.Error
-	switch {
-	case !errors.As(err, &coded) || coded.Code == 0:
-		return InternalError
-	case coded.Detail() != "":
-		return InvalidParams(coded.Detail())
-	default:
-		return NewError(coded.Code, coded.Error(), "")
-	}
 }

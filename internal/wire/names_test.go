@@ -66,9 +66,9 @@ func echoing(namespace string, methods ...string) plugin.Definition {
 // item.
 func reached(t *testing.T, target wire.Target, params string) string {
 	t.Helper()
-	call, fault := target.Bind([]byte(params))
-	if fault != nil {
-		return worded(fault)
+	call, err := target.Route.Bind([]byte(params))
+	if err != nil {
+		return worded(wire.ErrorOf(err))
 	}
 	for item := range call.Items(t.Context()) {
 		if item.Kind != plugin.KindData {
@@ -233,8 +233,8 @@ func TestBindFaults(t *testing.T) {
 		{"H.call", `{"method":"x"}`, 0, "Invalid params: Invalid method format: x"},
 	} {
 		target := wire.Resolve(h, test.method)
-		_, fault := target.Bind([]byte(test.params))
-		switch {
+		_, err := target.Route.Bind([]byte(test.params))
+		switch fault := wire.ErrorOf(err); {
 		case test.code == 0 && fault != nil:
 			t.Errorf("%s %s: answered with %v, not in its stream", test.method, test.params, fault)
 		case test.code != 0 && (fault == nil || int(fault.Code) != test.code):

@@ -40,8 +40,8 @@ func (p *parser) free() {
 	}
 }
 
-// object reads an object, member by member: each must read the value. What is
-// no object is skipped, as null is where an object is optional.
+// object reads an object, member by member. A value that each does not read is
+// skipped, and so is what is no object, as null is where one is optional.
 func (p *parser) object(each func(name []byte)) {
 	if p.dec.PeekKind() != '{' {
 		p.value()
@@ -49,7 +49,11 @@ func (p *parser) object(each func(name []byte)) {
 	}
 	p.token()
 	for !p.failed && p.dec.PeekKind() == '"' {
-		each(unquoted(p.value()))
+		name := unquoted(p.value())
+		begin := p.dec.InputOffset()
+		if each(name); p.dec.InputOffset() == begin {
+			p.value()
+		}
 	}
 	p.token()
 }

@@ -5,6 +5,7 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -71,7 +72,10 @@ func Parse(frame []byte, maxDepth int) Message {
 	}
 	switch {
 	case deep < len(frame):
-		return Message{Request: Request{IDText: m.Request.IDText, Err: tooDeep(maxDepth)}, Deep: true}
+		// No parse error, since the rest was not read, and not one of params,
+		// which need not be where it is deep.
+		err := invalid("the message is nested deeper than %d levels, the limit", maxDepth)
+		return Message{Request: Request{IDText: m.Request.IDText, Err: err}, Deep: true}
 	case p.failed || !p.atEnd():
 		return Message{Request: Request{Err: ParseError}}
 	}
@@ -146,13 +150,8 @@ func (p *parser) request() Request {
 // validID reports whether an id is a string, null, or a number without fraction
 // or exponent.
 func validID(id []byte) bool {
-	switch jsontext.Value(id).Kind() {
-	case '"', 'n':
-		return true
-	case '0':
-		return !bytes.ContainsAny(id, ".eE")
-	}
-	return false
+	kind := jsontext.Value(id).Kind()
+	return kind == '"' || kind == 'n' || kind == '0' && !bytes.ContainsAny(id, ".eE")
 }
 
 // requestID is an id in the type of the library; zero where that can't hold it.
@@ -161,8 +160,12 @@ func requestID(id []byte) jsonrpc2.ID {
 		return jsonrpc2.ID{Str: string(unquoted(id)), IsString: true}
 	}
 	n, err := strconv.ParseUint(string(id), 10, 64)
-	if err != nil {
-		return jsonrpc2.ID{}
+	if err != nil { // n may be the largest number
+		n = 0
 	}
 	return jsonrpc2.ID{Num: n}
+}
+
+func invalid(format string, args ...any) *jsonrpc2.Error {
+	return NewError(jsonrpc2.CodeInvalidRequest, InvalidRequest.Message, fmt.Sprintf(format, args...))
 }

@@ -31,15 +31,13 @@ type call struct {
 
 // calls are the calls of one connection that are in flight.
 type calls struct {
-	maxCalls int
-	maxBytes int64         // of the parameters of all
-	ended    chan struct{} // has room for one: a call has ended
-	running  sync.WaitGroup
+	ended   chan struct{} // has room for one: a call has ended
+	running sync.WaitGroup
 
 	mu             sync.Mutex
 	bySubscription map[int64]*call // that can be unsubscribed from
 	count          int
-	bytes          int64
+	bytes          int64 // of the parameters of all
 	// futile: a call has waited too long. No other waits until one ends, or is
 	// about to: the message that ends one may be the next.
 	futile bool
@@ -52,23 +50,25 @@ type admission struct {
 	own      int       // calls of the message that are in flight: none waits for them
 }
 
-func (c *calls) full() bool { return c.count >= c.maxCalls || c.bytes >= c.maxBytes }
+func (c *calls) full(limits *Limits) bool {
+	return c.count >= limits.MaxCalls || c.bytes >= limits.MaxMessageBytes
+}
 
 // admit lets a call begin, and waits for another to end if there are too many.
 func (c *session) admit(call *call, a *admission) *jsonrpc2.Error {
 	calls := &c.calls
 	calls.mu.Lock()
 	defer calls.mu.Unlock()
-	for calls.full() && calls.count > a.own && !calls.futile && !calls.closed {
+	for calls.full(&c.server.limits) && calls.count > a.own && !calls.futile && !calls.closed {
 		calls.mu.Unlock()
 		inTime := c.waitForEnd(a)
 		calls.mu.Lock()
-		calls.futile = !inTime && calls.full()
+		calls.futile = !inTime && calls.full(&c.server.limits)
 	}
 	switch {
 	case calls.closed:
 		return wire.NewError(plugin.CodeFailure, hub.ErrShutdown.Error(), "")
-	case calls.full():
+	case calls.full(&c.server.limits):
 		c.server.count(&c.server.counts.Busy)
 		return wire.NewError(plugin.CodeTooMany, "Too many calls",
 			fmt.Sprintf("%d calls are running on this connection, as many as it may have", calls.count))

@@ -92,7 +92,7 @@ func (c *session) handle(dst []byte, r *wire.Request, admission *admission) ([]b
 	switch target := wire.Resolve(c.server.hub, r.Method); target.Action {
 	case wire.Subscribe:
 		var call *call
-		if call, err = c.begin(target, c.detach(params), admission); err == nil {
+		if call, err = c.begin(target, params, admission); err == nil {
 			return wire.AppendSubscription(dst, id, call.subscription), call
 		}
 	case wire.Unsubscribe:
@@ -101,7 +101,7 @@ func (c *session) handle(dst []byte, r *wire.Request, admission *admission) ([]b
 		}
 		err = wire.InvalidParams("expected [subscription], the id that the call was answered with")
 	case wire.Respond:
-		if err = target.Respond(c.ctx, params); err == nil {
+		if err = wire.ErrorOf(c.server.hub.Respond(c.ctx, params)); err == nil {
 			c.calls.willEnd() // the one that has asked
 			c.responded = append(c.responded, r.Method)
 			return wire.AppendResult(dst, id, []byte(wire.Responded)), nil
@@ -112,25 +112,17 @@ func (c *session) handle(dst []byte, r *wire.Request, admission *admission) ([]b
 	return wire.AppendError(dst, id, err), nil
 }
 
-// begin prepares a call.
+// begin binds and admits a call. Parameters that are a small part of a large
+// message, which a call that lasts would keep, are copied.
 func (c *session) begin(target wire.Target, params []byte, admission *admission) (*call, *jsonrpc2.Error) {
-	bound, err := target.Bind(params)
+	if c.reader.size > 4<<10 && len(params) < c.reader.size/2 {
+		params = bytes.Clone(params)
+	}
+	bound, err := target.Route.Bind(params)
 	if err != nil {
-		return nil, err
+		return nil, wire.ErrorOf(err)
 	}
 	c.queue.await()
 	call := &call{Call: bound, notify: target.Notify, bytes: int64(len(params))}
-	if err := c.admit(call, admission); err != nil {
-		return nil, err
-	}
-	return call, nil
-}
-
-// detach copies parameters that are a small part of a large message, which a
-// call that lasts would keep.
-func (c *session) detach(params []byte) []byte {
-	if c.reader.size > 4<<10 && len(params) < c.reader.size/2 {
-		return bytes.Clone(params)
-	}
-	return params
+	return call, c.admit(call, admission)
 }

@@ -14,8 +14,6 @@ import (
 )
 
 var (
-	// errGone says that nothing more reaches the client.
-	errGone = errors.New("the client is gone")
 	// errUnsubscribed says that the client has unsubscribed from the call.
 	errUnsubscribed = errors.New("the client unsubscribed")
 	// errNotJSON says that an item can't be written as JSON.
@@ -101,7 +99,7 @@ func (q *sendQueue) waitForRoom(c *call) error {
 	for {
 		switch {
 		case q.closed:
-			return errGone
+			return errLeft
 		case c != nil && c.muted:
 			return errUnsubscribed
 		case !q.full(c == nil) && (c == nil || q.claiming == nil || q.claiming == c):

@@ -42,7 +42,8 @@ type reader struct {
 	stop   <-chan struct{} // closed when calls are cancelled: nothing is waited for then
 	pings  chan string     // the last ping that was not answered yet
 
-	body     payload      // of the message that is being read
+	body     io.Reader    // of the message that is being read
+	discards bool         // what is read of it, so that needs no memory
 	size     int          // bytes of the message that was read last
 	messages atomic.Int64 // how many were read
 
@@ -91,31 +92,24 @@ func (r *reader) next() (wire.Message, error) {
 	if err != nil {
 		return wire.Message{}, err
 	}
-	r.body = payload{r, body, 0, true}
-	text, err := socket.ReadMessage(&r.body, r.server.limits.MaxMessageBytes)
-	var refusal *jsonrpc2.Error
-	switch err {
-	case nil:
-	case socket.ErrTooLarge:
+	r.body, r.discards = body, false
+	text, err := socket.ReadMessage(r, r.server.limits.MaxMessageBytes)
+	if err == socket.ErrTooLarge {
 		r.server.count(&r.server.counts.Large)
-		refusal = wire.TooLarge(r.server.limits.MaxMessageBytes)
-	case errNoMemory:
-		refusal = wire.NewError(plugin.CodeTooMany, "Too many large messages",
-			fmt.Sprintf("%d bytes of them are being read: try again in %v", r.server.reading.limit, r.server.reading.wait))
-	default:
-		return wire.Message{}, err
+		err = wire.TooLarge(r.server.limits.MaxMessageBytes)
 	}
-	if refusal != nil {
-		text = nil
+	refusal, refused := err.(*jsonrpc2.Error)
+	if refused {
+		text, r.discards = nil, true
 		r.release(0)
-		r.body.kept = false
-		if _, err := io.Copy(io.Discard, &r.body); err != nil {
-			return wire.Message{}, err
-		}
+		_, err = io.Copy(io.Discard, r)
+	}
+	if err != nil {
+		return wire.Message{}, err
 	}
 	r.size = len(text)
 	r.complete()
-	if refusal != nil {
+	if refused {
 		return wire.Message{Request: wire.Request{Err: refusal}}, nil
 	}
 	m := wire.Parse(text, r.server.limits.MaxDepth)
@@ -125,26 +119,16 @@ func (r *reader) next() (wire.Message, error) {
 	return m, nil
 }
 
-var errNoMemory = errors.New("too many large messages are being read")
-
-// payload is what a message consists of.
-type payload struct {
-	reader *reader
-	io.Reader
-	got  int64
-	kept bool // what is read is kept, so it needs memory
-}
-
-func (p *payload) Read(b []byte) (int, error) {
-	if p.kept && p.got >= freeBytes {
-		if err := p.reader.claim(); err != nil {
+// Read reads of the message.
+func (r *reader) Read(b []byte) (int, error) {
+	if r.in.bytes >= freeBytes && !r.discards {
+		if err := r.claim(); err != nil {
 			return 0, err
 		}
 	}
-	n, err := p.Reader.Read(b)
-	p.got += int64(n)
+	n, err := r.body.Read(b)
 	if err == nil {
-		p.reader.received(int64(n))
+		r.received(int64(n))
 	}
 	return n, err
 }
@@ -177,7 +161,8 @@ func (r *reader) setDeadline() {
 
 // claim makes sure that memory for the message is granted: first a little, then
 // at once as much as it can ever need, since two that have half of it could wait
-// for each other. The deadline of the message is later by the wait.
+// for each other. The deadline of the message is later by the wait. The error is
+// the answer to a message for which there is none.
 func (r *reader) claim() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -200,7 +185,8 @@ func (r *reader) claim() error {
 	in.begun = in.begun.Add(in.chunkAt.Sub(began))
 	r.setDeadline()
 	if !granted {
-		return errNoMemory
+		return wire.NewError(plugin.CodeTooMany, "Too many large messages",
+			fmt.Sprintf("%d bytes of them are being read: try again in %v", r.server.reading.limit, r.server.reading.wait))
 	}
 	in.held += more
 	return nil

@@ -44,7 +44,7 @@ type Server struct {
 	counts   Counts // without Connections, Held and Refused
 	sessions map[*session]struct{}
 	stopped  bool
-	ended    sync.WaitGroup // one for each session
+	ended    sync.WaitGroup // for each session, and for those that end them
 }
 
 var _ http.Handler = (*Server)(nil)
@@ -117,7 +117,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := newSession(s, ws, hijacker.socket, callerOf(r))
 	if !s.add(c) {
-		c.close(websocket.CloseGoingAway, hub.ErrShutdown.Error())
+		c.close(websocket.CloseGoingAway, hub.ErrShutdown)
 		hijacker.socket.Close()
 		return
 	}
@@ -144,10 +144,7 @@ func (s *Server) Recheck(check func(conn net.Conn) error) {
 	for _, c := range s.all() {
 		if err := check(c.socket.Conn); err != nil {
 			s.log.Warn("closing the connection of a caller without valid credentials", "remote", c.remote, "error", err)
-			select {
-			case c.expelled <- struct{}{}:
-			default:
-			}
+			c.endFor(errExpelled)
 		}
 	}
 }
@@ -208,11 +205,10 @@ func (s *Server) count(field *int64) {
 // as they come.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
-	first := !s.stopped
-	s.stopped = true
-	for c := range s.sessions {
-		if first {
-			close(c.stopping)
+	if !s.stopped {
+		s.stopped = true
+		for c := range s.sessions {
+			s.ended.Go(c.stop)
 		}
 	}
 	s.mu.Unlock()

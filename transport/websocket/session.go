@@ -20,27 +20,31 @@ import (
 // sent before it.
 const goodbye = time.Second
 
+// What a client had sent before a graceful stop is still served: until it has
+// sent nothing for the quiet time, or at the latest for the linger time.
+const (
+	quiet  = 50 * time.Millisecond
+	linger = time.Second
+)
+
 // session is one connection. Two goroutines are its own: read, and serve, which
 // writes and outlives the other.
 type session struct {
 	server *Server
 	remote string // the client's address, also behind a proxy
-
 	ws     *websocket.Conn
 	socket *socket.Conn
 	reader *reader
 	queue  *sendQueue
 	calls  calls
 	rate   rateLimiter
-	slowed bool // it was logged that the client is slowed down
 
+	slowed    bool     // it was logged that the client is slowed down
 	responded []string // the methods of answers to questions in the present message
 
-	expelled chan struct{} // has room for one: the caller must leave
-
-	ctx      context.Context // of all calls
-	cancel   context.CancelCauseFunc
-	stopping chan struct{} // closed to end the session gracefully: streams end, calls finish
+	ctx    context.Context // of all calls
+	cancel context.CancelCauseFunc
+	leave  chan error // has room for one: why the session is to end
 
 	readerEnded chan struct{} // closed when nothing more will be read
 	readError   error         // why, once it is closed
@@ -62,18 +66,14 @@ var (
 
 func newSession(s *Server, ws *websocket.Conn, under *socket.Conn, caller plugin.Caller) *session {
 	c := &session{
-		server:   s,
-		remote:   caller.Remote,
-		ws:       ws,
-		socket:   under,
-		queue:    newSendQueue(s.limits.MaxQueueBytes, s.limits.MaxQueueFrames, s.queued),
-		rate:     newRateLimiter(s.limits.MaxCallsPerSecond),
-		expelled: make(chan struct{}, 1),
-		stopping: make(chan struct{}),
-		calls: calls{
-			maxCalls: s.limits.MaxCalls, maxBytes: s.limits.MaxMessageBytes,
-			ended: make(chan struct{}, 1), bySubscription: map[int64]*call{},
-		},
+		server:      s,
+		remote:      caller.Remote,
+		ws:          ws,
+		socket:      under,
+		queue:       newSendQueue(s.limits.MaxQueueBytes, s.limits.MaxQueueFrames, s.queued),
+		rate:        newRateLimiter(s.limits.MaxCallsPerSecond),
+		calls:       calls{ended: make(chan struct{}, 1), bySubscription: map[int64]*call{}},
+		leave:       make(chan error, 1),
 		readerEnded: make(chan struct{}),
 	}
 	c.ctx, c.cancel = context.WithCancelCause(plugin.WithCaller(context.Background(), caller))
@@ -83,15 +83,19 @@ func newSession(s *Server, ws *websocket.Conn, under *socket.Conn, caller plugin
 
 // read is the reader.
 func (c *session) read() {
-	c.readError = errAborted
+	err := errAborted
 	defer func() {
+		if err == errAborted {
+			c.server.log.Error("a method has ended the reader of its connection", "remote", c.remote)
+		}
+		c.readError = err
 		c.reader.release(0)
 		close(c.readerEnded)
 	}()
 	for {
-		m, err := c.reader.next()
-		if err != nil {
-			c.readError = err
+		m, failed := c.reader.next()
+		if failed != nil {
+			err = failed
 			return
 		}
 		c.dispatch(m)
@@ -105,71 +109,83 @@ func (c *session) serve() {
 	reason := c.write()
 	c.queue.close()
 	c.cancel(errLeft)
-	if reason != errLeft {
-		c.endByReason(reason)
-		// What was sent before is still read and run: the reader ends soon.
-		c.socket.Finish(goodbye)
-		<-c.readerEnded
+	c.end(reason)
+	c.socket.Finish(goodbye)
+	<-c.readerEnded // what was sent before is still read and run
+	var closed *websocket.CloseError
+	var lost net.Error
+	if !errors.As(c.readError, &closed) && !errors.As(c.readError, &lost) {
+		c.socket.Drain(goodbye)
 	}
-	c.endByReader(reason == errLeft)
 	c.socket.Close()
 	c.calls.close()
 	c.calls.running.Wait()
 }
 
-// endByReason closes the connection with the code of a reason. An error of the
-// socket has none.
-func (c *session) endByReason(reason error) {
-	switch reason {
-	case errStalled:
-		c.server.log.Warn("closing a client that does not read", "remote", c.remote)
-		c.server.count(&c.server.counts.Stalled)
-		c.close(websocket.ClosePolicyViolation, reason.Error())
-	case errIdle:
-		c.server.count(&c.server.counts.Idle)
-		c.close(websocket.CloseNormalClosure, reason.Error())
-	case errExpelled:
-		c.close(websocket.ClosePolicyViolation, reason.Error())
-	case hub.ErrShutdown:
-		c.close(websocket.CloseGoingAway, reason.Error())
-	}
-}
-
-// endByReader answers a close frame of the client, or closes the connection
-// with the code of what was wrong with its messages; first says that this is why
-// the connection ends. A client that broke off gets no close frame.
-func (c *session) endByReader(first bool) {
-	err := c.readError
+// end sends the close frame that says why the session ends. A client that broke
+// off gets none.
+func (c *session) end(reason error) {
 	var closed *websocket.CloseError
 	var lost net.Error
+	counts := &c.server.counts
 	switch {
-	case errors.As(err, &closed):
+	case reason == errStalled, reason == errSlow:
+		c.server.log.Warn("closing the connection of a slow client", "remote", c.remote, "reason", reason)
+		c.server.count(&counts.Stalled)
+		c.close(websocket.ClosePolicyViolation, reason)
+	case reason == errExpelled:
+		c.close(websocket.ClosePolicyViolation, reason)
+	case reason == errIdle:
+		c.server.count(&counts.Idle)
+		c.close(websocket.CloseNormalClosure, reason)
+	case reason == hub.ErrShutdown:
+		c.close(websocket.CloseGoingAway, reason)
+	case reason == errAborted:
+		c.close(websocket.CloseInternalServerErr, nil)
+	case errors.As(reason, &closed): // by the client, whose code is the answer
 		if closed.Code != websocket.CloseAbnormalClosure {
-			c.close(closed.Code, "")
+			c.close(closed.Code, nil)
 		}
-		return
-	case first && c.reader.tooSlow(err):
-		c.server.log.Warn("closing a client that sends too slowly", "remote", c.remote)
-		c.server.count(&c.server.counts.Stalled)
-		c.close(websocket.ClosePolicyViolation, errSlow.Error())
-		return
-	case errors.As(err, &lost):
-		return
-	case err == errAborted:
-		c.server.log.Error("a method has ended the reader of its connection", "remote", c.remote)
-		c.close(websocket.CloseInternalServerErr, "")
-	default:
+	case !errors.As(reason, &lost):
 		// The library has sent a close frame, except for a length beyond 63 bits.
-		if errors.Is(err, websocket.ErrReadLimit) {
-			c.server.count(&c.server.counts.Large)
+		if errors.Is(reason, websocket.ErrReadLimit) {
+			c.server.count(&counts.Large)
 		}
-		c.close(websocket.CloseMessageTooBig, "")
+		c.close(websocket.CloseMessageTooBig, nil)
 	}
-	c.socket.Drain(goodbye)
 }
 
-// close sends a close frame. An error would mean that the client is gone.
-func (c *session) close(code int, reason string) {
+// close sends a close frame; reason is nil for none. An error would mean that the
+// client is gone.
+func (c *session) close(code int, reason error) {
+	text := ""
+	if reason != nil {
+		text = reason.Error()
+	}
 	c.socket.Finish(goodbye)
-	_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason), time.Now().Add(goodbye))
+	_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), time.Now().Add(goodbye))
+}
+
+// endFor ends the session for a reason, unless there is one already.
+func (c *session) endFor(reason error) {
+	select {
+	case c.leave <- reason:
+	default:
+	}
+}
+
+// stop ends the session gracefully: its streams end, and its calls finish.
+func (c *session) stop() {
+	c.cancel(hub.ErrShutdown)
+	last := time.Now().Add(linger)
+	for read := int64(-1); read != c.reader.messages.Load() && time.Now().Before(last); {
+		read = c.reader.messages.Load()
+		select {
+		case <-time.After(quiet):
+		case <-c.readerEnded:
+		}
+	}
+	c.calls.close()
+	c.calls.running.Wait()
+	c.endFor(hub.ErrShutdown)
 }

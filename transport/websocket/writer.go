@@ -3,6 +3,7 @@
 package websocket
 
 import (
+	"cmp"
 	"errors"
 	"runtime"
 	"time"
@@ -12,34 +13,25 @@ import (
 	"github.com/plexus-go/plexus/hub"
 )
 
-// What a client had sent before the session was to end is still served: until
-// it has sent nothing for the quiet time, or at the latest for the linger time.
-const (
-	quiet  = 50 * time.Millisecond
-	linger = time.Second
-)
-
-// write is the writer. It returns why the session ends: nothing more can be
-// read (errLeft), the client does not read (errStalled), wants nothing
-// (errIdle), must leave (errExpelled), the session was to end and its calls
-// have (hub.ErrShutdown), or an error of the socket.
+// write is the writer. It returns why the session ends: the reader's error once
+// nothing more can be read, errStalled for a client that does not read, errIdle
+// for one that wants nothing, what endFor was given, or an error of the socket.
 func (c *session) write() error {
 	ping := time.NewTicker(c.server.limits.PingInterval)
 	defer ping.Stop()
-	idle := idleCheck{since: time.Now()}
-	stopping := c.stopping
-	var ended chan struct{}      // all calls, once the session lingers no more
-	var silence <-chan time.Time // while the session lingers
-	var last time.Time           // when it no longer does
-	var read int64               // how many messages had been read at the last check
+	var messages int64 // how many the client has sent
+	busy := time.Now() // when it last sent one, or had a call, as far as was seen
 	for {
 		var err error
 		select {
 		case <-c.readerEnded:
-			if c.readError == errAborted {
+			switch {
+			case c.readError == errAborted:
 				_ = c.flush()
+			case c.reader.tooSlow(c.readError):
+				return errSlow
 			}
-			return errLeft
+			return c.readError
 		case <-c.queue.wake:
 			// Let the calls that are ready add to what is written at once.
 			runtime.Gosched()
@@ -47,31 +39,16 @@ func (c *session) write() error {
 		case data := <-c.reader.pings:
 			err = c.control(websocket.PongMessage, []byte(data))
 		case <-ping.C:
-			if idle.expired(c) {
+			if n := c.reader.messages.Load(); n != messages || !c.calls.idle() {
+				messages, busy = n, time.Now()
+			}
+			if time.Since(busy) >= c.server.limits.IdleTimeout {
 				return errIdle
 			}
 			err = c.control(websocket.PingMessage, nil)
-		case <-c.expelled:
-			return errExpelled
-		case <-stopping:
-			stopping = nil
-			c.cancel(hub.ErrShutdown)
-			silence, last, read = time.After(quiet), time.Now().Add(linger), c.reader.messages.Load()
-		case <-silence:
-			if now := c.reader.messages.Load(); now != read && time.Now().Before(last) {
-				silence, read = time.After(quiet), now
-				continue
-			}
-			silence = nil
-			c.calls.close()
-			ended = make(chan struct{})
-			go func() { // ends with the calls
-				c.calls.running.Wait()
-				close(ended)
-			}()
-		case <-ended:
-			if err = c.flush(); err == nil {
-				err = hub.ErrShutdown
+		case err = <-c.leave:
+			if err == hub.ErrShutdown { // the calls have ended, and their last items are sent
+				err = cmp.Or(c.flush(), err)
 			}
 		}
 		if c.socket.Stalled() {
@@ -81,19 +58,6 @@ func (c *session) write() error {
 			return err
 		}
 	}
-}
-
-// idleCheck finds out that a client has had no call for too long.
-type idleCheck struct {
-	messages int64     // how many it has sent
-	since    time.Time // when it last sent one, or had a call, as far as was seen
-}
-
-func (i *idleCheck) expired(c *session) bool {
-	if messages := c.reader.messages.Load(); messages != i.messages || !c.calls.idle() {
-		i.messages, i.since = messages, time.Now()
-	}
-	return time.Since(i.since) >= c.server.limits.IdleTimeout
 }
 
 // flushIfIdle writes what is queued. While the writer writes, and after a failure,
