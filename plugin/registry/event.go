@@ -77,18 +77,29 @@ type errorEvent struct {
 	Message string `json:"message"`
 }
 
-// AppendJSON writes entries as they were encoded when they changed.
+// AppendJSON writes entries as they were encoded when they changed. Cursors and
+// leases need no escapes.
 func (e event) AppendJSON(dst []byte) ([]byte, error) {
 	switch {
 	case e.Backends != nil:
-		return e.Backends.appendJSON(slices.Grow(dst, e.SizeJSON()))
+		dst = append(slices.Grow(dst, e.SizeJSON()), `{"type":"backends","backends":[`...)
+		for i, b := range e.Backends.Backends {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = append(dst, b.encoded...)
+		}
+		dst = appendText(append(dst, ']'), `,"next":"`, e.Backends.Next)
+		if revision := e.Backends.Revision; revision != nil {
+			dst = appendRevision(dst, *revision)
+		}
+		return append(dst, '}'), nil
 	case e.Backend != nil && e.Backend.Backend != nil:
-		dst, err := appendEntry(dst, "backend", e.Backend.Backend)
-		return append(dst, '}'), err
+		return append(e.Backend.Backend.append(dst, "backend"), '}'), nil
 	case e.Registered != nil:
-		return e.Registered.appendJSON(dst, causeRegistered)
+		return e.Registered.append(dst, causeRegistered), nil
 	case e.Updated != nil:
-		return e.Updated.appendJSON(dst, causeUpdated)
+		return e.Updated.append(dst, causeUpdated), nil
 	}
 	type plain event // without this method
 	return codec.AppendJSON(dst, plain(e))
@@ -105,49 +116,30 @@ func (e event) SizeJSON() (size int) {
 	return size
 }
 
-func (e *backendsEvent) appendJSON(dst []byte) (_ []byte, err error) {
-	dst = append(dst, `{"type":"backends","backends":[`...)
-	for i, b := range e.Backends {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		if dst, err = b.appendJSON(dst); err != nil {
-			return nil, err
-		}
-	}
-	dst = append(dst, ']')
-	if e.Next != "" {
-		dst = append(dst, `,"next":"`...) // digits, a dot, and hexadecimal digits
-		dst = append(dst, e.Next...)
-		dst = append(dst, '"')
-	}
-	if e.Revision != nil {
-		dst = append(dst, `,"revision":`...)
-		dst = strconv.AppendInt(dst, *e.Revision, 10)
-	}
-	return append(dst, '}'), nil
-}
-
-func (e *backendEvent) appendJSON(dst []byte, tag string) ([]byte, error) {
-	dst, err := appendEntry(dst, tag, &e.Backend)
-	if e.LeaseID != "" {
-		dst = append(dst, `,"lease_id":"`...) // hexadecimal digits and hyphens
-		dst = append(dst, e.LeaseID...)
-		dst = append(dst, '"')
-	}
+func (e *backendEvent) append(dst []byte, tag string) []byte {
+	dst = appendText(e.Backend.append(dst, tag), `,"lease_id":"`, e.LeaseID)
 	if e.Revision != 0 {
-		dst = append(dst, `,"revision":`...)
-		dst = strconv.AppendInt(dst, e.Revision, 10)
+		dst = appendRevision(dst, e.Revision)
 	}
-	return append(dst, '}'), err
+	return append(dst, '}')
 }
 
-// appendEntry begins the object of an event with an entry.
-func appendEntry(dst []byte, tag string, b *BackendInfo) ([]byte, error) {
-	dst = append(dst, `{"type":"`...)
-	dst = append(dst, tag...)
+// append begins the object of an event with the entry.
+func (b *BackendInfo) append(dst []byte, tag string) []byte {
+	dst = append(append(dst, `{"type":"`...), tag...)
 	dst = append(dst, `","backend":`...)
-	return b.appendJSON(dst)
+	return append(dst, b.encoded...)
+}
+
+func appendText(dst []byte, member, text string) []byte {
+	if text == "" {
+		return dst
+	}
+	return append(append(append(dst, member...), text...), '"')
+}
+
+func appendRevision(dst []byte, revision int64) []byte {
+	return strconv.AppendInt(append(dst, `,"revision":`...), revision, 10)
 }
 
 // BackendInfo is an entry as clients see it.
@@ -175,14 +167,7 @@ type BackendInfo struct {
 	Flapping        bool         `json:"flapping,omitzero" description:"Whether it changes between good and bad too often to be trusted"`
 	TTLSeconds      int64        `json:"ttl_seconds,omitzero" description:"How long its lease lasts from one renewal to the next"`
 
-	encoded []byte // the JSON of all that; nil where it was not made by newInfo
-}
-
-func (b *BackendInfo) appendJSON(dst []byte) ([]byte, error) {
-	if b.encoded == nil {
-		return codec.AppendJSON(dst, b)
-	}
-	return append(dst, b.encoded...), nil
+	encoded []byte // the JSON of all that, made by newInfo
 }
 
 // newInfo makes what clients see of b in the condition c, nil before it was

@@ -10,6 +10,7 @@ import (
 
 	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin/registry"
+	"github.com/plexus-go/plexus/storage"
 )
 
 // generic is an Event without its own way of writing itself.
@@ -54,8 +55,8 @@ func TestEventsAreEncodedAsTheirTypesAre(t *testing.T) {
 	list(false)
 	add(h.registry.Delete(ctx, registry.LeaseParams{Name: "full"}))
 	add(h.registry.ReloadEvent(ctx))
-	// One that nobody registered, made by another Go program.
-	made := registry.BackendInfo{Name: "made", Host: "h", Port: 1, Protocol: "ws", Source: "manual", Metadata: registry.AnyMetadata(`x`)}
+	// One that another program has stored.
+	made := *registry.NewInfo(storage.Backend{Name: "made", Host: "h", Port: 1, Protocol: "ws", Source: "manual", Metadata: []byte(`x`)})
 	add(registry.Event{Registered: &registry.BackendEvent{Backend: made}}, nil)
 	add(registry.Event{Updated: &registry.BackendEvent{Backend: made}}, nil)
 	add(registry.Event{Backend: &registry.LookupEvent{Backend: &made}}, nil)

@@ -7,6 +7,7 @@ import (
 	"iter"
 
 	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/storage"
 )
 
 // The methods and their types, for tests that call them without a hub.
@@ -23,7 +24,6 @@ type (
 	BackendsEvent  = backendsEvent
 	LookupEvent    = lookupEvent
 	Metadata       = metadata
-	AnyMetadata    = anyMetadata
 )
 
 const (
@@ -55,3 +55,4 @@ func (r *Registry) ReloadEvent(ctx context.Context) (Event, error) {
 	return r.reload(ctx, plugin.None{})
 }
 func (r *Registry) Status(ctx context.Context) (Event, error) { return r.status(ctx, plugin.None{}) }
+func NewInfo(b storage.Backend) *BackendInfo                  { return newInfo(b, nil) }

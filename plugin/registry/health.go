@@ -106,25 +106,22 @@ func (r *Registry) probeAll(ctx context.Context, n int, probe func(ctx context.C
 	if r.health.Interval > 0 {
 		atOnce = int(1.5*float64(n)*float64(r.health.Timeout)/float64(r.health.Interval)) + 1
 	}
-	numbers := make(chan int)
-	var workers sync.WaitGroup
-	for range min(max(atOnce, minProbes), maxProbes, n) {
-		workers.Go(func() {
-			for i := range numbers {
-				probing, cancel := context.WithTimeout(ctx, r.health.Timeout)
-				probe(probing, i)
-				cancel()
-			}
+	free := make(chan struct{}, min(max(atOnce, minProbes), maxProbes))
+	var probes sync.WaitGroup
+	defer probes.Wait()
+	for i := range n {
+		select {
+		case free <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		probes.Go(func() {
+			probing, cancel := context.WithTimeout(ctx, r.health.Timeout)
+			defer cancel()
+			probe(probing, i)
+			<-free
 		})
 	}
-	for i := 0; i < n && ctx.Err() == nil; i++ {
-		select {
-		case numbers <- i:
-		case <-ctx.Done():
-		}
-	}
-	close(numbers)
-	workers.Wait()
 }
 
 // addressOf is the URL of a backend.

@@ -11,9 +11,6 @@ import (
 	"github.com/plexus-go/plexus/storage"
 )
 
-// errOldLease says that a lease is not that of the present registration.
-var errOldLease = errors.New("the lease is not the present one")
-
 // leases are the deadlines of the entries that have a lease, by name. They are
 // kept in memory only: after a restart every lease has one full term.
 type leases struct {
@@ -129,22 +126,18 @@ func (r *Registry) watchLeases(ctx context.Context) {
 	}
 }
 
-// errRenewed says that a lease did not expire after all.
-var errRenewed = errors.New("the lease was renewed")
-
 // expire deactivates the entry whose lease had that deadline.
 func (r *Registry) expire(ctx context.Context, name string, d deadline) error {
 	_, err := r.write(ctx, name, func(old *storage.Backend, now int64) (storage.Write, error) {
 		if old == nil || old.LeaseID != d.lease || !old.Active || !r.leases.has(name, d) {
-			return storage.Write{}, errRenewed
+			return storage.Write{}, refusal("the lease was renewed")
 		}
 		return deactivated(*old, storage.ReasonExpired, now), nil
 	})
-	switch {
-	case err == nil:
-		r.log.Info("a lease was not renewed", "backend", name)
-	case !errors.Is(err, errRenewed):
+	if refused := refusal(""); err != nil && !errors.As(err, &refused) {
 		return err
+	} else if err == nil {
+		r.log.Info("a lease was not renewed", "backend", name)
 	}
 	r.leases.forget(name, d)
 	return nil

@@ -44,7 +44,7 @@ func (r *Registry) register(ctx context.Context, in registerParams) (event, erro
 	if err != nil {
 		undo()
 		r.restoreLease(in.Name)
-		return event{}, storeFailed(in.Name, err)
+		return failure(in.Name, err)
 	}
 	return event{Registered: &backendEvent{Backend: *r.view.infoOf(b), LeaseID: b.LeaseID}}, nil
 }
@@ -69,7 +69,7 @@ func (r *Registry) get(_ context.Context, in nameParams) (event, error) {
 func (r *Registry) update(ctx context.Context, in updateParams) (event, error) {
 	b, err := r.write(ctx, in.Name, func(old *storage.Backend, now int64) (storage.Write, error) {
 		if old == nil {
-			return storage.Write{}, storage.ErrNotFound
+			return storage.Write{}, notFound(in.Name)
 		}
 		w := storage.Write{Backend: *old, Cause: causeUpdated}
 		if in == (updateParams{Name: in.Name}) {
@@ -83,7 +83,7 @@ func (r *Registry) update(ctx context.Context, in updateParams) (event, error) {
 		return w, nil
 	})
 	if err != nil {
-		return failure(in.Name, nil, err)
+		return failure(in.Name, err)
 	}
 	return event{Updated: &backendEvent{Backend: *r.view.infoOf(b)}}, nil
 }
@@ -103,7 +103,7 @@ func (r *Registry) delete(ctx context.Context, in leaseParams) (event, error) {
 		return err
 	})
 	if err != nil {
-		return failure(in.Name, in.LeaseID, err)
+		return failure(in.Name, err)
 	}
 	return event{Deleted: &nameEvent{Name: in.Name}}, nil
 }
@@ -124,11 +124,11 @@ func (r *Registry) ping(ctx context.Context, in leaseParams) (event, error) {
 		r.leases.start(w.Backend)
 		return w, nil
 	})
-	if message := refusal(in.Name, in.LeaseID, err); message != "" {
-		return event{Ping: &pingEvent{Name: shorten(in.Name), Message: message}}, nil
+	if refused := refusal(""); errors.As(err, &refused) {
+		return event{Ping: &pingEvent{Name: shorten(in.Name), Message: err.Error()}}, nil
 	}
 	if err != nil {
-		return event{}, storeFailed(in.Name, err)
+		return failure(in.Name, err)
 	}
 	return event{Ping: &pingEvent{Name: in.Name, Success: true, Message: "Backend health check updated", activated: activated}}, nil
 }
@@ -142,7 +142,7 @@ func (r *Registry) deregister(ctx context.Context, in leaseParams) (event, error
 		return deactivated(*old, storage.ReasonDeregistered, now), nil
 	})
 	if err != nil {
-		return failure(in.Name, in.LeaseID, err)
+		return failure(in.Name, err)
 	}
 	return event{Deregistered: &nameEvent{Name: in.Name}}, nil
 }
@@ -169,29 +169,20 @@ func (r *Registry) reload(ctx context.Context, _ plugin.None) (event, error) {
 }
 
 // failure is the answer where an entry could not be written.
-func failure(name string, lease *string, err error) (event, error) {
-	if message := refusal(name, lease, err); message != "" {
-		return event{Error: &errorEvent{Message: message}}, nil
+func failure(name string, err error) (event, error) {
+	if refused := refusal(""); errors.As(err, &refused) {
+		return event{Error: &errorEvent{Message: err.Error()}}, nil
 	}
-	return event{}, storeFailed(name, err)
+	return event{}, &plugin.Error{Message: fmt.Sprintf("the registry could not store %q", name), Err: err}
 }
 
-// refusal is what a caller is answered where the entry, or the lease, is not the
-// one that is stored; empty for another error.
-func refusal(name string, lease *string, err error) string {
-	switch {
-	case errors.Is(err, errOldLease):
-		return fmt.Sprintf("Lease %s is not the present one of backend %s", shorten(*lease), shorten(name))
-	case errors.Is(err, storage.ErrNotFound):
-		return "Backend not found: " + shorten(name)
-	}
-	return ""
-}
+// refusal is the error of a write that is not made, as the entry or its lease is
+// not what the caller takes it for. It is also the text of the answer.
+type refusal string
 
-// storeFailed is the error of a call whose write the store could not make.
-func storeFailed(name string, err error) error {
-	return &plugin.Error{Message: fmt.Sprintf("the registry could not store %q", name), Err: err}
-}
+func (r refusal) Error() string { return string(r) }
+
+func notFound(name string) error { return refusal("Backend not found: " + shorten(name)) }
 
 // shorten keeps the start of what a caller sent, so that an answer stays readable.
 func shorten(s string) string {

@@ -158,9 +158,9 @@ func (p leaseParams) name() string { return p.Name }
 func (p *leaseParams) check(old *storage.Backend) error {
 	switch {
 	case old == nil:
-		return storage.ErrNotFound
+		return notFound(p.Name)
 	case p.LeaseID != nil && *p.LeaseID != old.LeaseID:
-		return errOldLease
+		return refusal(fmt.Sprintf("Lease %s is not the present one of backend %s", shorten(*p.LeaseID), shorten(p.Name)))
 	}
 	return nil
 }

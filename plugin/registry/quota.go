@@ -34,7 +34,7 @@ func newQuota() *quota {
 }
 
 // take counts a registration for the caller, and fails where it has too many.
-// undo takes that back.
+// undo gives the entry back to who has had it.
 func (q *quota) take(ctx context.Context, name string) (undo func(), err error) {
 	caller := plugin.CallerOf(ctx)
 	who := identity{caller.Name, caller.Means}
@@ -49,18 +49,13 @@ func (q *quota) take(ctx context.Context, name string) (undo func(), err error) 
 		return nil, plugin.Errorf(plugin.CodeTooMany,
 			"Too many registrations: %d entries are registered by this caller, as many as one may have", q.count[who])
 	}
-	q.forget(name)
-	q.owner[name] = who
-	q.count[who]++
+	q.give(name, who)
 	return func() {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		if q.owner[name] == who {
-			q.forget(name)
-		}
+		q.release(name)
 		if owned {
-			q.owner[name] = before
-			q.count[before]++
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			q.give(name, before)
 		}
 	}, nil
 }
@@ -72,7 +67,13 @@ func (q *quota) release(name string) {
 	q.forget(name)
 }
 
-// forget ends the registration of a name. The caller holds mu.
+// give makes an entry that of a caller. The caller of give holds mu.
+func (q *quota) give(name string, who identity) {
+	q.forget(name)
+	q.owner[name] = who
+	q.count[who]++
+}
+
 func (q *quota) forget(name string) {
 	who, owned := q.owner[name]
 	if !owned {

@@ -125,12 +125,6 @@ var errEnded = errors.New("the registry no longer follows its store")
 // wait returns when the view has reached a revision of the store. It fails when
 // ctx is done, or when the view is not updated any more.
 func (v *view) wait(ctx context.Context, revision int64) error {
-	v.mu.RLock()
-	current := v.revision
-	v.mu.RUnlock()
-	if current >= revision {
-		return nil
-	}
 	v.mu.Lock()
 	if v.revision >= revision {
 		v.mu.Unlock()
@@ -228,7 +222,14 @@ const storeRetry = time.Second
 func (r *Registry) follow(ctx context.Context) {
 	defer close(r.view.ended)
 	for ctx.Err() == nil {
-		err := r.followOnce(ctx)
+		var err error
+		for change, failed := range r.store.Watch(ctx, r.view.revision) { // which nobody else changes now
+			if failed != nil {
+				err = failed
+				break
+			}
+			r.view.apply(change)
+		}
 		if errors.Is(err, storage.ErrCompacted) {
 			err = r.fillView(ctx)
 		}
@@ -245,16 +246,4 @@ func (r *Registry) follow(ctx context.Context) {
 			}
 		}
 	}
-}
-
-// followOnce applies the changes of the store until its watch ends.
-func (r *Registry) followOnce(ctx context.Context) error {
-	_, revision := r.view.all()
-	for change, err := range r.store.Watch(ctx, revision) {
-		if err != nil {
-			return err
-		}
-		r.view.apply(change)
-	}
-	return nil
 }
