@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 )
 
@@ -57,10 +58,12 @@ func (b *backend) status() string {
 // maxPages bounds how many pages of a list are asked for.
 const maxPages = 1000
 
-// backends lists the backends of a registry, the inactive ones included.
-func (h *hubs) backends(ctx context.Context, from *hub) (all []*backend, err error) {
+// backends lists the backends of a registry, the inactive ones included. Those
+// that filter, which may be nil, leaves out may be among them.
+func (h *hubs) backends(ctx context.Context, from *hub, filter map[string]any) (all []*backend, err error) {
 	const list = "registry.list"
 	params := map[string]any{"active_only": false}
+	maps.Copy(params, filter)
 	for range maxPages {
 		content, err := h.one(ctx, from, list, params)
 		if err != nil {

@@ -12,13 +12,16 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// benchOptions are what the flags of bench say.
+// benchOptions are what the flags of bench say. Those with a name in JSON are
+// in the report.
 type benchOptions struct {
-	operation             operation
-	connections, inFlight int
-	duration, warmup      time.Duration
-	backends              int
-	rate                  float64
+	Operation   operation `json:"operation"`
+	Connections int       `json:"connections"`
+	InFlight    int       `json:"in_flight"` // on each connection
+	Backends    int       `json:"backends"`  // 0 in the report where none was needed
+	Rate        float64   `json:"rate"`      // operations a second; 0 for as many as possible
+
+	duration, warmup time.Duration
 	// timeout is how long operations may take to end after the last was sent,
 	// and how long each call of the preparation may take.
 	timeout time.Duration
@@ -40,13 +43,13 @@ func (c *command) bench() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringVar((*string)(&o.operation), "op", "mixed", "`OPERATION`: get (one backend), list (a page of up to 100), ping, register (a backend that exists, again), info, or mixed (80 % get, 10 % list, 5 % ping, 5 % register)")
-	f.IntVar(&o.connections, "connections", 16, "Open `N` connections")
-	f.IntVar(&o.inFlight, "in-flight", 8, "Keep at most `N` operations in flight on each connection")
+	f.StringVar((*string)(&o.Operation), "op", "mixed", "`OPERATION`: get (one backend), list (a page of up to 100), ping, register (a backend that exists, again), info, or mixed (80 % get, 10 % list, 5 % ping, 5 % register)")
+	f.IntVar(&o.Connections, "connections", 16, "Open `N` connections")
+	f.IntVar(&o.InFlight, "in-flight", 8, "Keep at most `N` operations in flight on each connection")
 	f.DurationVar(&o.duration, "duration", 10*time.Second, "Measure for `TIME`")
 	f.DurationVar(&o.warmup, "warmup", time.Second, "Load for `TIME` before that, without counting")
-	f.IntVar(&o.backends, "backends", 1000, "Register `N` backends, named bench-…, and delete them afterwards")
-	f.Float64Var(&o.rate, "rate", 0, "Send `N` operations a second, over all connections. Latency then counts from when an operation was to be sent, even if it could not be. 0: as many as possible")
+	f.IntVar(&o.Backends, "backends", 1000, "Register `N` backends, named bench-…, and delete them afterwards")
+	f.Float64Var(&o.Rate, "rate", 0, "Send `N` operations a second, over all connections. Latency then counts from when an operation was to be sent, even if it could not be. 0: as many as possible")
 	return cmd
 }
 
@@ -58,13 +61,13 @@ func (o *benchOptions) check() error {
 		ok    bool
 		must  string
 	}{
-		{"op", o.operation, o.operation.shares() != nil, "get, list, ping, register, info or mixed"},
-		{"connections", o.connections, o.connections >= 1 && o.connections <= 10_000, "1–10000"},
-		{"in-flight", o.inFlight, o.inFlight >= 1 && o.inFlight <= 1000, "1–1000"},
+		{"op", o.Operation, o.Operation.shares() != nil, "get, list, ping, register, info or mixed"},
+		{"connections", o.Connections, o.Connections >= 1 && o.Connections <= 10_000, "1–10000"},
+		{"in-flight", o.InFlight, o.InFlight >= 1 && o.InFlight <= 1000, "1–1000"},
 		{"duration", o.duration, o.duration > 0 && o.duration <= 24*time.Hour, "above 0, up to 24h"},
 		{"warmup", o.warmup, o.warmup >= 0 && o.warmup <= 24*time.Hour, "0 to 24h"},
-		{"backends", o.backends, o.backends >= 1 && o.backends <= 1_000_000, "1–1000000"},
-		{"rate", o.rate, o.rate >= 0 && o.rate <= 1e7, "0–10000000"},
+		{"backends", o.Backends, o.Backends >= 1 && o.Backends <= 1_000_000, "1–1000000"},
+		{"rate", o.Rate, o.Rate >= 0 && o.Rate <= 1e7, "0–10000000"},
 	} {
 		if !limit.ok {
 			return usagef("invalid value for --%s: %v (must be %s)", limit.flag, limit.value, limit.must)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,8 +27,9 @@ import (
 type benchmark struct {
 	*benchOptions
 	shares  []share
-	hub     *client.Client // prepares; it is not measured
-	prefix  string         // of the names of the backends
+	hubs    *hubs
+	first   *hub   // prepares; it is not measured
+	prefix  string // of the names of the backends
 	clients []*client.Client
 	tally   *tally
 	began   time.Time
@@ -45,30 +47,21 @@ func (b *benchmark) load(ctx context.Context, length time.Duration) (took time.D
 	begin := b.now()
 	calls, cancel := context.WithTimeout(context.WithoutCancel(ctx), length+b.timeout)
 	defer cancel()
-	defer context.AfterFunc(ctx, func() {
-		select {
-		case <-time.After(interruptTimeout):
-			cancel()
-		case <-calls.Done():
-		}
-	})()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(interruptTimeout, cancel) })()
 	due := make(chan time.Duration)
 	var workers sync.WaitGroup
 	for _, c := range b.clients {
-		for range b.inFlight {
+		for range b.InFlight {
 			workers.Go(func() {
-				if b.rate > 0 {
-					for origin := range due {
-						b.do(calls, c, origin)
-					}
-					return
+				for b.Rate == 0 && ctx.Err() == nil && b.now() < begin+length && b.do(calls, c, b.now()) {
 				}
-				for ctx.Err() == nil && b.now() < begin+length && b.do(calls, c, b.now()) {
+				for origin := range due {
+					b.do(calls, c, origin)
 				}
 			})
 		}
 	}
-	if b.rate > 0 {
+	if b.Rate > 0 {
 		b.pace(ctx, begin, length, due)
 	}
 	close(due)
@@ -90,32 +83,30 @@ const maxCatchUp = time.Second
 // nevertheless.
 func (b *benchmark) pace(ctx context.Context, begin, length time.Duration, due chan<- time.Duration) {
 	last := begin + length + min(length, maxCatchUp) + timerSlack
-	timer, expired := time.NewTimer(0), time.NewTimer(last-b.now())
-	defer timer.Stop()
-	defer expired.Stop()
+	sending, cancel := context.WithTimeout(ctx, last-b.now())
+	defer cancel()
 	var woke time.Duration
 	for n := 0; ; n++ {
-		at := begin + time.Duration(float64(n)/b.rate*float64(time.Second))
-		if at >= begin+length || ctx.Err() != nil {
+		at := begin + time.Duration(float64(n)/b.Rate*float64(time.Second))
+		if at >= begin+length {
 			return
 		}
 		if wait := at - b.now(); wait > 0 {
-			timer.Reset(wait)
 			select {
-			case <-timer.C:
+			case <-time.After(wait):
 			case <-ctx.Done():
-				return
 			}
 			woke = b.now()
 		}
-		if b.now() < last {
+		if sending.Err() == nil {
 			select {
 			case due <- max(at, min(woke, at+timerSlack)):
 				continue
-			case <-expired.C:
-			case <-ctx.Done():
-				return
+			case <-sending.Done():
 			}
+		}
+		if ctx.Err() != nil {
+			return
 		}
 		b.tally.add(b.pick(), last-at, unsent)
 	}
@@ -144,29 +135,31 @@ func (b *benchmark) pick() int {
 // pageLimit is how many backends a page of a list has at most.
 const pageLimit = 100
 
-// kindError is a failure that the hub reports in a content that says so.
-type kindError string
+// contentError is a failure that the hub reports in a content.
+type contentError struct{ kind, message string }
 
-func (e kindError) Error() string { return string(e) }
+func (e *contentError) Error() string { return cmp.Or(e.message, e.kind) }
 
 // operate makes one operation, from its request to the end of its stream.
 func (b *benchmark) operate(ctx context.Context, c *client.Client, kind int) error {
-	i := rand.IntN(b.backends) // #nosec G404 -- it is no secret
-	var params any
+	i := rand.IntN(b.Backends) // #nosec G404 -- it is no secret
 	switch op := b.shares[kind].operation; op {
 	case "info":
 		_, err := c.Info(ctx)
 		return err
 	case "list":
-		params = map[string]int{"limit": pageLimit}
+		return callToEnd(ctx, c, "registry.list", map[string]int{"limit": pageLimit})
 	case "register":
-		params = b.registration(i)
+		return callToEnd(ctx, c, "registry.register", b.registration(i))
 	default:
-		params = map[string]string{"name": b.name(i)}
+		return callToEnd(ctx, c, "registry."+string(op), map[string]string{"name": b.name(i)})
 	}
-	var failure error
+}
+
+// callToEnd makes a call to the end of its stream.
+func callToEnd(ctx context.Context, c *client.Client, method string, params any) (failure error) {
 	data := false
-	for item, err := range c.Call(ctx, "registry."+string(b.shares[kind].operation), params) {
+	for item, err := range c.Call(ctx, method, params) {
 		var stream *client.Error
 		switch {
 		case errors.As(err, &stream) && stream.Recoverable:
@@ -175,39 +168,37 @@ func (b *benchmark) operate(ctx context.Context, c *client.Client, kind int) err
 			return err
 		case item.Kind == plugin.KindData:
 			data = true
-			if why := contentFailure(dataOf(&item)); why != "" {
-				failure = kindError(why)
-			}
+			failure = cmp.Or(failure, contentFailure(dataOf(&item)))
 		}
 	}
 	if failure == nil && !data {
-		failure = client.ErrNoData
+		return client.ErrNoData
 	}
 	return failure
 }
 
-// contentFailure is the kind of error that a content reports; empty for none.
-func contentFailure(content []byte) string {
+// contentFailure is the error that a content reports; nil for none.
+func contentFailure(content []byte) error {
 	const maxFailure = 1 << 10 // those that are longer are none
 	switch {
 	case len(content) > maxFailure:
 	case bytes.Contains(content, []byte(`"type":"error"`)):
-		return "registry error"
+		return &contentError{"registry error", problem(content)}
 	case bytes.Contains(content, []byte(`"backend":null`)), bytes.Contains(content, []byte(`"success":false`)):
-		return "no such backend"
+		return &contentError{kind: "no such backend"}
 	}
-	return ""
+	return nil
 }
 
 // errorKind is what a failed operation is counted under; empty for success.
 func errorKind(err error) string {
-	var kind kindError
+	var content *contentError
 	var answered *client.Error
 	switch {
 	case err == nil:
 		return ""
-	case errors.As(err, &kind):
-		return string(kind)
+	case errors.As(err, &content):
+		return content.kind
 	case errors.As(err, &answered) && answered.ErrorCode() != 0:
 		return fmt.Sprintf("error %d", answered.ErrorCode())
 	case errors.As(err, &answered):

@@ -17,13 +17,9 @@ import (
 // benchReport is what a run found out. Its JSON is meant for machines: names
 // and units stay as they are.
 type benchReport struct {
-	URL         string       `json:"url"` // without its query
-	Hub         string       `json:"hub"` // its name
-	Operation   operation    `json:"operation"`
-	Connections int          `json:"connections"`
-	InFlight    int          `json:"in_flight"`   // of each connection
-	Backends    int          `json:"backends"`    // 0 where none was needed
-	Rate        float64      `json:"rate"`        // operations a second; 0 for as many as possible
+	URL string `json:"url"` // without its query
+	Hub string `json:"hub"` // its name
+	benchOptions
 	Interrupted bool         `json:"interrupted"` // before the duration was over
 	Measured    *benchResult `json:"measured"`
 }
@@ -104,22 +100,21 @@ func shortTime(ns int64) string {
 	return d.Round(time.Microsecond / 10).String()
 }
 
+// maxLatency is longer than any run with its timeouts.
+const maxLatency = 25 * time.Hour
+
 // tally counts what became of operations. It takes the same memory however
 // many there are: latencies go into histograms, to three digits.
 type tally struct {
 	mu        sync.Mutex
-	latencies []*hdrhistogram.Histogram // in nanoseconds, by index in the shares
+	latencies []*hdrhistogram.Histogram // by index in the shares
 	done      int64
 	errors    map[string]int64 // by kind
-	worst     time.Duration
 }
 
-// The range of the histograms. What takes longer than the longest counts as
-// that.
-const (
-	shortest = 1
-	longest  = int64(10 * time.Minute)
-)
+func newHistogram() *hdrhistogram.Histogram {
+	return hdrhistogram.New(1, int64(maxLatency), 3) // in nanoseconds
+}
 
 // maxErrorKinds bounds the kinds of errors, whose codes the hub chooses; the
 // others are counted together.
@@ -128,7 +123,7 @@ const maxErrorKinds = 32
 func newTally(operations int) *tally {
 	t := &tally{errors: map[string]int64{}}
 	for range operations {
-		t.latencies = append(t.latencies, hdrhistogram.New(shortest, longest, 3))
+		t.latencies = append(t.latencies, newHistogram())
 	}
 	return t
 }
@@ -152,21 +147,18 @@ func (t *tally) add(kind int, took time.Duration, why string) {
 	}
 	if why == "" || why == unsent {
 		// It is in the range, so there is no error.
-		_ = t.latencies[kind].RecordValue(min(max(int64(took), shortest), longest))
-		t.worst = max(t.worst, took)
+		_ = t.latencies[kind].RecordValue(int64(min(max(took, 0), maxLatency)))
 	}
 }
 
 // result sums up what was done in so much time.
 func (t *tally) result(shares []share, elapsed time.Duration) *benchResult {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	r := &benchResult{Operations: t.done, Errors: maps.Clone(t.errors), Seconds: elapsed.Seconds()}
+	r := &benchResult{Operations: t.done, Errors: t.errors, Seconds: elapsed.Seconds()}
 	r.PerSecond = float64(t.done) / max(elapsed.Seconds(), 1e-9)
 	for _, n := range t.errors {
 		r.Failed += n
 	}
-	all := hdrhistogram.New(shortest, longest, 3)
+	all := newHistogram()
 	for i, s := range shares {
 		all.Merge(t.latencies[i])
 		if len(shares) > 1 {
@@ -174,7 +166,6 @@ func (t *tally) result(shares []share, elapsed time.Duration) *benchResult {
 		}
 	}
 	r.Latency = latencyOf(all)
-	r.Latency.Worst = int64(t.worst)
 	return r
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -47,9 +48,12 @@ func measure(ctx context.Context, h *hubs, url string, o *benchOptions) (report 
 	if err != nil {
 		return nil, err
 	}
-	b := &benchmark{benchOptions: o, shares: o.operation.shares(), hub: first.Client, prefix: fmt.Sprintf("bench-%08x-", rand.Uint32()), began: time.Now()} // #nosec G404 -- it keeps runs apart, and is no secret
+	b := &benchmark{
+		benchOptions: o, shares: o.Operation.shares(), hubs: h, first: first, began: time.Now(),
+		prefix: fmt.Sprintf("bench-%08x-", rand.Uint32()), // #nosec G404 -- it keeps runs apart, and is no secret
+	}
 	b.tally = newTally(len(b.shares))
-	if o.operation != "info" {
+	if o.Operation != "info" {
 		defer func() { err = errors.Join(err, b.remove(context.WithoutCancel(ctx))) }()
 		if err := b.register(ctx); err != nil {
 			return nil, err
@@ -57,17 +61,17 @@ func measure(ctx context.Context, h *hubs, url string, o *benchOptions) (report 
 	}
 	for i, s := range b.shares { // each once, to see that the hub has it
 		trial, cancel := context.WithTimeout(ctx, b.timeout)
-		err := b.operate(trial, b.hub, i)
+		err := b.operate(trial, first.Client, i)
 		cancel()
 		if err != nil {
 			return nil, fmt.Errorf("trying %s: %w", s.operation, err)
 		}
 	}
-	b.clients = make([]*client.Client, o.connections)
-	err = each(ctx, o.connections, func(i int) error {
+	b.clients = make([]*client.Client, o.Connections)
+	err = each(ctx, o.Connections, func(i int) error {
 		at, err := h.dial(ctx, url, true)
 		if err != nil {
-			return fmt.Errorf("connection %d of %d: %w", i+1, o.connections, err)
+			return fmt.Errorf("connection %d of %d: %w", i+1, o.Connections, err)
 		}
 		b.clients[i] = at.Client
 		return nil
@@ -80,12 +84,8 @@ func measure(ctx context.Context, h *hubs, url string, o *benchOptions) (report 
 		b.tally = newTally(len(b.shares))
 	}
 	took := b.load(ctx, o.duration)
-	report = &benchReport{
-		Hub: first.name, Operation: o.operation, Connections: o.connections, InFlight: o.inFlight, Backends: o.backends, Rate: o.rate,
-		Interrupted: ctx.Err() != nil,
-		Measured:    b.tally.result(b.shares, took),
-	}
-	if o.operation == "info" {
+	report = &benchReport{Hub: first.name, benchOptions: *o, Interrupted: ctx.Err() != nil, Measured: b.tally.result(b.shares, took)}
+	if o.Operation == "info" {
 		report.Backends = 0
 	}
 	return report, nil
@@ -107,64 +107,37 @@ func (b *benchmark) registration(i int) json.RawMessage {
 
 // register registers all backends. When it returns, nothing of it is under way.
 func (b *benchmark) register(ctx context.Context) error {
-	return each(ctx, b.backends, func(i int) error {
-		if _, err := b.write(ctx, "registry.register", b.registration(i), "backend_registered"); err != nil {
+	return each(ctx, b.Backends, func(i int) error {
+		if err := b.write(ctx, "registry.register", b.registration(i)); err != nil {
 			return fmt.Errorf("registering %s: %w", b.name(i), err)
 		}
 		return nil
 	})
 }
 
-// remove deletes what the registry lists of the backends, until it lists none:
-// so nothing is left of a preparation that was interrupted either.
+// remove deletes what the registry lists of the backends: so nothing is left of
+// a preparation that was interrupted either.
 func (b *benchmark) remove(ctx context.Context) error {
-	failed := func(err error) error { return fmt.Errorf("removing the backends %s*: %w", b.prefix, err) }
-	for range b.backends + 1 { // each page that is not empty has some of them deleted
-		page, err := b.write(ctx, "registry.list", map[string]any{
-			"active_only": false, "limit": 1000, "namespace": strings.TrimSuffix(b.prefix, "-"),
-		}, "backends")
-		if err != nil {
-			return failed(err)
-		}
-		var names []string
-		for _, listed := range page.list("backends") {
-			// Not every registry knows the filter.
-			if entry := readBackend(listed); entry != nil && strings.HasPrefix(entry.name(), b.prefix) {
-				names = append(names, entry.name())
-			}
-		}
-		if len(names) == 0 {
-			return nil
-		}
-		err = each(ctx, len(names), func(i int) error {
-			_, err := b.write(ctx, "registry.delete", map[string]string{"name": names[i]}, "backend_deleted")
-			return err
+	all, err := b.hubs.backends(ctx, b.first, map[string]any{"limit": 1000, "namespace": strings.TrimSuffix(b.prefix, "-")})
+	// Not every registry knows the filter.
+	all = slices.DeleteFunc(all, func(entry *backend) bool { return !strings.HasPrefix(entry.name(), b.prefix) })
+	if err == nil {
+		err = each(ctx, len(all), func(i int) error {
+			return b.write(ctx, "registry.delete", map[string]string{"name": all[i].name()})
 		})
-		if err != nil {
-			return failed(err)
-		}
 	}
-	return failed(errors.New("they are listed again and again"))
+	if err != nil {
+		return fmt.Errorf("removing the backends %s*: %w", b.prefix, err)
+	}
+	return nil
 }
 
 // write makes a call to its end, even if ctx is done: a write that is given up
 // might take effect after the backends were removed.
-func (b *benchmark) write(ctx context.Context, method string, params any, want string) (*object, error) {
+func (b *benchmark) write(ctx context.Context, method string, params any) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.timeout)
 	defer cancel()
-	content, err := client.CallOne[json.RawMessage](ctx, b.hub, method, params)
-	if err != nil {
-		return nil, err
-	}
-	answer := parseObject(content)
-	switch kind := answer.text("type"); kind {
-	case want:
-		return answer, nil
-	case "error":
-		return nil, errors.New(answer.text("message"))
-	default:
-		return nil, fmt.Errorf("%s answered %.64q, not %q", method, kind, want)
-	}
+	return callToEnd(ctx, b.first.Client, method, params)
 }
 
 // each calls do with the numbers below n, several at once, until one fails or

@@ -61,7 +61,7 @@ func (c *command) completeHubs(cmd *cobra.Command, args []string, last string) (
 		}
 	}
 	add(first.name, "The hub at "+first.url)
-	backends, err := c.hubs.backends(cmd.Context(), first)
+	backends, err := c.hubs.backends(cmd.Context(), first, nil)
 	if err != nil {
 		return all, directive
 	}

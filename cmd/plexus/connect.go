@@ -192,7 +192,7 @@ func (h *hubs) lookUp(ctx context.Context, first *hub, name string) (*backend, e
 		return b, nil
 	}
 	names := append(slices.Clone(h.commands), first.name)
-	if all, err := h.backends(ctx, first); err == nil {
+	if all, err := h.backends(ctx, first, nil); err == nil {
 		for _, b := range all {
 			names = append(names, b.name())
 		}

@@ -26,7 +26,7 @@ func (c *command) list(ctx context.Context, _ []string) error {
 	case c.printer.mode() == modeRaw:
 		return c.call(ctx, &target{hub: first, words: []string{"registry", "list"}, unknown: -1}, map[string]bool{"active_only": false}, c.printer.item)
 	}
-	all, err := c.hubs.backends(ctx, first)
+	all, err := c.hubs.backends(ctx, first, nil)
 	switch {
 	case notFound(err):
 		// A hub of its own: it is what there is.
