@@ -56,7 +56,7 @@ func (c *command) alone(first *hub) error {
 	if c.printer.mode() != modePretty {
 		return c.printer.json(newObject("name", first.name, "url", first.url))
 	}
-	return c.printer.text(table("", []string{"NAME", "ADDRESS"}, [][]string{{first.name, first.url}}, math.MaxInt))
+	return c.printer.text(hubTable([]string{"NAME", "ADDRESS"}, [][]string{{first.name, first.url}}))
 }
 
 // maxAbout bounds what is shown of a description, in characters.
@@ -71,5 +71,10 @@ func backendTable(all []*backend) string {
 		}
 		rows = append(rows, []string{oneLine(b.name()), oneLine(b.url()), oneLine(b.status()), oneLine(b.text("version")), about})
 	}
-	return table("", []string{"NAME", "ADDRESS", "STATUS", "VERSION", "ABOUT"}, rows, math.MaxInt)
+	return hubTable([]string{"NAME", "ADDRESS", "STATUS", "VERSION", "ABOUT"}, rows)
+}
+
+// hubTable is a table of any width.
+func hubTable(head []string, rows [][]string) string {
+	return strings.Join(table(head, rows, math.MaxInt), "\n") + "\n"
 }

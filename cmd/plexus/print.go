@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -75,11 +76,11 @@ func (p *printer) value(content json.RawMessage) error {
 		return p.line(content)
 	}
 	text := readable(value)
-	if p.printed && bytes.Count(text, []byte("\n")) > 1 {
-		text = append([]byte("\n"), text...)
+	if p.printed && strings.Count(text, "\n") > 1 {
+		text = "\n" + text
 	}
 	p.printed = true
-	return p.write(text)
+	return p.write([]byte(text))
 }
 
 // json prints an object as one line of JSON.

@@ -3,8 +3,8 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"unicode/utf8"
@@ -14,91 +14,62 @@ import (
 // one line, as the indentation alone would grow with the square of the depth.
 const maxDepth = 64
 
-// tooDeep reports whether there is no room for anything below.
-func tooDeep(indent string) bool { return len(indent) >= 2*maxDepth }
-
 // readable writes a value for people: the members of an object line by line,
 // lists of objects as tables.
-func readable(value any) []byte {
-	var buf bytes.Buffer
-	switch v := value.(type) {
-	case *object:
-		if len(v.names) > 0 {
-			writeMembers(&buf, "", v)
-			return buf.Bytes()
-		}
-	case []any:
-		if len(v) > 0 {
-			writeElements(&buf, "", v)
-			return buf.Bytes()
-		}
-	case string:
-		return []byte(printable(v) + "\n")
+func readable(value any) string {
+	if text, ok := value.(string); ok {
+		return printable(text) + "\n"
 	}
-	buf.WriteString(scalar(value) + "\n")
-	return buf.Bytes()
+	lines, _ := layOut(value, 0)
+	return strings.Join(lines, "\n") + "\n"
 }
 
-// writeMembers writes an object.
-func writeMembers(buf *bytes.Buffer, indent string, o *object) {
-	for _, name := range o.names {
-		buf.WriteString(indent + oneLine(name) + ":")
-		writeMember(buf, indent, o.values[name])
+// layOut writes a value as lines. block reports whether they stand below the
+// name, or the dash, that the value follows.
+func layOut(value any, depth int) (lines []string, block bool) {
+	if depth > maxDepth {
+		return []string{compact(value)}, false
 	}
-}
-
-// writeMember writes what follows a name or a dash: what is short stays in
-// its line.
-func writeMember(buf *bytes.Buffer, indent string, value any) {
-	if tooDeep(indent) {
-		buf.WriteString(" " + compact(value) + "\n")
-		return
+	follow := func(head string, value any) {
+		inner, block := layOut(value, depth+1)
+		if !block {
+			lines = append(lines, head+" "+inner[0])
+			return
+		}
+		lines = append(lines, head)
+		for _, line := range inner {
+			lines = append(lines, "  "+line)
+		}
 	}
 	switch v := value.(type) {
 	case *object:
-		if len(v.names) > 0 {
-			buf.WriteByte('\n')
-			writeMembers(buf, indent+"  ", v)
-			return
+		for _, name := range v.names {
+			follow(oneLine(name)+":", v.values[name])
 		}
 	case []any:
-		if len(v) > 0 {
-			buf.WriteByte('\n')
-			writeElements(buf, indent+"  ", v)
-			return
+		if head, rows := tableOf(v); rows != nil {
+			if lines = table(head, rows, maxWidth-2*depth); lines != nil {
+				return lines, true
+			}
+		}
+		for _, element := range v {
+			at := len(lines)
+			follow("-", element)
+			if _, ok := element.(*object); ok && len(lines) > at+1 {
+				// The first member stands beside the dash.
+				lines[at+1] = "- " + strings.TrimPrefix(lines[at+1], "  ")
+				lines = slices.Delete(lines, at, at+1)
+			}
 		}
 	case string:
 		if text := strings.TrimSuffix(v, "\n"); strings.Contains(text, "\n") {
-			buf.WriteByte('\n')
-			for line := range strings.SplitSeq(text, "\n") {
-				buf.WriteString(indent + "  " + printable(line) + "\n")
-			}
-			return
+			return strings.Split(printable(text), "\n"), true
 		}
 	}
-	buf.WriteString(" " + scalar(value) + "\n")
-}
-
-// writeElements writes a list.
-func writeElements(buf *bytes.Buffer, indent string, list []any) {
-	if head, rows := tableOf(list); rows != nil {
-		if text := table(indent, head, rows, maxWidth); text != "" {
-			buf.WriteString(text)
-			return
-		}
+	if lines == nil {
+		return []string{scalar(value)}, false
 	}
-	for _, element := range list {
-		if o, ok := element.(*object); ok && len(o.names) > 0 && !tooDeep(indent) {
-			// The first member stands beside the dash.
-			var inner bytes.Buffer
-			writeMembers(&inner, indent+"  ", o)
-			buf.WriteString(indent + "- ")
-			buf.Write(inner.Bytes()[len(indent)+2:])
-			continue
-		}
-		buf.WriteString(indent + "-")
-		writeMember(buf, indent, element)
-	}
+	return lines, true
 }
 
 // scalar writes what fits a line.
@@ -171,21 +142,20 @@ func tableOf(list []any) (head []string, rows [][]string) {
 	return head, rows
 }
 
-// table lays out a table; empty where it is wider than maxWidth.
-func table(indent string, head []string, rows [][]string, maxWidth int) string {
+// table lays out a table; nil where it is wider than maxWidth.
+func table(head []string, rows [][]string, maxWidth int) (lines []string) {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, row := range append([][]string{head}, rows...) {
-		fmt.Fprintln(w, indent+strings.Join(row, "\t"))
+		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
 	w.Flush()
-	var text strings.Builder
 	for line := range strings.Lines(b.String()) {
 		line = strings.TrimRight(line, " \n")
 		if utf8.RuneCountInString(line) > maxWidth {
-			return ""
+			return nil
 		}
-		text.WriteString(line + "\n")
+		lines = append(lines, line)
 	}
-	return text.String()
+	return lines
 }
