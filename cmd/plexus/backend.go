@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -26,10 +27,7 @@ func (b *backend) name() string { return b.text("name") }
 
 func (b *backend) port() string {
 	port, _ := b.get("port").(json.Number)
-	if port == "" {
-		return "0"
-	}
-	return port.String()
+	return cmp.Or(port.String(), "0")
 }
 
 // url is the address to dial.

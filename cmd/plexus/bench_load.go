@@ -160,9 +160,8 @@ func (b *benchmark) operate(ctx context.Context, c *client.Client, kind int) err
 func callToEnd(ctx context.Context, c *client.Client, method string, params any) (failure error) {
 	data := false
 	for item, err := range c.Call(ctx, method, params) {
-		var stream *client.Error
 		switch {
-		case errors.As(err, &stream) && stream.Recoverable:
+		case isRecoverable(err):
 			failure = err
 		case err != nil:
 			return err

@@ -12,7 +12,6 @@ import (
 
 	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
-	"github.com/plexus-go/plexus/transport/client"
 )
 
 // target finds what the words of a path lead to.
@@ -95,7 +94,7 @@ func (c *command) follow(ctx context.Context, root *cobra.Command, l line) error
 		text, _ := params.(json.RawMessage)
 		return c.printer.line(wire.AppendCall(nil, 1, t.name, t.path(), text))
 	}
-	err = c.call(ctx, t, params, c.printer.item)
+	err = c.call(ctx, t.hub, t.path(), params, c.printer.item)
 	if t.unknown >= 0 && notFound(err) {
 		return t.notThere()
 	}
@@ -103,21 +102,20 @@ func (c *command) follow(ctx context.Context, root *cobra.Command, l line) error
 }
 
 // call calls a method and shows the items as they come.
-func (c *command) call(ctx context.Context, t *target, params any, show func(*plugin.Item) error) error {
+func (c *command) call(ctx context.Context, at *hub, method string, params any, show func(*plugin.Item) error) error {
 	defer c.prompter.surplus()
 	var failure error
 	began := false
-	for item, err := range t.Call(ctx, t.path(), params) {
-		var stream *client.Error
+	for item, err := range at.Call(ctx, method, params) {
 		switch {
-		case errors.As(err, &stream) && stream.Recoverable:
+		case isRecoverable(err):
 			c.printer.failure(err)
 			failure = errReported
 			continue
 		case err != nil:
-			c.printer.progress.clear()
+			c.printer.clear()
 			if began && errors.Is(err, context.DeadlineExceeded) {
-				return fmt.Errorf("%s timed out: it was ended after --timeout %v", t.path(), c.options.timeout)
+				return fmt.Errorf("%s timed out: it was ended after --timeout %v", method, c.options.timeout)
 			}
 			return err
 		}
@@ -129,10 +127,10 @@ func (c *command) call(ctx context.Context, t *target, params any, show func(*pl
 			continue
 		}
 		if message := problem(dataOf(&item)); message != "" {
-			c.printer.failure(fmt.Errorf("%s: %s", t.path(), message))
+			c.printer.failure(fmt.Errorf("%s: %s", method, message))
 			failure = errReported
 		}
 	}
-	c.printer.progress.clear()
+	c.printer.clear()
 	return failure
 }

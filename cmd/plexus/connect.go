@@ -208,12 +208,11 @@ func (h *hubs) one(ctx context.Context, c *hub, method string, params any) (json
 	defer cancel()
 	var found json.RawMessage
 	for item, err := range c.Call(ctx, method, params, client.Idempotent()) {
-		var stream *client.Error
 		switch {
 		case err == nil && item.Kind == plugin.KindData && found == nil:
 			found = dataOf(&item)
 			defer time.AfterFunc(doneTimeout, cancel).Stop()
-		case err == nil, errors.As(err, &stream) && stream.Recoverable, found != nil:
+		case err == nil, isRecoverable(err), found != nil:
 		default:
 			return nil, err
 		}
@@ -226,8 +225,14 @@ func (h *hubs) one(ctx context.Context, c *hub, method string, params any) (json
 
 // notFound reports whether a hub has no such activation, or no such method.
 func notFound(err error) bool {
-	var coded interface{ ErrorCode() int }
-	return errors.As(err, &coded) && coded.ErrorCode() == plugin.CodeMethodNotFound
+	answered, ok := errors.AsType[*client.Error](err)
+	return ok && answered.ErrorCode() == plugin.CodeMethodNotFound
+}
+
+// isRecoverable reports whether a stream goes on after an error.
+func isRecoverable(err error) bool {
+	answered, ok := errors.AsType[*client.Error](err)
+	return ok && answered.Recoverable
 }
 
 // problem is the message of a content that says that something went wrong, as

@@ -46,13 +46,8 @@ func (e *usageError) withHint(lines ...string) *usageError {
 	return e
 }
 
-// exited is the exit status of what has reported its error already.
-type exited int
-
-func (e exited) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
-
 // errReported is a failure that has been reported already.
-const errReported = exited(failed)
+var errReported = errors.New("the error was reported")
 
 // signalError is why a command ended that was interrupted.
 type signalError struct{ signal os.Signal }
@@ -63,15 +58,14 @@ func (e *signalError) Error() string { return e.signal.String() }
 func status(ctx context.Context, err error, stderr io.Writer) int {
 	var usage *usageError
 	var interrupted *signalError
-	var reported exited
 	switch {
 	case err == nil:
 		return succeeded
 	case errors.As(context.Cause(ctx), &interrupted):
 		number, _ := interrupted.signal.(syscall.Signal)
 		return bySignal + int(number)
-	case errors.As(err, &reported):
-		return int(reported)
+	case errors.Is(err, errReported):
+		return failed
 	case errors.As(err, &usage):
 		printError(stderr, usage)
 		fmt.Fprint(stderr, printable(usage.hint))
@@ -119,20 +113,14 @@ func printable(text string) string {
 	harmful := func(r rune) bool {
 		return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) && r != '\n' && r != '\t'
 	}
-	text = strings.ToValidUTF8(text, "\ufffd") // a byte may be a control of its own
-	if strings.IndexFunc(text, harmful) < 0 {
-		return text
-	}
 	var b strings.Builder
-	for _, r := range text {
-		switch {
-		case !harmful(r):
+	for _, r := range strings.ToValidUTF8(text, "\ufffd") { // a byte may be a control of its own
+		if !harmful(r) {
 			b.WriteRune(r)
-		case r > 0xffff: // as JSON has it
-			high, low := utf16.EncodeRune(r)
-			fmt.Fprintf(&b, "\\u%04x\\u%04x", high, low)
-		default:
-			fmt.Fprintf(&b, "\\u%04x", r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			fmt.Fprintf(&b, "\\u%04x", unit) // as JSON has it
 		}
 	}
 	return b.String()

@@ -25,7 +25,6 @@ func TestStatus(t *testing.T) {
 		{nil, nil, 0, ""},
 		{errors.New("two\nlines\x1b[2J"), nil, 1, "plexus: two lines\\u001b[2J\n"},
 		{errReported, nil, 1, ""},
-		{exited(7), nil, 7, ""},
 		{usagef("no %s", "x").withHint("one", "", "two"), nil, 2, "plexus: no x\none\ntwo\n"},
 		{fmt.Errorf("m: %w", usagef("y")), nil, 2, "plexus: y\n"},
 		{&fs.PathError{Op: "write", Err: syscall.EPIPE}, nil, 0, ""},

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -17,25 +18,22 @@ import (
 // with a signalError as its cause. From then on the next one has its usual
 // effect. A reader that leaves is an error of a write, and no signal.
 func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
-	ctx, cancel := context.WithCancelCause(parent)
+	signal.Ignore(syscall.SIGPIPE)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	broken := make(chan os.Signal, 1)
-	signal.Notify(broken, syscall.SIGPIPE)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
+	ctx, cancel := context.WithCancelCause(parent)
+	var watch sync.WaitGroup
+	watch.Go(func() {
 		select {
 		case s := <-signals:
 			cancel(&signalError{s})
 		case <-ctx.Done():
 		}
 		signal.Stop(signals)
-	}()
+	})
 	return ctx, func() {
 		cancel(nil)
-		<-ended
-		signal.Stop(broken)
+		watch.Wait()
 	}
 }
 

@@ -24,7 +24,7 @@ func (c *command) list(ctx context.Context, _ []string) error {
 		}
 		return c.printer.schema(t)
 	case c.printer.mode() == modeRaw:
-		return c.call(ctx, &target{hub: first, words: []string{"registry", "list"}, unknown: -1}, map[string]bool{"active_only": false}, c.printer.item)
+		return c.call(ctx, first, "registry.list", map[string]bool{"active_only": false}, c.printer.item)
 	}
 	all, err := c.hubs.backends(ctx, first, nil)
 	switch {

@@ -48,10 +48,8 @@ func run(args []string, getenv func(string) string, stdin, stdout, stderr *os.Fi
 	defer stop()
 	defer c.forced.after(ctx)()
 	c.printer = &printer{out: stdout, err: stderr, options: c.options, outTTY: isatty.IsTerminal(stdout.Fd())}
-	c.printer.progress = progress{
-		err: stderr, terminal: isatty.IsTerminal(stderr.Fd()),
-		verbose: func() bool { return c.options.verbose },
-		width:   func() int { return columns(stderr) },
+	if isatty.IsTerminal(stderr.Fd()) {
+		c.printer.columns = func() int { return columns(stderr) }
 	}
 	c.prompter = &prompter{options: c.options, printer: c.printer, stdin: stdin, began: c.began}
 	c.hubs = &hubs{options: c.options, getenv: getenv, answers: c.prompter.answer, note: c.printer.note}

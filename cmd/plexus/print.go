@@ -27,9 +27,12 @@ type printer struct {
 	out, err io.Writer
 	options  *options
 	outTTY   bool
-	progress progress
+	// columns is how wide the terminal at err is, 0 where that is not known; nil
+	// where err is none.
+	columns func() int
 
-	printed bool // something that the next item has to stand apart from
+	printed bool   // something that the next item has to stand apart from
+	bar     string // the line of progress that stands on the terminal
 }
 
 // mode is how to print, once all flags are known.
@@ -50,7 +53,7 @@ func (p *printer) item(i *plugin.Item) error {
 	}
 	switch {
 	case i.Kind == plugin.KindProgress:
-		p.progress.show(i)
+		p.progress(i)
 		return nil
 	case i.Kind != plugin.KindData:
 		if p.options.verbose {
@@ -128,7 +131,7 @@ func (p *printer) schema(t *target) error {
 }
 
 func (p *printer) write(text []byte) error {
-	p.progress.clear()
+	p.clear()
 	_, err := p.out.Write(text)
 	return err
 }
@@ -141,12 +144,12 @@ func (p *printer) Write(text []byte) (int, error) { return len(text), p.text(str
 
 // note reports something that is not an error.
 func (p *printer) note(format string, args ...any) {
-	p.progress.clear()
+	p.clear()
 	fmt.Fprintln(p.err, "plexus: "+printable(fmt.Sprintf(format, args...)))
 }
 
 // failure reports an error after which things go on.
 func (p *printer) failure(err error) {
-	p.progress.clear()
+	p.clear()
 	printError(p.err, err)
 }

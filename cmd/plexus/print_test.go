@@ -106,7 +106,9 @@ func printed(t *testing.T, terminal bool, o options, items ...plugin.Item) (stdo
 	t.Helper()
 	var out, err bytes.Buffer
 	p := &printer{out: &out, err: &err, options: &o, outTTY: terminal}
-	p.progress = progress{err: &err, terminal: terminal, verbose: func() bool { return o.verbose }, width: func() int { return 0 }}
+	if terminal {
+		p.columns = func() int { return 0 }
+	}
 	for i := range items {
 		if err := p.item(&items[i]); err != nil {
 			t.Fatal(err)
@@ -152,8 +154,8 @@ func TestNarrow(t *testing.T) {
 	for _, width := range []int{1, 2, 10, 20, 40, 79, 80, 200} {
 		for _, percentage := range []float64{-1, 50} {
 			var out bytes.Buffer
-			p := progress{err: &out, terminal: true, width: func() int { return width }}
-			p.show(&plugin.Item{Kind: plugin.KindProgress, Message: strings.Repeat("é", 300), Percentage: percentage})
+			p := printer{err: &out, columns: func() int { return width }}
+			p.progress(&plugin.Item{Kind: plugin.KindProgress, Message: strings.Repeat("é", 300), Percentage: percentage})
 			if n := len([]rune(out.String())); n >= max(2, width) || n == 0 {
 				t.Errorf("of %d columns %d are used: %s", width, n, out.String())
 			}

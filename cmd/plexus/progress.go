@@ -5,35 +5,26 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"math"
 	"strings"
 
 	"github.com/plexus-go/plexus/plugin"
 )
 
-// progress shows the progress of a method: as a bar on a terminal; elsewhere as
-// lines, with --verbose.
-type progress struct {
-	err      io.Writer
-	terminal bool
-	verbose  func() bool
-	width    func() int // columns of the terminal; 0 where that is not known
-	last     string     // the line that stands on the terminal
-}
-
 // barWidth is how wide the bar is where there is room.
 const barWidth = 30
 
-func (p *progress) show(i *plugin.Item) {
+// progress shows the progress of a method: as a bar on a terminal; elsewhere as
+// lines, with --verbose.
+func (p *printer) progress(i *plugin.Item) {
 	message := oneLine(i.Message)
 	percent := -1.0
 	if !math.IsNaN(i.Percentage) && i.Percentage >= 0 {
 		percent = min(i.Percentage, 100)
 	}
-	if !p.terminal {
+	if p.columns == nil {
 		switch {
-		case !p.verbose():
+		case !p.options.verbose:
 		case percent < 0:
 			fmt.Fprintf(p.err, "plexus: %s\n", message)
 		default:
@@ -41,7 +32,7 @@ func (p *progress) show(i *plugin.Item) {
 		}
 		return
 	}
-	width := cmp.Or(p.width(), helpWidth)
+	width := cmp.Or(p.columns(), helpWidth)
 	line := "… " + message
 	if percent >= 0 {
 		bar := min(barWidth, width/2)
@@ -53,17 +44,17 @@ func (p *progress) show(i *plugin.Item) {
 	if runes := []rune(line); len(runes) >= width {
 		line = string(runes[:max(0, width-2)]) + "…"
 	}
-	if line != p.last {
+	if line != p.bar {
 		p.clear()
 		fmt.Fprint(p.err, line)
-		p.last = line
+		p.bar = line
 	}
 }
 
 // clear takes the bar away.
-func (p *progress) clear() {
-	if p.last != "" {
+func (p *printer) clear() {
+	if p.bar != "" {
 		fmt.Fprint(p.err, "\r\x1b[K")
-		p.last = ""
+		p.bar = ""
 	}
 }

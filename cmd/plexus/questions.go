@@ -98,7 +98,7 @@ func (p *prompter) open() bool {
 
 // ask asks until the answer makes sense.
 func (p *prompter) ask(ctx context.Context, q client.Question) (any, error) {
-	p.printer.progress.clear()
+	p.printer.clear()
 	fmt.Fprint(p.terminal, printable(shownQuestion(q)))
 	for {
 		fmt.Fprint(p.terminal, printable(invitation(q)))

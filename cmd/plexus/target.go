@@ -48,61 +48,52 @@ func (t *target) isCall() bool { return t.method != nil || t.unknown >= 0 }
 // activation that a method is in is mostly the only one.
 func (h *hubs) find(ctx context.Context, at *hub, words []string) (*target, error) {
 	t := &target{hub: at, words: words, unknown: -1}
-	if len(words) == 0 {
+	last := max(0, len(words)-1) // the first word that no schema is known of
+	for {
 		var err error
-		t.schema, err = h.schemaAt(ctx, at, nil)
-		return t, err
-	}
-	before, last := words[:len(words)-1], words[len(words)-1]
-	parent, err := h.schemaAt(ctx, at, before)
-	switch {
-	case unanswered(err):
-		return nil, err
-	case err != nil:
-		return t, h.lastKnown(ctx, t)
-	}
-	m := parent.method(last)
-	if m != nil && !m.isChild() {
-		t.schema, t.method = parent, m
-		return t, nil
-	}
-	t.schema, err = h.schemaAt(ctx, at, words)
-	switch {
-	case unanswered(err):
-		return nil, err
-	case err != nil && m != nil:
-		t.schema, t.method = parent, m
-	case err != nil:
-		t.schema, t.words = parent, before
-		return nil, t.noSuch(last)
-	}
-	return t, nil
-}
-
-// lastKnown finds the last activation of a path that has a schema. It refuses a
-// path that goes on behind a method.
-func (h *hubs) lastKnown(ctx context.Context, t *target) error {
-	for t.unknown = range t.words {
-		next, err := h.schemaAt(ctx, t.hub, t.words[:t.unknown])
-		if unanswered(err) {
-			return err
-		}
-		if err != nil {
-			t.unknown = max(0, t.unknown-1)
+		if t.schema, err = h.schemaAt(ctx, at, words[:last]); err == nil {
 			break
 		}
-		t.schema = next
+		switch {
+		case unanswered(err) || len(words) == 0:
+			return nil, err
+		case last == 0:
+			t.unknown = 0
+			return t, nil
+		}
+		last--
 	}
-	if t.schema == nil {
-		return nil
+	if len(words) == 0 {
+		return t, nil
 	}
-	name := t.words[t.unknown]
-	if m := t.schema.method(name); m == nil || m.isChild() || t.unknown+1 == len(t.words) {
-		return nil
+	word, behind := words[last], words[last+1:]
+	m := t.schema.method(word)
+	isMethod := m != nil && !m.isChild()
+	switch {
+	case isMethod && len(behind) > 0:
+		at := &target{hub: at, words: words[:last+1]}
+		return nil, usagef("%s follows %s, which is a method", quoted(behind[0]), word).
+			withHint("Its parameters are flags: see " + at.command() + " --help.")
+	case isMethod:
+		t.method = m
+		return t, nil
+	case len(behind) > 0:
+		t.unknown = last
+		return t, nil
 	}
-	at := &target{hub: t.hub, words: t.words[:t.unknown+1]}
-	return usagef("%s follows %s, which is a method", quoted(t.words[t.unknown+1]), name).
-		withHint("Its parameters are flags: see " + at.command() + " --help.")
+	child, err := h.schemaAt(ctx, at, words)
+	switch {
+	case err == nil:
+		t.schema = child
+	case unanswered(err):
+		return nil, err
+	case m != nil:
+		t.method = m
+	default:
+		t.words = words[:last]
+		return nil, t.noSuch(word)
+	}
+	return t, nil
 }
 
 // schemaAt asks for the schema of the hub, or of the activation at a path.

@@ -19,7 +19,6 @@ func (c *command) watch(ctx context.Context, words []string) error {
 	if err != nil {
 		return err
 	}
-	t := &target{hub: first, words: []string{"registry", "watch"}, unknown: -1}
 	var params any
 	if len(words) == 1 {
 		params = map[string]string{"name": words[0]}
@@ -33,7 +32,7 @@ func (c *command) watch(ctx context.Context, words []string) error {
 			return c.printer.text(eventLines(dataOf(item)))
 		}
 	}
-	return c.call(ctx, t, params, show)
+	return c.call(ctx, first, "registry.watch", params, show)
 }
 
 // eventLines words an event of the registry, a line for each backend.
