@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,14 +20,6 @@ import (
 
 	"github.com/plexus-go/plexus/transport/client"
 )
-
-// finding is how one step of an examination went.
-type finding struct {
-	step   string
-	took   time.Duration
-	detail string
-	failed bool
-}
 
 // doctor goes to a hub step by step and says at which of them it fails, and
 // what can be done about that.
@@ -38,35 +31,94 @@ func (c *command) doctor(ctx context.Context, words []string) error {
 	if err != nil {
 		return err
 	}
-	examined, cancel := c.hubs.bounded(ctx)
+	bounded, cancel := c.hubs.bounded(ctx)
 	defer cancel()
-	var steps stepTimes
-	found, err := c.hubs.dial(httptrace.WithClientTrace(examined, steps.trace()), words[0], true)
-	if usage := (*usageError)(nil); errors.As(err, &usage) {
+	e := &examination{began: time.Now()}
+	found, err := c.hubs.dial(httptrace.WithClientTrace(bounded, e.trace()), words[0], true)
+	if _, misused := errors.AsType[*usageError](err); misused {
 		return err
 	}
-	findings := steps.findings(u)
-	if err == nil {
-		findings = append(findings, finding{step: "_info", took: steps.since(), detail: found.name})
-		var root *schema
-		took, failure := timed(func() (err error) { root, err = c.hubs.schemaAt(ctx, found, nil); return err })
-		if failure == nil {
-			findings = append(findings, finding{step: "schema", took: took, detail: fmt.Sprintf("methods: %d, children: %d", len(root.methods), len(root.children))})
-		} else {
-			findings = append(findings, finding{step: "schema", took: took, detail: explain(failure), failed: true})
-			err = failure
-		}
-	} else {
-		findings = append(findings, failedStep(err, steps.since()))
+	if net.ParseIP(u.Hostname()) != nil && (len(e.steps) == 0 || e.steps[0].name != "name") {
+		e.steps = slices.Insert(e.steps, 0, finding{name: "name", detail: "an address already"})
 	}
-	if printed := c.printFindings(findings); printed != nil {
-		return printed
+	if err != nil {
+		e.fail(failedStep(err))
+	} else {
+		e.end("_info", found.name)
+		var root *schema
+		if root, err = c.hubs.schemaAt(ctx, found, nil); err != nil {
+			e.fail("schema", explain(err))
+		} else {
+			e.end("schema", fmt.Sprintf("methods: %d, children: %d", len(root.methods), len(root.children)))
+		}
+	}
+	for _, f := range e.steps {
+		if err := c.printFinding(f); err != nil {
+			return err
+		}
 	}
 	if err == nil {
 		return nil
 	}
 	c.printer.failure(fmt.Errorf("%s: %s", words[0], advice(err, u, len(c.options.credentials(c.hubs.getenv)) > 0)))
 	return errReported
+}
+
+// examination notes how the steps to a hub went.
+type examination struct {
+	steps []finding
+	began time.Time // of the step that comes next
+}
+
+type finding struct {
+	name, detail string
+	took         time.Duration
+	failed       bool
+}
+
+func (e *examination) end(name, detail string) {
+	now := time.Now()
+	e.steps = append(e.steps, finding{name: name, detail: detail, took: now.Sub(e.began)})
+	e.began = now
+}
+
+func (e *examination) fail(name, detail string) {
+	e.end(name, detail)
+	e.steps[len(e.steps)-1].failed = true
+}
+
+// trace notes the steps of a connection. The hooks are all called by the
+// goroutine that dials.
+func (e *examination) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		DNSDone: func(info httptrace.DNSDoneInfo) {
+			var addresses []string
+			for _, a := range info.Addrs {
+				addresses = append(addresses, a.String())
+			}
+			if info.Err == nil {
+				e.end("name", strings.Join(addresses, ", "))
+			}
+		},
+		TLSHandshakeDone: func(state tls.ConnectionState, err error) {
+			if err == nil {
+				e.end("tls", tls.VersionName(state.Version)+certificate(state))
+			}
+		},
+		GotFirstResponseByte: func() { e.end("upgrade", "HTTP answered") },
+		GotConn:              func(info httptrace.GotConnInfo) { e.end("tcp", info.Conn.RemoteAddr().String()) },
+	}
+}
+
+func (c *command) printFinding(f finding) error {
+	if c.printer.mode() != modePretty {
+		return c.printer.json(newObject("step", f.name, "ok", !f.failed, "ms", float64(f.took.Microseconds())/1000, "detail", f.detail))
+	}
+	outcome := "ok"
+	if f.failed {
+		outcome = "FAILED"
+	}
+	return c.printer.text(fmt.Sprintf("%-8s %-6s %9s ms  %s\n", f.name, outcome, milliseconds(f.took), oneLine(f.detail)))
 }
 
 // parseAddress reads the address of a hub.
@@ -100,73 +152,6 @@ func addressMeant(word string) []string {
 	}
 }
 
-func (c *command) printFindings(findings []finding) error {
-	for _, f := range findings {
-		if c.printer.mode() != modePretty {
-			err := c.printer.json(newObject("step", f.step, "ok", !f.failed, "ms", float64(f.took.Microseconds())/1000, "detail", f.detail))
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		outcome := "ok    "
-		if f.failed {
-			outcome = "FAILED"
-		}
-		text := fmt.Sprintf("%s %s %9s ms  %s\n", pad(f.step, 8), outcome, milliseconds(f.took), oneLine(f.detail))
-		if err := c.printer.text(text); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// stepTimes notes when each step of a connection was done. The hooks are all
-// called by the goroutine that dials.
-type stepTimes struct {
-	done  []finding
-	began time.Time
-}
-
-func (s *stepTimes) since() time.Duration { return time.Since(s.began) }
-
-// end notes that a step is done.
-func (s *stepTimes) end(step, detail string) {
-	s.done = append(s.done, finding{step: step, took: s.since(), detail: detail})
-	s.began = time.Now()
-}
-
-func (s *stepTimes) trace() *httptrace.ClientTrace {
-	s.began = time.Now()
-	return &httptrace.ClientTrace{
-		DNSDone: func(info httptrace.DNSDoneInfo) {
-			if info.Err != nil {
-				return
-			}
-			var addresses []string
-			for _, a := range info.Addrs {
-				addresses = append(addresses, a.String())
-			}
-			s.end("name", strings.Join(addresses, ", "))
-		},
-		TLSHandshakeDone: func(state tls.ConnectionState, err error) {
-			if err == nil {
-				s.end("tls", tls.VersionName(state.Version)+certificate(state))
-			}
-		},
-		GotFirstResponseByte: func() { s.end("upgrade", "HTTP answered") },
-		GotConn:              func(info httptrace.GotConnInfo) { s.end("tcp", info.Conn.RemoteAddr().String()) },
-	}
-}
-
-// findings are the steps that went well.
-func (s *stepTimes) findings(u *url.URL) []finding {
-	if net.ParseIP(u.Hostname()) == nil || len(s.done) > 0 && s.done[0].step == "name" {
-		return s.done
-	}
-	return append([]finding{{step: "name", detail: "an address already"}}, s.done...)
-}
-
 // certificate says until when the hub's certificate is valid.
 func certificate(state tls.ConnectionState) string {
 	if len(state.PeerCertificates) == 0 {
@@ -175,24 +160,20 @@ func certificate(state tls.ConnectionState) string {
 	return ", certificate until " + state.PeerCertificates[0].NotAfter.UTC().Format(time.DateOnly)
 }
 
-// failedStep is the step that did not go well.
-func failedStep(err error, took time.Duration) finding {
-	f := finding{step: "tcp", took: took, detail: err.Error(), failed: true}
-	var dial *client.DialError
-	if !errors.As(err, &dial) {
-		return f
+// failedStep is the step that did not go well, and why.
+func failedStep(err error) (name, detail string) {
+	dial, ok := errors.AsType[*client.DialError](err)
+	if !ok {
+		return "tcp", err.Error()
 	}
-	f.detail = dial.Err.Error()
-	var name *net.DNSError
-	switch dial.Step {
-	case client.StepConnect:
-		if errors.As(err, &name) {
-			f.step = "name"
+	name = string(dial.Step)
+	if dial.Step == client.StepConnect {
+		name = "tcp"
+		if _, ok := errors.AsType[*net.DNSError](err); ok {
+			name = "name"
 		}
-	default:
-		f.step = string(dial.Step)
 	}
-	return f
+	return name, dial.Err.Error()
 }
 
 // advice says what to do about an error. known: credentials were sent.

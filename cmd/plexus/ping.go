@@ -20,23 +20,17 @@ func (c *command) ping(ctx context.Context, words []string) error {
 	}
 	asked, cancel := c.hubs.bounded(ctx)
 	defer cancel()
-	answered, err := timed(func() error { _, err := found.Info(asked); return err })
-	if err != nil {
+	began := time.Now()
+	if _, err := found.Info(asked); err != nil {
 		return err
 	}
+	answered := time.Since(began)
 	if c.printer.mode() != modePretty {
 		return c.printer.json(newObject("name", found.name, "url", found.url,
 			"connect_ms", json.Number(milliseconds(found.took)), "info_ms", json.Number(milliseconds(answered))))
 	}
 	return c.printer.text(found.name + " at " + found.url + ": connected in " + milliseconds(found.took) +
 		" ms, answered in " + milliseconds(answered) + " ms\n")
-}
-
-// timed runs f and returns how long it took.
-func timed(f func() error) (time.Duration, error) {
-	began := time.Now()
-	err := f()
-	return time.Since(began), err
 }
 
 func milliseconds(d time.Duration) string {
