@@ -43,14 +43,6 @@ func (q *question) answer(data []byte) (open bool, err error) {
 	return true, nil
 }
 
-// giveUp closes the question. It reports whether it was answered before.
-func (q *question) giveUp() (answered bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	answered, q.closed = q.closed, true
-	return answered
-}
-
 // Ask sends a question to the caller and waits for the answer.
 func (r *run) Ask(ctx context.Context, text []byte, timeout time.Duration, accept func(answer []byte) error) error {
 	if !r.route.method.Schema().Bidirectional {
@@ -88,9 +80,12 @@ func (r *run) Ask(ctx context.Context, text []byte, timeout time.Duration, accep
 	case <-r.Done():
 		failure = r.Err()
 	}
-	if q.giveUp() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed { // answered at the same moment
 		return nil
 	}
+	q.closed = true
 	return failure
 }
 

@@ -6,7 +6,6 @@ import (
 	"context"
 	"reflect"
 	"strings"
-	"sync"
 
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -71,10 +70,10 @@ func (m *mount) child(ctx context.Context, name string) (*mount, error) {
 	if a == nil {
 		return nil, notFound("Activation not found: %s", shown(m.path+"."+name))
 	}
-	key := cacheKey{m, a}
+	key := childKey{m, a}
 	comparable := reflect.ValueOf(a).Comparable()
 	if comparable {
-		if known := m.lifecycle.children.get(key); known != nil {
+		if known := m.lifecycle.mounted(key); known != nil {
 			return known, nil
 		}
 	}
@@ -84,36 +83,30 @@ func (m *mount) child(ctx context.Context, name string) (*mount, error) {
 	}
 	child := newMount(m.hub, m.lifecycle, tree, m.provenance)
 	if comparable {
-		m.lifecycle.children.put(key, child)
+		m.lifecycle.keep(key, child)
 	}
 	return child, nil
 }
 
-// childCache keeps the mounts of all dynamic children of a registered activation.
-// It has one bound for all levels: one for each parent would multiply. The zero
-// value is empty.
-type childCache struct {
-	mu     sync.Mutex
-	mounts map[cacheKey]*mount
-}
-
-// cacheKey is a dynamic child and its parent.
-type cacheKey struct {
+// childKey is a dynamic child and its parent.
+type childKey struct {
 	parent *mount
 	child  plugin.Activation
 }
 
-func (c *childCache) get(key cacheKey) *mount {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.mounts[key]
+// mounted returns the mount of a dynamic child, or nil. There is one bound for
+// all levels of an activation: one for each parent would multiply.
+func (l *lifecycle) mounted(key childKey) *mount {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.children[key]
 }
 
-func (c *childCache) put(key cacheKey, child *mount) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.mounts == nil || len(c.mounts) >= maxCached {
-		c.mounts = map[cacheKey]*mount{} // those still in use are mounted again
+func (l *lifecycle) keep(key childKey, child *mount) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.children) >= maxCached {
+		clear(l.children) // those still in use are mounted again
 	}
-	c.mounts[key] = child
+	l.children[key] = child
 }

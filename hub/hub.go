@@ -27,14 +27,13 @@ type Hub struct {
 	nested map[string]*Route // called through call
 	info   *Route
 
-	mechanisms []mechanism
+	mechanisms []string
 	middleware []plugin.Middleware
 	drain      time.Duration
 	questions  sync.Map // of *question by id
 
 	changing sync.Mutex // held while the table is replaced
 	table    atomic.Pointer[table]
-	starting map[string]bool // namespaces that are about to be mounted
 	closed   bool
 }
 
@@ -67,12 +66,7 @@ func WithDrain(limit time.Duration) Option { return func(h *Hub) { h.drain = lim
 // WithMechanisms sets the mechanisms of authentication that _info lists:
 // "bearer", "cookie" and the like; the default is "anonymous" alone.
 func WithMechanisms(kinds ...string) Option {
-	return func(h *Hub) {
-		h.mechanisms = nil
-		for _, kind := range kinds {
-			h.mechanisms = append(h.mechanisms, mechanism{Kind: kind})
-		}
-	}
+	return func(h *Hub) { h.mechanisms = kinds }
 }
 
 // New makes a hub without activations. The namespace is its name, which
@@ -87,9 +81,8 @@ func New(namespace string, options ...Option) (*Hub, error) {
 		description: "Central routing and introspection",
 		log:         slog.Default(),
 		own:         []string{namespace},
-		mechanisms:  []mechanism{{Kind: "anonymous"}},
+		mechanisms:  []string{"anonymous"},
 		drain:       5 * time.Second,
-		starting:    map[string]bool{},
 	}
 	for _, option := range options {
 		option(h)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,18 +18,18 @@ import (
 // lifecycle is an activation with its children from their start to their end,
 // and the calls that run in between.
 type lifecycle struct {
-	scope    *run // the context of Start
-	cancel   context.CancelFunc
-	started  []*plugin.Tree // in the order in which they were
-	children childCache     // dynamic children
+	scope   *run // the context of Start
+	cancel  context.CancelFunc
+	started []*plugin.Tree // in the order in which they were
 
 	count   atomic.Int64  // calls that run; less by ending once no call may begin
 	drained chan struct{} // closed when the last call has ended after that
 	drain   sync.Once     // closes drained
 
-	mu      sync.Mutex
-	running map[*run]struct{} // calls that can be cancelled
-	removed bool              // they have been cancelled
+	mu       sync.Mutex
+	running  map[*run]struct{} // calls that can be cancelled
+	removed  bool              // they have been cancelled
+	children map[childKey]*mount
 }
 
 const ending = 1 << 62
@@ -37,7 +38,10 @@ func newLifecycle(h *Hub, namespace string) *lifecycle {
 	ctx, cancel := context.WithCancel(plugin.WithCaller(context.Background(), plugin.Local()))
 	// Like a call, but nothing takes its items.
 	scope := &run{Context: ctx, route: &Route{hub: h, path: namespace}}
-	return &lifecycle{scope: scope, cancel: cancel, drained: make(chan struct{}), running: map[*run]struct{}{}}
+	return &lifecycle{
+		scope: scope, cancel: cancel, drained: make(chan struct{}),
+		running: map[*run]struct{}{}, children: map[childKey]*mount{},
+	}
 }
 
 // start starts an activation and then its children. It stops at the first
@@ -61,10 +65,10 @@ func (l *lifecycle) start(t *plugin.Tree) error {
 func (l *lifecycle) close() error {
 	l.cancel()
 	var failures []error
-	for i := len(l.started) - 1; i >= 0; i-- {
-		if c, ok := l.started[i].Activation.(io.Closer); ok {
+	for _, t := range slices.Backward(l.started) {
+		if c, ok := t.Activation.(io.Closer); ok {
 			if err := l.scope.guard(c.Close); err != nil {
-				failures = append(failures, fmt.Errorf("close %s: %w", l.started[i].Definition.Namespace, err))
+				failures = append(failures, fmt.Errorf("close %s: %w", t.Definition.Namespace, err))
 			}
 		}
 	}
@@ -124,12 +128,10 @@ func (l *lifecycle) end(namespace string, limit time.Duration) error {
 }
 
 func (l *lifecycle) wait(limit time.Duration) bool {
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
 	select {
 	case <-l.drained:
 		return true
-	case <-timer.C:
+	case <-time.After(limit):
 		return false
 	}
 }

@@ -74,15 +74,9 @@ func newMount(h *Hub, life *lifecycle, tree *plugin.Tree, above []string) *mount
 }
 
 func (m *mount) add(name, contentType string, method plugin.Method) {
-	m.routes[name] = &Route{
-		hub:         m.hub,
-		method:      method,
-		streaming:   method.Schema().Streaming,
-		lifecycle:   m.lifecycle,
-		path:        m.path + "." + name,
-		provenance:  m.provenance,
-		contentType: m.path + "." + contentType,
-	}
+	route := m.hub.newRoute(method, m.provenance, m.path+"."+name, m.path+"."+contentType)
+	route.lifecycle = m.lifecycle
+	m.routes[name] = route
 }
 
 // summary is what the schema of the parent says of m.

@@ -47,28 +47,24 @@ func bindOwn(method plugin.Method, name string, params []byte) (any, error) {
 	return method.Bind(params, true)
 }
 
-// mechanism is a way of authentication, as _info lists it.
-type mechanism struct {
-	Kind string `json:"kind"`
-}
-
 func (h *Hub) infoRoute() *Route {
-	type capabilities struct {
-		Mechanisms []mechanism `json:"mechanisms"`
+	type mechanism struct {
+		Kind string `json:"kind"`
 	}
-	content := encoded(struct {
-		Backend string       `json:"backend"`
-		Auth    capabilities `json:"auth_capabilities"`
-	}{h.namespace, capabilities{h.mechanisms}})
-	return &Route{
-		hub:         h,
-		path:        "_info",
-		provenance:  []string{},
-		contentType: "_info",
-		method: plugin.Unary("info", "Tell the hub's name", func(context.Context, plugin.None) (any, error) {
-			return content, nil
-		}, plugin.Quick()),
+	var info struct {
+		Backend string `json:"backend"`
+		Auth    struct {
+			Mechanisms []mechanism `json:"mechanisms"`
+		} `json:"auth_capabilities"`
 	}
+	info.Backend = h.namespace
+	for _, kind := range h.mechanisms {
+		info.Auth.Mechanisms = append(info.Auth.Mechanisms, mechanism{kind})
+	}
+	content := encoded(info)
+	return h.newRoute(plugin.Unary("info", "Tell the hub's name", func(context.Context, plugin.None) (any, error) {
+		return content, nil
+	}, plugin.Quick()), []string{}, "_info", "_info")
 }
 
 // hashesMethod answers with the hashes of the hub's schema.
@@ -111,14 +107,8 @@ func (h *Hub) ownMethods() []plugin.Method {
 func (h *Hub) ownRoutes(methods []plugin.Method, namespace string, provenance []string) map[string]*Route {
 	routes := map[string]*Route{}
 	for _, method := range methods {
-		routes[method.Name()] = &Route{
-			hub:         h,
-			method:      method,
-			streaming:   method.Schema().Streaming,
-			path:        h.namespace + "." + method.Name(),
-			provenance:  provenance,
-			contentType: namespace + "." + method.Name(),
-		}
+		name := method.Name()
+		routes[name] = h.newRoute(method, provenance, h.namespace+"."+name, namespace+"."+name)
 	}
 	return routes
 }

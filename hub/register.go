@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"sync"
 
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -28,56 +29,55 @@ func (h *Hub) register(a plugin.Activation) (err error) {
 		return err
 	}
 	namespace := tree.Definition.Namespace
-	if err := h.reserve(namespace); err != nil {
+	err = h.change(func(mounts map[string]*mount) error {
+		_, taken := mounts[namespace]
+		switch {
+		case h.closed:
+			return errClosed
+		case namespace == h.namespace:
+			return fmt.Errorf("namespace %q is the hub's own", namespace)
+		case taken:
+			return fmt.Errorf("namespace %q is taken", namespace)
+		}
+		mounts[namespace] = nil // until it has started
+		return nil
+	})
+	if err != nil {
 		return err
 	}
 	// Without the lock: a start may take its time, or register more.
 	life := newLifecycle(h, namespace)
-	var m *mount
+	done := false
 	defer func() {
-		if m == nil { // a start has failed, or a middleware has panicked
+		if !done { // a start has failed, or a middleware has panicked
 			err = errors.Join(err, life.close())
-			h.mount(namespace, nil)
+			_ = h.change(func(mounts map[string]*mount) error { delete(mounts, namespace); return nil })
 		}
 	}()
 	if err := life.start(tree); err != nil {
 		return err
 	}
-	m = newMount(h, life, tree, nil)
-	if !h.mount(namespace, m) {
-		return errors.Join(errClosed, life.close())
-	}
-	return nil
+	m := newMount(h, life, tree, nil)
+	err = h.change(func(mounts map[string]*mount) error {
+		if h.closed {
+			return errClosed
+		}
+		mounts[namespace] = m
+		return nil
+	})
+	done = err == nil
+	return err
 }
 
-// mount publishes a mount under its namespace, which was reserved; nil gives up
-// the reservation. It reports whether the hub is open still.
-func (h *Hub) mount(namespace string, m *mount) bool {
+// change publishes what fn makes of the mounts, unless it fails.
+func (h *Hub) change(fn func(mounts map[string]*mount) error) error {
 	h.changing.Lock()
 	defer h.changing.Unlock()
-	delete(h.starting, namespace)
-	if m == nil || h.closed {
-		return m == nil
-	}
 	mounts := maps.Clone(h.table.Load().mounts)
-	mounts[namespace] = m
-	h.replace(mounts)
-	return true
-}
-
-// reserve takes a namespace for an activation that is about to start.
-func (h *Hub) reserve(namespace string) error {
-	h.changing.Lock()
-	defer h.changing.Unlock()
-	switch {
-	case h.closed:
-		return errClosed
-	case namespace == h.namespace:
-		return fmt.Errorf("namespace %q is the hub's own", namespace)
-	case h.starting[namespace] || h.table.Load().mounts[namespace] != nil:
-		return fmt.Errorf("namespace %q is taken", namespace)
+	if err := fn(mounts); err != nil {
+		return err
 	}
-	h.starting[namespace] = true
+	h.replace(mounts)
 	return nil
 }
 
@@ -89,50 +89,40 @@ var errClosed = errors.New("the hub is closed")
 // It fails if there is no such activation, if calls go on though they are
 // cancelled, or if closing fails.
 func (h *Hub) Unregister(namespace string) error {
-	m := h.unmount(namespace)
-	if m == nil {
-		return fmt.Errorf("hub %s: unregister: no activation %q", h.namespace, namespace)
+	var m *mount
+	err := h.change(func(mounts map[string]*mount) error {
+		if m = mounts[namespace]; m == nil {
+			return fmt.Errorf("no activation %q", namespace)
+		}
+		delete(mounts, namespace)
+		return nil
+	})
+	if err == nil {
+		err = m.lifecycle.end(namespace, h.drain)
 	}
-	if err := m.lifecycle.end(namespace, h.drain); err != nil {
+	if err != nil {
 		return fmt.Errorf("hub %s: unregister: %w", h.namespace, err)
 	}
 	return nil
 }
 
-func (h *Hub) unmount(namespace string) *mount {
-	h.changing.Lock()
-	defer h.changing.Unlock()
-	mounts := h.table.Load().mounts
-	m := mounts[namespace]
-	if m != nil {
-		mounts = maps.Clone(mounts)
-		delete(mounts, namespace)
-		h.replace(mounts)
-	}
-	return m
-}
-
 // Close unregisters all activations at once, in parallel; none can be registered
 // any more. Closing a hub again does nothing.
 func (h *Hub) Close() error {
-	h.changing.Lock()
-	h.closed = true
-	mounts := h.table.Load().mounts
-	h.replace(map[string]*mount{})
-	h.changing.Unlock()
-	failures := make(chan error, len(mounts))
-	for namespace, m := range mounts {
-		go func() {
-			err := fmt.Errorf("close %s: it has ended its goroutine by runtime.Goexit", namespace)
-			defer func() { failures <- err }()
-			err = m.lifecycle.end(namespace, h.drain)
-		}()
+	var closing []*mount
+	_ = h.change(func(mounts map[string]*mount) error {
+		h.closed, closing = true, sorted(mounts)
+		clear(mounts)
+		return nil
+	})
+	failures := make([]error, len(closing))
+	var all sync.WaitGroup
+	for i, m := range closing {
+		failures[i] = fmt.Errorf("close %s: it has ended its goroutine by runtime.Goexit", m.path)
+		all.Go(func() { failures[i] = m.lifecycle.end(m.path, h.drain) })
 	}
-	var all []error
-	for range mounts {
-		all = append(all, <-failures)
-	}
-	if err := errors.Join(all...); err != nil {
+	all.Wait()
+	if err := errors.Join(failures...); err != nil {
 		return fmt.Errorf("hub %s: close: %w", h.namespace, err)
 	}
 	return nil

@@ -28,6 +28,11 @@ type Route struct {
 	rest  string
 }
 
+func (h *Hub) newRoute(method plugin.Method, provenance []string, path, contentType string) *Route {
+	streaming := method.Schema().Streaming
+	return &Route{hub: h, method: method, streaming: streaming, path: path, provenance: provenance, contentType: contentType}
+}
+
 // Info returns the route of _info.
 func (h *Hub) Info() *Route { return h.info }
 

@@ -20,42 +20,38 @@ type table struct {
 	text   raw // the schema's JSON
 }
 
-// replace makes and publishes the table for mounts.
+// replace makes and publishes the table for mounts, of which those that are nil
+// are to come.
 func (h *Hub) replace(mounts map[string]*mount) {
 	t := &table{mounts: mounts, owners: map[uuid.UUID]*mount{}, schema: plugin.Schema{
 		Namespace: h.namespace, Version: h.version, Description: h.description, Methods: h.methods,
 	}}
-	for _, namespace := range slices.Sorted(maps.Keys(mounts)) {
-		m := mounts[namespace]
+	all := sorted(mounts)
+	for _, m := range all {
 		t.schema.Children = append(t.schema.Children, m.summary())
-		t.own(m)
 	}
-	for _, namespace := range slices.Sorted(maps.Keys(mounts)) {
-		t.ownBelow(mounts[namespace])
+	// Of activations with the same namespace and major version, the highest owns
+	// the handles.
+	for ; len(all) > 0; all = all[1:] {
+		m := all[0]
+		if m.tree.Definition.Resolve != nil && t.owners[m.id] == nil {
+			t.owners[m.id] = m
+		}
+		all = append(all, sorted(m.children)...)
 	}
 	t.schema.Seal()
 	t.text = encoded(t.schema)
 	h.table.Store(t)
 }
 
-// own makes m the owner of its handles, unless another activation with its
-// namespace and major version already is.
-func (t *table) own(m *mount) {
-	if m.tree.Definition.Resolve != nil && t.owners[m.id] == nil {
-		t.owners[m.id] = m
+// sorted returns mounts in the order of their names.
+func sorted(mounts map[string]*mount) (all []*mount) {
+	for _, name := range slices.Sorted(maps.Keys(mounts)) {
+		if m := mounts[name]; m != nil {
+			all = append(all, m)
+		}
 	}
-}
-
-// ownBelow does so for the fixed children of m, siblings before what is below
-// them.
-func (t *table) ownBelow(m *mount) {
-	children := slices.Sorted(maps.Keys(m.children))
-	for _, name := range children {
-		t.own(m.children[name])
-	}
-	for _, name := range children {
-		t.ownBelow(m.children[name])
-	}
+	return all
 }
 
 // resolve asks the activation that owns a handle what it stands for. The error

@@ -20,8 +20,11 @@ type field struct {
 	optional    bool
 	description string
 	fallback    string   // the default, as JSON; empty for none
-	check       *checker // of a parameter
+	check       *checker // what is inside
 }
+
+// takesNull reports whether the member may be null.
+func (f *field) takesNull() bool { return f.optional || takesNull(f.typ) }
 
 // fieldsOf lists the JSON members of a struct in the order of declaration,
 // those of embedded structs in their place.

@@ -37,11 +37,15 @@ func givenSchema(s Schematic) (*jsonschema.Schema, error) {
 type inference struct {
 	defs  map[string]*jsonschema.Schema
 	types map[string]reflect.Type // which type a name in defs stands for
-	open  map[reflect.Type]bool   // what is being made, but for the structs around it
+	depth int
 }
 
+// maxTypes bounds how many types may be inside of each other: one that contains
+// itself has no end, unless it does so in a struct.
+const maxTypes = 1000
+
 func newInference() *inference {
-	return &inference{map[string]*jsonschema.Schema{}, map[string]reflect.Type{}, map[reflect.Type]bool{}}
+	return &inference{defs: map[string]*jsonschema.Schema{}, types: map[string]reflect.Type{}}
 }
 
 // ResultSchema makes the JSON Schema of an item's content; nil for any.
@@ -65,12 +69,10 @@ func ResultSchema(t reflect.Type) (stdjson.RawMessage, error) {
 // schema makes the schema of a type where it is used: named structs, unions
 // and enumerations by reference.
 func (inf *inference) schema(t reflect.Type) (*jsonschema.Schema, error) {
-	if inf.open[t] {
+	inf.depth++
+	defer func() { inf.depth-- }()
+	if inf.depth > maxTypes {
 		return nil, fmt.Errorf("%s contains itself, with no struct between", t)
-	}
-	if t.Name() == "" || !byReference(t) {
-		inf.open[t] = true
-		defer delete(inf.open, t)
 	}
 	if t.Kind() == reflect.Pointer {
 		s, err := inf.schema(t.Elem())
@@ -90,10 +92,7 @@ func (inf *inference) schema(t reflect.Type) (*jsonschema.Schema, error) {
 		return &jsonschema.Schema{Ref: "#/$defs/" + name}, nil
 	}
 	inf.types[name] = t // before its fields: it may contain itself
-	around := inf.open
-	inf.open = map[reflect.Type]bool{}
 	s, err := inf.define(t)
-	inf.open = around
 	if err != nil {
 		return nil, err
 	}
@@ -235,12 +234,12 @@ func enumSchema(t reflect.Type, choices []Choice) (*jsonschema.Schema, error) {
 }
 
 func (inf *inference) structSchema(t reflect.Type) (*jsonschema.Schema, error) {
-	marker, variants, isUnion, err := unionOf(t)
+	u, err := unionOf(t)
 	if err != nil {
 		return nil, err
 	}
-	if isUnion {
-		return inf.unionSchema(t, marker, variants)
+	if u != nil {
+		return inf.unionSchema(t, u)
 	}
 	s := &jsonschema.Schema{
 		Type:        "object",
@@ -277,25 +276,24 @@ func (inf *inference) structSchema(t reflect.Type) (*jsonschema.Schema, error) {
 	return s, nil
 }
 
-func (inf *inference) unionSchema(t reflect.Type, marker reflect.StructField, variants []variant) (*jsonschema.Schema, error) {
-	discriminator := marker.Tag.Get("discriminator")
-	s := &jsonschema.Schema{Title: marker.Tag.Get("title"), Description: marker.Tag.Get("description")}
-	for _, v := range variants {
+func (inf *inference) unionSchema(t reflect.Type, u *union) (*jsonschema.Schema, error) {
+	s := &jsonschema.Schema{Title: u.Get("title"), Description: u.Get("description")}
+	for _, v := range u.variants {
 		if v.typ.Implements(reflect.TypeFor[unionValue]()) {
-			return nil, fmt.Errorf("%s: variant %q is a union itself", t, v.tag)
+			return nil, fmt.Errorf("%s: variant %q is a union itself", t, v.name)
 		}
 		object, err := inf.define(v.typ)
 		if err != nil {
 			return nil, err
 		}
-		if object.Properties[discriminator] != nil || object.Type != "object" {
-			return nil, fmt.Errorf("%s: variant %q is no struct, or has a field %q of its own", t, v.tag, discriminator)
+		if object.Properties[u.discriminator] != nil || object.Type != "object" {
+			return nil, fmt.Errorf("%s: variant %q is no struct, or has a field %q of its own", t, v.name, u.discriminator)
 		}
 		if object.Properties == nil {
 			object.Properties = map[string]*jsonschema.Schema{}
 		}
-		object.Properties[discriminator] = &jsonschema.Schema{Type: "string", Const: jsonschema.Ptr[any](v.tag)}
-		object.Required = append([]string{discriminator}, object.Required...)
+		object.Properties[u.discriminator] = &jsonschema.Schema{Type: "string", Const: jsonschema.Ptr[any](v.name)}
+		object.Required = append([]string{u.discriminator}, object.Required...)
 		object.Title, object.Description = "", v.description
 		s.OneOf = append(s.OneOf, object)
 	}

@@ -5,32 +5,22 @@ package codec
 import (
 	"bytes"
 	"reflect"
-	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// checker finds required members that are missing or null inside of a parameter:
-// the decoder leaves them zero. A nil checker finds nothing.
+// checker finds required members that are missing or null inside of a value that
+// was decoded: the decoder leaves them zero. A nil checker finds nothing.
 type checker struct {
-	members  []member            // of a struct
-	byName   map[string]int      // into members
-	element  *member             // of a list or a map; without a name
-	tag      string              // the discriminator of a union
-	variants map[string]*checker // of a union
-	onlyNull bool                // only a null can be wrong
+	members  []field        // of a struct
+	byName   map[string]int // into members
+	element  *field         // of a list or a map, or any other member of a struct
+	union    *union
+	onlyNull bool // only a null can be wrong
 }
 
-type member struct {
-	name     string
-	typ      reflect.Type
-	optional bool
-	nullable bool
-	check    *checker
-}
-
-// checkerOf returns nil for a type with nothing in it to check. Types may be
-// recursive, so a checker may contain itself.
+// checkerOf returns nil for a type with nothing in it to check, or without a
+// schema. Types may be recursive, so a checker may contain itself.
 func checkerOf(t reflect.Type, known map[reflect.Type]*checker) *checker {
 	t = pointed(t)
 	if c, ok := known[t]; ok {
@@ -45,143 +35,115 @@ func checkerOf(t reflect.Type, known map[reflect.Type]*checker) *checker {
 		if t.Kind() != reflect.Map {
 			of = pointed(of) // as in the schema of lists
 		}
-		e := &member{typ: of, nullable: takesNull(of) || implements[Schematic](of), check: checkerOf(of, known)}
-		if e.nullable && e.check == nil {
+		e := &field{typ: of, optional: implements[Schematic](of), check: checkerOf(of, known)}
+		if e.takesNull() && e.check == nil {
 			return nil
 		}
 		return &checker{element: e, onlyNull: e.check == nil || e.check.onlyNull}
 	case t.Kind() == reflect.Struct && (byReference(t) || t.Name() == ""):
-		c := &checker{byName: map[string]int{}}
+		c := &checker{element: unchecked}
 		known[t] = c
-		marker, variants, union, err := unionOf(t)
-		if err != nil {
-			return nil // the schema has failed on it
-		}
-		if union {
-			c.tag, c.variants = marker.Tag.Get("discriminator"), map[string]*checker{}
-			for _, v := range variants {
-				c.variants[v.tag] = checkerOf(v.typ, known)
-			}
+		if c.addMembers(t, known) == nil {
 			return c
 		}
-		fields, err := fieldsOf(t)
-		if err != nil {
-			return nil
-		}
-		for i, f := range fields {
-			c.byName[f.name] = i
-			c.members = append(c.members, member{f.name, f.typ, f.optional, f.optional || takesNull(f.typ), checkerOf(f.typ, known)})
-		}
-		return c
 	}
 	return nil
+}
+
+// addMembers adds the members of a struct, or the variants of a union.
+func (c *checker) addMembers(t reflect.Type, known map[reflect.Type]*checker) (err error) {
+	if c.union, err = unionOf(t); err != nil {
+		return err
+	}
+	if c.union != nil {
+		for i := range c.union.variants {
+			v := &c.union.variants[i]
+			v.check = checkerOf(v.typ, known)
+		}
+		return nil
+	}
+	c.members, err = fieldsOf(t)
+	c.byName = map[string]int{}
+	for i := range c.members {
+		f := &c.members[i]
+		c.byName[f.name] = i
+		f.check = checkerOf(f.typ, known)
+	}
+	return err
 }
 
 // maxDepth bounds how deep a checked parameter may be nested: each level of
 // unions is read once more for every union above it.
 const maxDepth = 64
 
-// fault is what a checker finds.
-type fault struct {
-	path   string // from the value that is checked: ".list[3].name"
-	reason string // empty for a member that is missing
+// inspection is a walk through a value that is called name in errors. Its
+// decoder meets no error: all was read before.
+type inspection struct {
+	*jsontext.Decoder
+	name string
+	text []byte
 }
 
-// within adds the step that leads to the faulty value.
-func (f *fault) within(step string) *fault {
-	if f != nil {
-		f.path = step + f.path
-	}
-	return f
-}
-
-// check looks for the first fault. The value has been decoded, so all else is
-// as it should be.
-func (c *checker) check(name string, value []byte) *Invalid {
-	if c == nil || c.onlyNull && !bytes.Contains(value, null) {
+// check looks for the first fault.
+func (c *checker) check(name string, text []byte) *Invalid {
+	if c == nil || c.onlyNull && !bytes.Contains(text, null) {
 		return nil
 	}
-	switch f := c.value(jsontext.NewDecoder(bytes.NewBuffer(value))); {
-	case f == nil:
-		return nil
-	case f.reason == "":
-		return missing(name + f.path)
-	default:
-		return invalid(name + f.path + ": " + f.reason)
-	}
+	return inspection{jsontext.NewDecoder(bytes.NewBuffer(text)), name, text}.value(&field{optional: true, check: c})
 }
 
-// value reads the next value. The decoder meets no error: all was read before.
-func (c *checker) value(dec *jsontext.Decoder) *fault {
-	switch kind := dec.PeekKind(); {
-	case kind == '[' && c.element != nil:
-		_, _ = dec.ReadToken()
-		for i := 0; more(dec); i++ {
-			if f := c.element.value(dec); f != nil {
-				return f.within("[" + strconv.Itoa(i) + "]")
+var unchecked = &field{optional: true}
+
+// value reads the next value, which is that of f.
+func (in inspection) value(f *field) *Invalid {
+	c := f.check
+	switch kind := in.PeekKind(); {
+	case kind == 'n' && !f.takesNull():
+		_ = in.SkipValue()
+		return invalid(in.place() + ": " + mismatch(f.typ, null))
+	case kind == '{' && c != nil && c.union != nil:
+		rest := bytes.TrimLeft(in.text[in.InputOffset():], ":, \t\r\n")
+		object, _ := jsontext.NewDecoder(bytes.NewBuffer(rest)).ReadValue()
+		if variant, err := c.union.variant(object); err == nil && variant.check != nil {
+			return in.elements(variant.check)
+		}
+	case (kind == '{' || kind == '[') && c != nil:
+		return in.elements(c)
+	}
+	_ = in.SkipValue()
+	return nil
+}
+
+// elements reads the members of an object, or the elements of a list.
+func (in inspection) elements(c *checker) *Invalid {
+	token, _ := in.ReadToken()
+	named := token.Kind() == '{'
+	given := make([]bool, len(c.members))
+	for more(in.Decoder) {
+		f := c.element
+		if named {
+			name, _ := in.ReadToken()
+			if i, known := c.byName[name.String()]; known {
+				f, given[i] = &c.members[i], true
 			}
 		}
-		_, _ = dec.ReadToken()
-		return nil
-	case kind == '{' && c.tag != "":
-		return c.union(dec)
-	case kind == '{':
-		return c.object(dec)
-	}
-	_ = dec.SkipValue()
-	return nil
-}
-
-func (c *checker) union(dec *jsontext.Decoder) *fault {
-	object, err := dec.ReadValue()
-	if err != nil {
-		return nil
-	}
-	tag, err := tagOf(object, c.tag)
-	if err != nil || c.variants[tag] == nil {
-		return nil
-	}
-	return c.variants[tag].value(jsontext.NewDecoder(bytes.NewBuffer(object)))
-}
-
-// object reads the members of a struct or a map.
-func (c *checker) object(dec *jsontext.Decoder) *fault {
-	_, _ = dec.ReadToken()
-	given := make([]bool, len(c.members))
-	for more(dec) {
-		token, err := dec.ReadToken()
-		if err != nil {
-			return nil
-		}
-		name := token.String()
-		m := c.element
-		if i, known := c.byName[name]; known {
-			m, given[i] = &c.members[i], true
-		}
-		if m == nil {
-			_ = dec.SkipValue()
-		} else if f := m.value(dec); f != nil {
-			return f.within("." + name)
+		if bad := in.value(f); bad != nil {
+			return bad
 		}
 	}
-	_, _ = dec.ReadToken()
-	for i, m := range c.members {
-		if !given[i] && !m.optional {
-			return &fault{path: "." + m.name}
+	_, _ = in.ReadToken()
+	for i, f := range c.members {
+		if !given[i] && !f.optional {
+			return missing(in.place() + "." + f.name)
 		}
 	}
 	return nil
 }
 
-func (m *member) value(dec *jsontext.Decoder) *fault {
-	switch {
-	case dec.PeekKind() == 'n' && !m.nullable:
-		return &fault{reason: mismatch(m.typ, null)}
-	case m.check != nil:
-		return m.check.value(dec)
-	}
-	_ = dec.SkipValue()
-	return nil
+// place says where the value is that was read last: "list[2].name".
+func (in inspection) place() string {
+	_, place, _ := valueAt(in.text, in.StackPointer())
+	return in.name + place
 }
 
 // more reports whether the list or object goes on.

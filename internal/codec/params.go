@@ -19,9 +19,8 @@ import (
 
 // Parameters decodes the parameters of one method into its struct.
 type Parameters struct {
+	checker
 	schema *jsonschema.Schema // nil where there are none
-	fields []field
-	byName map[string]int
 	// bare says that a value that is not an object is the first parameter, as
 	// no other one is required.
 	bare bool
@@ -36,30 +35,26 @@ func ParametersOf(t reflect.Type) (*Parameters, error) {
 	if t.Kind() != reflect.Struct {
 		return nil, fmt.Errorf("%s is not a struct, whose fields are the parameters (None is for none)", t)
 	}
-	fields, err := fieldsOf(t)
+	inf := newInference()
+	schema, err := inf.structSchema(t)
 	if err != nil {
 		return nil, err
 	}
-	p := &Parameters{fields: fields, byName: map[string]int{}, bare: true}
-	switch {
-	case len(fields) == 0:
-		return p, nil
-	case len(fields) > maxParameters:
-		return nil, fmt.Errorf("%s has %d fields, more than %d", t, len(fields), maxParameters)
-	}
-	inf := newInference()
-	if p.schema, err = inf.structSchema(t); err != nil {
+	schema.Defs = inf.defs
+	p := &Parameters{schema: schema, bare: true}
+	if err := p.addMembers(t, map[reflect.Type]*checker{}); err != nil {
 		return nil, err
 	}
-	if p.schema.OneOf != nil {
+	switch {
+	case p.union != nil:
 		return nil, fmt.Errorf("%s is a union, not a struct of parameters", t)
+	case len(p.members) > maxParameters:
+		return nil, fmt.Errorf("%s has %d fields, more than %d", t, len(p.members), maxParameters)
+	case len(p.members) == 0:
+		p.schema = nil
 	}
-	p.schema.Defs = inf.defs
-	checkers := map[reflect.Type]*checker{}
-	for i := range fields {
-		f := &fields[i]
-		p.byName[f.name] = i
-		f.check = checkerOf(f.typ, checkers)
+	for i := range p.members {
+		f := &p.members[i]
 		if i > 0 && !f.optional {
 			p.bare = false
 		}
@@ -118,7 +113,7 @@ func isNull(raw []byte) bool { return len(raw) == 0 || bytes.Equal(raw, null) }
 // the same mistake is always reported the same way.
 func (p *Parameters) Decode(raw []byte, positional bool, in any) *Invalid {
 	raw = bytes.Trim(raw, " \t\r\n")
-	if len(p.fields) > 0 {
+	if len(p.members) > 0 {
 		if bad := p.decode(raw, positional, reflect.ValueOf(in).Elem()); bad != nil {
 			return bad
 		}
@@ -148,7 +143,7 @@ func (p *Parameters) decode(raw []byte, positional bool, in reflect.Value) *Inva
 				return bad
 			}
 		}
-		for _, f := range p.fields[min(n, len(p.fields)):] {
+		for _, f := range p.members[min(n, len(p.members)):] {
 			if !f.optional {
 				return invalid("No more params")
 			}
@@ -158,7 +153,7 @@ func (p *Parameters) decode(raw []byte, positional bool, in reflect.Value) *Inva
 		if raw == nil {
 			values[0] = null
 		}
-		if f := p.fields[0]; isNull(raw) && !f.optional {
+		if f := p.members[0]; isNull(raw) && !f.optional {
 			return invalid(mismatch(f.typ, null)).at(raw, len(raw))
 		}
 		if !jsontext.Value(values[0]).IsValid() {
@@ -167,8 +162,8 @@ func (p *Parameters) decode(raw []byte, positional bool, in reflect.Value) *Inva
 	default:
 		return invalid("expected object")
 	}
-	for i := range p.fields {
-		f, value := &p.fields[i], values[i]
+	for i := range p.members {
+		f, value := &p.members[i], values[i]
 		if value == nil && !f.optional {
 			return missing(f.name).at(raw, len(raw))
 		}

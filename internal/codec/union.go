@@ -20,25 +20,25 @@ type unionValue interface{ isUnion() }
 
 var unionType = reflect.TypeFor[Union]()
 
-// variant is one alternative of a union, read from the tags of its field.
-type variant struct {
-	tag         string
-	description string
-	index       int
-	typ         reflect.Type // the struct that the field points to
+// union is the declaration of a tagged union.
+type union struct {
+	reflect.StructTag         // of the embedded Union
+	discriminator     string  // which member names the variant
+	variants          []field // by their tags; a typ is the struct that the field points to
 }
 
-// unionOf reads the declaration of a union; ok is false for other types.
-func unionOf(t reflect.Type) (marker reflect.StructField, variants []variant, ok bool, err error) {
+// unionOf reads the declaration of a union; nil for other types.
+func unionOf(t reflect.Type) (*union, error) {
 	if t.Kind() != reflect.Struct {
-		return marker, nil, false, nil
+		return nil, nil
 	}
-	marker, ok = t.FieldByName("Union")
+	marker, ok := t.FieldByName("Union")
 	if !ok || !marker.Anonymous || marker.Type != unionType || len(marker.Index) != 1 {
-		return marker, nil, false, nil
+		return nil, nil
 	}
-	if marker.Tag.Get("discriminator") == "" {
-		return marker, nil, true, fmt.Errorf("%s: the embedded Union has no discriminator tag", t)
+	u := &union{StructTag: marker.Tag, discriminator: marker.Tag.Get("discriminator")}
+	if u.discriminator == "" {
+		return nil, fmt.Errorf("%s: the embedded Union has no discriminator tag", t)
 	}
 	seen := map[string]bool{}
 	for i := range t.NumField() {
@@ -48,46 +48,66 @@ func unionOf(t reflect.Type) (marker reflect.StructField, variants []variant, ok
 		}
 		tag := f.Tag.Get("tag")
 		if tag == "" || seen[tag] || !f.IsExported() || f.Type.Kind() != reflect.Pointer || f.Type.Elem().Kind() != reflect.Struct {
-			return marker, nil, true, fmt.Errorf("%s.%s: a variant is an exported pointer to a struct with a tag of its own", t, f.Name)
+			return nil, fmt.Errorf("%s.%s: a variant is an exported pointer to a struct with a tag of its own", t, f.Name)
 		}
 		seen[tag] = true
-		variants = append(variants, variant{tag: tag, description: f.Tag.Get("description"), index: i, typ: f.Type.Elem()})
+		u.variants = append(u.variants, field{name: tag, description: f.Tag.Get("description"), index: []int{i}, typ: f.Type.Elem()})
 	}
-	if len(variants) == 0 {
-		return marker, nil, true, fmt.Errorf("%s: a union without variants", t)
+	if len(u.variants) == 0 {
+		return nil, fmt.Errorf("%s: a union without variants", t)
 	}
-	return marker, variants, true, nil
+	return u, nil
+}
+
+// variant finds the variant that the discriminator of an object names.
+func (u *union) variant(object []byte) (*field, error) {
+	var members map[string]jsontext.Value
+	if err := json.Unmarshal(object, &members); err != nil {
+		return nil, err
+	}
+	value, ok := members[u.discriminator]
+	if !ok {
+		return nil, &valueError{"missing field `" + u.discriminator + "`"}
+	}
+	var tag string
+	if err := json.Unmarshal(value, &tag); err != nil || value.Kind() != '"' {
+		return nil, &valueError{mismatch(reflect.TypeFor[string](), value)}
+	}
+	tags := make([]string, len(u.variants))
+	for i, v := range u.variants {
+		if tags[i] = v.name; v.name == tag {
+			return &u.variants[i], nil
+		}
+	}
+	return nil, unknownVariant(tag, tags)
 }
 
 // marshalUnion writes the variant that is set.
-func marshalUnion(enc *jsontext.Encoder, u unionValue) error {
-	v := reflect.ValueOf(u)
-	if v.Kind() == reflect.Pointer {
-		v = v.Elem()
-	}
-	marker, variants, _, err := unionOf(v.Type())
+func marshalUnion(enc *jsontext.Encoder, value unionValue) error {
+	v := reflect.Indirect(reflect.ValueOf(value))
+	u, err := unionOf(v.Type())
 	if err != nil {
 		return err
 	}
-	var set *variant
-	for i, variant := range variants {
-		if v.Field(variant.index).IsNil() {
+	var set *field
+	for i, variant := range u.variants {
+		if v.FieldByIndex(variant.index).IsNil() {
 			continue
 		}
 		if set != nil {
-			return fmt.Errorf("%s: the variants %q and %q are both set", v.Type(), set.tag, variant.tag)
+			return fmt.Errorf("%s: the variants %q and %q are both set", v.Type(), set.name, variant.name)
 		}
-		set = &variants[i]
+		set = &u.variants[i]
 	}
 	if set == nil {
 		return fmt.Errorf("%s: no variant is set", v.Type())
 	}
-	object, err := json.Marshal(v.Field(set.index).Interface(), enc.Options())
+	object, err := json.Marshal(v.FieldByIndex(set.index).Interface(), enc.Options())
 	if err != nil {
 		return err
 	}
-	out := append([]byte{'{'}, quote(marker.Tag.Get("discriminator"))...)
-	out = append(append(out, ':'), quote(set.tag)...)
+	out := append([]byte{'{'}, quote(u.discriminator)...)
+	out = append(append(out, ':'), quote(set.name)...)
 	if len(object) > len("{}") {
 		out = append(out, ',')
 	}
@@ -95,58 +115,30 @@ func marshalUnion(enc *jsontext.Encoder, u unionValue) error {
 }
 
 // unmarshalUnion reads the variant that the discriminator names.
-func unmarshalUnion(dec *jsontext.Decoder, u unionValue) error {
-	v := reflect.ValueOf(u).Elem()
-	marker, variants, _, err := unionOf(v.Type())
+func unmarshalUnion(dec *jsontext.Decoder, value unionValue) error {
+	v := reflect.ValueOf(value).Elem()
+	u, err := unionOf(v.Type())
 	if err != nil {
 		return err
-	}
-	if dec.PeekKind() != '{' {
-		kind := dec.PeekKind()
-		if err := dec.SkipValue(); err != nil {
-			return err
-		}
-		return &json.SemanticError{JSONKind: kind, GoType: v.Type()}
 	}
 	object, err := dec.ReadValue()
 	if err != nil {
 		return err
 	}
-	tag, err := tagOf(object, marker.Tag.Get("discriminator"))
+	if object.Kind() != '{' {
+		return &json.SemanticError{JSONKind: object.Kind(), GoType: v.Type()}
+	}
+	variant, err := u.variant(object)
 	if err != nil {
 		return err
 	}
-	tags := make([]string, len(variants))
-	for i, variant := range variants {
-		if tags[i] = variant.tag; variant.tag != tag {
-			continue
-		}
-		field := reflect.New(variant.typ)
-		if err := json.Unmarshal(object, field.Interface(), dec.Options()); err != nil {
-			return err
-		}
-		v.SetZero()
-		v.Field(variant.index).Set(field)
-		return nil
+	set := reflect.New(variant.typ)
+	if err := json.Unmarshal(object, set.Interface(), dec.Options()); err != nil {
+		return err
 	}
-	return unknownVariant(tag, tags)
-}
-
-// tagOf finds the discriminator of an object.
-func tagOf(object []byte, discriminator string) (string, error) {
-	var members map[string]jsontext.Value
-	if err := json.Unmarshal(object, &members); err != nil {
-		return "", err
-	}
-	value, ok := members[discriminator]
-	if !ok {
-		return "", &valueError{"missing field `" + discriminator + "`"}
-	}
-	var tag string
-	if err := json.Unmarshal(value, &tag); err != nil || value.Kind() != '"' {
-		return "", &valueError{mismatch(reflect.TypeFor[string](), value)}
-	}
-	return tag, nil
+	v.SetZero()
+	v.FieldByIndex(variant.index).Set(set)
+	return nil
 }
 
 func quote(s string) []byte {
