@@ -34,6 +34,7 @@ type Hub struct {
 
 	changing sync.Mutex // held while the table is replaced
 	table    atomic.Pointer[table]
+	starting map[string]bool // namespaces that are about to be mounted
 	closed   bool
 }
 
@@ -83,6 +84,7 @@ func New(namespace string, options ...Option) (*Hub, error) {
 		own:         []string{namespace},
 		mechanisms:  []string{"anonymous"},
 		drain:       5 * time.Second,
+		starting:    map[string]bool{},
 	}
 	for _, option := range options {
 		option(h)

@@ -30,16 +30,15 @@ func (h *Hub) register(a plugin.Activation) (err error) {
 	}
 	namespace := tree.Definition.Namespace
 	err = h.change(func(mounts map[string]*mount) error {
-		_, taken := mounts[namespace]
 		switch {
 		case h.closed:
 			return errClosed
 		case namespace == h.namespace:
 			return fmt.Errorf("namespace %q is the hub's own", namespace)
-		case taken:
+		case h.starting[namespace] || mounts[namespace] != nil:
 			return fmt.Errorf("namespace %q is taken", namespace)
 		}
-		mounts[namespace] = nil // until it has started
+		h.starting[namespace] = true
 		return nil
 	})
 	if err != nil {
@@ -51,8 +50,10 @@ func (h *Hub) register(a plugin.Activation) (err error) {
 	defer func() {
 		if !done { // a start has failed, or a middleware has panicked
 			err = errors.Join(err, life.close())
-			_ = h.change(func(mounts map[string]*mount) error { delete(mounts, namespace); return nil })
 		}
+		h.changing.Lock()
+		defer h.changing.Unlock()
+		delete(h.starting, namespace)
 	}()
 	if err := life.start(tree); err != nil {
 		return err
@@ -69,16 +70,18 @@ func (h *Hub) register(a plugin.Activation) (err error) {
 	return err
 }
 
-// change publishes what fn makes of the mounts, unless it fails.
+// change publishes what fn makes of the mounts, if it changes them and does not
+// fail.
 func (h *Hub) change(fn func(mounts map[string]*mount) error) error {
 	h.changing.Lock()
 	defer h.changing.Unlock()
-	mounts := maps.Clone(h.table.Load().mounts)
-	if err := fn(mounts); err != nil {
-		return err
+	before := h.table.Load().mounts
+	mounts := maps.Clone(before)
+	err := fn(mounts)
+	if err == nil && !maps.Equal(mounts, before) {
+		h.replace(mounts)
 	}
-	h.replace(mounts)
-	return nil
+	return err
 }
 
 var errClosed = errors.New("the hub is closed")

@@ -20,8 +20,7 @@ type table struct {
 	text   raw // the schema's JSON
 }
 
-// replace makes and publishes the table for mounts, of which those that are nil
-// are to come.
+// replace makes and publishes the table for mounts.
 func (h *Hub) replace(mounts map[string]*mount) {
 	t := &table{mounts: mounts, owners: map[uuid.UUID]*mount{}, schema: plugin.Schema{
 		Namespace: h.namespace, Version: h.version, Description: h.description, Methods: h.methods,
@@ -47,9 +46,7 @@ func (h *Hub) replace(mounts map[string]*mount) {
 // sorted returns mounts in the order of their names.
 func sorted(mounts map[string]*mount) (all []*mount) {
 	for _, name := range slices.Sorted(maps.Keys(mounts)) {
-		if m := mounts[name]; m != nil {
-			all = append(all, m)
-		}
+		all = append(all, mounts[name])
 	}
 	return all
 }
