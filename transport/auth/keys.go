@@ -9,9 +9,12 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/json" // refuses a key that is there twice
+
+	"github.com/plexus-go/plexus/internal/filewatch"
 )
 
 const (
@@ -27,6 +30,32 @@ type keySource interface {
 	// run keeps the keys current until ctx is done, and calls changed when it has
 	// read them again.
 	run(ctx context.Context, changed func())
+}
+
+// keyFile is a JWKS in a file, which is read again when it changes.
+type keyFile struct {
+	log *slog.Logger
+	set *filewatch.Loaded[keySet]
+}
+
+func openKeyFile(path string, log *slog.Logger) (*keyFile, error) {
+	set, err := filewatch.Load(func(files []filewatch.File) (keySet, error) {
+		set, ignored, err := parseKeys(files[0].Data)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		log.Info("signing keys were read", "file", path, "keys", len(set), "ignored", ignored)
+		return set, nil
+	}, maxFileBytes, path)
+	return &keyFile{log, set}, err
+}
+
+func (f *keyFile) run(ctx context.Context, changed func()) {
+	f.set.Follow(ctx, f.log, "the former signing keys stay in use", changed)
+}
+
+func (f *keyFile) find(_ context.Context, id string, algorithm jose.SignatureAlgorithm) (any, error) {
+	return f.set.Get().find(id, algorithm)
 }
 
 var errUnknownKey = errors.New("no such key")

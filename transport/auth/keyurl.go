@@ -10,7 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -35,15 +35,18 @@ const (
 
 // keyURL is a JWKS that is fetched, by run and when a key is unknown.
 type keyURL struct {
-	url      string
-	client   *http.Client
-	log      *slog.Logger
-	fetching chan struct{} // of capacity 1: a lock that honours a context
+	url     string
+	client  *http.Client
+	log     *slog.Logger
+	fetched atomic.Pointer[fetchedKeys] // nil before the first fetch that succeeds
 
-	mu      sync.Mutex
-	set     keySet
-	fetched time.Time // when the set was
-	tried   time.Time // the last time, whether or not it failed
+	fetching chan struct{} // of capacity 1: a lock that honours a context
+	tried    time.Time     // the last fetch, whether or not it failed; guarded by the lock
+}
+
+type fetchedKeys struct {
+	keySet
+	at time.Time
 }
 
 // newKeyURL takes an https URL, or an http one of this machine.
@@ -62,7 +65,6 @@ func newKeyURL(text string, log *slog.Logger) (*keyURL, error) {
 		client: &http.Client{
 			Transport: &http.Transport{
 				Proxy:                  http.ProxyFromEnvironment,
-				ForceAttemptHTTP2:      true,
 				DisableKeepAlives:      true, // the next request is minutes away
 				MaxResponseHeaderBytes: 64 << 10,
 			},
@@ -81,21 +83,16 @@ func (k *keyURL) find(ctx context.Context, id string, algorithm jose.SignatureAl
 	if !errors.Is(err, errUnknownKey) {
 		return key, err
 	}
-	// Every fetch that this waits for is bounded.
-	select {
+	select { // every fetch that this waits for is bounded
 	case k.fetching <- struct{}{}:
+		defer func() { <-k.fetching }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	defer func() { <-k.fetching }()
-	if key, err := k.known(id, algorithm); !errors.Is(err, errUnknownKey) {
-		return key, err // another request has fetched it
-	}
-	k.mu.Lock()
-	soon := time.Since(k.tried) < refetch
-	k.mu.Unlock()
-	if soon {
-		return nil, err
+	// Another request may have fetched it.
+	key, err = k.known(id, algorithm)
+	if !errors.Is(err, errUnknownKey) || time.Since(k.tried) < refetch {
+		return key, err
 	}
 	// The fetch is for all requests, so it goes on if this one is cancelled.
 	k.fetch(context.WithoutCancel(ctx))
@@ -103,15 +100,14 @@ func (k *keyURL) find(ctx context.Context, id string, algorithm jose.SignatureAl
 }
 
 func (k *keyURL) known(id string, algorithm jose.SignatureAlgorithm) (any, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	fetched := k.fetched.Load()
 	switch {
-	case k.fetched.IsZero():
+	case fetched == nil:
 		return nil, fmt.Errorf("%w: none has been fetched", errUnknownKey)
-	case time.Since(k.fetched) > stale:
+	case time.Since(fetched.at) > stale:
 		return nil, fmt.Errorf("%w: they were fetched too long ago", errUnknownKey)
 	}
-	return k.set.find(id, algorithm)
+	return fetched.find(id, algorithm)
 }
 
 func (k *keyURL) run(ctx context.Context, changed func()) {
@@ -139,8 +135,6 @@ func (k *keyURL) run(ctx context.Context, changed func()) {
 // fetch gets the keys. The caller holds the lock.
 func (k *keyURL) fetch(ctx context.Context) bool {
 	set, ignored, err := k.get(ctx)
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	k.tried = time.Now()
 	if err != nil {
 		if ctx.Err() == nil {
@@ -148,14 +142,12 @@ func (k *keyURL) fetch(ctx context.Context) bool {
 		}
 		return false
 	}
-	k.set, k.fetched = set, k.tried
+	k.fetched.Store(&fetchedKeys{set, k.tried})
 	k.log.Debug("signing keys were fetched", "url", k.url, "keys", len(set), "ignored", ignored)
 	return true
 }
 
 func (k *keyURL) get(ctx context.Context) (set keySet, ignored int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
-	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, k.url, nil) // #nosec G704 -- the URL is the operator's
 	if err != nil {
 		return nil, 0, err
@@ -170,10 +162,10 @@ func (k *keyURL) get(ctx context.Context) (set keySet, ignored int, err error) {
 		return nil, 0, fmt.Errorf("status %d", response.StatusCode)
 	}
 	data, err := io.ReadAll(io.LimitReader(response.Body, maxFileBytes+1))
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, 0, err
-	}
-	if len(data) > maxFileBytes {
+	case len(data) > maxFileBytes:
 		return nil, 0, fmt.Errorf("larger than %d MiB", maxFileBytes>>20)
 	}
 	return parseKeys(data)

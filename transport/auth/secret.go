@@ -23,6 +23,7 @@ import (
 const (
 	tokenPrefix = "plx_"
 	tokenBytes  = 32
+	tokenDigits = (tokenBytes + crc32.Size) * 4 / 3 // behind the prefix
 	hashPrefix  = "sha256:"
 )
 
@@ -43,7 +44,7 @@ func randomToken() (string, digest) {
 // digest, so that nothing that could be guessed is ever looked up.
 func digestOf(token string) (digest, error) {
 	encoded, ok := strings.CutPrefix(token, tokenPrefix)
-	if !ok || len(encoded) != base64.RawURLEncoding.EncodedLen(tokenBytes+crc32.Size) {
+	if !ok || len(encoded) != tokenDigits {
 		return digest{}, errors.New("not a token of the form " + tokenPrefix + "…")
 	}
 	decoded, err := base64.RawURLEncoding.DecodeString(encoded)
@@ -56,19 +57,13 @@ func digestOf(token string) (digest, error) {
 
 // holdsToken reports whether there is a token in the text.
 func holdsToken(text string) bool {
-	length := base64.RawURLEncoding.EncodedLen(tokenBytes + crc32.Size)
-	for {
-		_, rest, found := strings.Cut(text, tokenPrefix)
-		if !found {
-			return false
+	for text != "" {
+		_, text, _ = strings.Cut(text, tokenPrefix)
+		if _, err := digestOf(tokenPrefix + text[:min(len(text), tokenDigits)]); err == nil {
+			return true
 		}
-		if len(rest) >= length {
-			if _, err := digestOf(tokenPrefix + rest[:length]); err == nil {
-				return true
-			}
-		}
-		text = rest
 	}
+	return false
 }
 
 // parseDigest reads what [digest.String] writes. The error does not quote the
