@@ -3,7 +3,6 @@
 package transport
 
 import (
-	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -78,7 +77,10 @@ const (
 	none reason = iota // it is not
 	malformed
 	wrongHost
+	wrongHostLocal
+	wrongHostProxied
 	wrongOrigin
+	noCredentials
 	wrongCredentials
 	overRate
 	overAddress
@@ -87,16 +89,23 @@ const (
 	reasons // how many there are
 )
 
-// answers are what clients are answered, and how logs name the reason.
+// answers are what clients are answered, and how logs and counters name the reason.
 var answers = [reasons]struct {
 	name       string
 	status     int
 	text       string
 	retryAfter string // seconds
 }{
-	malformed:        {"malformed", http.StatusBadRequest, "The request has more than one Origin.", ""},
-	wrongHost:        {"host", http.StatusMisdirectedRequest, "This hub does not answer to the host name of this request. Its operator can allow the name.", ""},
-	wrongOrigin:      {"origin", http.StatusForbidden, "Pages of this origin may not connect to this hub. Its operator can allow the origin.", ""},
+	malformed: {"malformed", http.StatusBadRequest, "The request has more than one Origin.", ""},
+	wrongHost: {"host", http.StatusMisdirectedRequest,
+		"This hub does not answer to the host name of this request. Its operator can allow the name.", ""},
+	wrongHostLocal: {"host", http.StatusMisdirectedRequest,
+		"This hub answers to localhost, loopback addresses, and host names that its operator has allowed.", ""},
+	wrongHostProxied: {"host", http.StatusMisdirectedRequest, "Behind a proxy, this hub answers only to host names that " +
+		"its operator has allowed. The proxy must pass on the Host of the request.", ""},
+	wrongOrigin: {"origin", http.StatusForbidden,
+		"Pages of this origin may not connect to this hub. Its operator can allow the origin.", ""},
+	noCredentials:    {"credentials", http.StatusUnauthorized, "Credentials are needed.", ""},
 	wrongCredentials: {"credentials", http.StatusUnauthorized, "The credentials are not valid.", ""},
 	overRate:         {"rate", http.StatusTooManyRequests, "Too many requests from this address.", "1"},
 	overAddress:      {"address", http.StatusTooManyRequests, "Too many connections from this address.", "10"},
@@ -104,90 +113,67 @@ var answers = [reasons]struct {
 	late:             {"late", http.StatusServiceUnavailable, "The request came too late.", "10"},
 }
 
-// refusal is why a request is rejected.
-type refusal struct {
-	reason reason
-	cause  error  // for the log
-	text   string // for the client, if not that of the reason
-}
-
 func (a *accessControl) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// One request per connection, so that limits of connections limit requests.
 	// An upgrade ignores it.
 	w.Header().Set("Connection", "close")
 	from := a.sourceOf(r)
-	caller, refused := a.admit(r, from)
-	if refused != nil {
-		a.refuse(w, r, from, refused)
+	caller, why, cause := a.admit(r, from)
+	if why == none {
+		if a.authenticate != nil && (caller.Name != "" || caller.Means != "") {
+			connOf(r).recheck = a.recheck(r, caller)
+		}
+		a.next.ServeHTTP(w, r.WithContext(plugin.WithCaller(r.Context(), caller)))
 		return
 	}
-	ctx := plugin.WithCaller(r.Context(), caller)
-	if a.authenticate != nil && (caller.Name != "" || caller.Means != "") {
-		connOf(r).recheck = a.recheck(r, caller)
-	}
-	a.next.ServeHTTP(w, r.WithContext(ctx))
-}
-
-// admit returns the caller of a request, or why it is rejected. The connection
-// of an upgrade counts as open from then on.
-func (a *accessControl) admit(r *http.Request, from source) (plugin.Caller, *refusal) {
-	if !a.rates.allow(from.limited) {
-		return plugin.Caller{}, &refusal{reason: overRate}
-	}
-	if why := a.connections.full(from.limited); why != none {
-		return plugin.Caller{}, &refusal{reason: why}
-	}
-	if !a.allowsHost(r.Host, from.proxied) {
-		return plugin.Caller{}, a.misdirected(r.Host, from.proxied)
-	}
-	switch origins := r.Header["Origin"]; {
-	case len(origins) > 1:
-		return plugin.Caller{}, &refusal{reason: malformed}
-	case len(origins) == 1 && !a.allowsOrigin(origins[0], from.proxied):
-		return plugin.Caller{}, &refusal{reason: wrongOrigin, cause: fmt.Errorf("origin %.100q", origins[0])}
-	}
-	caller, refused := a.callerOf(r, from)
-	// The WebSocket server answers a request that is no upgrade; its connection
-	// stays pending.
-	if refused != nil || !gorilla.IsWebSocketUpgrade(r) {
-		return caller, refused
-	}
-	if why := a.connections.open(connOf(r), from.limited); why != none {
-		return plugin.Caller{}, &refusal{reason: why}
-	}
-	return caller, nil
-}
-
-func (a *accessControl) misdirected(host string, proxied bool) *refusal {
-	why := &refusal{reason: wrongHost, cause: fmt.Errorf("host %.100q", host)}
-	switch {
-	case a.local && proxied:
-		why.text = "Behind a proxy, this hub answers only to host names that its operator has allowed. " +
-			"The proxy must pass on the Host of the request."
-	case a.local:
-		why.text = "This hub answers to localhost, loopback addresses, and host names that its operator has allowed."
-	}
-	return why
-}
-
-// refuse answers a request that is rejected.
-func (a *accessControl) refuse(w http.ResponseWriter, r *http.Request, from source, why *refusal) {
-	answer := answers[why.reason]
-	text := cmp.Or(why.text, answer.text)
-	a.connections.refused[why.reason].Add(1)
-	if a.logged[why.reason].Allow() { // clients without access must not fill the disk
+	answer := answers[why]
+	a.connections.refused[why].Add(1)
+	if a.logged[why].Allow() { // clients without access must not fill the disk
 		a.log.Warn("a request was refused", "reason", answer.name, "remote", from.remote,
-			"peer", r.RemoteAddr, "text", text, "error", why.cause)
+			"peer", r.RemoteAddr, "text", answer.text, "error", cause)
 	}
-	if why.reason == wrongCredentials {
-		challenge := `Bearer realm="plexus"`
-		if why.cause != nil {
-			challenge += `, error="invalid_token"`
-		}
-		w.Header().Set("WWW-Authenticate", challenge)
+	switch why {
+	case noCredentials:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="plexus"`)
+	case wrongCredentials:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="plexus", error="invalid_token"`)
 	}
 	if answer.retryAfter != "" {
 		w.Header().Set("Retry-After", answer.retryAfter)
 	}
-	http.Error(w, text, answer.status)
+	http.Error(w, answer.text, answer.status)
+}
+
+// admit returns the caller of a request, or why it is rejected, with the cause for
+// the log. The connection of an upgrade counts as open from then on.
+func (a *accessControl) admit(r *http.Request, from source) (caller plugin.Caller, why reason, cause error) {
+	if !a.rates.allow(from.limited) {
+		return caller, overRate, nil
+	}
+	if why := a.connections.full(from.limited); why != none {
+		return caller, why, nil
+	}
+	if !a.allowsHost(r.Host, from.proxied) {
+		why := wrongHost
+		switch {
+		case a.local && from.proxied:
+			why = wrongHostProxied
+		case a.local:
+			why = wrongHostLocal
+		}
+		return caller, why, fmt.Errorf("host %.100q", r.Host)
+	}
+	switch origins := r.Header["Origin"]; {
+	case len(origins) > 1:
+		return caller, malformed, nil
+	case len(origins) == 1 && !a.allowsOrigin(origins[0], from.proxied):
+		return caller, wrongOrigin, fmt.Errorf("origin %.100q", origins[0])
+	}
+	caller, why, cause = a.callerOf(r, from)
+	// The WebSocket server answers a request that is no upgrade; its connection
+	// stays pending.
+	if why == none && gorilla.IsWebSocketUpgrade(r) {
+		why = a.connections.open(connOf(r), from.limited)
+	}
+	return caller, why, cause
 }

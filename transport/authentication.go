@@ -51,7 +51,7 @@ func WithAnonymous(scopes ...string) Option {
 }
 
 // callerOf returns who makes a request, or why it is rejected.
-func (a *accessControl) callerOf(r *http.Request, from source) (plugin.Caller, *refusal) {
+func (a *accessControl) callerOf(r *http.Request, from source) (plugin.Caller, reason, error) {
 	caller, err := plugin.Caller{}, ErrNoCredentials
 	if a.authenticate != nil {
 		caller, err = a.authenticateInTime(r)
@@ -60,16 +60,16 @@ func (a *accessControl) callerOf(r *http.Request, from source) (plugin.Caller, *
 	case err == nil && (caller.Name != "" || caller.Means != "" || caller.Scopes != nil):
 	case err != nil && !errors.Is(err, ErrNoCredentials):
 		a.rates.charge(from.limited)
-		return plugin.Caller{}, &refusal{reason: wrongCredentials, cause: err}
+		return plugin.Caller{}, wrongCredentials, err
 	case a.anonymous != nil:
 		caller = *a.anonymous
 	case a.authenticate == nil:
 		caller = plugin.Caller{Scopes: []string{"*"}}
 	default:
-		return plugin.Caller{}, &refusal{reason: wrongCredentials, text: "Credentials are needed."}
+		return plugin.Caller{}, noCredentials, nil
 	}
 	caller.Remote = from.remote
-	return caller, nil
+	return caller, none, nil
 }
 
 // authenticateInTime authenticates a request within the time for the handshake.

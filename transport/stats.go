@@ -34,7 +34,7 @@ func (s *Server) Stats() Stats {
 	l := s.access.connections
 	stats := Stats{Refused: make(map[string]int64, reasons), WebSocket: s.ws.Counts()}
 	for why := malformed; why < reasons; why++ {
-		stats.Refused[answers[why].name] = l.refused[why].Load()
+		stats.Refused[answers[why].name] += l.refused[why].Load()
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
