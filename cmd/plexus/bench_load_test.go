@@ -16,7 +16,7 @@ import (
 // first is the trial), which is the n-th, respond answers.
 func loaded(t *testing.T, respond func(n int, c *fakeCall)) *fakeHub {
 	var requests atomic.Int64
-	f := newFake("fake", func(c *fakeCall) {
+	f := newFake(t, "fake", func(c *fakeCall) {
 		switch c.inner {
 		case "registry.register":
 			c.stream(string(c.ID), fakeData(`{"type":"backend_registered"}`), fakeDone)
@@ -30,7 +30,6 @@ func loaded(t *testing.T, respond func(n int, c *fakeCall)) *fakeHub {
 			good(c)
 		}
 	})
-	t.Cleanup(f.stop)
 	return f
 }
 
@@ -41,7 +40,7 @@ func good(c *fakeCall) {
 // report runs bench on a fake hub, whose calls may take a second.
 func report(t *testing.T, f *fakeHub, args ...string) *benchReport {
 	t.Helper()
-	_, stdout, stderr := benchCommandWithin(t.Context(), time.Second, append([]string{f.url(), "--op", "get", "--json", "--warmup", "0s", "--backends", "3", "--duration", "100ms"}, args...)...)
+	_, stdout, stderr := benchCommandWithin(t.Context(), time.Second, append([]string{f.url, "--op", "get", "--json", "--warmup", "0s", "--backends", "3", "--duration", "100ms"}, args...)...)
 	var r benchReport
 	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
 		t.Fatalf("%v: %s", err, stderr)
@@ -54,23 +53,23 @@ func TestBenchCountsErrors(t *testing.T) {
 	items := func(items ...string) func(c *fakeCall) {
 		return func(c *fakeCall) { c.stream(string(c.ID), items...) }
 	}
-	recoverable := strings.Replace(fakeError("no", "-1"), `"recoverable":false`, `"recoverable":true`, 1)
+	recoverable := fakeError("no", "-1", true)
 	for name, test := range map[string]struct {
 		respond func(c *fakeCall)
 		want    string
 	}{
 		"refused": {func(c *fakeCall) {
-			c.send(`{"jsonrpc":"2.0","id":%s,"error":{"code":-32003,"message":"no"}}`, c.ID)
+			c.Send(`{"jsonrpc":"2.0","id":%s,"error":{"code":-32003,"message":"no"}}`, c.ID)
 		}, "error -32003"},
-		"error item":           {items(fakeError("no", "-32000")), "error -32000"},
+		"error item":           {items(fakeError("no", "-32000", false)), "error -32000"},
 		"error that recovered": {items(recoverable, fakeData("1"), fakeDone), "error -1"},
-		"code of text":         {items(fakeError("no", "a story")), "error"},
+		"code of text":         {items(fakeError("no", "a story", false)), "error"},
 		"no data":              {items(fakeDone), "no data"},
 		"registry error":       {items(fakeData(`{"type":"error","message":"no"}`), fakeDone), "registry error"},
 		"no backend":           {items(fakeData(`{"type":"backend","backend":null}`), fakeDone), "no such backend"},
 		"no done":              {items(fakeData("1")), "timed out"},
 		"no answer":            {func(*fakeCall) {}, "timed out"},
-		"lost":                 {func(c *fakeCall) { c.conn.Close() }, "connection lost"},
+		"lost":                 {func(c *fakeCall) { c.Close() }, "connection lost"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // some of them wait
@@ -136,7 +135,7 @@ func TestBenchInterruptedWhileTheHubHangs(t *testing.T) {
 	defer cancel()
 	f := loaded(t, func(int, *fakeCall) { cancel() })
 	began := time.Now()
-	status, stdout, _ := benchCommand(ctx, f.url(), "--op", "get", "--backends", "1", "--duration", "1h", "--warmup", "0s")
+	status, stdout, _ := benchCommand(ctx, f.url, "--op", "get", "--backends", "1", "--duration", "1h", "--warmup", "0s")
 	if took := time.Since(began); status != failed || !strings.Contains(stdout, "interrupted") || !strings.Contains(stdout, "timed out") || took > 8*time.Second {
 		t.Errorf("after %v: status %d, %s", took, status, stdout)
 	}

@@ -44,12 +44,9 @@ func TestDoctor(t *testing.T) {
 		}
 	}()
 	t.Cleanup(func() { garbled.Close(); <-ended })
-	nameless := newFake("", func(c *fakeCall) { c.unknown() })
-	t.Cleanup(nameless.stop)
-	unschooled := newFake("h", func(c *fakeCall) { c.unknown() })
-	t.Cleanup(unschooled.stop)
-	wordless := silentHub()
-	t.Cleanup(wordless.stop)
+	nameless := newFake(t, "", func(c *fakeCall) { c.unknown() })
+	unschooled := newFake(t, "h", func(c *fakeCall) { c.unknown() })
+	wordless := silentHub(t)
 	deaf, err := net.Listen("tcp", "127.0.0.1:0") // the system accepts for it
 	if err != nil {
 		t.Fatal(err)
@@ -61,14 +58,14 @@ func TestDoctor(t *testing.T) {
 		{"a hub that lets nobody in", plain(answer(http.StatusUnauthorized)), "upgrade", "give --token, --cookie or --header"},
 		{"TLS behind ws", "ws" + strings.TrimPrefix(encrypted.URL, "https"), "upgrade", "answers 400, but it is not a hub: try wss://"},
 		{"another protocol", "ws://" + garbled.Addr().String(), "upgrade", "does not speak WebSocket: check the port, or try wss://"},
-		{"no TLS", "wss" + strings.TrimPrefix(nameless.url(), "ws"), "tls", "try ws:// in place of wss://"},
+		{"no TLS", "wss" + strings.TrimPrefix(nameless.url, "ws"), "tls", "try ws:// in place of wss://"},
 		{"a certificate of nobody", "wss" + strings.TrimPrefix(encrypted.URL, "https"), "tls", "signed by no authority that this system trusts"},
 		{"no such name", "ws://nobody.invalid:1", "name", "the name is not known here"},
-		{"no hub", nameless.url(), "_info", "it speaks WebSocket, but not as a Plexus hub does"},
-		{"no word", wordless.url(), "_info", "timed out: it speaks WebSocket, but does not answer _info"},
+		{"no hub", nameless.url, "_info", "it speaks WebSocket, but not as a Plexus hub does"},
+		{"no word", wordless.url, "_info", "timed out: it speaks WebSocket, but does not answer _info"},
 		{"a port that never answers", "ws://" + deaf.Addr().String(), "upgrade", "timed out: something listens, but does not answer"},
 		{"a port that never answers TLS", "wss://" + deaf.Addr().String(), "tls", "timed out: something listens, but does not answer"},
-		{"no schema", unschooled.url(), "schema", "not with its schema"},
+		{"no schema", unschooled.url, "schema", "not with its schema"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -12,7 +12,7 @@ import (
 
 // solarHub has children of children. That the earth has a moon it does not
 // tell, but knows; comets have no schema at all.
-func solarHub() *fakeHub {
+func solarHub(t testing.TB) *fakeHub {
 	info := `{"name":"info","description":"What is known of it","hash":"1","params":{"type":"object","properties":{"unit":{"type":["string","null"],"default":"km"}}}}`
 	answers := map[string]string{
 		"solar-hub.schema":   `{"namespace":"solar-hub","version":"1","description":"All that is","hash":"1","methods":[],"children":[{"namespace":"solar","description":"The sun\u001b[31m and its planets","hash":"1"}]}`,
@@ -24,7 +24,7 @@ func solarHub() *fakeHub {
 		"solar.earth.luna.info":   `"a moon"`,
 		"solar.comet.info":        `"a comet"`,
 	}
-	return newFake("solar-hub", func(c *fakeCall) {
+	return newFake(t, "solar-hub", func(c *fakeCall) {
 		content, ok := answers[c.inner]
 		if !ok {
 			c.unknown()
@@ -37,8 +37,8 @@ func solarHub() *fakeHub {
 // oddHub does everything in ways of its own: nulls in its schema, texts as
 // subscriptions, items of types that nobody knows, streams without an end,
 // nothing but its own schema method for itself.
-func oddHub() *fakeHub {
-	return newFake("odd", func(c *fakeCall) {
+func oddHub(t testing.TB) *fakeHub {
+	return newFake(t, "odd", func(c *fakeCall) {
 		switch asked := c.inner; {
 		case c.Method == "odd.schema":
 			c.stream(`"root"`, fakeData(`{"namespace":"odd","version":null,"description":null,"hash":null,"methods":null,"children":[null,7,{"namespace":null},{"namespace":"x","description":null,"hash":null}]}`), fakeDone)
@@ -56,23 +56,23 @@ func oddHub() *fakeHub {
 			c.stream(`{"a":1}`, fakeData(string(c.with)), fakeDone)
 		case asked == "x.gone":
 			c.stream(`1`, fakeData(`1`))
-			c.conn.Close()
+			c.Close()
 		case asked == "x.never":
 			c.stream(`2`, fakeData(`1`))
 		case strings.HasSuffix(c.Method, "_unsub"):
-			c.send(`{"jsonrpc":"2.0","id":%s,"result":true}`, c.ID)
+			c.Send(`{"jsonrpc":"2.0","id":%s,"result":true}`, c.ID)
 		default:
-			c.send(`{"jsonrpc":"2.0","id":%s,"error":{"code":"-32601","message":"no","data":null}}`, c.ID)
+			c.Send(`{"jsonrpc":"2.0","id":%s,"error":{"code":"-32601","message":"no","data":null}}`, c.ID)
 		}
 	})
 }
 
 // silentHub lets everybody in and never says a word; muteHub says its name.
-func silentHub() *fakeHub { return newFake("", func(*fakeCall) {}) }
-func muteHub() *fakeHub   { return newFake("mute", func(*fakeCall) {}) }
+func silentHub(t testing.TB) *fakeHub { return newFake(t, "", func(*fakeCall) {}) }
+func muteHub(t testing.TB) *fakeHub   { return newFake(t, "mute", func(*fakeCall) {}) }
 
 // curiousHub asks a question before it answers; with the answer that it got.
-func curiousHub() *fakeHub {
+func curiousHub(t testing.TB) *fakeHub {
 	questions := map[string]string{
 		"confirm": `{"type":"confirm","message":"Really delete it?"}`,
 		"default": `{"type":"confirm","message":"Really?","default":false}`,
@@ -86,7 +86,7 @@ func curiousHub() *fakeHub {
 	for name := range questions {
 		methods = append(methods, `{"name":"`+name+`","bidirectional":true}`)
 	}
-	return newFake("curious", func(c *fakeCall) {
+	return newFake(t, "curious", func(c *fakeCall) {
 		name, isAsk := strings.CutPrefix(c.inner, "ask.")
 		switch {
 		case c.inner == "ask.schema":
@@ -98,7 +98,7 @@ func curiousHub() *fakeHub {
 				Data json.RawMessage `json:"response_data"`
 			}
 			_ = json.Unmarshal(c.Params, &answer)
-			c.send(`{"jsonrpc":"2.0","id":%s,"result":{"success":true}}`, c.ID)
+			c.Send(`{"jsonrpc":"2.0","id":%s,"result":{"success":true}}`, c.ID)
 			c.item("8", fakeData(string(answer.Data)))
 			c.item("8", fakeDone)
 		default:
@@ -109,8 +109,8 @@ func curiousHub() *fakeHub {
 
 // busyHub reports progress; work.forever goes on until it is told
 // to stop, and what work.large answers no pipe holds.
-func busyHub() *fakeHub {
-	return newFake("busy", func(c *fakeCall) {
+func busyHub(t testing.TB) *fakeHub {
+	return newFake(t, "busy", func(c *fakeCall) {
 		switch c.inner {
 		case "work.schema":
 			c.stream("7", fakeData(`{"namespace":"work","methods":[{"name":"do"},{"name":"forever"},{"name":"large"},{"name":"read","params":{}}]}`), fakeDone)
@@ -128,7 +128,7 @@ func busyHub() *fakeHub {
 // recordedHub answers as the reference hub has answered, byte for byte.
 func recordedHub(t testing.TB) *fakeHub {
 	recorded := testkit.Recordings(t)
-	return newFake("registry-hub", func(c *fakeCall) {
+	return newFake(t, "registry-hub", func(c *fakeCall) {
 		var params any
 		_ = json.Unmarshal(c.with, &params)
 		var found *testkit.Exchange
@@ -152,7 +152,7 @@ func recordedHub(t testing.TB) *fakeHub {
 				answer["id"] = c.ID
 				frame, _ = json.Marshal(answer)
 			}
-			c.send("%s", frame)
+			c.Send("%s", frame)
 		}
 	})
 }

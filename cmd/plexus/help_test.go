@@ -57,9 +57,8 @@ func TestHelpWidth(t *testing.T) {
 	}
 	main := serveMain(t, "main-hub", nil).URL
 	recorded := recordedHub(t)
-	defer recorded.stop()
 	seen := 0
-	for url, hub := range map[string]string{main: "main-hub", recorded.url(): "registry-hub"} {
+	for url, hub := range map[string]string{main: "main-hub", recorded.url: "registry-hub"} {
 		var walk func(path []string)
 		walk = func(path []string) {
 			r := plexus(t, url, append(path, "--help")...)

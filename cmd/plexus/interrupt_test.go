@@ -17,22 +17,6 @@ import (
 	"time"
 )
 
-// await waits until a fake hub was called so.
-func (f *fakeHub) await(t *testing.T, method string) {
-	t.Helper()
-	for deadline := time.After(timeLimit); ; {
-		calls, more := f.calls()
-		if slices.Contains(calls, method) {
-			return
-		}
-		select {
-		case <-more:
-		case <-deadline:
-			t.Fatalf("%s was not called; only %q", method, calls)
-		}
-	}
-}
-
 // TestInterrupt: Ctrl-C ends the stream at the hub, and exits as shells expect
 // it of what was interrupted.
 func TestInterrupt(t *testing.T) {
@@ -42,12 +26,11 @@ func TestInterrupt(t *testing.T) {
 		want   int
 	}{{syscall.SIGINT, 130}, {syscall.SIGTERM, 143}} {
 		t.Run(test.signal.String(), func(t *testing.T) {
-			f := busyHub()
-			defer f.stop()
+			f := busyHub(t)
 			ctx, cancel := context.WithTimeout(context.Background(), timeLimit)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, "plexus", "busy", "work", "forever")
-			cmd.Env = environment(t, f.url())
+			cmd.Env = environment(t, f.url)
 			var stderr bytes.Buffer
 			cmd.Stderr = &stderr
 			out, err := cmd.StdoutPipe()
@@ -95,12 +78,11 @@ func TestInterruptStuck(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			f := busyHub()
-			defer f.stop()
+			f := busyHub(t)
 			ctx, cancel := context.WithTimeout(context.Background(), timeLimit)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, "plexus", append([]string{"busy"}, test.args...)...)
-			cmd.Env = environment(t, f.url())
+			cmd.Env = environment(t, f.url)
 			var stderr bytes.Buffer
 			cmd.Stderr = &stderr
 			in, err1 := cmd.StdinPipe()
@@ -139,7 +121,7 @@ func TestInterruptBench(t *testing.T) {
 	t.Parallel()
 	var name atomic.Value // of the backend that is there
 	name.Store("")
-	f := newFake("slow", func(c *fakeCall) {
+	f := newFake(t, "slow", func(c *fakeCall) {
 		content := `{"type":"ping","success":true}`
 		switch c.inner {
 		case "registry.register":
@@ -159,11 +141,10 @@ func TestInterruptBench(t *testing.T) {
 		}
 		c.stream(string(c.ID), fakeData(content), fakeDone)
 	})
-	defer f.stop()
 	ctx, cancel := context.WithTimeout(context.Background(), timeLimit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "plexus", "bench", f.url(), "--op", "ping", "--connections", "1", "--in-flight", "1", "--duration", "1h", "--warmup", "0s", "--backends", "1")
-	cmd.Env = environment(t, f.url())
+	cmd := exec.CommandContext(ctx, "plexus", "bench", f.url, "--op", "ping", "--connections", "1", "--in-flight", "1", "--duration", "1h", "--warmup", "0s", "--backends", "1")
+	cmd.Env = environment(t, f.url)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -180,9 +161,8 @@ func TestInterruptBench(t *testing.T) {
 // TestFewRequests: a call costs no more requests than it must.
 func TestFewRequests(t *testing.T) {
 	t.Parallel()
-	f := busyHub()
-	defer f.stop()
-	if r := plexus(t, f.url(), "busy", "work", "do"); r.status != 0 || r.stdout != "\"finished\"\n" {
+	f := busyHub(t)
+	if r := plexus(t, f.url, "busy", "work", "do"); r.status != 0 || r.stdout != "\"finished\"\n" {
 		t.Fatalf("got %+v", r)
 	}
 	calls, _ := f.calls()
@@ -191,8 +171,7 @@ func TestFewRequests(t *testing.T) {
 	}
 
 	recorded := recordedHub(t)
-	defer recorded.stop()
-	if r := plexus(t, recorded.url()); r.status != 0 {
+	if r := plexus(t, recorded.url); r.status != 0 {
 		t.Fatalf("got %+v", r)
 	}
 	calls, _ = recorded.calls()

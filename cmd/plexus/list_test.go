@@ -21,13 +21,12 @@ func TestPages(t *testing.T) {
 		{"three pages", func(after string) string { return map[string]string{"": "1", "1": "2"}[after] }, 3},
 		{"the same page again", func(string) string { return "1" }, 2},
 	} {
-		f := newFake("paged", func(c *fakeCall) {
+		f := newFake(t, "paged", func(c *fakeCall) {
 			var in struct{ After string }
 			_ = json.Unmarshal(c.with, &in)
 			c.stream("7", fakeData(fmt.Sprintf(`{"type":"backends","backends":[{"name":"b%s"}],"next":%q}`, in.After, test.next(in.After))), fakeDone)
 		})
-		r := plexus(t, f.url())
-		f.stop()
+		r := plexus(t, f.url)
 		if r.status != 0 || strings.Count(r.stdout, "\n") != test.want {
 			t.Errorf("%s: got %+v", test.name, r)
 		}
@@ -60,13 +59,12 @@ c     ws://:0       inactive
 // TestWatchErrors: errors of the registry are no events.
 func TestWatchErrors(t *testing.T) {
 	t.Parallel()
-	f := newFake("h", func(c *fakeCall) {
-		c.stream("7", fakeData(`{"type":"error","message":"one"}`), strings.Replace(fakeError("two", "-1"), `"recoverable":false`, `"recoverable":true`, 1),
+	f := newFake(t, "h", func(c *fakeCall) {
+		c.stream("7", fakeData(`{"type":"error","message":"one"}`), fakeError("two", "-1", true),
 			fakeData(`{"type":"backend_deleted","name":"a"}`), fakeDone)
 	})
-	defer f.stop()
 	const want = "plexus: registry.watch: one\nplexus: registry.watch: two (-1)\n"
-	if r := plexus(t, f.url(), "watch", "--pretty"); r.status != failed || r.stdout != "deleted       a\n" || r.stderr != want {
+	if r := plexus(t, f.url, "watch", "--pretty"); r.status != failed || r.stdout != "deleted       a\n" || r.stderr != want {
 		t.Errorf("got %+v", r)
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/plexus-go/plexus/internal/testkit/testhub"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -37,35 +36,26 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Setup:               func(env *testscript.Env) error { return startHubs(t, env) },
+		Setup:               func(env *testscript.Env) error { return startHubs(env.T().(testing.TB), env) },
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"status": checkStatus},
 		Condition:           checkTool,
 	})
 }
 
 func startHubs(t testing.TB, env *testscript.Env) error {
-	fakes := map[string]*fakeHub{
-		"SOLAR": solarHub(), "ODD": oddHub(), "SILENT": silentHub(), "MUTE": muteHub(),
-		"CURIOUS": curiousHub(), "BUSY": busyHub(), "RECORDED": recordedHub(t),
-	}
 	others := map[string]string{"dead": "ws://127.0.0.1:1"}
-	for name, fake := range fakes {
-		env.Defer(fake.stop)
-		env.Setenv(name, fake.url())
+	for name, fake := range map[string]*fakeHub{
+		"SOLAR": solarHub(t), "ODD": oddHub(t), "SILENT": silentHub(t), "MUTE": muteHub(t),
+		"CURIOUS": curiousHub(t), "BUSY": busyHub(t), "RECORDED": recordedHub(t),
+	} {
+		env.Setenv(name, fake.url)
 		if fake.name != "" {
-			others[fake.name] = fake.url()
+			others[fake.name] = fake.url
 		}
 	}
 	alone, second := serveHub(t, "lonely-hub"), serveHub(t, "hub2")
 	others["hub2"], others["other"] = second.URL, second.URL
 	first := serveMain(t, "main-hub", others)
-	for _, h := range []*testhub.Hub{alone, second, first} {
-		env.Defer(func() {
-			if err := h.Stop(); err != nil {
-				t.Errorf("a hub stopped with %v", err)
-			}
-		})
-	}
 	env.Vars = append(env.Vars, quickExit)
 	env.Setenv("MAIN", first.URL)
 	env.Setenv("MAINPORT", first.Port())
