@@ -39,11 +39,7 @@ var ErrNoData = errors.New("the method answered without data")
 // Calls that find no connection wait for one as long as ctx allows. A call
 // whose connection is lost before it is sent is sent through the next one.
 func (c *Client) Call(ctx context.Context, method string, params any, options ...CallOption) iter.Seq2[plugin.Item, error] {
-	call := call{client: c, method: method, params: params}
-	for _, option := range options {
-		option(&call)
-	}
-	return func(yield func(plugin.Item, error) bool) { call.run(ctx, yield) }
+	return newCall(c, method, params, options).items(ctx)
 }
 
 // CallOne calls a method that answers once and decodes its content into a T;
@@ -55,48 +51,14 @@ func (c *Client) Call(ctx context.Context, method string, params any, options ..
 // content. A recoverable error is ignored.
 func CallOne[T any](ctx context.Context, c *Client, method string, params any, options ...CallOption) (T, error) {
 	var value T
-	item, err := one(c.Call(ctx, method, params, options...))
+	item, err := newCall(c, method, params, options).one(ctx)
 	if err != nil {
-		if errors.Is(err, ErrNoData) {
-			err = fmt.Errorf("%s: %w", method, err)
-		}
 		return value, err
 	}
 	if err := item.Decode(&value); err != nil {
 		return value, fmt.Errorf("%s: %w", method, err)
 	}
 	return value, nil
-}
-
-// one returns the first data item of a call.
-func one(items iter.Seq2[plugin.Item, error]) (found plugin.Item, err error) {
-	for item, err := range items {
-		switch isData := item.Kind == plugin.KindData; {
-		case err == nil && isData && found.Kind == "":
-			found = item
-		case err == nil && isData:
-			return found, nil
-		case err == nil, isRecoverable(err):
-		case found.Kind != "" && isUnfinished(err):
-			return found, nil
-		default:
-			return plugin.Item{}, err
-		}
-	}
-	if found.Kind == "" {
-		return plugin.Item{}, ErrNoData
-	}
-	return found, nil
-}
-
-func isRecoverable(err error) bool {
-	answered, ok := errors.AsType[*Error](err)
-	return ok && answered.Recoverable
-}
-
-func isUnfinished(err error) bool {
-	_, ok := errors.AsType[*CallError](err)
-	return ok
 }
 
 // call is what was asked for, and how far the range over it is.
@@ -111,6 +73,39 @@ type call struct {
 	encoded []byte // params
 	sent    int    // how often it may have reached a hub
 	yielded bool   // an item was yielded, or a question asked
+}
+
+func newCall(c *Client, method string, params any, options []CallOption) call {
+	made := call{client: c, method: method, params: params}
+	for _, option := range options {
+		option(&made)
+	}
+	return made
+}
+
+func (c call) items(ctx context.Context) iter.Seq2[plugin.Item, error] {
+	return func(yield func(plugin.Item, error) bool) { c.run(ctx, yield) }
+}
+
+// one makes the call and returns its first data item.
+func (c call) one(ctx context.Context) (found plugin.Item, err error) {
+	for item, err := range c.items(ctx) {
+		refused, _ := errors.AsType[*Error](err)
+		_, cutOff := errors.AsType[*CallError](err)
+		switch {
+		case err == nil && item.Kind != plugin.KindData || refused != nil && refused.Recoverable:
+		case err == nil && found.Kind == "":
+			found = item
+		case found.Kind != "" && (err == nil || cutOff):
+			return found, nil
+		default:
+			return plugin.Item{}, err
+		}
+	}
+	if found.Kind == "" {
+		return found, fmt.Errorf("%s: %w", c.method, ErrNoData)
+	}
+	return found, nil
 }
 
 // run makes the call, through one connection or several.

@@ -20,20 +20,20 @@ const (
 
 // Question is what a method asks its caller while it runs.
 type Question struct {
-	Method string // the call's
+	Method string `json:"-"` // the call's
 	// Kind is one of the constants, or another that only this hub knows.
-	Kind    string
-	Message string
+	Kind    string `json:"type"`
+	Message string `json:"message"`
 	// Default is JSON: a boolean for Confirm, text for Prompt; nil for none.
-	Default     json.RawMessage
-	Placeholder string   // of Prompt
-	Options     []Choice // of Select
-	MultiSelect bool     // more than one of them may be chosen
+	Default     json.RawMessage `json:"default"`
+	Placeholder string          `json:"placeholder"`  // of Prompt
+	Options     []Choice        `json:"options"`      // of Select
+	MultiSelect bool            `json:"multi_select"` // more than one of them may be chosen
 	// Data is the whole question, or what a Custom one is about.
-	Data json.RawMessage
+	Data json.RawMessage `json:"data"`
 	// Timeout is how long the method waits for the answer; 0 where the hub
 	// does not say.
-	Timeout time.Duration
+	Timeout time.Duration `json:"-"`
 }
 
 // Choice is one that a Select offers.
@@ -44,27 +44,14 @@ type Choice struct {
 }
 
 func questionOf(method string, i *plugin.Item) Question {
-	var fields struct {
-		Type        string          `json:"type"`
-		Message     string          `json:"message"`
-		Default     json.RawMessage `json:"default"`
-		Placeholder string          `json:"placeholder"`
-		Options     []Choice        `json:"options"`
-		MultiSelect bool            `json:"multi_select"`
-		Data        json.RawMessage `json:"data"`
-	}
+	q := Question{Method: method, Timeout: i.Timeout}
 	// A field of another type is left out; Data has the whole question.
-	_ = json.Unmarshal(i.Question, &fields)
-	q := Question{
-		Method: method, Kind: fields.Type, Message: fields.Message, Default: fields.Default,
-		Placeholder: fields.Placeholder, Options: fields.Options, MultiSelect: fields.MultiSelect,
-		Data: i.Question, Timeout: i.Timeout,
-	}
+	_ = json.Unmarshal(i.Question, &q)
 	if string(q.Default) == "null" {
 		q.Default = nil
 	}
-	if q.Kind == Custom && fields.Data != nil {
-		q.Data = fields.Data
+	if q.Kind != Custom || q.Data == nil {
+		q.Data = i.Question
 	}
 	return q
 }

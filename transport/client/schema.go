@@ -62,11 +62,7 @@ func (c *Client) Schema(ctx context.Context, path string) (plugin.Schema, error)
 // own calls a method that only reads and answers once.
 func (c *Client) own(ctx context.Context, asked call) (plugin.Item, error) {
 	asked.client, asked.idempotent = c, true
-	item, err := one(func(yield func(plugin.Item, error) bool) { asked.run(ctx, yield) })
-	if err == ErrNoData {
-		err = fmt.Errorf("%s: %w", asked.method, err)
-	}
-	return item, err
+	return asked.one(ctx)
 }
 
 // schemaOf decodes a schema.

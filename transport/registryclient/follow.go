@@ -85,14 +85,16 @@ func (f *follower) follow(ctx context.Context, c *registry) error {
 		return err
 	}
 	if reached >= 0 {
-		resumable, err := f.watch(ctx, c, map[string]any{"after": f.revision}, reached)
-		if resumable {
+		if err = f.watch(ctx, c, map[string]any{"after": f.revision}, reached); !errors.Is(err, errForgotten) {
 			return err
 		}
 	}
-	_, err = f.watch(ctx, c, map[string]any{}, 0)
-	return err
+	return f.watch(ctx, c, map[string]any{}, -1)
 }
+
+// errForgotten means that the registry does not keep the changes after the last
+// revision any more.
+var errForgotten = errors.New("it can't be resumed")
 
 // reached returns the revision that the registry has reached, if it is the one
 // whose revision is known; else -1, and it has to be listed again.
@@ -116,56 +118,55 @@ func (f *follower) reached(ctx context.Context, c *registry) (int64, error) {
 	return a.Revision, nil
 }
 
-// watch calls registry.watch and passes its events on: from a list, or after
-// a revision, with EventResumed once the registry's revision, reached, is seen.
-// It always ends with an error; resumable is false where the registry does not
-// keep the changes after that revision any more.
-func (f *follower) watch(ctx context.Context, c *registry, params map[string]any, reached int64) (resumable bool, err error) {
-	_, resuming := params["after"]
-	began := false
-	if resuming && f.revision >= reached {
-		if err := f.report(c, Event{Kind: EventResumed, Revision: f.revision}, nil); err != nil {
-			return true, err
+// watch calls registry.watch and passes its events on: from a list, or after a
+// revision, with EventResumed once the one that the registry had reached is seen;
+// -1 for a list. It always ends with an error.
+func (f *follower) watch(ctx context.Context, c *registry, params map[string]any, reached int64) error {
+	began, resuming := reached < 0, reached >= 0
+	resumed := func() error {
+		if !resuming || f.revision < reached {
+			return nil
 		}
 		resuming = false
+		return f.report(c, Event{Kind: EventResumed, Revision: f.revision}, nil)
+	}
+	if err := resumed(); err != nil {
+		return err
 	}
 	for item, err := range c.Call(ctx, "registry.watch", params) {
-		var answered *client.Error
+		answered, _ := errors.AsType[*client.Error](err)
 		switch {
-		case errors.As(err, &answered) && answered.Recoverable:
+		case answered != nil && answered.Recoverable, err == nil && item.Kind != plugin.KindData:
 			continue
 		case unwatchable(err):
-			return true, fmt.Errorf("%w: %w", ErrNoWatch, err)
+			return fmt.Errorf("%w: %w", ErrNoWatch, err)
 		case err != nil:
-			return true, err
-		case item.Kind != plugin.KindData:
-			continue
+			return err
 		}
 		content, _ := item.Content.(json.RawMessage)
 		e, err := readEvent(content)
-		switch {
-		case err != nil && params["after"] != nil && !began:
-			return false, err
-		case err != nil:
-			return true, err
+		if err != nil && !began {
+			return errForgotten
+		}
+		if err != nil {
+			return err
 		}
 		began = true
 		if e.Kind == "" {
 			continue // a kind unknown here
 		}
 		f.revision, f.heard = e.Revision, time.Now()
-		err = f.report(c, e, nil)
 		if e.Kind == EventListed {
 			resuming = false
-		} else if err == nil && resuming && f.revision >= reached {
-			err = f.report(c, Event{Kind: EventResumed, Revision: f.revision}, nil)
-			resuming = false
+		}
+		if err = f.report(c, e, nil); err == nil {
+			err = resumed()
 		}
 		if err != nil {
-			return true, err
+			return err
 		}
 	}
-	return true, protocolError("registry.watch has ended")
+	return protocolError("registry.watch has ended")
 }
 
 // unwatchable reports whether another attempt to watch would fail as well.

@@ -37,6 +37,7 @@ type Resolver struct {
 	locator *locator
 	cancel  context.CancelFunc
 	ended   chan struct{} // closed when no goroutine is left
+	logged  EventKind     // the state that the follower has reported last
 
 	mu        sync.Mutex
 	cache     map[string]Backend
@@ -45,7 +46,6 @@ type Resolver struct {
 	client    *registry     // nil while there is no connection
 	err       error         // why there is none; nil where that is not known yet
 	unwatched bool          // the registry can be asked, but not watched
-	logged    EventKind     // the state that was logged
 	changed   chan struct{} // closed, and replaced, when any of these changes
 }
 
@@ -177,55 +177,55 @@ func (r *Resolver) remember(c *registry, name string, b *Backend) {
 // change. A new state is logged.
 func (r *Resolver) report(c *registry, e Event, cause error) error {
 	r.mu.Lock()
-	state, err := r.apply(c, e, cause)
+	err := r.apply(c, e, cause)
 	close(r.changed)
 	r.changed = make(chan struct{})
-	isNew := state != "" && state != r.logged
-	if isNew {
-		r.logged = state
-	}
 	r.mu.Unlock()
-	log := r.locator.logger()
-	switch {
-	case !isNew:
-	case state == eventFailed:
-		log.Warn("the registry can't be reached; names resolve to what was last known", "error", cause)
-	case state == eventUnwatched:
-		log.Info("the registry can't be watched; it is asked for every name", "error", cause)
-	case state == EventListed:
-		log.Info("the registry is watched")
+	state := e.Kind
+	if state == EventResumed {
+		state = EventListed
 	}
+	if state == r.logged {
+		return err
+	}
+	log := r.locator.logger()
+	switch state {
+	case eventFailed:
+		log.Warn("the registry can't be reached; names resolve to what was last known", "error", cause)
+	case eventUnwatched:
+		log.Info("the registry can't be watched; it is asked for every name", "error", cause)
+	case EventListed:
+		log.Info("the registry is watched")
+	default:
+		return err
+	}
+	r.logged = state
 	return err
 }
 
-// apply changes the cache. It returns the state to be logged, if it is new; ""
-// for none. The lock is held.
-func (r *Resolver) apply(c *registry, e Event, cause error) (state EventKind, err error) {
+// apply changes the cache. The lock is held.
+func (r *Resolver) apply(c *registry, e Event, cause error) error {
 	switch e.Kind {
 	case eventConnected:
 		r.client, r.err, r.unwatched = c, nil, false
 	case eventUnwatched:
 		r.distrust()
 		r.unwatched = true
-		return eventUnwatched, nil
 	case eventLost: // it may be back in a moment
 		r.distrust()
 		r.client, r.unwatched = nil, false
 	case eventFailed:
 		r.err = cause
-		return eventFailed, nil
 	case EventListed:
 		r.cache, r.current = map[string]Backend{}, true
 		for _, b := range e.Backends {
 			r.cache[b.Name] = b
 		}
-		return EventListed, nil
 	case EventResumed:
 		r.current = true
-		return EventListed, nil
 	case EventRegistered, EventUpdated:
 		if _, known := r.cache[e.Name]; !known && len(r.cache) >= maxBackends {
-			return "", fmt.Errorf("%w: it has more than %d entries", ErrNoWatch, maxBackends)
+			return fmt.Errorf("%w: it has more than %d entries", ErrNoWatch, maxBackends)
 		}
 		r.cache[e.Name] = e.Backend
 	case EventDeregistered:
@@ -236,7 +236,7 @@ func (r *Resolver) apply(c *registry, e Event, cause error) (state EventKind, er
 	case EventDeleted:
 		delete(r.cache, e.Name)
 	}
-	return "", nil
+	return nil
 }
 
 // distrust notes that the cache is not kept current any more. The lock is held.
