@@ -53,9 +53,7 @@ func run(args []string, getenv func(string) string, stdout io.Writer, stderr *os
 	status := misused // until the settings are read
 	command := newCommand(getenv, func(s *settings.Registry) error {
 		status = failed
-		ctx, stop := untilSignal(context.Background())
-		defer stop()
-		return serve(ctx, s, newLogger(stderr, s.LogLevel), stdout)
+		return serve(untilSignal(), s, newLogger(stderr, s.LogLevel), stdout)
 	})
 	command.AddCommand(newTokenCommand(getenv, &status))
 	command.SetArgs(args)
@@ -118,21 +116,18 @@ func newCommand(getenv func(string) string, run func(*settings.Registry) error) 
 
 // untilSignal returns a context that is done at the first SIGINT or SIGTERM.
 // From then on the next one has its usual effect.
-func untilSignal(parent context.Context) (ctx context.Context, stop context.CancelFunc) {
-	ctx, cancel := context.WithCancel(parent)
+func untilSignal() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() { // ends with ctx
-		select {
-		case <-signals:
-		case <-ctx.Done():
-		}
+	go func() { // it may last as long as the process
+		<-signals
 		// Before anybody can see that it is ending: a second signal that comes
 		// then must not be lost.
 		signal.Stop(signals)
 		cancel()
 	}()
-	return ctx, cancel
+	return ctx
 }
 
 // serve runs the hub until ctx is done.

@@ -122,6 +122,8 @@ func TestChangesAreReportedOnceTheFileIsLeftAlone(t *testing.T) {
 						must(t, os.Remove(path))
 					} else {
 						write(t, path, save.text)
+						// The system's clock stands still meanwhile.
+						must(t, os.Chtimes(path, time.Time{}, time.Now()))
 					}
 				}
 				time.Sleep(10 * time.Second)

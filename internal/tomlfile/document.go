@@ -18,7 +18,7 @@ import (
 type Document struct {
 	path   string
 	tables map[string][]*Table
-	used   map[string]int // the lines of values that are to be unique
+	used   map[[3]string]int // the lines of values that are to be unique, by array, key and value
 }
 
 // Parse reads a document that may hold arrays of tables with these names, and
@@ -26,47 +26,51 @@ type Document struct {
 // for the errors, which are all of type [*Error]. It may begin with a byte order
 // mark.
 func Parse(path string, data []byte, names ...string) (*Document, error) {
-	document, err := parse(path, strings.TrimPrefix(string(data), "\ufeff"), names)
-	if err != nil {
+	d := &Document{path: path, tables: map[string][]*Table{}, used: map[[3]string]int{}}
+	if err := d.parse(strings.TrimPrefix(string(data), "\ufeff"), names); err != nil {
 		err.Path = path
 		return nil, err
 	}
-	return document, nil
+	return d, nil
 }
 
 // Tables returns the tables of an array, in the order of the file.
 func (d *Document) Tables(name string) []*Table { return d.tables[name] }
 
-func parse(path, text string, names []string) (*Document, *Error) {
+func (d *Document) parse(text string, names []string) *Error {
 	found, err := findPositions(text)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	values, err := decode(text)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	d := &Document{path: path, tables: map[string][]*Table{}, used: map[string]int{}}
 	for _, key := range byLine(values, func(key string) int { return found.keys[key] }) {
+		line := found.keys[key]
 		if !slices.Contains(names, key) {
-			return nil, &Error{Line: found.keys[key], Err: fmt.Errorf("unknown key %.64q: there may only be [[%s]] tables", key, strings.Join(names, "]] and [["))}
+			return &Error{Line: line, Err: fmt.Errorf("unknown key %.64q: there may only be [[%s]] tables", key, strings.Join(names, "]] and [["))}
 		}
 		entries, ok := arrayOf(values[key])
 		if !ok {
-			return nil, &Error{Line: found.keys[key], Err: fmt.Errorf("%s is %s, not an array: write [[%s]]", key, kind(values[key]), key)}
+			return &Error{Line: line, Err: fmt.Errorf("%s is %s, not an array: write [[%s]]", key, kind(values[key]), key)}
 		}
 		for i, entry := range entries {
-			t := &Table{document: d, array: key, index: i + 1, position: tablePosition{line: found.keys[key]}}
+			t := &Table{document: d, array: key, title: fmt.Sprintf("%s %d", key, i+1), position: tablePosition{line: line}}
 			if i < len(found.tables[key]) {
 				t.position = found.tables[key][i]
 			}
 			if t.values, ok = entry.(map[string]any); !ok {
-				return nil, &Error{Line: t.position.line, Table: key, Index: i + 1, Err: fmt.Errorf("the entry is %s, not a table", kind(entry))}
+				return t.Fail("", fmt.Errorf("the entry is %s, not a table", kind(entry)))
+			}
+			const maxShown = 255 // bytes
+			if name, _ := t.values["name"].(string); name != "" && len(name) <= maxShown && oneLine(name) == name {
+				t.title = fmt.Sprintf("%s %q", key, name)
 			}
 			d.tables[key] = append(d.tables[key], t)
 		}
 	}
-	return d, nil
+	return nil
 }
 
 func arrayOf(value any) (entries []any, ok bool) {

@@ -13,9 +13,7 @@ import (
 type Error struct {
 	Path  string // as it was given
 	Line  int    // from 1; 0 where none is meant
-	Table string // the array that the table is of, as in [[Table]]; empty where none is meant
-	Index int    // the number of the table in its array, from 1
-	Name  string // what its key "name" is; empty where there is none that can be shown
+	Table string // its array and name or number: backend "prod"; empty where none is meant
 	Err   error  // never nil
 }
 
@@ -24,12 +22,8 @@ func (e *Error) Error() string {
 	if e.Line > 0 {
 		text += ":" + strconv.Itoa(e.Line)
 	}
-	switch {
-	case e.Table == "":
-	case e.Name != "":
-		text += ": " + e.Table + " " + strconv.Quote(e.Name)
-	default:
-		text += ": " + e.Table + " " + strconv.Itoa(e.Index)
+	if e.Table != "" {
+		text += ": " + e.Table
 	}
 	return oneLine(text + ": " + e.Err.Error())
 }
@@ -45,13 +39,4 @@ func oneLine(text string) string {
 		}
 		return r
 	}, text)
-}
-
-// showable returns a name that can be shown, else nothing.
-func showable(name string) string {
-	const maxBytes = 255
-	if len(name) > maxBytes || oneLine(name) != name {
-		return ""
-	}
-	return name
 }

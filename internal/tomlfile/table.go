@@ -3,6 +3,7 @@
 package tomlfile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,13 +17,13 @@ import (
 type Table struct {
 	document *Document
 	array    string
-	index    int
+	title    string // for errors
 	position tablePosition
 	values   map[string]any
 
-	asked    []string
-	problems []*Error
-	missing  *Error
+	asked   []string
+	wrong   *Error // on the first line; nil for nothing
+	missing *Error
 }
 
 // Has reports whether the key is there.
@@ -105,7 +106,7 @@ func (t *Table) Unique(key string) {
 	if !ok {
 		return
 	}
-	id := t.array + "\x00" + key + "\x00" + value
+	id := [3]string{t.array, key, value}
 	if line, used := t.document.used[id]; used {
 		t.refuse(key, fmt.Errorf("%s is already used on line %d", key, line))
 		return
@@ -113,29 +114,28 @@ func (t *Table) Unique(key string) {
 	t.document.used[id] = t.Line(key)
 }
 
-func (t *Table) refuse(key string, err error) { t.problems = append(t.problems, t.Fail(key, err)) }
+func (t *Table) refuse(key string, err error) {
+	if t.wrong == nil || t.Line(key) < t.wrong.Line {
+		t.wrong = t.Fail(key, err)
+	}
+}
 
 // Fail returns err as one about a key of the table.
 func (t *Table) Fail(key string, err error) *Error {
-	name, _ := t.values["name"].(string)
-	return &Error{Path: t.document.path, Line: t.Line(key), Table: t.array, Index: t.index, Name: showable(name), Err: err}
+	return &Error{Path: t.document.path, Line: t.Line(key), Table: t.title, Err: err}
 }
 
 // Err returns the first thing that is wrong with the table, of type [*Error], or
 // nil.
 func (t *Table) Err() error {
-	problems := t.problems
 	for _, key := range byLine(t.values, t.Line) {
 		if !slices.Contains(t.asked, key) {
-			problems = append(problems, t.Fail(key, fmt.Errorf("unknown key %.64q: there may be %s", key, listed(t.asked))))
+			t.refuse(key, fmt.Errorf("unknown key %.64q: there may be %s", key, listed(t.asked)))
 			break
 		}
 	}
-	switch {
-	case len(problems) > 0:
-		return slices.MinFunc(problems, func(a, b *Error) int { return a.Line - b.Line })
-	case t.missing != nil:
-		return t.missing
+	if wrong := cmp.Or(t.wrong, t.missing); wrong != nil {
+		return wrong
 	}
 	return nil
 }
