@@ -47,7 +47,7 @@ type Conn struct {
 	buf     *[]byte // what was gathered; nil for nothing
 
 	mu      sync.Mutex  // guards what follows; never held while something is read or written
-	timer   *time.Timer // fires when the present chunk is late; nil before the first
+	timer   *time.Timer // fires when the present chunk is late
 	chunk   time.Time   // when the present chunk was begun; zero while nothing is written
 	stalled bool
 	lastOut bool      // the write deadline is final
@@ -60,11 +60,9 @@ type Conn struct {
 // New makes a connection over conn.
 func New(conn net.Conn, limits Limits) *Conn {
 	c := &Conn{Conn: conn, network: conn, limits: limits, heard: time.Now()}
-	for {
-		layer, ok := c.network.(interface{ NetConn() net.Conn })
-		if !ok {
-			break
-		}
+	c.timer = time.AfterFunc(limits.Stall, func() { c.Hurry(limits.Stall) })
+	c.timer.Stop()
+	for layer, ok := conn.(layered); ok; layer, ok = c.network.(layered) {
 		c.network = layer.NetConn()
 	}
 	if limits.SendBuffer > 0 {
@@ -72,6 +70,9 @@ func New(conn net.Conn, limits Limits) *Conn {
 	}
 	return c
 }
+
+// layered is a connection over another, as TLS is.
+type layered interface{ NetConn() net.Conn }
 
 func (c *Conn) setSendBuffer(bytes int) {
 	if n, ok := c.network.(interface{ SetWriteBuffer(int) error }); ok {
@@ -196,19 +197,13 @@ func (c *Conn) beginChunk() {
 		return
 	}
 	c.chunk = time.Now()
-	if c.timer == nil {
-		c.timer = time.AfterFunc(c.limits.Stall, func() { c.Hurry(c.limits.Stall) })
-	} else {
-		c.timer.Reset(c.limits.Stall)
-	}
+	c.timer.Reset(c.limits.Stall)
 }
 
 func (c *Conn) endChunk() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.timer != nil {
-		c.timer.Stop()
-	}
+	c.timer.Stop()
 	c.chunk = time.Time{}
 }
 

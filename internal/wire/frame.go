@@ -43,7 +43,7 @@ type Frame struct {
 // twice, and text that is not UTF-8 is repaired. It fails only on what is not
 // a JSON object.
 func ParseFrame(text []byte) (*Frame, error) {
-	p := newParser(text, lenientNames, lenientText)
+	p := newParser(text, lenient...)
 	defer p.free()
 	object := p.dec.PeekKind() == '{'
 	f := new(Frame)
@@ -54,11 +54,8 @@ func ParseFrame(text []byte) (*Frame, error) {
 	return f, nil
 }
 
-// How clients read.
-var (
-	lenientNames = jsontext.AllowDuplicateNames(true)
-	lenientText  = jsontext.AllowInvalidUTF8(true)
-)
+// lenient is how clients read.
+var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
 func (p *parser) reply(f *Frame) {
 	p.object(func(name []byte) {
@@ -182,7 +179,7 @@ func Key(id []byte) []byte { return unquoted(id) }
 // beginning of a frame that is too long to be read whole; nil where it is no
 // item, or one that is written in an unusual order.
 func PeekSubscription(beginning []byte) (id []byte) {
-	p := newParser(beginning, lenientNames, lenientText)
+	p := newParser(beginning, lenient...)
 	defer p.free()
 	p.object(func(name []byte) {
 		if string(name) != "params" {

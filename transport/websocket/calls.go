@@ -31,7 +31,7 @@ type call struct {
 
 // calls are the calls of one connection that are in flight.
 type calls struct {
-	ended   chan struct{} // has room for one: a call has ended
+	ended   signal // a call has ended
 	running sync.WaitGroup
 
 	mu             sync.Mutex
@@ -112,15 +112,8 @@ func (c *calls) end(call *call) {
 	c.bytes -= call.bytes
 	c.futile = false
 	c.mu.Unlock()
-	c.wakeReader()
+	c.ended.set()
 	c.running.Done()
-}
-
-func (c *calls) wakeReader() {
-	select {
-	case c.ended <- struct{}{}:
-	default:
-	}
 }
 
 // forget removes a call from those that can be unsubscribed from, and returns
@@ -152,7 +145,7 @@ func (c *calls) close() {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
-	c.wakeReader()
+	c.ended.set()
 }
 
 // unsubscribe ends a stream and reports whether it was running. Nothing of it
@@ -172,7 +165,7 @@ func (c *session) unsubscribe(subscription int64) bool {
 func (c *session) run(call *call) {
 	defer c.calls.end(call)
 	if !call.quick {
-		c.queue.wakeWriter() // not before, so that a first item may be written with the answer
+		c.queue.wake.set() // not before, so that a first item may be written with the answer
 	}
 	defer func() {
 		if call.item != nil { // its content has ended the goroutine while it was written

@@ -31,7 +31,7 @@ type sendQueue struct {
 	maxBytes  int
 	maxFrames int
 	memory    *memoryLimiter
-	wake      chan struct{} // wakes the writer
+	wake      signal // the writer
 
 	mu       sync.Mutex
 	room     sync.Cond // on mu: there may be room, or no reason to wait any more
@@ -67,7 +67,7 @@ const (
 )
 
 func newSendQueue(maxBytes, maxFrames int, memory *memoryLimiter) *sendQueue {
-	q := &sendQueue{maxBytes: maxBytes, maxFrames: maxFrames, memory: memory, wake: make(chan struct{}, 1)}
+	q := &sendQueue{maxBytes: maxBytes, maxFrames: maxFrames, memory: memory, wake: make(signal, 1)}
 	q.room.L = &q.mu
 	return q
 }
@@ -105,7 +105,7 @@ func (q *sendQueue) waitForRoom(c *call) error {
 		case !q.full(c == nil) && (c == nil || q.claiming == nil || q.claiming == c):
 			return nil
 		}
-		q.wakeWriter()
+		q.wake.set()
 		q.room.Wait()
 	}
 }
@@ -117,7 +117,7 @@ func (q *sendQueue) add(buf []byte, later bool) {
 	q.filling.ends = append(q.filling.ends, len(buf))
 	q.count()
 	if !later {
-		q.wakeWriter()
+		q.wake.set()
 	}
 }
 
@@ -126,8 +126,8 @@ func (q *sendQueue) count() {
 	over := max(0, int64(len(q.filling.buf)+len(q.writing.buf))-freeBytes)
 	if over != q.counted {
 		q.memory.add(over - q.counted)
+		q.counted = over
 	}
-	q.counted = over
 }
 
 // holdsMemory reports whether the queue holds more than every one may.
@@ -137,20 +137,13 @@ func (q *sendQueue) holdsMemory() bool {
 	return q.counted > 0
 }
 
-func (q *sendQueue) wakeWriter() {
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
-}
-
 // await returns when there is room for items, or the client is gone. It
 // reports whether it had to wait.
 func (q *sendQueue) await() (waited bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for !q.closed && q.full(false) {
-		q.wakeWriter()
+		q.wake.set()
 		q.room.Wait()
 		waited = true
 	}
@@ -177,11 +170,7 @@ func (q *sendQueue) item(c *call, item *plugin.Item) error {
 		return err
 	}
 	err := q.encode(q.filling.buf, c, item, q.byteLimit())
-	if err == nil {
-		return nil
-	}
-	var large *codec.SizeError
-	if errors.As(err, &large) {
+	if large, ok := errors.AsType[*codec.SizeError](err); ok {
 		return q.largeItem(c, item, large.Size)
 	}
 	return err

@@ -15,8 +15,8 @@ import (
 // its next messages are not read for a while. Nothing is refused, so a client
 // that sends a hundred thousand calls at once gets all of its answers.
 type rateLimiter struct {
-	limiter *rate.Limiter // nil for no limit
-	row     int           // how many messages were served since the reader last yielded
+	*rate.Limiter
+	row int // how many messages were served since the reader last yielded
 }
 
 const (
@@ -29,11 +29,12 @@ const (
 )
 
 func newRateLimiter(perSecond int) rateLimiter {
+	limit := rate.Limit(perSecond)
 	if perSecond < 0 {
-		return rateLimiter{}
+		limit = rate.Inf
 	}
 	// A batch must not ask for more than there can ever be.
-	return rateLimiter{limiter: rate.NewLimiter(rate.Limit(perSecond), max(perSecond, wire.MaxBatch))}
+	return rateLimiter{Limiter: rate.NewLimiter(limit, max(perSecond, wire.MaxBatch))}
 }
 
 // wait waits until a message of so many calls may be served, or stop is closed,
@@ -43,10 +44,7 @@ func (l *rateLimiter) wait(calls int, stop <-chan struct{}) (waited bool) {
 		l.row = 0
 		runtime.Gosched()
 	}
-	if l.limiter == nil {
-		return false
-	}
-	delay := l.limiter.ReserveN(time.Now(), calls).Delay()
+	delay := l.ReserveN(time.Now(), calls).Delay()
 	if delay < minWait {
 		return false
 	}

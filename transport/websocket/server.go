@@ -115,26 +115,27 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.log.Debug("an upgrade failed", "remote", r.RemoteAddr, "error", err)
 		return
 	}
-	c := newSession(s, ws, hijacker.socket, callerOf(r))
-	if !s.add(c) {
-		c.close(websocket.CloseGoingAway, hub.ErrShutdown)
-		hijacker.socket.Close()
-		return
-	}
-	go func() {
-		defer s.remove(c)
-		c.serve()
-	}()
-}
-
-// callerOf is who makes the calls of a connection: the caller in the request's
-// context, else anybody, who may do everything.
-func callerOf(r *http.Request) plugin.Caller {
 	caller := plugin.CallerOf(r.Context())
-	if caller.Remote == "" {
+	if caller.Remote == "" { // anybody, who may do everything
 		caller = plugin.Caller{Remote: r.RemoteAddr, Scopes: []string{"*"}}
 	}
-	return caller
+	c := newSession(s, ws, hijacker.socket, caller)
+	s.mu.Lock()
+	stopped := s.stopped
+	if !stopped {
+		s.sessions[c] = struct{}{}
+		s.ended.Go(func() {
+			c.serve()
+			s.mu.Lock()
+			delete(s.sessions, c)
+			s.mu.Unlock()
+		})
+	}
+	s.mu.Unlock()
+	if stopped {
+		c.close(websocket.CloseGoingAway, hub.ErrShutdown)
+		c.socket.Close()
+	}
 }
 
 // Recheck calls check for each connection, and closes those for which it returns
@@ -147,24 +148,6 @@ func (s *Server) Recheck(check func(conn net.Conn) error) {
 			c.endFor(errExpelled)
 		}
 	}
-}
-
-func (s *Server) add(c *session) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopped {
-		return false
-	}
-	s.sessions[c] = struct{}{}
-	s.ended.Add(1)
-	return true
-}
-
-func (s *Server) remove(c *session) {
-	s.mu.Lock()
-	delete(s.sessions, c)
-	s.mu.Unlock()
-	s.ended.Done()
 }
 
 // Counts are the counters of a server. All but the first two count since it was

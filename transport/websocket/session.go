@@ -72,13 +72,23 @@ func newSession(s *Server, ws *websocket.Conn, under *socket.Conn, caller plugin
 		socket:      under,
 		queue:       newSendQueue(s.limits.MaxQueueBytes, s.limits.MaxQueueFrames, s.queued),
 		rate:        newRateLimiter(s.limits.MaxCallsPerSecond),
-		calls:       calls{ended: make(chan struct{}, 1), bySubscription: map[int64]*call{}},
+		calls:       calls{ended: make(signal, 1), bySubscription: map[int64]*call{}},
 		leave:       make(chan error, 1),
 		readerEnded: make(chan struct{}),
 	}
 	c.ctx, c.cancel = context.WithCancelCause(plugin.WithCaller(context.Background(), caller))
 	c.reader = newReader(ws, under, s, c.ctx.Done())
 	return c
+}
+
+// signal wakes one goroutine; it is remembered while none waits.
+type signal chan struct{}
+
+func (s signal) set() {
+	select {
+	case s <- struct{}{}:
+	default:
+	}
 }
 
 // read is the reader.

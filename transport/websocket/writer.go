@@ -70,7 +70,7 @@ func (c *session) flushIfIdle() {
 			return
 		}
 	}
-	c.queue.wakeWriter()
+	c.queue.wake.set()
 }
 
 // flush writes what is queued now.
