@@ -110,7 +110,7 @@ func newCommand(getenv func(string) string, run func(*settings.Registry) error) 
 		SilenceUsage:  true,
 	}
 	command.SetVersionTemplate("plexus-registry {{.Version}}\n")
-	s.Table().AddTo(command)
+	s.Table.AddTo(command)
 	return command
 }
 

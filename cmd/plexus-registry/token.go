@@ -37,7 +37,7 @@ time that it is shown. The log shows NAME for its callers.`,
 			return addToken(command, args[0], s)
 		},
 	}
-	s.Table().AddTo(add)
+	s.Table.AddTo(add)
 	command := &cobra.Command{
 		Use:   "token",
 		Short: "Make tokens, with which callers authenticate",

@@ -69,27 +69,24 @@ func (s *Registry) Encrypts() bool { return s.TLS.CertFile != "" || len(s.TLS.AC
 // finishAccess checks what one setting says of another.
 func (s *Registry) finishAccess() error {
 	tls, acme := &s.TLS, &s.TLS.ACME
-	switch {
-	case (tls.CertFile == "") != (tls.KeyFile == ""):
-		return errors.New("--tls-cert needs --tls-key, and --tls-key needs --tls-cert")
-	case tls.CertFile != "" && len(acme.Names) > 0:
-		return errors.New("--acme-name can't be given beside --tls-cert")
-	case acme.Directory != "" && len(acme.Names) == 0:
-		return errors.New("--acme-directory needs --acme-name")
-	case acme.Cache != "" && len(acme.Names) == 0:
-		return errors.New("--acme-cache needs --acme-name")
-	case acme.Email != "" && len(acme.Names) == 0:
-		return errors.New("--acme-email needs --acme-name")
-	case tls.ClientCAFile != "" && !s.Encrypts():
-		return errors.New("--tls-client-ca needs --tls-cert and --tls-key, or --acme-name")
-	case tls.ClientCAFile != "" && s.Tokens == "":
-		return errors.New("--tls-client-ca needs --tokens: the file says what each certificate allows")
-	case s.Anonymous == "none" && !s.Authenticates():
-		return errors.New("--anonymous=none needs --tokens, --jwt-keys or --tls-client-ca: nobody could authenticate")
-	case s.JWT.JWKS != "" && s.JWT.Audience == "":
-		return errors.New("--jwt-keys needs --jwt-audience: otherwise tokens for other services would be accepted")
-	case s.JWT.JWKS == "" && (s.JWT.Audience != "" || s.JWT.Issuer != ""):
-		return errors.New("--jwt-audience and --jwt-issuer need --jwt-keys")
+	for _, rule := range []struct {
+		broken bool
+		text   string
+	}{
+		{(tls.CertFile == "") != (tls.KeyFile == ""), "--tls-cert needs --tls-key, and --tls-key needs --tls-cert"},
+		{tls.CertFile != "" && len(acme.Names) > 0, "--acme-name can't be given beside --tls-cert"},
+		{acme.Directory != "" && len(acme.Names) == 0, "--acme-directory needs --acme-name"},
+		{acme.Cache != "" && len(acme.Names) == 0, "--acme-cache needs --acme-name"},
+		{acme.Email != "" && len(acme.Names) == 0, "--acme-email needs --acme-name"},
+		{tls.ClientCAFile != "" && !s.Encrypts(), "--tls-client-ca needs --tls-cert and --tls-key, or --acme-name"},
+		{tls.ClientCAFile != "" && s.Tokens == "", "--tls-client-ca needs --tokens: the file says what each certificate allows"},
+		{s.Anonymous == "none" && !s.Authenticates(), "--anonymous=none needs --tokens, --jwt-keys or --tls-client-ca: nobody could authenticate"},
+		{s.JWT.JWKS != "" && s.JWT.Audience == "", "--jwt-keys needs --jwt-audience: otherwise tokens for other services would be accepted"},
+		{s.JWT.JWKS == "" && (s.JWT.Audience != "" || s.JWT.Issuer != ""), "--jwt-audience and --jwt-issuer need --jwt-keys"},
+	} {
+		if rule.broken {
+			return errors.New(rule.text)
+		}
 	}
 	tls.ClientCertOptional = tls.ClientCAFile != ""
 	if s.Anonymous == "" {

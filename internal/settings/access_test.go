@@ -133,12 +133,12 @@ func TestToken(t *testing.T) {
 	parse := func(args []string, getenv func(string) string) (*Token, string, error) {
 		s := NewToken()
 		command := &cobra.Command{Use: "new NAME", RunE: func(*cobra.Command, []string) error { return s.Read(getenv) }, SilenceUsage: true, SilenceErrors: true}
-		s.Table().AddTo(command)
+		s.Table.AddTo(command)
 		var out strings.Builder
 		command.SetOut(&out)
 		command.SetArgs(args)
 		err := command.Execute()
-		s.table = nil
+		s.Table = nil
 		return s, out.String(), err
 	}
 	for _, test := range []struct {

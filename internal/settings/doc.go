@@ -4,7 +4,7 @@
 // them from flags and variables:
 //
 //	s := settings.NewRegistry()
-//	s.Table().AddTo(command) // a *cobra.Command
+//	s.Table.AddTo(command) // a *cobra.Command
 //	…
 //	if err := s.Read(os.Getenv); err != nil {
 //		return err // invalid value for --port: 70000 (must be 0–65535)

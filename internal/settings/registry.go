@@ -44,7 +44,7 @@ type Registry struct {
 	MaxNameBytes     int
 	MaxRegistrations int
 
-	table Table
+	Table Table // which Read reads
 }
 
 // NewRegistry returns the defaults.
@@ -58,17 +58,14 @@ func NewRegistry() *Registry {
 		Limits:       transport.DefaultLimits(),
 		MaxNameBytes: storage.MaxNameBytes, MaxRegistrations: registry.DefaultRegistrations,
 	}
-	s.table = append(append(s.general(), s.access()...), s.limits()...)
+	s.Table = append(append(s.general(), s.access()...), s.limits()...)
 	return s
 }
-
-// Table returns the table that Read reads.
-func (s *Registry) Table() Table { return s.table }
 
 // Read reads the settings, as [Table.Read] does, and checks them against each
 // other.
 func (s *Registry) Read(getenv func(string) string) error {
-	if err := s.table.Read(getenv); err != nil {
+	if err := s.Table.Read(getenv); err != nil {
 		return err
 	}
 	if err := errors.Join(s.finishHealth(), s.finishAccess()); err != nil {
@@ -109,29 +106,29 @@ func (s *Registry) limits() Table {
 	l := &s.Limits
 	return Table{
 		{Group: "Limits (0 is no limit)",
-			Name: "max-connections", Variable: "REGISTRY_MAX_CONNECTIONS", Kind: "count", Value: limit(&l.MaxConnections),
+			Name: "max-connections", Variable: "REGISTRY_MAX_CONNECTIONS", Kind: "count", Value: countLimit(&l.MaxConnections),
 			Help: "Connections in total."},
-		{Name: "max-connections-per-address", Variable: "REGISTRY_MAX_CONNECTIONS_PER_ADDRESS", Kind: "count", Value: limit(&l.MaxConnectionsPerAddress),
+		{Name: "max-connections-per-address", Variable: "REGISTRY_MAX_CONNECTIONS_PER_ADDRESS", Kind: "count", Value: countLimit(&l.MaxConnectionsPerAddress),
 			Help: "Connections from one address."},
-		{Name: "max-upgrade-rate", Variable: "REGISTRY_MAX_UPGRADE_RATE", Kind: "count", Value: limit(&l.MaxRequestRate),
+		{Name: "max-upgrade-rate", Variable: "REGISTRY_MAX_UPGRADE_RATE", Kind: "count", Value: countLimit(&l.MaxRequestRate),
 			Help: "Connections that one address may open per second, after a burst of ten times as many."},
-		{Name: "max-call-rate", Variable: "REGISTRY_MAX_CALL_RATE", Kind: "count", Value: limit(&l.MaxCallsPerSecond),
+		{Name: "max-call-rate", Variable: "REGISTRY_MAX_CALL_RATE", Kind: "count", Value: countLimit(&l.MaxCallsPerSecond),
 			Help: "Calls that one connection may make per second; a client that makes more is slowed down."},
-		{Name: "max-calls", Variable: "REGISTRY_MAX_CALLS", Kind: "count", Value: limit(&l.MaxCalls),
+		{Name: "max-calls", Variable: "REGISTRY_MAX_CALLS", Kind: "count", Value: countLimit(&l.MaxCalls),
 			Help: "Calls of one connection that run at the same time."},
 		{Name: "max-message", Variable: "REGISTRY_MAX_MESSAGE", Kind: "size", Value: sizeLimit(&l.MaxMessageBytes),
 			Help: "Size of a message from a client."},
 		{Name: "max-header", Variable: "REGISTRY_MAX_HEADER", Kind: "size", Value: sizeLimit(&l.MaxHeaderBytes),
 			Help: "Size of the header of a request; without a limit, that of Go applies, 1MiB."},
-		{Name: "max-depth", Variable: "REGISTRY_MAX_DEPTH", Kind: "count", Value: limit(&l.MaxDepth),
+		{Name: "max-depth", Variable: "REGISTRY_MAX_DEPTH", Kind: "count", Value: countLimit(&l.MaxDepth),
 			Help: "How deep the JSON of a message may be nested."},
-		{Name: "max-name", Variable: "REGISTRY_MAX_NAME", Kind: "count", Value: limit(&s.MaxNameBytes),
+		{Name: "max-name", Variable: "REGISTRY_MAX_NAME", Kind: "count", Value: countLimit(&s.MaxNameBytes),
 			Help: "Bytes of the name of a backend, never more than 255."},
-		{Name: "max-registrations", Variable: "REGISTRY_MAX_REGISTRATIONS", Kind: "count", Value: limit(&s.MaxRegistrations),
+		{Name: "max-registrations", Variable: "REGISTRY_MAX_REGISTRATIONS", Kind: "count", Value: countLimit(&s.MaxRegistrations),
 			Help: "Backends that one caller may register."},
 		{Name: "max-queue", Variable: "REGISTRY_MAX_QUEUE", Kind: "size", Value: sizeLimit(&l.MaxQueueBytes),
 			Help: "Size of the send queue of a client that does not read."},
-		{Name: "max-queued-items", Variable: "REGISTRY_MAX_QUEUED_ITEMS", Kind: "count", Value: limit(&l.MaxQueueFrames),
+		{Name: "max-queued-items", Variable: "REGISTRY_MAX_QUEUED_ITEMS", Kind: "count", Value: countLimit(&l.MaxQueueFrames),
 			Help: "Items in the send queue of a client that does not read."},
 		{Name: "max-memory", Variable: "REGISTRY_MAX_MEMORY", Kind: "size", Value: sizeLimit(&l.MaxMemoryBytes),
 			Help: "Approximate memory for all send queues and all messages that are being read."},

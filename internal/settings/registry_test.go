@@ -53,12 +53,12 @@ func parse(args []string, getenv func(string) string) (s *Registry, help string,
 		RunE:         func(*cobra.Command, []string) error { return s.Read(getenv) },
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	s.Table().AddTo(command)
+	s.Table.AddTo(command)
 	var out strings.Builder
 	command.SetOut(&out)
 	command.SetArgs(args)
 	err = command.Execute()
-	s.table = nil // so that settings can be compared
+	s.Table = nil // so that settings can be compared
 	return s, out.String(), err
 }
 
@@ -306,7 +306,7 @@ func TestHelp(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%q: %v", args, err)
 		}
-		checkHelp(t, NewRegistry().Table(), help)
+		checkHelp(t, NewRegistry().Table, help)
 	}
 }
 

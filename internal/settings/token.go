@@ -14,13 +14,13 @@ type Token struct {
 	Description string
 	Path        string // of the file that keeps its hash
 
-	table Table
+	Table Table // which Read reads
 }
 
 // NewToken returns the defaults.
 func NewToken() *Token {
 	s := &Token{}
-	s.table = Table{
+	s.Table = Table{
 		{Name: "scope", Kind: "scope", Value: scopes(&s.Scopes), Required: true, Default: "none; there must be one",
 			Help: "What it allows: registry:read, registry:write, registry:admin, or registry:write:team-a-* for the names that begin with team-a-. Give the flag again for more."},
 		{Name: "expires", Kind: "duration", Value: one(&s.Lifetime, parseLifetime), Default: "never",
@@ -34,12 +34,9 @@ func NewToken() *Token {
 	return s
 }
 
-// Table returns the table that Read reads.
-func (s *Token) Table() Table { return s.table }
-
 // Read reads the settings, as [Table.Read] does.
 func (s *Token) Read(getenv func(string) string) error {
-	if err := s.table.Read(getenv); err != nil || s.Path != "" {
+	if err := s.Table.Read(getenv); err != nil || s.Path != "" {
 		return err
 	}
 	folder, err := configFolder(getenv)

@@ -61,66 +61,55 @@ func listOf[T comparable](target *[]T, parse func(string) (T, error)) Value {
 	}, func() string { return strings.Trim(strings.ReplaceAll(fmt.Sprint(*target), " ", ","), "[]") }}
 }
 
-// number is a whole number of a field.
-type number interface{ int | int64 | float64 }
-
-// limit is a number of which 0 means no limit, which is a negative number in the
-// structs.
-func limit[T number](target *T) Value {
+// limit is a value of which 0 means no limit, which is -1 in the structs.
+func limit[T int | int64 | float64 | time.Duration](target *T, parse func(text string) (T, error), format func(T) string) Value {
 	return written(target, func(text string) (T, error) {
+		n, err := parse(text)
+		if err == nil && n == 0 {
+			n = -1
+		}
+		return n, err
+	}, func(n T) string { return format(max(n, 0)) })
+}
+
+// countLimit is a limit that is a whole number.
+func countLimit[T int | int64 | float64](target *T) Value {
+	return limit(target, func(text string) (T, error) {
 		n, err := strconv.ParseUint(text, 10, 31)
 		if err != nil {
-			return 0, fmt.Errorf("must be 0–%d", math.MaxInt32)
+			err = fmt.Errorf("must be 0–%d", math.MaxInt32)
 		}
-		return lifted(T(n)), nil
-	}, func(n T) string { return fmt.Sprint(max(n, 0)) })
+		return T(n), err
+	}, func(n T) string { return fmt.Sprint(n) })
 }
 
-// lifted returns -1 for 0.
-func lifted[T number | time.Duration](n T) T {
-	if n == 0 {
-		return -1
-	}
-	return n
-}
-
-var units = []struct {
+// unit is a unit of sizes.
+type unit struct {
 	name string
 	size uint64
-}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}}
+}
+
+var units = []unit{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"", 1}}
 
 // sizeLimit is a limit in bytes, with a unit or without.
 func sizeLimit[T int | int64](target *T) Value {
-	return written(target, func(text string) (T, error) {
-		unit := uint64(1)
-		for _, u := range units {
-			if before, ok := strings.CutSuffix(text, u.name); ok {
-				text, unit = strings.TrimSpace(before), u.size
-			}
-		}
-		n, err := strconv.ParseUint(text, 10, 31)
-		if err != nil || n*unit > math.MaxInt32 {
+	return limit(target, func(text string) (T, error) {
+		unit := units[slices.IndexFunc(units, func(u unit) bool { return strings.HasSuffix(text, u.name) })]
+		n, err := strconv.ParseUint(strings.TrimSpace(strings.TrimSuffix(text, unit.name)), 10, 31)
+		if err != nil || n*unit.size > math.MaxInt32 {
 			return 0, errors.New("must be a size in bytes of less than 2GiB, such as 65536, 64KiB or 10MiB")
 		}
-		return lifted(T(n * unit)), nil
+		return T(n * unit.size), nil
 	}, func(n T) string {
-		for _, u := range units {
-			if n > 0 && uint64(n)%u.size == 0 {
-				return fmt.Sprint(uint64(n)/u.size) + u.name
-			}
-		}
-		return fmt.Sprint(max(n, 0))
+		unit := units[slices.IndexFunc(units, func(u unit) bool { return n > 0 && uint64(n)%u.size == 0 || u.size == 1 })]
+		return fmt.Sprint(uint64(n)/unit.size) + unit.name
 	})
 }
 
 // timeLimit is a limit of a time, which is at least min.
 func timeLimit(target *time.Duration, min time.Duration) Value {
-	parse := zeroOr(durationFrom(min))
-	return written(target, func(text string) (time.Duration, error) {
-		d, err := parse(text)
-		return lifted(d), err
-	}, func(d time.Duration) string {
-		if d < 0 {
+	return limit(target, zeroOr(durationFrom(min)), func(d time.Duration) string {
+		if d == 0 {
 			return "0"
 		}
 		return d.String()
