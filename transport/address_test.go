@@ -14,42 +14,36 @@ func listenAddress(text string) net.Addr {
 	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(text))
 }
 
-func TestListenersOfThisMachine(t *testing.T) {
-	for address, want := range map[string]bool{
-		"127.0.0.1:4444":          true,
-		"127.9.9.9:0":             true,
-		"[::1]:4444":              true,
-		"[::ffff:127.0.0.1]:4444": true,
-		"0.0.0.0:4444":            false,
-		"[::]:4444":               false,
-		"192.0.2.7:4444":          false,
-		"[fe80::1%eth0]:4444":     false,
+func TestAddresses(t *testing.T) {
+	for text, want := range map[string]struct {
+		isLocal        bool   // only this machine reaches it
+		local, network string // where this machine reaches it; what counts as one address
+	}{
+		"127.0.0.1:4444":            {true, "127.0.0.1:4444", "127.0.0.1"},
+		"127.9.9.9:0":               {true, "127.9.9.9:0", "127.9.9.9"},
+		"[::1]:4444":                {true, "[::1]:4444", "::"},
+		"[::ffff:127.0.0.1]:4444":   {true, "127.0.0.1:4444", "127.0.0.1"},
+		"0.0.0.0:4444":              {false, "127.0.0.1:4444", "0.0.0.0"},
+		"[::]:4444":                 {false, "127.0.0.1:4444", "::"},
+		"192.0.2.7:4444":            {false, "192.0.2.7:4444", "192.0.2.7"},
+		"[::ffff:192.0.2.7]:4444":   {false, "192.0.2.7:4444", "192.0.2.7"},
+		"[2001:db8::7]:4444":        {false, "[2001:db8::7]:4444", "2001:db8::"},
+		"[2001:db8:1:2:3:4:5:6]:80": {false, "[2001:db8:1:2:3:4:5:6]:80", "2001:db8:1:2::"},
+		"[fe80::1%eth0]:4444":       {false, "[fe80::1%eth0]:4444", "fe80::"},
 	} {
-		if got := isLocal(listenAddress(address)); got != want {
-			t.Errorf("%q: %v", address, got)
+		at := listenAddress(text)
+		if isLocal(at) != want.isLocal || LocalAddress(at).String() != want.local || networkOf(addressOf(text)).String() != want.network {
+			t.Errorf("%s: got %v, %s, %s", text, isLocal(at), LocalAddress(at), networkOf(addressOf(text)))
 		}
 	}
-	if !isLocal(&net.UnixAddr{Name: "/tmp/hub.sock", Net: "unix"}) || isLocal(&net.TCPAddr{}) {
+	socket := &net.UnixAddr{Name: "/tmp/hub.sock", Net: "unix"}
+	if !isLocal(socket) || LocalAddress(socket).IsValid() || isLocal(&net.TCPAddr{}) {
 		t.Error("a Unix socket, or a listener without an address")
 	}
-}
-
-func TestLocalAddress(t *testing.T) {
-	for listener, want := range map[string]string{
-		"127.0.0.1:4444":          "127.0.0.1:4444",
-		"192.0.2.7:4444":          "192.0.2.7:4444",
-		"0.0.0.0:4444":            "127.0.0.1:4444",
-		"[::]:4444":               "127.0.0.1:4444",
-		"[::1]:4444":              "[::1]:4444",
-		"[::ffff:192.0.2.7]:4444": "192.0.2.7:4444",
-		"[2001:db8::7]:4444":      "[2001:db8::7]:4444",
-	} {
-		if got := LocalAddress(listenAddress(listener)); got.String() != want {
-			t.Errorf("%s: got %s, want %s", listener, got, want)
+	for _, remote := range []string{"@", "/tmp/a.sock", ""} {
+		if networkOf(addressOf(remote)).IsValid() {
+			t.Errorf("%q has an address", remote)
 		}
-	}
-	if got := LocalAddress(&net.UnixAddr{Name: "/tmp/hub.sock", Net: "unix"}); got.IsValid() {
-		t.Errorf("a Unix socket: got %s", got)
 	}
 }
 

@@ -34,6 +34,19 @@ func newPeer(from string) (conn net.Conn, closed <-chan struct{}) {
 	return peer{ours, net.TCPAddrFromAddrPort(netip.MustParseAddrPort(from))}, gone
 }
 
+// queue is a listener that accepts these.
+type queue struct {
+	net.Listener
+	peers <-chan net.Conn
+}
+
+func (q queue) Accept() (net.Conn, error) {
+	if c, ok := <-q.peers; ok {
+		return c, nil
+	}
+	return nil, net.ErrClosed
+}
+
 func newTestLimiter(limits Limits) *connectionLimiter {
 	return newConnectionLimiter(limits.withDefaults(), prefixes("10.0.0.1/32"))
 }
@@ -98,15 +111,24 @@ func TestPendingConnectionsOfAnAddressAreLimited(t *testing.T) {
 		"[::1]:%d":          5,
 		"10.0.0.1:%d":       5, // the proxy
 	} {
-		got := 0
+		peers := make(chan net.Conn, 5)
+		var closed []<-chan struct{}
 		for n := range 5 {
-			c, closed := newPeer(fmt.Sprintf(from, n+1))
-			if c := l.add(c); c != nil {
-				got++
-				defer c.Close()
-			} else {
-				<-closed
+			c, gone := newPeer(fmt.Sprintf(from, n+1))
+			peers <- c
+			closed = append(closed, gone)
+		}
+		close(peers)
+		got := 0
+		for at := (&listener{queue{peers: peers}, l}); ; got++ {
+			c, err := at.Accept()
+			if err != nil {
+				break
 			}
+			defer c.Close()
+		}
+		for _, gone := range closed[want:] {
+			<-gone
 		}
 		if got != want {
 			t.Errorf("%s: %d are pending, want %d", from, got, want)

@@ -92,21 +92,3 @@ func FuzzForwardedFor(f *testing.F) {
 		}
 	})
 }
-
-func TestNetworksCountAsOneAddress(t *testing.T) {
-	for remote, want := range map[string]string{
-		"192.0.2.7:80":              "192.0.2.7",
-		"[::ffff:192.0.2.7]:80":     "192.0.2.7",
-		"[2001:db8:1:2:3:4:5:6]:80": "2001:db8:1:2::",
-		"[2001:db8:1:2:ffff::]:80":  "2001:db8:1:2::",
-		"[fe80::1%eth0]:80":         "fe80::",
-		"[::1]:80":                  "::",
-		"@":                         "invalid IP",
-		"/tmp/a.sock":               "invalid IP",
-		"":                          "invalid IP",
-	} {
-		if got := networkOf(addressOf(remote)).String(); got != want {
-			t.Errorf("%s counts as %s, want %s", remote, got, want)
-		}
-	}
-}

@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -78,24 +77,6 @@ func (s *serving) call(t *testing.T, config *tls.Config) (name string, err error
 		return "", err
 	}
 	return ws.NetConn().(*tls.Conn).ConnectionState().PeerCertificates[0].Subject.CommonName, nil
-}
-
-func TestCertificatesAreReloaded(t *testing.T) {
-	a := testkit.NewAuthority(t, "authority")
-	s, f, _ := serveTLS(t, a, nil)
-	client := &tls.Config{RootCAs: a.Pool()}
-	if name, err := s.call(t, client); err != nil || name != "one" {
-		t.Errorf("got %q, %v", name, err)
-	}
-	before, _, err := testkit.DialWith(t, &gorilla.Dialer{TLSClientConfig: client}, "wss://"+s.addr, nil)
-	must(t, err)
-	f.writePair(a.Pair("two"))
-	testkit.Eventually(t, "the second certificate", func() bool {
-		name, err := s.call(t, client)
-		must(t, err)
-		return name == "two"
-	})
-	before.Quiet() // it is still served
 }
 
 func TestWrongFilesChangeNothing(t *testing.T) {
@@ -198,6 +179,10 @@ func TestClientCertificates(t *testing.T) {
 		if _, err := s.call(t, keeps); err != nil || <-names != "ann" {
 			t.Error(err)
 		}
+		before, _, err := testkit.DialWith(t, &gorilla.Dialer{TLSClientConfig: keeps}, "wss://"+s.addr, nil)
+		if err != nil || <-names != "ann" {
+			t.Fatal(err)
+		}
 		f.write("clients.pem", strangers.PEM())
 		testkit.Eventually(t, "the new authority", func() bool {
 			_, err := s.call(t, shown(strangers))
@@ -209,6 +194,7 @@ func TestClientCertificates(t *testing.T) {
 		if _, err := s.call(t, keeps); err == nil {
 			t.Errorf("optional %v: a client of the former authority is accepted", optional)
 		}
+		before.Quiet() // it is still served
 	}
 }
 
@@ -231,20 +217,6 @@ func TestOldTLSVersionsAreRefused(t *testing.T) {
 	if _, _, err := gorilla.DefaultDialer.Dial(s.url, nil); err == nil {
 		t.Error("a WebSocket without TLS is served")
 	}
-}
-
-func TestHalfOpenHandshakesAreDropped(t *testing.T) {
-	a := testkit.NewAuthority(t, "authority")
-	s, _, _ := serveTLS(t, a, nil, transport.WithLimits(transport.Limits{HeaderTimeout: time.Second}))
-	half := []net.Conn{s.raw(t, ""), s.raw(t, "\x16\x03\x01\x01\x00\x01")}
-	c, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: a.Pool()})
-	must(t, err)
-	defer c.Close()
-	c.SetDeadline(time.Now().Add(testkit.Patience))
-	for _, c := range append(half, c) {
-		closed(t, c)
-	}
-	s.eventually(t, 0, 0)
 }
 
 func TestWrongTLSSettings(t *testing.T) {

@@ -168,15 +168,3 @@ func TestTokensAreReloaded(t *testing.T) {
 		}
 	}
 }
-
-// What is written between OpenTokens and Run is not missed.
-func TestRunNoticesChangesSinceOpenTokens(t *testing.T) {
-	t.Parallel()
-	_, entry := newToken(t, "one", time.Time{})
-	two, twoEntry := newToken(t, "two", time.Time{})
-	path := tokenFile(t, written(t, entry))
-	tokens := open(t, path)
-	must(t, AddToken(path, twoEntry))
-	follow(t, tokens.Run)
-	testkit.Eventually(t, "the second token", func() bool { _, err := tokens.Authenticate(bearing(two)); return err == nil })
-}
