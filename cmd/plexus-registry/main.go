@@ -26,8 +26,8 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/plexus-go/plexus/config"
 	"github.com/plexus-go/plexus/hub"
@@ -255,7 +255,7 @@ func reloadOnHangup(ctx context.Context, reg *registry.Registry, log *slog.Logge
 
 func newLogger(w *os.File, level slog.Level) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
-	if isatty.IsTerminal(w.Fd()) {
+	if term.IsTerminal(int(w.Fd())) {
 		return slog.New(slog.NewTextHandler(w, options))
 	}
 	return slog.New(slog.NewJSONHandler(w, options))

@@ -17,8 +17,8 @@ import (
 	"os"
 	"time"
 
-	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 )
 
 func main() {
@@ -47,9 +47,12 @@ func run(args []string, getenv func(string) string, stdin, stdout, stderr *os.Fi
 	ctx, stop := untilSignal(context.Background())
 	defer stop()
 	defer c.forced.after(ctx)()
-	c.printer = &printer{out: stdout, err: stderr, options: c.options, outTTY: isatty.IsTerminal(stdout.Fd())}
-	if isatty.IsTerminal(stderr.Fd()) {
-		c.printer.columns = func() int { return columns(stderr) }
+	c.printer = &printer{out: stdout, err: stderr, options: c.options, outTTY: term.IsTerminal(int(stdout.Fd()))}
+	if term.IsTerminal(int(stderr.Fd())) {
+		c.printer.columns = func() int {
+			width, _, _ := term.GetSize(int(stderr.Fd()))
+			return width
+		}
 	}
 	c.prompter = &prompter{options: c.options, printer: c.printer, stdin: stdin, began: c.began}
 	c.hubs = &hubs{options: c.options, getenv: getenv, answers: c.prompter.answer, note: c.printer.note}

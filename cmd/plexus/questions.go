@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mattn/go-isatty"
+	"golang.org/x/term"
 
 	"github.com/plexus-go/plexus/transport/client"
 )
@@ -69,13 +69,13 @@ func (p *prompter) open() bool {
 	if p.terminal != nil {
 		return true
 	}
-	if !isatty.IsTerminal(p.stdin.Fd()) {
+	if !term.IsTerminal(int(p.stdin.Fd())) {
 		return false
 	}
 	// Both outputs may lead elsewhere.
 	terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
-		if !isatty.IsTerminal(os.Stderr.Fd()) {
+		if !term.IsTerminal(int(os.Stderr.Fd())) {
 			return false
 		}
 		terminal = os.Stderr
