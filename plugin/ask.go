@@ -3,6 +3,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	stdjson "encoding/json"
 	"fmt"
@@ -71,13 +72,11 @@ func AskWithin[A any](ctx context.Context, timeout time.Duration, q Question[A])
 
 // Confirm asks for yes or no.
 type Confirm struct {
-	Message string
-	Default *bool // what is suggested; nil for nothing
+	Message string `json:"message"`
+	Default *bool  `json:"default,omitzero"` // what is suggested; nil for nothing
 }
 
-func (c Confirm) question() any {
-	return request[anything]{Confirm: &confirmRequest{Message: c.Message, Default: c.Default}}
-}
+func (c Confirm) question() any { return request[anything, anything]{Confirm: &c} }
 
 func (Confirm) answer(r *response[anything]) (bool, error) {
 	if r.Confirmed == nil {
@@ -88,14 +87,12 @@ func (Confirm) answer(r *response[anything]) (bool, error) {
 
 // Prompt asks for a text.
 type Prompt struct {
-	Message     string
-	Default     string // what is suggested; empty for nothing
-	Placeholder string // an example to show; empty for none
+	Message     string `json:"message"`
+	Default     string `json:"default,omitempty"`     // what is suggested; empty for nothing
+	Placeholder string `json:"placeholder,omitempty"` // an example to show; empty for none
 }
 
-func (p Prompt) question() any {
-	return request[anything]{Prompt: &promptRequest{Message: p.Message, Default: p.Default, Placeholder: p.Placeholder}}
-}
+func (p Prompt) question() any { return request[anything, anything]{Prompt: &p} }
 
 func (Prompt) answer(r *response[anything]) (string, error) {
 	if r.Text == nil {
@@ -111,10 +108,10 @@ type Select[T ~string] struct {
 	Options []Choice
 }
 
-func (s Select[T]) question() any { return selection[T](s.Message, s.Options, false) }
+func (s Select[T]) question() any { return s.request(false) }
 
 func (s Select[T]) answer(r *response[anything]) (T, error) {
-	values, err := selected[T](r, s.Options)
+	values, err := s.selected(r)
 	if err == nil && len(values) != 1 {
 		err = InvalidParams(fmt.Sprintf("%d values are selected, expected one", len(values)))
 	}
@@ -124,25 +121,54 @@ func (s Select[T]) answer(r *response[anything]) (T, error) {
 	return values[0], nil
 }
 
-// SelectMany asks for any number of several values.
-type SelectMany[T ~string] struct {
-	Message string
-	// Options are offered; nil for all values of T, if T is [Enumerated].
-	Options []Choice
+// SelectMany asks for any number of several values: see [Select].
+type SelectMany[T ~string] Select[T]
+
+func (s SelectMany[T]) question() any { return Select[T](s).request(true) }
+
+func (s SelectMany[T]) answer(r *response[anything]) ([]T, error) { return Select[T](s).selected(r) }
+
+// options returns the options that are offered.
+func (s Select[T]) options() []Choice {
+	var zero T
+	if e, ok := any(zero).(Enumerated); ok && s.Options == nil {
+		return e.Enum()
+	}
+	return s.Options
 }
 
-func (s SelectMany[T]) question() any { return selection[T](s.Message, s.Options, true) }
+func (s Select[T]) request(many bool) any {
+	out := &selectRequest{Message: s.Message, MultiSelect: many, Options: []selectOption{}}
+	for _, c := range s.options() {
+		out.Options = append(out.Options, selectOption{Value: c.Value, Label: cmp.Or(c.Label, c.Value), Description: c.Description})
+	}
+	return request[anything, anything]{Select: out}
+}
 
-func (s SelectMany[T]) answer(r *response[anything]) ([]T, error) {
-	return selected[T](r, s.Options)
+func (s Select[T]) selected(r *response[anything]) ([]T, error) {
+	if r.Selected == nil {
+		return nil, unexpected("selected")
+	}
+	values := []T{}
+	for _, v := range r.Selected.Values {
+		if !slices.ContainsFunc(s.options(), func(c Choice) bool { return c.Value == v }) {
+			return nil, InvalidParams("`" + codec.Shorten(v) + "` is not one of the options")
+		}
+		if !slices.Contains(values, T(v)) {
+			values = append(values, T(v))
+		}
+	}
+	return values, nil
 }
 
 // Custom asks a question of the activation's own kind, for clients that know
 // it: see [BidirectionalOf]. Q and A are types with schemas, as those of
 // parameters.
-type Custom[Q, A any] struct{ Data Q }
+type Custom[Q, A any] struct {
+	Data Q `json:"data"`
+}
 
-func (c Custom[Q, A]) question() any { return request[Q]{Custom: &customRequest[Q]{Data: c.Data}} }
+func (c Custom[Q, A]) question() any { return request[Q, A]{Custom: &c} }
 
 func (Custom[Q, A]) answer(r *response[anything]) (answer A, err error) {
 	if r.Custom == nil {
@@ -158,62 +184,14 @@ func unexpected(want string) error {
 	return InvalidParams("expected an answer of type `" + want + "` or `cancelled`")
 }
 
-// options returns the options that are offered.
-func options[T ~string](given []Choice) []Choice {
-	var zero T
-	if e, ok := any(zero).(Enumerated); ok && given == nil {
-		return e.Enum()
-	}
-	return given
-}
-
-func selection[T ~string](message string, given []Choice, many bool) any {
-	s := &selectRequest{Message: message, MultiSelect: many, Options: []selectOption{}}
-	for _, c := range options[T](given) {
-		label := c.Label
-		if label == "" {
-			label = c.Value
-		}
-		s.Options = append(s.Options, selectOption{Value: c.Value, Label: label, Description: c.Description})
-	}
-	return request[anything]{Select: s}
-}
-
-func selected[T ~string](r *response[anything], given []Choice) ([]T, error) {
-	if r.Selected == nil {
-		return nil, unexpected("selected")
-	}
-	values := []T{}
-	for _, v := range r.Selected.Values {
-		if !slices.ContainsFunc(options[T](given), func(c Choice) bool { return c.Value == v }) {
-			return nil, InvalidParams("`" + codec.Shorten(v) + "` is not one of the options")
-		}
-		if !slices.Contains(values, T(v)) {
-			values = append(values, T(v))
-		}
-	}
-	return values, nil
-}
-
 // request is what a caller is asked, and response what it answers, as clients
 // know them. Q and A are the data of custom ones.
-type request[Q any] struct {
+type request[Q, A any] struct {
 	Union   `discriminator:"type" title:"StandardRequest" description:"What a method asks its caller while it runs"`
-	Confirm *confirmRequest   `tag:"confirm" description:"Yes or no"`
-	Prompt  *promptRequest    `tag:"prompt" description:"A text"`
-	Select  *selectRequest    `tag:"select" description:"One or several of these"`
-	Custom  *customRequest[Q] `tag:"custom" description:"A question of the method's own kind"`
-}
-
-type confirmRequest struct {
-	Message string `json:"message"`
-	Default *bool  `json:"default,omitzero"`
-}
-
-type promptRequest struct {
-	Message     string `json:"message"`
-	Default     string `json:"default,omitempty"`
-	Placeholder string `json:"placeholder,omitempty"`
+	Confirm *Confirm       `tag:"confirm" description:"Yes or no"`
+	Prompt  *Prompt        `tag:"prompt" description:"A text"`
+	Select  *selectRequest `tag:"select" description:"One or several of these"`
+	Custom  *Custom[Q, A]  `tag:"custom" description:"A question of the method's own kind"`
 }
 
 type selectRequest struct {
@@ -228,25 +206,17 @@ type selectOption struct {
 	Description string `json:"description,omitempty"`
 }
 
-type customRequest[Q any] struct {
-	Data Q `json:"data"`
-}
-
 type response[A any] struct {
 	Union     `discriminator:"type" title:"StandardResponse" description:"What a caller answers"`
-	Confirmed *confirmedResponse `tag:"confirmed" description:"To confirm"`
-	Text      *textResponse      `tag:"text" description:"To prompt"`
-	Selected  *selectedResponse  `tag:"selected" description:"To select"`
-	Custom    *customResponse[A] `tag:"custom" description:"To custom"`
-	Cancelled *struct{}          `tag:"cancelled" description:"The caller does not want to answer"`
+	Confirmed *valueResponse[bool]   `tag:"confirmed" description:"To confirm"`
+	Text      *valueResponse[string] `tag:"text" description:"To prompt"`
+	Selected  *selectedResponse      `tag:"selected" description:"To select"`
+	Custom    *customResponse[A]     `tag:"custom" description:"To custom"`
+	Cancelled *struct{}              `tag:"cancelled" description:"The caller does not want to answer"`
 }
 
-type confirmedResponse struct {
-	Value bool `json:"value"`
-}
-
-type textResponse struct {
-	Value string `json:"value"`
+type valueResponse[T any] struct {
+	Value T `json:"value"`
 }
 
 type selectedResponse struct {

@@ -67,11 +67,7 @@ func contentAs[T any](from string, content any) (value T, err error) {
 	if value, ok := content.(T); ok {
 		return value, nil
 	}
-	text, err := codec.AppendJSON(nil, content)
-	if err == nil {
-		err = codec.DecodeJSON(text, &value)
-	}
-	if err != nil {
+	if err := decodeContent(content, &value); err != nil {
 		return value, fmt.Errorf("%s: the content is not a %T: %w", from, value, err)
 	}
 	return value, nil

@@ -84,16 +84,20 @@ func (i *Item) Decode(v any) error {
 	if i.Kind != KindData {
 		return fmt.Errorf("an item of type %q has no content", i.Kind)
 	}
-	text, received := i.Content.(json.RawMessage)
-	var err error
+	if err := decodeContent(i.Content, v); err != nil {
+		return fmt.Errorf("content of type %s: %w", i.ContentType, err)
+	}
+	return nil
+}
+
+// decodeContent decodes what was received, or converts what an activation yielded.
+func decodeContent(content, v any) (err error) {
+	text, received := content.(json.RawMessage)
 	if !received {
-		text, err = codec.AppendJSON(nil, i.Content)
+		text, err = codec.AppendJSON(nil, content)
 	}
 	if err == nil {
 		err = codec.DecodeJSON(text, v)
 	}
-	if err != nil {
-		return fmt.Errorf("content of type %s: %w", i.ContentType, err)
-	}
-	return nil
+	return err
 }

@@ -125,15 +125,11 @@ func newMethod[In, Out any](name, description string, streaming, isNil bool, han
 	if err != nil {
 		panic(fmt.Sprintf("plugin: method %q: parameters: %v", name, err))
 	}
-	returns, err := codec.ResultSchema(reflect.TypeFor[Out]())
-	if err != nil {
-		panic(fmt.Sprintf("plugin: method %q: result: %v", name, err))
-	}
 	m := Method{
 		schema: &MethodSchema{
 			Name:        name,
 			Description: description,
-			Returns:     returns,
+			Returns:     resultSchema[Out](fmt.Sprintf("method %q: result", name)),
 			Streaming:   streaming,
 			HTTPMethod:  "POST",
 			Role:        Role{Kind: "rpc"},
@@ -162,4 +158,13 @@ func newMethod[In, Out any](name, description string, streaming, isNil bool, han
 	}
 	m.schema.Hash = m.schema.contentHash()
 	return m
+}
+
+// resultSchema panics where a T has no schema; what says for what it is.
+func resultSchema[T any](what string) json.RawMessage {
+	schema, err := codec.ResultSchema(reflect.TypeFor[T]())
+	if err != nil {
+		panic(fmt.Sprintf("plugin: %s: %v", what, err))
+	}
+	return schema
 }

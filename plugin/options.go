@@ -19,10 +19,7 @@ type Option func(*Method)
 // handler whose own result type says less: one that yields any, or JSON that
 // was written before.
 func Returns[T any]() Option {
-	returns, err := codec.ResultSchema(reflect.TypeFor[T]())
-	if err != nil {
-		panic(fmt.Sprintf("plugin: Returns: %v", err))
-	}
+	returns := resultSchema[T]("Returns")
 	return func(m *Method) { m.schema.Returns = returns }
 }
 
@@ -115,14 +112,8 @@ func Bidirectional() Option { return BidirectionalOf[anything, anything]() }
 // BidirectionalOf is [Bidirectional] for a method that asks [Custom] questions
 // of these types, which the schema shows.
 func BidirectionalOf[Q, A any]() Option {
-	asks, err := codec.ResultSchema(reflect.TypeFor[request[Q]]())
-	if err != nil {
-		panic(fmt.Sprintf("plugin: BidirectionalOf: questions: %v", err))
-	}
-	answers, err := codec.ResultSchema(reflect.TypeFor[response[A]]())
-	if err != nil {
-		panic(fmt.Sprintf("plugin: BidirectionalOf: answers: %v", err))
-	}
+	asks := resultSchema[request[Q, A]]("BidirectionalOf: questions")
+	answers := resultSchema[response[A]]("BidirectionalOf: answers")
 	return func(m *Method) {
 		m.schema.Bidirectional, m.schema.RequestType, m.schema.ResponseType = true, asks, answers
 	}

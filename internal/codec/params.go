@@ -21,9 +21,9 @@ import (
 type Parameters struct {
 	checker
 	schema *jsonschema.Schema // nil where there are none
-	// bare says that a value that is not an object is the first parameter, as
-	// no other one is required.
-	bare bool
+	// required counts the parameters up to the last required one. If it is less
+	// than two, a value that is not an object is the first parameter.
+	required int
 }
 
 // maxParameters bounds the parameters of one method, so that the values of a
@@ -41,7 +41,7 @@ func ParametersOf(t reflect.Type) (*Parameters, error) {
 		return nil, err
 	}
 	schema.Defs = inf.defs
-	p := &Parameters{schema: schema, bare: true}
+	p := &Parameters{schema: schema}
 	if err := p.addMembers(t, map[reflect.Type]*checker{}); err != nil {
 		return nil, err
 	}
@@ -55,8 +55,8 @@ func ParametersOf(t reflect.Type) (*Parameters, error) {
 	}
 	for i := range p.members {
 		f := &p.members[i]
-		if i > 0 && !f.optional {
-			p.bare = false
+		if !f.optional {
+			p.required = i + 1
 		}
 		if err := f.readDefault(); err != nil {
 			return nil, fmt.Errorf("%s.%s: %w", t, f.name, err)
@@ -128,39 +128,26 @@ func (p *Parameters) Decode(raw []byte, positional bool, in any) *Invalid {
 
 func (p *Parameters) decode(raw []byte, positional bool, in reflect.Value) *Invalid {
 	var values [maxParameters][]byte
-	oneByOne := false
+	n, byPosition := 0, positional && (isNull(raw) || raw[0] == '[')
 	switch {
-	case len(raw) > 0 && raw[0] == '{':
-		if _, bad := p.collect(raw, true, &values); bad != nil {
+	case isNull(raw) && (byPosition || p.required == 0):
+		// None is given.
+	case byPosition, len(raw) > 0 && raw[0] == '{':
+		var bad *Invalid
+		if n, bad = p.collect(raw, &values); bad != nil {
 			return bad
 		}
-	case positional && (isNull(raw) || raw[0] == '['):
-		oneByOne = true
-		n := 0
-		if !isNull(raw) {
-			var bad *Invalid
-			if n, bad = p.collect(raw, false, &values); bad != nil {
-				return bad
-			}
-		}
-		for _, f := range p.members[min(n, len(p.members)):] {
-			if !f.optional {
-				return invalid("No more params")
-			}
-		}
-	case p.bare:
-		values[0] = raw
-		if raw == nil {
-			values[0] = null
-		}
-		if f := p.members[0]; isNull(raw) && !f.optional {
-			return invalid(mismatch(f.typ, null)).at(raw, len(raw))
-		}
-		if !jsontext.Value(values[0]).IsValid() {
-			return invalid("not valid JSON")
-		}
-	default:
+	case p.required > 1:
 		return invalid("expected object")
+	case p.required == 1 && isNull(raw):
+		return invalid(mismatch(p.members[0].typ, null)).at(raw, len(raw))
+	case !jsontext.Value(raw).IsValid():
+		return invalid("not valid JSON")
+	default:
+		values[0] = raw
+	}
+	if byPosition && n < p.required {
+		return invalid("No more params")
 	}
 	for i := range p.members {
 		f, value := &p.members[i], values[i]
@@ -170,7 +157,7 @@ func (p *Parameters) decode(raw []byte, positional bool, in reflect.Value) *Inva
 		if reason, bad := f.decode(value, in.FieldByIndex(f.index)); bad != nil {
 			return bad
 		} else if reason != "" {
-			if oneByOne {
+			if byPosition {
 				return invalid(reason).at(value, len(value))
 			}
 			return invalid(reason).at(raw, offsetIn(raw, value))
@@ -205,17 +192,16 @@ func (f *field) decode(value []byte, into reflect.Value) (reason string, bad *In
 	return "", f.check.check(f.name, value)
 }
 
-// collect finds the values of an object, whose members are named, or of an
-// array, and counts them; those that are no parameters are ignored. Values are
-// parts of raw.
-func (p *Parameters) collect(raw []byte, named bool, values *[maxParameters][]byte) (n int, bad *Invalid) {
+// collect finds the values of an object or an array, and counts them; those that
+// are no parameters are ignored. Values are parts of raw.
+func (p *Parameters) collect(raw []byte, values *[maxParameters][]byte) (n int, bad *Invalid) {
 	r := readers.Get().(*reader)
 	defer r.release()
 	dec := r.over(raw)
 	_, err := dec.ReadToken()
 	for ; err == nil && more(dec); n++ {
 		i, known := n, n < maxParameters
-		if named {
+		if raw[0] == '{' {
 			var name jsontext.Value
 			if name, err = dec.ReadValue(); err != nil {
 				break
