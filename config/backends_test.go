@@ -31,8 +31,6 @@ func TestParseBackends(t *testing.T) {
 		{"everything", "[[backend]]\nname=\"prod\"\nhost=\"hub.example.com\"\nport=4444\nprotocol=\"WSS\"\ndescription=\"\"\"\nThe hub\nof all\"\"\"\nnamespace=\"\"\n", []storage.Backend{full}},
 		{"two", two, []storage.Backend{a, b}},
 		{"in the order of the file", "[[backend]]\nname='b'\nhost='10.0.0.1'\nport=65535\n[[backend]]\nname='a'\nhost='::1'\nport=1", []storage.Backend{b, a}},
-		{"quoted keys", "[[ \"backend\" ]]\n'name' = \"a\"\n\"ho\\u0073t\" = \"::1\"\nport = 0x1", []storage.Backend{a}},
-		{"an array of tables in a line", "backend = [{name='a',host='::1',port=1}, {name='b',host='10.0.0.1',port=65535}]", []storage.Backend{a, b}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := parseBackends("backends.toml", []byte(test.text))
@@ -48,6 +46,7 @@ func TestParseBackends(t *testing.T) {
 
 const good = "[[backend]]\nname = \"good\"\nhost = \"localhost\"\nport = 1\n" // 4 lines
 
+// The tests of tomlfile have all else that can be wrong with tables.
 func TestParseBackendsRejects(t *testing.T) {
 	const path = "/path/backends.toml"
 	// entry is the lines of one backend, of which the given one is on line 9.
@@ -60,35 +59,24 @@ func TestParseBackendsRejects(t *testing.T) {
 		// What is missing is reported where the backend begins.
 		{"no port", good + "\n\n[[backend]]\nname = \"x\"\nhost = \"localhost\"", `:7: backend "x": port is missing`},
 		{"no host", good + "[[backend]]\nport = 1\nname = \"x\"", `:5: backend "x": host is missing`},
-		{"no name", good + "[[backend]]\nport = 1\n", `:5: backend 2: name is missing`},
 
 		// Bad values, where they stand.
 		{"port too high", "[[backend]]\nname=\"prod\"\nhost=\"h\"\nport=70000", `:4: backend "prod": port 70000 is not 1–65535`},
 		{"port zero", entry("port=0\nhost='h'"), `:9: backend "x": port 0 is not 1–65535`},
 		{"negative port", entry("port=-1\nhost='h'"), `:9: backend "x": port -1 is not 1–65535`},
-		{"huge port", entry("port=4294967297\nhost='h'"), `:9: backend "x": port 4294967297 is not 1–65535`},
 		{"host with a scheme", entry("host='ws://h'\nport=1"), `:9: backend "x": host "ws://h" is not a host name, IPv4 or IPv6 address (no scheme, path or port)`},
 		{"empty host", entry("host=''\nport=1"), `:9: backend "x": host "" is empty`},
 		{"protocol", entry("protocol='http'\nhost='h'\nport=1"), `:9: backend "x": protocol "http" is neither "ws" nor "wss"`},
 		{"long description", entry("description='" + strings.Repeat("d", 4097) + "'\nhost='h'\nport=1"), `:9: backend "x": description "dddd`},
 		{"long namespace", entry("namespace='" + strings.Repeat("d", 256) + "'\nhost='h'\nport=1"), `:9: backend "x": namespace "dddd`},
 		{"empty name", "[[backend]]\nhost='h'\nport=1\nname=''", `:4: backend 1: name "" is empty`},
-		{"bad value in a list", "backend = [\n{name='a',host='b',port=1},\n{name='b',\nhost='-',\nport=1}]", `:1: backend "b": host "-" is not`},
 
 		// Wrong types.
 		{"port in quotes", entry("port=\"80\"\nhost='h'"), `:9: backend "x": port is a string, not an integer`},
-		{"port with a fraction", entry("port=80.0\nhost='h'"), `:9: backend "x": port is a float, not an integer`},
-		{"port out of bounds", entry("port=99999999999999999999"), `:9: 99999999999999999999 is out of range for int64`},
-		{"name", "[[backend]]\nname=5\nhost='h'\nport=1", `:2: backend 1: name is an integer, not a string`},
-		{"host", entry("host=[\"h\"]"), `:9: backend "x": host is an array, not a string`},
 		{"description", entry("description=1979-05-27 07:32:00Z"), `:9: backend "x": description is a date or time, not a string`},
-		{"namespace", entry("namespace={}"), `:9: backend "x": namespace is a table, not a string`},
 
 		// Unknown keys.
-		{"backends", "\n\n[[backends]]\nname=\"x\"", `:3: unknown key "backends": there may only be [[backend]] tables`},
-		{"stray key", "# comment\nname = \"x\"\n" + good, `:2: unknown key "name": there may only be`},
 		{"in a backend", entry("hots='h'"), `:9: backend "x": unknown key "hots": there may be name, host, port, protocol, description and namespace`},
-		{"of another case", entry("Host='h'"), `:9: backend "x": unknown key "Host"`},
 		{"what is not for files", entry("id='7'"), `:9: backend "x": unknown key "id"`},
 
 		// Names that are there twice.

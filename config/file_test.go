@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -98,36 +97,12 @@ func TestFileLoad(t *testing.T) {
 	}
 }
 
-// What can't be read is an error, and does not block; when it can be, it is loaded.
-func TestFileThatIsNone(t *testing.T) {
-	for name, test := range map[string]struct {
-		make func(t *testing.T, path string)
-		want string
-	}{
-		"a directory": {func(t *testing.T, path string) { must(t, os.Mkdir(path, 0o700)) }, ": cannot be read: not a regular file"},
-		"a pipe": {func(t *testing.T, path string) {
-			if err := exec.Command("mkfifo", path).Run(); err != nil {
-				t.Skip(err)
-			}
-		}, ": cannot be read: not a regular file"},
-		"too large": {func(t *testing.T, path string) {
-			put(t, path, "#")
-			must(t, os.Truncate(path, maxFileBytes+1))
-		}, ": cannot be read: larger than 16 MiB"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "backends.toml")
-			test.make(t, path)
-			file := NewFile(path)
-			if _, err := file.Load(t.Context()); err == nil || err.Error() != path+test.want {
-				t.Errorf("got %v, want %s", err, test.want)
-			}
-			must(t, os.Remove(path))
-			put(t, path, entry("a"))
-			if got, err := file.Load(t.Context()); err != nil || names(got) != "a" {
-				t.Errorf("got %q, %v", names(got), err)
-			}
-		})
+func TestFileThatIsTooLarge(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "backends.toml")
+	put(t, path, "#")
+	must(t, os.Truncate(path, maxFileBytes+1))
+	if _, err := NewFile(path).Load(t.Context()); err == nil || err.Error() != path+": cannot be read: larger than 16 MiB" {
+		t.Errorf("got %v", err)
 	}
 }
 

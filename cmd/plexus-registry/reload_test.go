@@ -109,7 +109,7 @@ func (s saving) repeat(t *testing.T, times int, limit time.Duration) {
 		}
 		torn := s.save(t, r.folder, n, []string{entryText("keep", 4400), entryText("more", 5000+n), entryText(fmt.Sprint("v", n), 4444)})
 		saved := time.Now()
-		took = append(took, within(t, saved, limit, fmt.Sprint("save ", n, " is in force"), func() bool { return r.holds(t, n) }))
+		took = append(took, testkit.Within(t, saved, limit, fmt.Sprint("save ", n, " is in force"), func() bool { return r.holds(t, n) }))
 		if torn {
 			t.Logf("save %d: a pause was too long, the system is busy", n)
 			r.torn.Store(true)
@@ -321,21 +321,4 @@ func TestReloadIsOneChange(t *testing.T) {
 			}
 		}
 	}
-}
-
-// within waits until the condition holds, at most limit after from, and returns how
-// long it took.
-func within(t testing.TB, from time.Time, limit time.Duration, what string, holds func() bool) time.Duration {
-	t.Helper()
-	// Time in which nobody let this process run does not count.
-	const tick = 10 * time.Millisecond
-	var stalled time.Duration
-	for last := time.Now(); !holds(); last = time.Now() {
-		if time.Since(from) > limit+stalled {
-			t.Fatalf("not within %s (and %s): %s", limit, stalled, what)
-		}
-		time.Sleep(tick)
-		stalled += max(0, time.Since(last)-10*tick)
-	}
-	return time.Since(from)
 }

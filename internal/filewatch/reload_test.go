@@ -24,23 +24,10 @@ const inForce = time.Second
 // await waits for a last result, until a second after the save.
 func (r *watching) await(t *testing.T, saved time.Time, want string) {
 	t.Helper()
-	// Time in which nobody let this process run doesn't count.
-	const tick = 10 * time.Millisecond
-	ticker := time.NewTicker(tick)
-	defer ticker.Stop()
-	var stalled time.Duration
-	for last := time.Now(); ; {
+	testkit.Within(t, saved, inForce, fmt.Sprintf("%q is reported", want), func() bool {
 		results := r.results()
-		if results[len(results)-1] == want {
-			return
-		}
-		if time.Since(saved) > inForce+stalled {
-			t.Fatalf("%s (and %s) after the save it should be %q; there was: %q", inForce, stalled, want, results)
-		}
-		<-ticker.C
-		stalled += max(0, time.Since(last)-2*tick)
-		last = time.Now()
-	}
+		return results[len(results)-1] == want
+	})
 }
 
 // saving is one way to replace the content of a file.

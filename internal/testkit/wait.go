@@ -34,6 +34,22 @@ func Eventually(t testing.TB, what string, condition func() bool) {
 	}
 }
 
+// Within is Eventually with a limit from a moment on. It returns how long after that
+// the condition held. Time in which nobody let this process run does not count.
+func Within(t testing.TB, from time.Time, limit time.Duration, what string, condition func() bool) time.Duration {
+	t.Helper()
+	const tick = 10 * time.Millisecond
+	var stalled time.Duration
+	for last := time.Now(); !condition(); last = time.Now() {
+		if time.Since(from) > limit+stalled {
+			t.Fatalf("not within %v (and %v): %s", limit, stalled, what)
+		}
+		time.Sleep(tick)
+		stalled += max(0, time.Since(last)-10*tick)
+	}
+	return time.Since(from)
+}
+
 // Listen listens on a free port of 127.0.0.1 until the test ends.
 func Listen(t testing.TB) net.Listener {
 	t.Helper()
