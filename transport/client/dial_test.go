@@ -5,7 +5,6 @@ package client_test
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -173,36 +172,5 @@ func TestAnEndlessAnswerToTheUpgradeIsRejected(t *testing.T) {
 		if n := <-written; n > 64<<20 {
 			t.Errorf("after %q: %d bytes were taken", begin, n)
 		}
-	}
-}
-
-func TestRunningCallsFailWhenTheNetworkIsCut(t *testing.T) {
-	var running atomic.Int64
-	url := start(t, endless(&running))
-	var last atomic.Pointer[net.Conn]
-	cut := client.WithNetDial(func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := new(net.Dialer).DialContext(ctx, network, address)
-		last.Store(&conn)
-		return conn, err
-	})
-	c := dial(t, url, cut)
-	var all sync.WaitGroup
-	for range 10 {
-		all.Go(func() {
-			for _, err := range c.Call(testkit.Context(t), "endless.three", nil) {
-				if err == nil {
-					continue
-				}
-				if !callFailed(err, client.ErrLost, true, false) {
-					t.Errorf("got %v", err)
-				}
-			}
-		})
-	}
-	testkit.Eventually(t, "all calls to run", func() bool { return running.Load() == 10 })
-	(*last.Load()).Close()
-	all.Wait()
-	if info, err := c.Info(testkit.Context(t)); err != nil || info.Name != "hub" {
-		t.Errorf("got %v, %v", info, err)
 	}
 }

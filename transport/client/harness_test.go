@@ -82,14 +82,6 @@ func dialPipe(t *testing.T, p *testkit.Pipes, options ...client.Option) *client.
 	return c
 }
 
-// one answers every call with the content 1.
-func one(c *peer) {
-	for c.Called("7") != nil {
-		c.Item("7", data("1"))
-		c.Item("7", done)
-	}
-}
-
 // done, meta and data are fields of items.
 const (
 	done = testkit.DoneItem

@@ -208,31 +208,24 @@ func TestInfoEndsWithItsContextAtEveryStep(t *testing.T) {
 	}
 }
 
-func BenchmarkInfoTLS(b *testing.B) {
+// The hub's share is in it.
+func BenchmarkInfo(b *testing.B) {
+	plain := start(b)
 	url, config := secure(b, "127.0.0.1:0")
-	for name, cache := range map[string]tls.ClientSessionCache{"resumed": tls.NewLRUClientSessionCache(10), "new": nil} {
+	resumed := config.Clone()
+	resumed.ClientSessionCache = tls.NewLRUClientSessionCache(10)
+	for name, of := range map[string]struct {
+		url    string
+		config *tls.Config
+	}{"ws": {plain, nil}, "wss": {url, config}, "wss, resumed": {url, resumed}} {
 		b.Run(name, func(b *testing.B) {
-			config := config.Clone()
-			config.ClientSessionCache = cache
-			with := client.WithTLS(config)
+			with := client.WithTLS(of.config)
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := client.Info(context.Background(), url, with); err != nil {
+				if _, err := client.Info(context.Background(), of.url, with); err != nil {
 					b.Fatal(err)
 				}
 			}
 		})
-	}
-}
-
-// The hub's share is in it.
-func BenchmarkInfo(b *testing.B) {
-	url := start(b)
-	ctx := context.Background()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := client.Info(ctx, url); err != nil {
-			b.Fatal(err)
-		}
 	}
 }

@@ -164,114 +164,89 @@ func TestOwnMethodsAreRepeated(t *testing.T) {
 	})
 }
 
-// The hub does not read, so that the calls are queued.
-func TestUnsentCallsGoThroughTheNextConnection(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var connections atomic.Int64
-		p := pretendByPipe(t, func(c *peer) {
-			c.Info("h")
-			if connections.Add(1) == 1 {
-				time.Sleep(5 * time.Second) // and reads nothing
-				return
-			}
-			one(c)
-		})
-		c := dialPipe(t, p)
-		first := make(chan error)
-		go func() {
-			_, err := callOne(context.Background(), c, "x.y")
-			first <- err
-		}()
-		synctest.Wait() // the pipe holds nothing: the writer is stuck
+// The hub does not read at first, so that the calls are queued.
+func TestQueuedCallsAreSentOnceAndOnlyWhileTheyAreWanted(t *testing.T) {
+	for name, lost := range map[string]bool{"through the next connection": true, "when the hub reads again": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var connections atomic.Int64
+				p := pretendByPipe(t, func(c *peer) {
+					c.Info("h")
+					if connections.Add(1) == 1 {
+						time.Sleep(5 * time.Second)
+						if lost {
+							return
+						}
+					}
+					for r := c.Called("7"); r != nil; r = c.Called("7") {
+						if r.Params.Method == "x.withdrawn" {
+							t.Error("it was sent")
+						}
+						c.Item("7", data("1"))
+						c.Item("7", done)
+					}
+				})
+				c := dialPipe(t, p)
+				first := make(chan error)
+				go func() {
+					_, err := callOne(context.Background(), c, "x.first")
+					first <- err
+				}()
+				synctest.Wait() // the pipe holds nothing: the writer is stuck
 
-		// One gives up while it is queued, the other goes through.
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		if _, err := callOne(ctx, c, "x.y"); !callFailed(err, context.DeadlineExceeded, false, true) {
-			t.Errorf("got %v", err)
-		}
-		if n, err := callOne(context.Background(), c, "x.y"); err != nil || n != 1 {
-			t.Errorf("got %v, %v", n, err)
-		}
-		if err := <-first; !callFailed(err, client.ErrLost, true, false) {
-			t.Errorf("got %v", err)
-		}
-	})
-}
-
-// The hub does not read at first, so that the call is queued.
-func TestACallThatWasGivenUpIsNotSent(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := pretendByPipe(t, func(c *peer) {
-			c.Info("h")
-			time.Sleep(5 * time.Second)
-			for r := c.Called("7"); r != nil; r = c.Called("7") {
-				if r.Params.Method == "x.withdrawn" {
-					t.Error("it was sent")
+				// One gives up while it is queued, the other goes through.
+				ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+				defer cancel()
+				if _, err := callOne(ctx, c, "x.withdrawn"); !callFailed(err, context.DeadlineExceeded, false, true) {
+					t.Errorf("got %v", err)
 				}
-				c.Item("7", data("1"))
-				c.Item("7", done)
-			}
+				if n, err := callOne(context.Background(), c, "x.last"); err != nil || n != 1 {
+					t.Errorf("got %v, %v", n, err)
+				}
+				if err := <-first; lost && !callFailed(err, client.ErrLost, true, false) || !lost && err != nil {
+					t.Errorf("got %v", err)
+				}
+			})
 		})
-		c := dialPipe(t, p)
-		first := make(chan error)
-		go func() {
-			_, err := callOne(context.Background(), c, "x.first")
-			first <- err
-		}()
-		synctest.Wait()
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		if _, err := callOne(ctx, c, "x.withdrawn"); !callFailed(err, context.DeadlineExceeded, false, true) {
-			t.Errorf("got %v", err)
-		}
-		if err := <-first; err != nil {
-			t.Error(err)
-		}
-		if n, err := callOne(context.Background(), c, "x.last"); err != nil || n != 1 {
-			t.Errorf("got %v, %v", n, err)
-		}
-	})
+	}
 }
 
 // A silent hub is pinged; one that does not answer that is lost.
 func TestADeadHubIsLost(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		pings := 0
-		p := pretendByPipe(t, func(c *peer) {
-			c.Info("h")
-			pong := c.PingHandler()
-			c.SetPingHandler(func(data string) error {
-				if pings++; pings > 10 {
-					return nil // dead from now on
+	for name, test := range map[string]struct {
+		options  []client.Option
+		pongs    int // before it is dead
+		min, max time.Duration
+	}{
+		"after 70 seconds":         {nil, 10, 5 * time.Minute, 8 * time.Minute},
+		"after a time that is set": {[]client.Option{client.WithKeepAlive(time.Second, 3*time.Second)}, 0, 0, 5 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				pings := 0
+				p := pretendByPipe(t, func(c *peer) {
+					c.Info("h")
+					pong := c.PingHandler()
+					c.SetPingHandler(func(data string) error {
+						if pings++; pings > test.pongs {
+							return nil // dead from now on
+						}
+						return pong(data)
+					})
+					c.Called("7")
+					c.Gone()
+				})
+				c := dialPipe(t, p, append(test.options, client.WithoutReconnect())...)
+				begun := time.Now()
+				for range 2 {
+					_, err := callOne(context.Background(), c, "x.y")
+					if d := time.Since(begun); !errors.Is(err, client.ErrLost) || d < test.min || d > test.max {
+						t.Errorf("after %v: %v", d, err)
+					}
 				}
-				return pong(data)
 			})
-			c.Called("7")
-			c.Gone()
 		})
-		c := dialPipe(t, p, client.WithoutReconnect())
-		begun := time.Now()
-		_, err := gathered(c.Call(context.Background(), "x.y", nil))
-		if d := time.Since(begun); !errors.Is(err, client.ErrLost) || d < 5*time.Minute || d > 8*time.Minute {
-			t.Errorf("after %v: %v", d, err)
-		}
-		if _, err := callOne(context.Background(), c, "x.y"); !errors.Is(err, client.ErrLost) {
-			t.Errorf("got %v", err)
-		}
-	})
-}
-
-func TestTheTimesOfKeepAliveCanBeSet(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := pretendByPipe(t, func(c *peer) { c.Info("h"); time.Sleep(time.Minute) })
-		c := dialPipe(t, p, client.WithoutReconnect(), client.WithKeepAlive(time.Second, 3*time.Second))
-		begun := time.Now()
-		_, err := callOne(context.Background(), c, "x.y")
-		if d := time.Since(begun); !errors.Is(err, client.ErrLost) || d > 5*time.Second {
-			t.Errorf("after %v: %v", d, err)
-		}
-	})
+	}
 }
 
 func TestAHubThatSendsNonsenseAndDoesNotReadIsLostAtOnce(t *testing.T) {
