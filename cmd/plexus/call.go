@@ -39,7 +39,7 @@ func (c *command) add(root *cobra.Command, t *target) (*cobra.Command, *paramete
 	}
 	p := newParameters(t, c.stdin, c.options)
 	if t.isCall() {
-		p.defineAll(cmd)
+		p.define(cmd)
 	} else {
 		for i, child := range t.schema.shownChildren() {
 			if i == 0 {

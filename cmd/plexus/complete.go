@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -71,6 +72,14 @@ func (c *command) completeHubs(cmd *cobra.Command, args []string, last string) (
 		}
 	}
 	return all, directive
+}
+
+// completeWords completes one of the words.
+func completeWords(words []string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, _ []string, last string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		other := func(word string) bool { return !strings.HasPrefix(word, last) || !isPlain(word) }
+		return slices.DeleteFunc(words, other), cobra.ShellCompDirectiveNoFileComp
+	}
 }
 
 // isPlain reports whether a word that a hub chose may be completed: the scripts

@@ -4,7 +4,6 @@ package main
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,9 +17,8 @@ const (
 	maxFlags  = 1000
 )
 
-// parameter is the value of a flag that sets a parameter.
+// parameter is a flag that sets a parameter.
 type parameter struct {
-	of *parameters
 	property
 	keys []string // the names of the properties that lead to it
 }
@@ -28,18 +26,14 @@ type parameter struct {
 var _ pflag.Value = (*parameter)(nil)
 
 // String is the default, as JSON.
-func (p *parameter) String() string { return p.fallback() }
+func (f *parameter) String() string { return f.fallback() }
 
-// Set notes what is to be set. The text may be that of a file, which is read
-// when all flags are known: --timeout may be the last.
-func (p *parameter) Set(text string) error {
-	p.of.said = append(p.of.said, assignment{p, text})
-	return nil
-}
+// Set is for completion only, since read finds the parameters itself.
+func (f *parameter) Set(string) error { return nil }
 
 // Type is what cobra goes by to know which flags may be repeated.
-func (p *parameter) Type() string {
-	if p.accepts().has(listKind) {
+func (f *parameter) Type() string {
+	if f.rules().has(listKind) {
 		return "stringArray"
 	}
 	return "string"
@@ -53,7 +47,7 @@ func appendFlags(all []property, n node, prefix string, depth int) []property {
 	if depth == 0 {
 		return all
 	}
-	for _, p := range n.properties() {
+	for _, p := range n.rules().properties {
 		if len(all) == maxFlags {
 			break
 		}
@@ -64,61 +58,38 @@ func appendFlags(all []property, n node, prefix string, depth int) []property {
 	return all
 }
 
-// defineAll gives a command the flags of all parameters.
-func (p *parameters) defineAll(cmd *cobra.Command) {
-	for _, q := range flagsOf(p.node) {
-		if keys, n, ok := p.find(cmd, q.name, true); ok && cmd.Flags().Lookup(q.name) == nil {
-			p.define(cmd, keys, property{q.name, n, q.required})
-		}
-	}
-}
-
-// define gives a command the flag of a parameter.
-func (p *parameters) define(cmd *cobra.Command, keys []string, q property) {
+// define gives a command the flags of all parameters, for help and completion.
+func (p *parameters) define(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.Var(&parameter{p, q, keys}, q.name, q.summary())
-	flags.Lookup(q.name).Hidden = !isPlain(q.name)
-	a := q.accepts()
-	if a.isSwitch() {
-		flags.Lookup(q.name).NoOptDefVal = "true"
+	for _, q := range flagsOf(p.node) {
+		f, ok := p.find(cmd, q.name, true)
+		if !ok || flags.Lookup(q.name) != nil {
+			continue
+		}
+		f.name, f.required = q.name, q.required
+		flag := flags.VarPF(f, q.name, "", f.summary())
+		flag.Hidden = !isPlain(q.name)
+		r := f.rules()
+		if r.isSwitch() {
+			flag.NoOptDefVal = "true"
+		}
+		values := valueTexts(r.values)
+		if r.has(booleanKind) {
+			values = append(values, "true", "false")
+		}
+		_ = cmd.RegisterFlagCompletionFunc(q.name, completeWords(values)) // the flag is there
 	}
-	values := valueTexts(a.values)
-	if a.has(booleanKind) && !a.anything {
-		values = append(values, "true", "false")
-	}
-	complete := func(_ *cobra.Command, _ []string, last string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		other := func(value string) bool { return !strings.HasPrefix(value, last) || !isPlain(value) }
-		return slices.DeleteFunc(values, other), cobra.ShellCompDirectiveNoFileComp
-	}
-	_ = cmd.RegisterFlagCompletionFunc(q.name, complete) // the flag is there
 }
 
-// read parses what follows the path.
-func (p *parameters) read(cmd *cobra.Command, args []string) error {
-	flags, err := p.normalize(cmd, args)
-	if err != nil {
-		return err
-	}
-	if err := cmd.ParseFlags(flags); err != nil {
-		return cmd.FlagErrorFunc()(cmd, err)
-	}
-	if words := cmd.Flags().Args(); len(words) > 0 {
-		return usagef("%s follows a flag, where no word of the path can be", quoted(words[0])).
-			withHint("The path comes first, then its flags: " + p.target.command() + " --flag value")
-	}
-	return nil
-}
-
-// normalize writes the flags of parameters as --NAME=VALUE, with the name that
-// the schema has, and defines those that are given. Other flags stay as they
-// are. What pflag does not know is known here: a value may be a negative
+// read parses what follows the path: the flags of parameters, and those of
+// plexus. What pflag does not know is known here: a value may be a negative
 // number, a switch takes true or false behind a space, an object of any
 // properties takes flags that no schema lists, and behind "--" all flags are
 // parameters.
-func (p *parameters) normalize(cmd *cobra.Command, args []string) (flags []string, err error) {
-	all := false
-	for len(args) > 0 {
+func (p *parameters) read(cmd *cobra.Command, args []string) error {
+	var own []string
+	for all := false; len(args) > 0; {
 		arg := args[0]
 		args = args[1:]
 		if arg == "--" && !all {
@@ -126,29 +97,33 @@ func (p *parameters) normalize(cmd *cobra.Command, args []string) (flags []strin
 			continue
 		}
 		name, value, given := strings.Cut(arg, "=")
-		keys, n, ok := p.find(cmd, strings.TrimPrefix(name, "--"), all)
+		f, ok := p.find(cmd, strings.TrimPrefix(name, "--"), all)
 		switch {
 		case ok && strings.HasPrefix(arg, "--"):
 			if !given {
-				if value, args, err = next(name, n, args); err != nil {
-					return nil, err
+				var err error
+				if value, args, err = f.next(name, args); err != nil {
+					return err
 				}
 			}
-			canonical := strings.Join(keys, ".")
-			if cmd.Flags().Lookup(canonical) == nil {
-				p.define(cmd, keys, property{name: canonical, node: n})
-			}
-			flags = append(flags, "--"+canonical+"="+value)
+			p.said = append(p.said, assignment{f, value})
 		case all && isFlag(arg):
-			return nil, p.unknown(name)
+			return p.unknown(name)
 		default:
-			flags = append(flags, arg)
+			own = append(own, arg)
 			if isFlag(arg) && !given && len(args) > 0 && takesValue(cmd, arg) {
-				flags, args = append(flags, args[0]), args[1:]
+				own, args = append(own, args[0]), args[1:]
 			}
 		}
 	}
-	return flags, nil
+	if err := cmd.ParseFlags(own); err != nil {
+		return cmd.FlagErrorFunc()(cmd, err)
+	}
+	if words := cmd.Flags().Args(); len(words) > 0 {
+		return usagef("%s follows a flag, where no word of the path can be", quoted(words[0])).
+			withHint("The path comes first, then its flags: " + p.target.command() + " --flag value")
+	}
+	return nil
 }
 
 // takesValue reports whether a flag of plexus takes the next argument.
@@ -162,63 +137,61 @@ func takesValue(cmd *cobra.Command, arg string) bool {
 }
 
 // next is the value of a flag that has none by "=".
-func next(name string, n node, args []string) (value string, rest []string, err error) {
-	a := n.accepts()
+func (f *parameter) next(name string, args []string) (value string, rest []string, err error) {
+	r := f.rules()
 	there := len(args) > 0 && !(strings.HasPrefix(args[0], "-") && len(args[0]) > 1 && (args[0][1] < '0' || args[0][1] > '9'))
 	switch {
-	case a.isSwitch() && (!there || args[0] != "true" && args[0] != "false" && !(a.has(nullKind) && args[0] == "null")):
+	case r.isSwitch() && (!there || args[0] != "true" && args[0] != "false" && !(r.has(nullKind) && args[0] == "null")):
 		return "true", args, nil
 	case there:
 		return args[0], args[1:], nil
-	case a.isSwitch() || a.anything && n.at == nil:
+	case f.at == nil: // anything, of what no schema lists
 		return "true", args, nil
 	}
-	return "", nil, usagef("%s needs a value: %s %s", name, name, n.describe()).
+	return "", nil, usagef("%s needs a value: %s %s", name, name, f.describe()).
 		withHint("A value that begins with a dash is given as " + name + "=VALUE.")
 }
 
-// find finds the parameter that a flag sets: the names of the properties that
-// lead to it, and its node. An object of any properties takes any name, but a
-// flag of plexus itself is not meant for it, unless all flags are parameters.
-func (p *parameters) find(cmd *cobra.Command, name string, all bool) (keys []string, n node, ok bool) {
+// find finds the parameter that a flag sets. An object of any properties takes
+// any name, but a flag of plexus itself is not meant for it, unless all flags are
+// parameters.
+func (p *parameters) find(cmd *cobra.Command, name string, all bool) (*parameter, bool) {
 	if name == "" || p.nothing {
-		return nil, node{}, false
+		return nil, false
 	}
-	for n, rest := p.node, name; ; {
-		key, inner, left, ok := step(n, rest)
-		if !ok {
-			root := cmd.Root()
-			own := len(keys) == 0 && (root.Flags().Lookup(name) != nil || root.PersistentFlags().Lookup(name) != nil)
-			var open bool
-			inner, open = n.others()
-			key, left, _ = strings.Cut(rest, ".")
-			if own && !all || !open || key == "" || n.at != nil && !n.accepts().has(objectKind) && !n.accepts().anything {
-				return nil, node{}, false
+	root := cmd.Root()
+	own := root.Flags().Lookup(name) != nil || root.PersistentFlags().Lookup(name) != nil
+	f := &parameter{property: property{node: p.node}}
+	for rest := name; rest != ""; {
+		r := f.rules()
+		next, left := propertyOf(r.properties, rest)
+		if next.name == "" {
+			next.node = r.others
+			next.name, left, _ = strings.Cut(rest, ".")
+			if r.closed || next.name == "" || own && !all && f.keys == nil {
+				return nil, false
 			}
 		}
-		keys, n, rest = append(keys, key), inner, left
-		if rest == "" {
-			return keys, n, true
-		}
+		f.keys, f.node, rest = append(f.keys, next.name), next.node, left
 	}
+	f.name = strings.Join(f.keys, ".")
+	return f, true
 }
 
-// step finds the property that name begins with, and what of the name is
-// left: the longest one, since names may have dots. "-" stands for "_".
-func step(n node, name string) (key string, inner node, left string, ok bool) {
-	same := func(a, b string) bool {
-		return a == b || strings.ReplaceAll(a, "-", "_") == strings.ReplaceAll(b, "-", "_")
-	}
-	for _, q := range n.properties() {
-		if len(q.name) > len(name) || len(q.name) <= len(key) || !same(q.name, name[:len(q.name)]) {
+// propertyOf finds the property that name begins with, and what of the name is left:
+// the longest one, since names may have dots. "-" stands for "_".
+func propertyOf(properties []property, name string) (found property, left string) {
+	plain := strings.NewReplacer("-", "_").Replace
+	for _, q := range properties {
+		if len(q.name) > len(name) || len(q.name) <= len(found.name) || plain(q.name) != plain(name[:len(q.name)]) {
 			continue
 		}
 		rest := name[len(q.name):]
 		if after, dotted := strings.CutPrefix(rest, "."); rest == "" || dotted && after != "" {
-			key, inner, left, ok = q.name, q.node, after, true
+			found, left = q, after
 		}
 	}
-	return key, inner, left, ok
+	return found, left
 }
 
 // unknown is the error of a flag that the method does not have.

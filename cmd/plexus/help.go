@@ -190,7 +190,7 @@ func writeFlag(b *strings.Builder, f *pflag.Flag) {
 	const indent = "          "
 	if p, ok := f.Value.(*parameter); ok {
 		head := "  --" + oneLine(f.Name)
-		if !p.accepts().isSwitch() {
+		if !p.rules().isSwitch() {
 			head += " " + oneLine(p.describe())
 		}
 		if p.required {

@@ -6,12 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/big"
 	"slices"
-	"strconv"
 	"strings"
 )
 
-// node is a node of a JSON Schema. Its zero value allows anything.
+// node is a node of a JSON Schema, as it is written. Its zero value allows
+// anything.
 type node struct {
 	root *object // where references lead
 	at   *object // nil allows anything
@@ -37,41 +38,63 @@ const (
 	maxAlternatives = 1 << 12
 )
 
+// referred is the node that this one only refers to, if it does.
+func (n node) referred() (node, bool) {
+	ref, whole := n.at.text("$ref"), n.at.list("allOf")
+	switch {
+	case ref == "#":
+		return node{n.root, n.root}, true
+	case ref == "" && len(whole) == 1 && n.at.get("type") == nil && n.at.object("properties") == nil:
+		return n.below(whole[0]), true // how some write a reference with a description
+	case ref == "":
+		return n, false
+	}
+	for _, definitions := range []string{"$defs", "definitions"} {
+		if name, ok := strings.CutPrefix(ref, "#/"+definitions+"/"); ok {
+			return node{n.root, n.root.object(definitions).object(name)}, true
+		}
+	}
+	return node{}, true
+}
+
 // resolved follows references.
 func (n node) resolved() node {
 	for range maxReferences {
-		ref, whole := n.at.text("$ref"), n.at.list("allOf")
-		switch {
-		case ref != "":
-			n = n.target(ref)
-		case len(whole) == 1 && n.at.values["type"] == nil && n.at.object("properties") == nil:
-			n = n.below(whole[0]) // how some write a reference with a description
-		default:
+		next, more := n.referred()
+		if !more {
 			return n
 		}
+		n = next
 	}
 	return node{}
 }
 
-// target is what a reference leads to.
-func (n node) target(ref string) node {
-	for _, definitions := range []string{"$defs", "definitions"} {
-		if name, ok := strings.CutPrefix(ref, "#/"+definitions+"/"); ok {
-			return node{n.root, n.root.object(definitions).object(name)}
+// said is a member that describes the node: its own, or that of what it refers
+// to; nil for none.
+func (n node) said(name string) any {
+	for range maxReferences {
+		value := n.at.get(name)
+		next, more := n.referred()
+		if value != nil || !more {
+			return value
 		}
+		n = next
 	}
-	if ref == "#" {
-		return node{n.root, n.root}
-	}
-	return node{}
+	return nil
 }
 
-// alternatives are those of anyOf and oneOf.
-func (n node) alternatives() (all []node) {
-	for _, value := range slices.Concat(n.at.list("anyOf"), n.at.list("oneOf")) {
-		all = append(all, n.below(value))
+// fallback is the default, as JSON; empty for none, or one that means none.
+func (n node) fallback() string {
+	if value := n.said("default"); value != nil {
+		return compact(value)
 	}
-	return all
+	return ""
+}
+
+// summary is the description.
+func (n node) summary() string {
+	text, _ := n.said("description").(string)
+	return text
 }
 
 // kinds is a set of kinds of JSON values.
@@ -86,6 +109,30 @@ const (
 	objectKind
 	nullKind
 )
+
+func (k kinds) has(some kinds) bool { return k&some != 0 }
+
+// kindsOf are the kinds that a value is of: an integer is a number, too.
+func kindsOf(value any) kinds {
+	switch v := value.(type) {
+	case nil:
+		return nullKind
+	case bool:
+		return booleanKind
+	case string:
+		return textKind
+	case []any:
+		return listKind
+	case *object:
+		return objectKind
+	case json.Number:
+		if strings.ContainsAny(v.String(), ".eE") {
+			return numberKind
+		}
+		return integerKind | numberKind
+	}
+	return 0
+}
 
 // kindName is how a kind is called in JSON Schemas, in help and in sentences.
 type kindName struct{ schema, help, sentence string }
@@ -107,102 +154,18 @@ var formatNames = map[string]kindName{
 	"date-time": {"string", "DATE-TIME", "a date and time such as 2006-01-02T15:04:05Z"},
 }
 
-// accepted are the values that a node accepts.
-type accepted struct {
+// rules are what a node says of its values.
+type rules struct {
 	kinds
 	anything bool
-	// values are the only ones, besides null; nil where there are others.
-	values []any
-}
+	values   []any  // the only ones, besides null; nil where there are others
+	format   string // of a text; empty where it is not in formatNames
 
-func (a accepted) has(k kinds) bool { return a.kinds&k != 0 }
-
-func (n node) accepts() accepted {
-	left := maxAlternatives
-	return n.acceptsWithin(&left)
-}
-
-func (n node) acceptsWithin(left *int) (a accepted) {
-	n = n.resolved()
-	if *left--; n.at == nil || *left < 0 {
-		return accepted{anything: true}
-	}
-	only := n.at.list("enum")
-	if value, ok := n.at.values["const"]; ok {
-		only = []any{value}
-	}
-	if only != nil {
-		for _, value := range only {
-			if value == nil {
-				a.kinds |= nullKind
-				continue
-			}
-			a.values = append(a.values, value)
-		}
-		return a
-	}
-	if alternatives := n.alternatives(); len(alternatives) > 0 {
-		open := false
-		for _, alternative := range alternatives {
-			other := alternative.acceptsWithin(left)
-			if *left < 0 {
-				return accepted{anything: true}
-			}
-			a.anything, a.kinds, a.values = a.anything || other.anything, a.kinds|other.kinds, append(a.values, other.values...)
-			open = open || other.values == nil && (other.kinds != nullKind || other.anything)
-		}
-		if open && a.values != nil {
-			// Values and kinds side by side: the hub checks them.
-			return accepted{anything: true}
-		}
-		return a
-	}
-	for _, t := range append(slices.Clone(n.at.list("type")), n.at.values["type"]) {
-		for i, name := range kindNames {
-			if t == name.schema {
-				a.kinds |= 1 << i
-			}
-		}
-	}
-	switch {
-	case a.kinds != 0:
-	case n.at.object("properties") != nil:
-		a.kinds = objectKind
-	case n.at.values["items"] != nil:
-		a.kinds = listKind
-	default:
-		a.anything = true
-	}
-	return a
-}
-
-// isSwitch reports whether a flag for it needs no value: it is true then.
-func (a accepted) isSwitch() bool {
-	return a.kinds&^nullKind == booleanKind && !a.anything && a.values == nil
-}
-
-// item is the node of the elements of a list.
-func (n node) item() node {
-	n = n.open(func(o *object) bool { return o.values["items"] != nil })
-	if n.at == nil {
-		return node{}
-	}
-	return n.below(n.at.values["items"])
-}
-
-// open finds the alternative that has what is wanted, of a node that may also
-// be null, say; the zero node where there is none.
-func (n node) open(wanted func(*object) bool) node {
-	n = n.resolved()
-	if n.at == nil || wanted(n.at) {
-		return n
-	}
-	for _, alternative := range n.alternatives() {
-		if found := alternative.resolved(); found.at != nil && wanted(found.at) {
-			return found
-		}
-	}
-	return node{}
+	low, high  *big.Float // of a number; nil for none
+	item       node       // of the elements of a list
+	properties []property // that an object is known to have, the required ones first
+	others     node       // of its other properties
+	closed     bool       // there are no others
 }
 
 // property is one of an object.
@@ -212,91 +175,172 @@ type property struct {
 	required bool
 }
 
-// properties are those that an object is known to have, the required ones
-// first; nil for what is no object, or one of any properties.
+// rules reads what flags, help and checks go by, in one walk. What alternatives
+// say is joined; of lists, objects and bounds, the first one counts.
+func (n node) rules() (r rules) {
+	left, texts := maxAlternatives, 0
+	open := false // values of a kind are accepted, not only certain ones
+	var list, object, bounds node
+	first := func(found *node, n node, names ...string) {
+		if found.at == nil && slices.ContainsFunc(names, func(name string) bool { return n.at.get(name) != nil }) {
+			*found = n
+		}
+	}
+	var walk func(node)
+	walk = func(n node) {
+		n = n.resolved()
+		if left--; n.at == nil || left < 0 {
+			r.anything, open = true, true
+			return
+		}
+		first(&list, n, "items")
+		first(&object, n, "properties", "additionalProperties")
+		first(&bounds, n, "minimum", "maximum")
+		only := n.at.list("enum")
+		if value, ok := n.at.values["const"]; ok {
+			only = []any{value}
+		}
+		alternatives := slices.Concat(n.at.list("anyOf"), n.at.list("oneOf"))
+		switch {
+		case only != nil:
+			for _, value := range only {
+				if value == nil {
+					r.kinds |= nullKind
+				} else {
+					r.values = append(r.values, value)
+				}
+			}
+		case alternatives != nil:
+			for _, alternative := range alternatives {
+				if left > 0 {
+					walk(n.below(alternative))
+				}
+			}
+		default:
+			accepted := n.types()
+			if accepted.has(textKind) {
+				texts, r.format = texts+1, n.at.text("format")
+			}
+			r.kinds |= accepted
+			r.anything = r.anything || accepted == 0
+			open = open || accepted != nullKind
+		}
+	}
+	walk(n)
+	if left <= 0 || open && r.values != nil {
+		// Values and kinds side by side: the hub checks them.
+		r.kinds, r.values, r.anything = 0, nil, true
+	}
+	if _, known := formatNames[r.format]; !known || texts > 1 {
+		r.format = ""
+	}
+	r.low, r.high = bounds.bound("minimum"), bounds.bound("maximum")
+	r.item = list.below(list.at.get("items"))
+	r.properties = object.properties()
+	more := object.at.get("additionalProperties")
+	r.others = object.below(more)
+	r.closed = more == false || more == nil && r.properties != nil || !r.anything && !r.has(objectKind)
+	return r
+}
+
+// types are the kinds that a node without alternatives accepts; 0 for any.
+func (n node) types() (accepted kinds) {
+	for _, t := range append(slices.Clone(n.at.list("type")), n.at.get("type")) {
+		i := slices.IndexFunc(kindNames, func(name kindName) bool { return t == name.schema })
+		if i >= 0 {
+			accepted |= 1 << i
+		}
+	}
+	switch {
+	case accepted != 0:
+	case n.at.object("properties") != nil:
+		return objectKind
+	case n.at.get("items") != nil:
+		return listKind
+	}
+	return accepted
+}
+
 func (n node) properties() (all []property) {
-	n = n.open(func(o *object) bool { return o.object("properties") != nil })
 	known := n.at.object("properties")
 	if known == nil {
 		return nil
 	}
-	required := map[any]bool{}
+	required := map[string]bool{}
 	for _, name := range n.at.list("required") {
-		if name, ok := name.(string); ok {
-			required[name] = true
+		required[valueText(name)] = true
+	}
+	for _, first := range []bool{true, false} {
+		for _, name := range known.names {
+			if required[name] == first {
+				all = append(all, property{name, n.below(known.values[name]), first})
+			}
 		}
 	}
-	var optional []property
-	for _, name := range known.names {
-		if required[name] {
-			all = append(all, property{name, n.below(known.values[name]), true})
-		} else {
-			optional = append(optional, property{name, n.below(known.values[name]), false})
-		}
-	}
-	return append(all, optional...)
+	return all
 }
 
-// others reports whether an object may have properties that are not listed, as
-// one that lists none must, and returns their node.
-func (n node) others() (node, bool) {
-	n = n.open(func(o *object) bool { return o.object("properties") != nil || o.values["additionalProperties"] != nil })
-	if n.at == nil {
-		return node{}, true
+// bound is the bound of a number; nil for none.
+func (n node) bound(name string) *big.Float {
+	value, _ := n.at.get(name).(json.Number)
+	return number(value)
+}
+
+// number is a number as exact as anybody needs it; nil for one that is too long
+// or too large.
+func number(value json.Number) *big.Float {
+	const maxDigits, bits = 400, 512
+	if _, err := value.Float64(); err != nil || len(value) > maxDigits {
+		return nil
 	}
-	switch other := n.at.values["additionalProperties"]; other {
-	case nil:
-		return node{}, n.at.object("properties") == nil || len(n.at.object("properties").names) == 0
-	case false:
-		return node{}, false
-	default:
-		return n.below(other), true
-	}
+	f, _, _ := big.ParseFloat(value.String(), 10, bits, big.ToNearestEven) // Float64 read it
+	return f
+}
+
+// isSwitch reports whether a flag for it needs no value: it is true then.
+func (r rules) isSwitch() bool {
+	return r.kinds&^nullKind == booleanKind && !r.anything && r.values == nil
 }
 
 // describe words the values for help: "TEXT", "INTEGER from 1 to 5".
-func (n node) describe() string { return n.describeWithin(maxNested) }
-
-func (n node) describeWithin(depth int) string {
-	a := n.accepts()
-	switch {
-	case a.values != nil:
-		return strings.Join(valueTexts(a.values), "|")
-	case a.anything || depth == 0:
-		return "JSON"
-	case a.kinds&^nullKind == listKind:
-		return n.item().describeWithin(depth-1) + " …"
+func (n node) describe() string {
+	lists := ""
+	for r, depth := n.rules(), 0; ; r, depth = r.item.rules(), depth+1 {
+		switch {
+		case r.values != nil:
+			return strings.Join(valueTexts(r.values), "|") + lists
+		case r.anything || depth == maxNested:
+			return "JSON" + lists
+		case r.kinds&^nullKind != listKind:
+			help, _ := r.kindWords()
+			return strings.Join(help, " OR ") + r.limits() + lists
+		}
+		lists += " …"
 	}
-	help, _ := n.kindWords()
-	return strings.Join(help, " OR ") + n.limits()
 }
 
 // mustBe words the values for an error: "an integer from 1 to 5".
-func (n node) mustBe() string {
-	a := n.accepts()
+func (r rules) mustBe() string {
 	switch {
-	case a.values != nil:
-		return orList(valueTexts(a.values))
-	case a.anything:
+	case r.values != nil:
+		return orList(valueTexts(r.values))
+	case r.anything:
 		return "JSON"
 	}
-	_, sentence := n.kindWords()
-	return orList(sentence) + n.limits()
+	_, sentence := r.kindWords()
+	return orList(sentence) + r.limits()
 }
 
 // kindWords are the names of the kinds. Null is named only where nothing else
 // is accepted.
-func (n node) kindWords() (help, sentence []string) {
-	a := n.accepts()
-	if a.kinds != nullKind {
-		a.kinds &^= nullKind
-	}
+func (r rules) kindWords() (help, sentence []string) {
 	for i, name := range kindNames {
-		if !a.has(1 << i) {
+		kind := kinds(1 << i)
+		if !r.has(kind) || kind == nullKind && r.kinds != nullKind {
 			continue
 		}
-		if format, known := formatNames[n.format()]; known && 1<<i == textKind {
-			name = format
+		if kind == textKind && r.format != "" {
+			name = formatNames[r.format]
 		}
 		help, sentence = append(help, name.help), append(sentence, name.sentence)
 	}
@@ -305,57 +349,18 @@ func (n node) kindWords() (help, sentence []string) {
 
 // limits words the bounds of a number: " from 1 to 5". What only bounds a
 // format, int64 say, says nothing to a reader.
-func (n node) limits() (words string) {
-	low, high := n.bounds()
-	if low != nil && *low > math.MinInt32 {
-		words = " from " + decimal(*low)
+func (r rules) limits() (words string) {
+	if r.low != nil && r.low.Cmp(big.NewFloat(math.MinInt32)) > 0 {
+		words = " from " + r.low.Text('f', -1)
 	}
 	switch {
-	case high == nil || *high >= math.MaxUint32:
+	case r.high == nil || r.high.Cmp(big.NewFloat(math.MaxUint32)) >= 0:
 	case words == "":
-		words = " up to " + decimal(*high)
+		words = " up to " + r.high.Text('f', -1)
 	default:
-		words += " to " + decimal(*high)
+		words += " to " + r.high.Text('f', -1)
 	}
 	return words
-}
-
-// bounds are those of a number; nil for none.
-func (n node) bounds() (low, high *float64) {
-	n = n.open(func(o *object) bool { return o.values["minimum"] != nil || o.values["maximum"] != nil })
-	bound := func(name string) *float64 {
-		value, _ := n.at.get(name).(json.Number)
-		if f, err := value.Float64(); err == nil {
-			return &f
-		}
-		return nil
-	}
-	return bound("minimum"), bound("maximum")
-}
-
-func decimal(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
-
-// fallback is the default, as JSON; empty for none, or one that means none.
-func (n node) fallback() string {
-	for range maxReferences {
-		if value := n.at.get("default"); value != nil {
-			return compact(value)
-		}
-		ref := n.at.text("$ref")
-		if ref == "" {
-			return ""
-		}
-		n = n.target(ref)
-	}
-	return ""
-}
-
-// summary is the description, or that of what is referred to.
-func (n node) summary() string {
-	if own := n.at.text("description"); own != "" {
-		return own
-	}
-	return n.resolved().at.text("description")
 }
 
 // valueText is how a value is written on the command line.

@@ -5,8 +5,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
-	"io"
 )
 
 // object is a JSON object whose members keep the order in which they came,
@@ -35,13 +33,20 @@ func (o *object) set(name string, value any) {
 	o.values[name] = value
 }
 
-// get is a member; nil for none. It and those below may be asked of nil, which
-// has no members.
-func (o *object) get(name string) any {
+// lookup finds a member. It and those below may be asked of nil, which has no
+// members.
+func (o *object) lookup(name string) (value any, ok bool) {
 	if o == nil {
-		return nil
+		return nil, false
 	}
-	return o.values[name]
+	value, ok = o.values[name]
+	return value, ok
+}
+
+// get is a member; nil for none.
+func (o *object) get(name string) any {
+	value, _ := o.lookup(name)
+	return value
 }
 
 // text is a member that is a text; empty for none, as for another type.
@@ -66,9 +71,7 @@ func (o *object) object(name string) *object {
 func (o *object) is(name string) bool { return o.get(name) == true }
 
 // MarshalJSON writes the members in their order.
-func (o *object) MarshalJSON() ([]byte, error) {
-	return encode(o)
-}
+func (o *object) MarshalJSON() ([]byte, error) { return encode(o) }
 
 // encode is json.Marshal without the escapes that are for web pages.
 func encode(value any) ([]byte, error) {
@@ -119,6 +122,43 @@ func write(buf *bytes.Buffer, value any) error {
 	return nil
 }
 
+// parse reads one JSON value. What comes out is nil, a bool, a json.Number, a
+// string, a []any or an *object.
+func parse(text []byte) (any, error) {
+	// The package's own check first: it bounds how deep values are nested,
+	// and knows what follows the value. All tokens are valid then.
+	var whole json.RawMessage
+	if err := json.Unmarshal(text, &whole); err != nil {
+		return nil, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(whole))
+	decoder.UseNumber()
+	return next(decoder), nil
+}
+
+// next is the next value in a valid text.
+func next(decoder *json.Decoder) any {
+	token, _ := decoder.Token()
+	switch token {
+	case json.Delim('['):
+		list := []any{}
+		for decoder.More() {
+			list = append(list, next(decoder))
+		}
+		_, _ = decoder.Token() // the bracket
+		return list
+	case json.Delim('{'):
+		o := newObject()
+		for decoder.More() {
+			name, _ := decoder.Token()
+			o.set(name.(string), next(decoder))
+		}
+		_, _ = decoder.Token()
+		return o
+	}
+	return token
+}
+
 // parseObject reads an object; nil for what is none.
 func parseObject(text []byte) *object {
 	value, err := parse(text)
@@ -129,73 +169,19 @@ func parseObject(text []byte) *object {
 	return o
 }
 
-// parse reads one JSON value. What comes out is nil, a bool, a json.Number, a
-// string, a []any or an *object.
-func parse(text []byte) (any, error) {
-	// The package's own check first: it bounds how deep values are nested,
-	// and knows what follows the value.
-	var whole json.RawMessage
-	if err := json.Unmarshal(text, &whole); err != nil {
-		return nil, err
+// depth is how deep the values in one are nested.
+func depth(value any) (inner int) {
+	switch v := value.(type) {
+	case *object:
+		for _, member := range v.values {
+			inner = max(inner, depth(member))
+		}
+	case []any:
+		for _, element := range v {
+			inner = max(inner, depth(element))
+		}
+	default:
+		return 0
 	}
-	decoder := json.NewDecoder(bytes.NewReader(whole))
-	decoder.UseNumber()
-	return parseNext(decoder)
-}
-
-func parseNext(decoder *json.Decoder) (any, error) {
-	token, err := decoder.Token()
-	if err != nil {
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
-		return nil, err
-	}
-	switch token {
-	case json.Delim('['):
-		list := []any{}
-		for decoder.More() {
-			value, err := parseNext(decoder)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, value)
-		}
-		_, err := decoder.Token()
-		return list, err
-	case json.Delim('{'):
-		members := newObject()
-		for decoder.More() {
-			name, err := decoder.Token()
-			if err != nil {
-				return nil, err
-			}
-			value, err := parseNext(decoder)
-			if err != nil {
-				return nil, err
-			}
-			members.set(fmt.Sprint(name), value)
-		}
-		_, err := decoder.Token()
-		return members, err
-	}
-	return token, nil
-}
-
-// depth is how deep the values in a JSON text are nested.
-func depth(text []byte) (most int) {
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	for at := 0; ; {
-		token, err := decoder.Token()
-		if err != nil {
-			return most
-		}
-		switch token {
-		case json.Delim('['), json.Delim('{'):
-			at++
-			most = max(most, at)
-		case json.Delim(']'), json.Delim('}'):
-			at--
-		}
-	}
+	return inner + 1
 }

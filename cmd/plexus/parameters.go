@@ -3,10 +3,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
-	"slices"
 	"strings"
 )
 
@@ -19,173 +19,137 @@ type parameters struct {
 	stdin   io.Reader
 	options *options
 
-	said  []assignment // what the flags set, until it is resolved
-	given *object      // nil for nothing
-	seen  map[string]bool
+	said []assignment // what the flags set, until it is resolved
 }
 
-// assignment is a flag that sets a parameter.
+// assignment is a flag that sets a parameter. The text may name a file, which is
+// read when all flags are known: --timeout may be the last.
 type assignment struct {
 	*parameter
 	text string
 }
 
 func newParameters(t *target, stdin io.Reader, o *options) *parameters {
-	p := &parameters{target: t, nothing: !t.isCall(), stdin: stdin, options: o, seen: map[string]bool{}}
+	p := &parameters{target: t, nothing: !t.isCall(), stdin: stdin, options: o}
 	if t.method != nil {
 		p.node, p.nothing = t.method.params(), t.method.takesNothing()
 	}
 	return p
 }
 
-func (p *parameters) set(f *parameter, text string) error {
-	a, name := f.accepts(), "--"+f.name
-	if !a.has(textKind) && !a.anything {
+// finish puts what the flags set on top of --params, and checks the whole. It
+// returns a json.RawMessage, or nil where no parameter is given.
+func (p *parameters) finish(ctx context.Context) (any, error) {
+	flags := newObject()
+	seen := map[string]bool{}
+	for _, a := range p.said {
+		text, err := content(ctx, a.text, p.stdin)
+		if err != nil {
+			return nil, err
+		}
+		if err := a.set(flags, text, seen[a.name]); err != nil {
+			return nil, err
+		}
+		seen[a.name] = true
+	}
+	given, err := p.whole(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if given == nil && p.said != nil {
+		given = newObject()
+	}
+	merge(given, flags)
+	var missing []string
+	var wrong error
+	for _, q := range p.rules().properties {
+		value, there := given.lookup(q.name)
+		switch {
+		case there:
+			wrong = cmp.Or(wrong, q.check("--"+q.name, value))
+		case q.required:
+			missing = append(missing, "--"+q.name+" "+q.describe())
+		}
+	}
+	switch {
+	case missing != nil:
+		return nil, usagef("%s is missing", strings.Join(missing, ", ")).withHint("See " + p.target.command() + " --help.")
+	case wrong != nil || given == nil:
+		return nil, wrong
+	}
+	text, err := encode(given)
+	return json.RawMessage(text), err
+}
+
+// set sets the parameter in the object of all of them. It may be set again if it
+// is a list.
+func (f *parameter) set(at *object, text string, again bool) error {
+	r, name := f.rules(), "--"+f.name
+	if !r.has(textKind) && !r.anything {
 		text = strings.TrimSpace(text) // of a file
 	}
-	at, err := p.parent(name, f.keys)
-	if err != nil {
-		return err
-	}
-	last := f.keys[len(f.keys)-1]
-	id := strings.Join(f.keys, "\x00")
-	again := p.seen[id]
-	p.seen[id] = true
-	if a.has(listKind) && !a.has(textKind) && text != "null" {
-		return p.add(at, last, name, f.node, text, again)
-	}
-	value, err := f.value(name, text)
-	if err != nil {
-		return err
-	}
-	if again {
-		if !a.anything {
-			return usagef("%s is given twice", name)
-		}
-		// Its type is unknown: what is given more than once is a list.
-		if list, ok := at.values[last].([]any); ok {
-			value = append(list, value)
-		} else {
-			value = []any{at.values[last], value}
-		}
-	}
-	at.set(last, value)
-	return nil
-}
-
-// add adds an element to a list, or all those of a list in JSON.
-func (p *parameters) add(at *object, last, name string, n node, text string, again bool) error {
-	elements := []any{}
-	if again {
-		elements, _ = at.values[last].([]any)
-	}
-	if whole, err := parse([]byte(text)); err == nil {
-		if more, ok := whole.([]any); ok && !n.item().accepts().has(listKind) {
-			if err := n.check(name, whole); err != nil {
-				return err
-			}
-			at.set(last, append(elements, more...))
-			return nil
-		}
-	}
-	value, err := n.item().value(name, text)
-	if err != nil {
-		return err
-	}
-	at.set(last, append(elements, value))
-	return nil
-}
-
-// parent finds, or makes, the object that the last of keys is set in.
-func (p *parameters) parent(name string, keys []string) (*object, error) {
-	if p.given == nil {
-		p.given = newObject()
-	}
-	at := p.given
-	for _, key := range keys[:len(keys)-1] {
+	last := len(f.keys) - 1
+	for _, key := range f.keys[:last] {
 		inner, ok := at.values[key].(*object)
 		if !ok {
 			if at.values[key] != nil {
-				return nil, usagef("%s sets a part of what is set as a whole", name)
+				return usagef("%s sets a part of what is set as a whole", name)
 			}
 			inner = newObject()
 			at.set(key, inner)
 		}
 		at = inner
 	}
-	return at, nil
+	list := []any{}
+	if again {
+		old, isList := at.values[f.keys[last]].([]any)
+		if list = old; !isList {
+			list = []any{at.values[f.keys[last]]}
+		}
+	}
+	if r.has(listKind) && !r.has(textKind) && text != "null" {
+		elements, err := f.elements(name, text)
+		at.set(f.keys[last], append(list, elements...))
+		return err
+	}
+	value, err := f.value(name, text)
+	switch {
+	case err != nil:
+		return err
+	case again && !r.anything:
+		return usagef("%s is given twice", name)
+	case again: // its type is unknown: what is given more than once is a list
+		value = append(list, value)
+	}
+	at.set(f.keys[last], value)
+	return nil
 }
 
-// finish sets what the flags say, puts it on top of --params, and checks the
-// whole. It returns a json.RawMessage, or nil where no parameter is given.
-func (p *parameters) finish(ctx context.Context) (any, error) {
-	for _, a := range p.said {
-		text, err := content(ctx, a.text, p.stdin)
-		if err != nil {
-			return nil, err
-		}
-		if err := p.set(a.parameter, text); err != nil {
-			return nil, err
-		}
-	}
-	if p.options.params != nil {
-		if err := p.under(ctx, *p.options.params); err != nil {
-			return nil, err
-		}
-	}
-	var missing []string
-	for _, q := range p.properties() {
-		if q.required && (p.given == nil || !slices.Contains(p.given.names, q.name)) {
-			missing = append(missing, "--"+q.name+" "+q.describe())
-		}
-	}
-	if len(missing) > 0 {
-		return nil, usagef("%s is missing", strings.Join(missing, ", ")).withHint("See " + p.target.command() + " --help.")
-	}
-	if p.given == nil {
+// whole reads --params; nil for none.
+func (p *parameters) whole(ctx context.Context) (*object, error) {
+	if p.options.params == nil {
 		return nil, nil
 	}
-	for _, q := range p.properties() {
-		if value, ok := p.given.values[q.name]; ok {
-			if err := q.check("--"+q.name, value); err != nil {
-				return nil, err
-			}
-		}
-	}
-	text, err := encode(p.given)
-	return json.RawMessage(text), err
-}
-
-// under puts the parameters of --params under those of the flags.
-func (p *parameters) under(ctx context.Context, text string) error {
-	text, err := content(ctx, text, p.stdin)
+	text, err := content(ctx, *p.options.params, p.stdin)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	value, err := parse([]byte(text))
 	if err != nil {
-		return usagef("--params %s is not JSON: %v", quoted(text), err)
+		return nil, usagef("--params %s is not JSON: %v", quoted(text), err)
 	}
-	if value == nil {
-		return nil // null is how other clients send no parameters
+	all, ok := value.(*object)
+	if !ok && value != nil { // null is how other clients send no parameters
+		return nil, usagef("--params %s: parameters must be an object", quoted(text))
 	}
-	base, ok := value.(*object)
-	if !ok {
-		return usagef("--params %s: parameters must be an object", quoted(text))
-	}
-	merge(base, p.given)
-	p.given = base
-	return nil
+	return all, nil
 }
 
 // merge sets the members of over in base; objects are merged in turn.
 func merge(base, over *object) {
-	if over == nil {
-		return
-	}
 	for _, name := range over.names {
 		inner, ok := over.values[name].(*object)
-		if old, both := base.values[name].(*object); ok && both {
+		if old, both := base.get(name).(*object); ok && both {
 			merge(old, inner)
 			continue
 		}

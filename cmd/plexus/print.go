@@ -119,7 +119,7 @@ func (p *printer) schema(t *target) error {
 	if err != nil {
 		return err
 	}
-	if p.mode() != modePretty || depth(text) > maxDepth {
+	if p.mode() != modePretty || depth(o) > maxDepth {
 		return p.line(text)
 	}
 	var buf bytes.Buffer

@@ -19,33 +19,36 @@ import (
 // message.
 const maxFileBytes = 10 << 20
 
-// invalid is the error of a value that the node does not accept.
-func (n node) invalid(name, value string) *usageError {
-	return usagef("invalid value for %s: %s (must be %s)", name, quoted(value), n.mustBe()).
-		withHint(didYouMean(value, valueTexts(n.accepts().values)))
-}
-
 // value makes of text what the node accepts: JSON is read as the schema says,
 // so that "1" may be a number or a text.
 func (n node) value(name, text string) (any, error) {
-	a := n.accepts()
-	for _, value := range a.values {
+	r := n.rules()
+	for _, value := range r.values {
 		if valueText(value) == text {
 			return value, nil
 		}
 	}
-	parsed, err := parse([]byte(text))
-	if _, isText := parsed.(string); err == nil && (!isText || a.anything) {
-		if err = n.check(name, parsed); err == nil {
-			return parsed, nil
-		}
-	} else {
+	value, err := parse([]byte(text))
+	if _, isText := value.(string); err != nil || isText && !r.anything {
+		value = text
+	}
+	if err = n.check(name, value); err != nil && r.has(textKind) {
+		value = text
 		err = n.check(name, text)
 	}
-	if a.anything || a.has(textKind) {
-		return text, n.check(name, text)
+	return value, err
+}
+
+// elements makes of text what it adds to a list: an element, or all those of a
+// list in JSON.
+func (n node) elements(name, text string) ([]any, error) {
+	item := n.rules().item
+	whole, err := parse([]byte(text))
+	if list, ok := whole.([]any); ok && err == nil && !item.rules().has(listKind) {
+		return list, n.check(name, list)
 	}
-	return nil, err
+	value, err := item.value(name, text)
+	return []any{value}, err
 }
 
 // quoted is text for a message, shortened.
@@ -62,108 +65,57 @@ func quoted(text string) string {
 func (n node) check(name string, value any) error { return n.checkWithin(name, value, 64) }
 
 func (n node) checkWithin(name string, value any, depth int) error {
-	a := n.accepts()
-	if a.anything || depth == 0 {
+	r := n.rules()
+	if r.anything || depth == 0 {
 		return nil
 	}
-	if a.values != nil {
-		if value == nil && a.has(nullKind) || slices.ContainsFunc(a.values, func(v any) bool { return valueText(v) == valueText(value) }) {
-			return nil
-		}
-		return n.invalid(name, valueText(value))
-	}
-	ok := false
+	ok := r.has(kindsOf(value)) || slices.ContainsFunc(r.values, func(v any) bool { return valueText(v) == valueText(value) })
 	switch v := value.(type) {
-	case nil:
-		ok = a.has(nullKind)
-	case bool:
-		ok = a.has(booleanKind)
 	case json.Number:
-		ok = n.checkNumber(v, a)
+		ok = ok && (r.values != nil || r.within(number(v)))
 	case string:
-		ok = a.has(textKind) && (n.format() != "duration" || isDuration(v))
+		ok = ok && (r.format != "duration" || isDuration(v))
+	}
+	if !ok {
+		text := valueText(value)
+		return usagef("invalid value for %s: %s (must be %s)", name, quoted(text), r.mustBe()).
+			withHint(didYouMean(text, valueTexts(r.values)))
+	}
+	switch v := value.(type) {
 	case []any:
-		if ok = a.has(listKind); ok {
-			for i, element := range v {
-				if err := n.item().checkWithin(fmt.Sprintf("%s[%d]", name, i), element, depth-1); err != nil {
+		for i, element := range v {
+			if err := r.item.checkWithin(fmt.Sprintf("%s[%d]", name, i), element, depth-1); err != nil {
+				return err
+			}
+		}
+	case *object:
+		for _, p := range r.properties {
+			inner, given := v.values[p.name]
+			if !given && p.required {
+				return usagef("%s has no %s", name, p.name)
+			}
+			if given {
+				if err := p.checkWithin(name+"."+p.name, inner, depth-1); err != nil {
 					return err
 				}
 			}
 		}
-	case *object:
-		if ok = a.has(objectKind); ok {
-			for _, p := range n.properties() {
-				inner, given := v.values[p.name]
-				if !given && p.required {
-					return usagef("%s has no %s", name, p.name)
-				}
-				if given {
-					if err := p.checkWithin(name+"."+p.name, inner, depth-1); err != nil {
-						return err
-					}
-				}
-			}
-		}
-	}
-	if !ok {
-		return n.invalid(name, valueText(value))
 	}
 	return nil
 }
 
-// maxDigits bounds the numbers that are compared with their bounds: an
-// exponent may make one larger than the memory.
-const maxDigits = 400
-
-// checkNumber reports whether a number is of a kind, and within the bounds.
-func (n node) checkNumber(value json.Number, a accepted) bool {
-	f, err := value.Float64()
-	if err != nil || len(value) > maxDigits || !a.has(integerKind|numberKind) {
-		return false
-	}
-	exact := new(big.Rat).SetFloat64(f)
-	if whole, ok := new(big.Int).SetString(value.String(), 10); ok {
-		exact.SetInt(whole)
-	} else if !a.has(numberKind) {
-		return false
-	}
-	low, high := n.bounds()
-	return (low == nil || exact.Cmp(new(big.Rat).SetFloat64(*low)) >= 0) && (high == nil || exact.Cmp(new(big.Rat).SetFloat64(*high)) <= 0)
-}
-
-// format is that of a text, as far as it is known here: "duration" or
-// "date-time"; empty for any other.
-func (n node) format() string {
-	n = n.resolved()
-	format := n.at.text("format")
-	if alternatives := n.alternatives(); len(alternatives) > 0 {
-		texts := 0
-		for _, alternative := range alternatives {
-			if other := alternative.resolved(); other.at != nil && other.accepts().has(textKind) {
-				texts++
-				format = other.at.text("format")
-			}
-		}
-		if texts != 1 {
-			return ""
-		}
-	}
-	if _, known := formatNames[format]; !known {
-		return ""
-	}
-	return format
+// within reports whether a number is within the bounds.
+func (r rules) within(n *big.Float) bool {
+	return n != nil && (r.low == nil || n.Cmp(r.low) >= 0) && (r.high == nil || n.Cmp(r.high) <= 0)
 }
 
 // isoDuration is about what ISO 8601 allows: hubs differ in what they take.
-const isoDuration = `^[+-]?P(?:\d+(?:[.,]\d+)?[YMWD])*(?:T(?:\d+(?:[.,]\d+)?[HMS])+)?$`
+var isoDuration = regexp.MustCompile(`^[+-]?P(?:\d+(?:[.,]\d+)?[YMWD])*(?:T(?:\d+(?:[.,]\d+)?[HMS])+)?$`)
 
 // isDuration reports whether a text is a duration of Go, or of ISO 8601.
 func isDuration(text string) bool {
-	if _, err := time.ParseDuration(text); err == nil {
-		return true
-	}
-	iso, err := regexp.MatchString(isoDuration, text)
-	return err == nil && iso && strings.ContainsAny(text, "0123456789")
+	_, err := time.ParseDuration(text)
+	return err == nil || isoDuration.MatchString(text) && strings.ContainsAny(text, "0123456789")
 }
 
 // content resolves a value that is in a file: @FILE, or @- for standard
