@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -69,51 +68,6 @@ func TestRouting(t *testing.T) {
 	}
 }
 
-// TestRoutingAsRecorded replays recordings of a reference registry, through
-// call, against a registry that has its methods' names.
-func TestRoutingAsRecorded(t *testing.T) {
-	h, _ := newHub(t, "registry-hub", activation("registry", "register", "list", "get", "update", "delete", "ping", "reload"))
-	for _, name := range []string{"unknown-activation", "unknown-method", "method-without-dot", "call-hub-hash", "call-hub-schema", "call-registry-schema"} {
-		t.Run(name, func(t *testing.T) {
-			for _, e := range testkit.Recordings(t, name) {
-				call, err := h.Find(h.Namespace(), "call").Bind(e.Request.Params)
-				if err != nil {
-					t.Errorf("%s: %v", e.Sent, err)
-					continue
-				}
-				var got []string
-				for item := range call.Items(t.Context()) {
-					got = append(got, outline(item.Kind, item.Metadata.Provenance, item.ContentType, item.Message, item.Code, item.Recoverable))
-				}
-				if want := recordedOutlines(t, e); !slices.Equal(got, want) {
-					t.Errorf("%s\n got %q\nwant %q", e.Sent, got, want)
-				}
-			}
-		})
-	}
-}
-
-// outline is what must be as recorded: all but content, hash and time.
-func outline(kind plugin.Kind, provenance []string, contentType, message, code string, recoverable bool) string {
-	switch kind {
-	case plugin.KindData:
-		return fmt.Sprintf("data %s %s", provenance, contentType)
-	case plugin.KindError:
-		return fmt.Sprintf("error %s %s %s %v", provenance, message, code, recoverable)
-	default:
-		return fmt.Sprintf("done %s", provenance)
-	}
-}
-
-func recordedOutlines(t *testing.T, e testkit.Exchange) (all []string) {
-	t.Helper()
-	items, _ := e.Items(t)
-	for _, i := range items {
-		all = append(all, outline(plugin.Kind(i.Type), i.Metadata.Provenance, i.ContentType, i.Message, i.Code, i.Recoverable))
-	}
-	return all
-}
-
 func TestFind(t *testing.T) {
 	h, _ := newHub(t, "H", activation("a", "m"))
 	for path, want := range map[string]bool{
@@ -126,15 +80,6 @@ func TestFind(t *testing.T) {
 			t.Errorf("%s: found %v, want %v", path, got, want)
 		}
 	}
-}
-
-func TestRouteBindsByPosition(t *testing.T) {
-	h, _ := newHub(t, "H", activation("a", "m"))
-	call, err := h.Find("a", "m").Bind([]byte(`["x"]`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	equal(t, run(t.Context(), call), `data a.m "for x"`, "done")
 }
 
 // nest wraps a call in n calls of the hub's call.

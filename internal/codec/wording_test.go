@@ -8,64 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin"
 )
-
-// recordedRefusal is what the reference registry said of parameters that it
-// rejected; "" for those that it accepted.
-func recordedRefusal(t *testing.T, e testkit.Exchange) string {
-	t.Helper()
-	items, err := e.Items(t)
-	if err != nil {
-		text, _ := err.Data.(string)
-		return text
-	}
-	if last := items[len(items)-1]; last.Type == "error" {
-		return last.Message
-	}
-	return ""
-}
-
-// TestErrorsOfParametersAreWordedAsRecorded replays the parameters of every recorded
-// call of these methods.
-func TestErrorsOfParametersAreWordedAsRecorded(t *testing.T) {
-	methods := map[string]plugin.Method{
-		"register": methodOf[registerParams](),
-		"get":      methodOf[nameParams](),
-		"list":     methodOf[listParams](),
-	}
-	refused := 0
-	for _, name := range []string{"register-bad-port", "register-missing", "register-extra-param", "get-missing", "list", "direct-underscore"} {
-		for _, e := range testkit.Recordings(t, name) {
-			path, params := e.Request.Call()
-			direct := strings.HasPrefix(path, "registry_")
-			method, ok := methods[path[len("registry."):]]
-			if !ok {
-				continue
-			}
-			want, got := recordedRefusal(t, e), ""
-			if _, err := method.Bind(params, direct); err != nil {
-				if got = err.Error(); direct {
-					var bad *plugin.Error
-					if !errors.As(err, &bad) {
-						t.Fatalf("%s: %v is no Error", e.Sent, err)
-					}
-					got = bad.Detail()
-				}
-			}
-			if want != "" {
-				refused++
-			}
-			if got != want {
-				t.Errorf("%s: %s\n got %q\nwant %q", name, e.Sent, got, want)
-			}
-		}
-	}
-	if refused < 20 {
-		t.Errorf("only %d refusals were replayed: the recordings were not read", refused)
-	}
-}
 
 type source string
 

@@ -23,12 +23,6 @@ func method(t *testing.T, name string) plugin.Method {
 	return plugin.Method{}
 }
 
-func TestDefinitionIsValid(t *testing.T) {
-	if _, err := plugin.TreeOf(echo.New()); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestEcho(t *testing.T) {
 	for _, test := range []struct {
 		method, params string
