@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -18,65 +17,22 @@ import (
 	"github.com/plexus-go/plexus/internal/testkit"
 )
 
-// saving is one way to replace the content of a file.
-type saving struct {
-	at      string // where the file is, below a folder of its own
-	prepare string // a script that makes what is there at the start, with the text as $1; empty for nothing
-	// save makes the file hold the parts, one after the other. It reports whether
-	// all parts but the first may have been missing for a while.
-	save func(t *testing.T, folder string, n int, parts []string) (torn bool)
-	anew bool // each save is done while another registry runs, which has found nothing
-}
-
-// shell runs a script in folder, with the text as $1 and a number as $2.
-func shell(t *testing.T, folder, script, text string, n int) {
-	t.Helper()
-	command := exec.Command("sh", "-eu", "-c", script, "sh", text, strconv.Itoa(n))
-	command.Dir = folder
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", script, err, out)
-	}
-}
-
-func scripted(script string) func(*testing.T, string, int, []string) bool {
-	return func(t *testing.T, folder string, n int, parts []string) bool {
-		t.Helper()
-		shell(t, folder, script, strings.Join(parts, ""), n)
-		return false
-	}
-}
-
-// inParts writes part by part. Where the system was so busy that a pause became
-// far longer than it was meant to be, nobody can know that there is more to come.
-func inParts(t *testing.T, folder string, _ int, parts []string) (torn bool) {
-	t.Helper()
-	shell(t, folder, `printf %s "$1" >backends.toml`, parts[0], 0)
-	for _, part := range parts[1:] {
-		begin := time.Now()
-		time.Sleep(200 * time.Millisecond)
-		shell(t, folder, `printf %s "$1" >>backends.toml`, part, 0)
-		torn = torn || time.Since(begin) > 300*time.Millisecond
-	}
-	return torn
-}
-
-const plain = `printf %s "$1" >backends.toml`
+// saving is one way to replace the content of a file below a folder of its own, by
+// shell scripts with the text as $1 and the number of the save as $2.
+type saving struct{ file, prepare, save string }
 
 // savings are some of the ways in which files are saved; the tests of the file
 // watcher have all of them.
 var savings = map[string]saving{
-	"in parts": {at: "backends.toml", prepare: plain, save: inParts},
+	"emptied and filled": {"backends.toml", `printf %s "$1" >backends.toml`, `: >backends.toml; sleep 0.2; printf %s "$1" >>backends.toml`},
 	"a ConfigMap": {
-		at:      "backends.toml",
-		prepare: `mkdir ..v0; printf %s "$1" >..v0/backends.toml; ln -s ..v0 ..data; ln -s ..data/backends.toml backends.toml`,
+		"backends.toml",
+		`mkdir ..v0; printf %s "$1" >..v0/backends.toml; ln -s ..v0 ..data; ln -s ..data/backends.toml backends.toml`,
 		// As the kubelet does it: rename(2) puts the new link in the old one's place.
-		save: scripted(`mkdir "..v$2"; printf %s "$1" >"..v$2/backends.toml"
-			ln -s "..v$2" ..data_tmp; mv -T ..data_tmp ..data; rm -r "..v$(($2 - 1))"`),
+		`mkdir "..v$2"; printf %s "$1" >"..v$2/backends.toml"
+			ln -s "..v$2" ..data_tmp; mv -T ..data_tmp ..data; rm -r "..v$(($2 - 1))"`,
 	},
-	"no folder at the start": {
-		at: "a/b/backends.toml", anew: true,
-		save: scripted(`mkdir a; sleep 0.05; mkdir a/b; printf %s "$1" >a/b/backends.toml`),
-	},
+	"new folders": {"a/b/backends.toml", "", `rm -rf a; mkdir a; sleep 0.05; mkdir a/b; printf %s "$1" >a/b/backends.toml`},
 }
 
 // TestReload saves the file in each way, as often as RELOADS says: what it
@@ -95,57 +51,39 @@ func TestReload(t *testing.T) {
 	for name, saving := range savings {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			saving.repeat(t, times, limit)
+			dir := t.TempDir()
+			folder := filepath.Join(dir, "watched")
+			if err := os.Mkdir(folder, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			run := func(script string, n int) {
+				text := entryText("keep", 4400) + entryText("more", 5000+n) + entryText(fmt.Sprint("v", n), 4444)
+				command := exec.Command("sh", "-eu", "-c", script, "sh", text, strconv.Itoa(n))
+				command.Dir = folder
+				if out, err := command.CombinedOutput(); err != nil {
+					t.Fatalf("%s: %v\n%s", script, err, out)
+				}
+			}
+			run(saving.prepare, 0)
+			p := start(t, command(dir, "--config", filepath.Join(folder, saving.file), "--db-path", filepath.Join(dir, "registry.db")))
+			r := &reloading{ask: connect(t, p.url), watch: watch(t, p.url, nil)}
+			var took []time.Duration
+			for n := 1; n <= times; n++ {
+				run(saving.save, n)
+				took = append(took, testkit.Within(t, time.Now(), limit, fmt.Sprint("save ", n, " is in force"), func() bool { return r.holds(t, n) }))
+				r.check(t, n)
+			}
+			slices.Sort(took)
+			t.Logf("%d saves: in force after %v, at most %v", times, took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
 		})
 	}
 }
 
-func (s saving) repeat(t *testing.T, times int, limit time.Duration) {
-	var took []time.Duration
-	var r *reloading
-	for n := 1; n <= times; n++ {
-		if r == nil || s.anew {
-			r = startReloading(t, s)
-		}
-		torn := s.save(t, r.folder, n, []string{entryText("keep", 4400), entryText("more", 5000+n), entryText(fmt.Sprint("v", n), 4444)})
-		saved := time.Now()
-		took = append(took, testkit.Within(t, saved, limit, fmt.Sprint("save ", n, " is in force"), func() bool { return r.holds(t, n) }))
-		if torn {
-			t.Logf("save %d: a pause was too long, the system is busy", n)
-			r.torn.Store(true)
-		}
-		r.check(t, n)
-		if s.anew {
-			r.process.stop(t)
-		}
-	}
-	slices.Sort(took)
-	t.Logf("%d saves: in force after %v, at most %v", times, took[len(took)/2].Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond))
-}
-
 // reloading is a registry whose file is being saved again and again.
 type reloading struct {
-	process *process
-	folder  string
-	ask     caller
-	watch   *watching
-	seen    int // so many events were checked
-	torn    atomic.Bool
-}
-
-func startReloading(t *testing.T, s saving) *reloading {
-	t.Helper()
-	dir := t.TempDir()
-	r := &reloading{folder: filepath.Join(dir, "watched")}
-	if err := os.Mkdir(r.folder, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if s.prepare != "" {
-		shell(t, r.folder, s.prepare, entryText("keep", 4400)+entryText("more", 5000)+entryText("v0", 4444), 0)
-	}
-	r.process = start(t, command(dir, "--config", filepath.Join(r.folder, s.at), "--db-path", filepath.Join(dir, "registry.db")))
-	r.ask, r.watch = connect(t, r.process.url), watch(t, r.process.url, nil)
-	return r
+	ask   caller
+	watch *watching
+	seen  int // so many events were checked
 }
 
 // holds reports whether list and get return what save n wrote. Meanwhile nothing that
@@ -173,13 +111,8 @@ func (r *reloading) check(t *testing.T, n int) {
 	events := r.watch.all()
 	for _, event := range events[r.seen:] {
 		entry, _ := event["backend"].(object)
-		wrong := event["type"] == "failure" || event["type"] == "backend_deleted" || entry != nil && entry["is_active"] != true
-		switch name := nameOf(event); {
-		case event["type"] != "backend_deregistered":
-		case name == "keep", name == "more" && !r.torn.Load():
-			wrong = true
-		}
-		if wrong {
+		dropped := event["type"] == "backend_deregistered" && slices.Contains([]string{"keep", "more"}, nameOf(event))
+		if dropped || event["type"] == "failure" || event["type"] == "backend_deleted" || entry != nil && entry["is_active"] != true {
 			t.Fatalf("save %d: the watch has %v", n, event)
 		}
 	}

@@ -112,7 +112,6 @@ func TestSettingsThatContradictOrAreMalformedAreRejected(t *testing.T) {
 		{"--allowed-origin=https://a.example?", "must be of the form scheme://host"},
 		{"--allowed-origin=null", "must be of the form scheme://host"},
 		{"--allowed-origin=*", "must be of the form scheme://host"},
-		{"--acme-name=https://a.example", "--acme-name"},
 		{"--max-connections=-1", "--max-connections: -1 (must be 0–2147483647)"},
 		{"--max-connections=2147483648", "must be 0–2147483647"},
 		{"--max-message=2GiB", "must be a size"},

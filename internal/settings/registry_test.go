@@ -190,7 +190,6 @@ func TestWrongUsageIsSaidInOneLine(t *testing.T) {
 	}{
 		{vars: []string{"REGISTRY_PORT", "x"}, want: `invalid value for REGISTRY_PORT: x (must be 0–65535)`},
 		{args: []string{"--port", "65536"}, want: `invalid value for --port: 65536 (must be 0–65535)`},
-		{args: []string{"--port=-1"}, want: `invalid value for --port: -1 (must be`},
 		{args: []string{"--port", "-1"}, want: `invalid value for --port: -1 (must be`},
 		{args: []string{"-p", "80.0"}, want: `invalid value for --port: 80.0 (must be`},
 		{args: []string{"-p0x50"}, want: `invalid value for --port: 0x50 (must be`},
