@@ -40,7 +40,7 @@ func good(c *fakeCall) {
 // report runs bench on a fake hub, whose calls may take a second.
 func report(t *testing.T, f *fakeHub, args ...string) *benchReport {
 	t.Helper()
-	_, stdout, stderr := benchCommandWithin(t.Context(), time.Second, append([]string{f.url, "--op", "get", "--json", "--warmup", "0s", "--backends", "3", "--duration", "100ms"}, args...)...)
+	_, stdout, stderr := benchCommand(t.Context(), time.Second, append([]string{f.url, "--op", "get", "--json", "--warmup", "0s", "--backends", "3", "--duration", "100ms"}, args...)...)
 	var r benchReport
 	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
 		t.Fatalf("%v: %s", err, stderr)
@@ -135,7 +135,7 @@ func TestBenchInterruptedWhileTheHubHangs(t *testing.T) {
 	defer cancel()
 	f := loaded(t, func(int, *fakeCall) { cancel() })
 	began := time.Now()
-	status, stdout, _ := benchCommand(ctx, f.url, "--op", "get", "--backends", "1", "--duration", "1h", "--warmup", "0s")
+	status, stdout, _ := benchCommand(ctx, 0, f.url, "--op", "get", "--backends", "1", "--duration", "1h", "--warmup", "0s")
 	if took := time.Since(began); status != failed || !strings.Contains(stdout, "interrupted") || !strings.Contains(stdout, "timed out") || took > 8*time.Second {
 		t.Errorf("after %v: status %d, %s", took, status, stdout)
 	}

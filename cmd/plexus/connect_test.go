@@ -11,8 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	plexushub "github.com/plexus-go/plexus/hub"
-	"github.com/plexus-go/plexus/transport"
+	"github.com/plexus-go/plexus/internal/testkit/testhub"
 )
 
 // TestPorts: where no port is given, the registry's is tried, and then that of
@@ -36,22 +35,10 @@ func TestPorts(t *testing.T) {
 			t.Errorf("got %+v", r)
 		}
 	}
-	hubListener := listen(hubPort)
-	hubListener.Close()
+	listen(hubPort).Close()
 	expect(failed, "", fmt.Sprintf("nothing listens at ws://%s:4445, nor at ws://%s:4444", host, host))
 
-	h, err := plexushub.New("second")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	hubListener = listen(hubPort)
-	go func() { ended <- transport.New(h).Serve(t.Context(), hubListener) }()
-	t.Cleanup(func() {
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
+	testhub.Start(t, testhub.Config{Name: "second", Address: fmt.Sprintf("%s:%d", host, hubPort)})
 	expect(succeeded, fmt.Sprintf(`{"name":"second","url":"ws://%s:4444"}`, host), "second, at")
 
 	// What is no hub does not keep from it either.

@@ -5,11 +5,12 @@ package main
 import (
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/plexus-go/plexus/internal/testkit"
 )
 
 // TestDoctor goes to servers each of which fails at another step.
@@ -27,37 +28,25 @@ func TestDoctor(t *testing.T) {
 	encrypted.Config.ErrorLog = log.New(io.Discard, "", 0) // of a handshake that is to fail
 	encrypted.StartTLS()
 	t.Cleanup(encrypted.Close)
-	garbled, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for {
-			conn, err := garbled.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = conn.Write([]byte("220 not this protocol\r\n"))
-			conn.Close()
+	garbled := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
 		}
-	}()
-	t.Cleanup(func() { garbled.Close(); <-ended })
+		_, _ = conn.Write([]byte("220 not this protocol\r\n"))
+		conn.Close()
+	})
 	nameless := newFake(t, "", func(c *fakeCall) { c.unknown() })
 	unschooled := newFake(t, "h", func(c *fakeCall) { c.unknown() })
 	wordless := silentHub(t)
-	deaf, err := net.Listen("tcp", "127.0.0.1:0") // the system accepts for it
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { deaf.Close() })
+	deaf := testkit.Listen(t) // the system accepts for it
 
 	for _, test := range []struct{ name, url, step, advice string }{
 		{"a web server", plain(answer(http.StatusNotFound)), "upgrade", "an HTTP server answers 404, but it is not a hub"},
 		{"a hub that lets nobody in", plain(answer(http.StatusUnauthorized)), "upgrade", "give --token, --cookie or --header"},
 		{"TLS behind ws", "ws" + strings.TrimPrefix(encrypted.URL, "https"), "upgrade", "answers 400, but it is not a hub: try wss://"},
-		{"another protocol", "ws://" + garbled.Addr().String(), "upgrade", "does not speak WebSocket: check the port, or try wss://"},
+		{"another protocol", plain(garbled), "upgrade", "does not speak WebSocket: check the port, or try wss://"},
 		{"no TLS", "wss" + strings.TrimPrefix(nameless.url, "ws"), "tls", "try ws:// in place of wss://"},
 		{"a certificate of nobody", "wss" + strings.TrimPrefix(encrypted.URL, "https"), "tls", "signed by no authority that this system trusts"},
 		{"no such name", "ws://nobody.invalid:1", "name", "the name is not known here"},

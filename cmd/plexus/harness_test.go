@@ -3,7 +3,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -151,13 +150,24 @@ type result struct {
 	stdout, stderr string
 }
 
+// plexusCommand is the command, to be run in time.
+func plexusCommand(t testing.TB, registryURL string, args ...string) *exec.Cmd {
+	ctx, cancel := context.WithTimeout(context.Background(), timeLimit)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, "plexus", args...)
+	cmd.Env = environment(t, registryURL)
+	return cmd
+}
+
 // plexus runs the command.
 func plexus(t testing.TB, registryURL string, args ...string) result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), timeLimit)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "plexus", args...)
-	cmd.Env = environment(t, registryURL)
+	return ended(t, plexusCommand(t, registryURL, args...))
+}
+
+// ended runs a command to its end.
+func ended(t testing.TB, cmd *exec.Cmd) result {
+	t.Helper()
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -165,5 +175,5 @@ func plexus(t testing.TB, registryURL string, args ...string) result {
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
-	return result{cmp.Or(cmd.ProcessState.ExitCode(), 0), stdout.String(), stderr.String()}
+	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }

@@ -4,11 +4,9 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -18,56 +16,20 @@ import (
 )
 
 // TestInterrupt: Ctrl-C ends the stream at the hub, and exits as shells expect
-// it of what was interrupted.
+// it of what was interrupted. A command that can't go on, because nobody writes
+// what it reads, or reads what it writes, ends when it is told to all the same.
 func TestInterrupt(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		signal syscall.Signal
-		want   int
-	}{{syscall.SIGINT, 130}, {syscall.SIGTERM, 143}} {
-		t.Run(test.signal.String(), func(t *testing.T) {
-			f := busyHub(t)
-			ctx, cancel := context.WithTimeout(context.Background(), timeLimit)
-			defer cancel()
-			cmd := exec.CommandContext(ctx, "plexus", "busy", "work", "forever")
-			cmd.Env = environment(t, f.url)
-			var stderr bytes.Buffer
-			cmd.Stderr = &stderr
-			out, err := cmd.StdoutPipe()
-			if err == nil {
-				err = cmd.Start()
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			first := make([]byte, 2)
-			if _, err := out.Read(first); err != nil || string(first) != "1\n" {
-				t.Errorf("the first line is %q, %v", first, err)
-			}
-			if err := cmd.Process.Signal(test.signal); err != nil {
-				t.Fatal(err)
-			}
-			err = cmd.Wait()
-			if got := cmd.ProcessState.ExitCode(); got != test.want || stderr.Len() > 0 {
-				t.Errorf("exit status %d, want %d; %v; %s", got, test.want, err, stderr.String())
-			}
-			f.await(t, "busy.call_unsub")
-		})
-	}
-}
-
-// TestInterruptStuck: a command that can't go on, because nobody writes what it
-// reads, or reads what it writes, ends when it is told to all the same.
-func TestInterruptStuck(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		args   []string
-		stdin  bool           // it reads there; else it is stuck in its output
+		stdin  bool           // it reads there; else it has written its first item
 		signal syscall.Signal // 0 for --timeout
 		want   int
 		stderr string
 	}{
+		{"streaming, SIGINT", []string{"work", "forever"}, false, syscall.SIGINT, 130, ""},
+		{"streaming, SIGTERM", []string{"work", "forever"}, false, syscall.SIGTERM, 143, ""},
 		{"reading, SIGINT", []string{"work", "read", "--message", "@-"}, true, syscall.SIGINT, 130, ""},
 		{"reading, SIGTERM", []string{"work", "read", "-p", "@-"}, true, syscall.SIGTERM, 143, ""},
 		{"reading, time", []string{"work", "read", "--message", "@-", "--timeout", "5s"}, true, 0, 1, "plexus: reading @- timed out\n"},
@@ -79,10 +41,7 @@ func TestInterruptStuck(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			f := busyHub(t)
-			ctx, cancel := context.WithTimeout(context.Background(), timeLimit)
-			defer cancel()
-			cmd := exec.CommandContext(ctx, "plexus", append([]string{"busy"}, test.args...)...)
-			cmd.Env = environment(t, f.url)
+			cmd := plexusCommand(t, f.url, append([]string{"busy"}, test.args...)...)
 			var stderr bytes.Buffer
 			cmd.Stderr = &stderr
 			in, err1 := cmd.StdinPipe()
@@ -90,12 +49,13 @@ func TestInterruptStuck(t *testing.T) {
 			if err := errors.Join(err1, err2, cmd.Start()); err != nil {
 				t.Fatal(err)
 			}
+			first := make([]byte, 2)
 			if test.stdin {
 				// Once all of this is taken, which no pipe holds, it reads.
 				if _, err := in.Write(make([]byte, 1<<20)); err != nil {
 					t.Fatal(err)
 				}
-			} else if _, err := out.Read(make([]byte, 2)); err != nil {
+			} else if _, err := out.Read(first); err != nil {
 				t.Fatal(err)
 			}
 			if test.signal != 0 {
@@ -107,8 +67,13 @@ func TestInterruptStuck(t *testing.T) {
 			if got := cmd.ProcessState.ExitCode(); got != test.want || stderr.String() != test.stderr {
 				t.Errorf("exit status %d, want %d; %v; %s", got, test.want, err, stderr.String())
 			}
-			calls, _ := f.calls()
-			if called := slices.Contains(calls, "work.read"); called {
+			if test.args[1] == "forever" {
+				if string(first) != "1\n" {
+					t.Errorf("the first line is %q", first)
+				}
+				f.await(t, "busy.call_unsub")
+			}
+			if calls, _ := f.calls(); slices.Contains(calls, "work.read") {
 				t.Error("it was called")
 			}
 		})
@@ -141,10 +106,7 @@ func TestInterruptBench(t *testing.T) {
 		}
 		c.stream(string(c.ID), fakeData(content), fakeDone)
 	})
-	ctx, cancel := context.WithTimeout(context.Background(), timeLimit)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "plexus", "bench", f.url, "--op", "ping", "--connections", "1", "--in-flight", "1", "--duration", "1h", "--warmup", "0s", "--backends", "1")
-	cmd.Env = environment(t, f.url)
+	cmd := plexusCommand(t, f.url, "bench", f.url, "--op", "ping", "--connections", "1", "--in-flight", "1", "--duration", "1h", "--warmup", "0s", "--backends", "1")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
