@@ -88,6 +88,12 @@ var registerChecks = append([]check{
 	{"source", `""`, []string{"source", `""`, `is neither "auto" nor "manual"`}},
 	{"source", quoted(ofLength(100_000)), []string{"source", `"xxxx`, `is neither "auto" nor "manual"`}},
 
+	{"ttl_seconds", `5`, nil},
+	{"ttl_seconds", `86400`, nil},
+	{"ttl_seconds", `0`, []string{"ttl_seconds", "0", "is not 5–86400"}},
+	{"ttl_seconds", `4`, []string{"ttl_seconds", "4", "is not 5–86400"}},
+	{"ttl_seconds", `86401`, []string{"ttl_seconds", "86401", "is not 5–86400"}},
+
 	{"metadata", metadataOfLength(16 << 10), nil},
 	{"metadata", metadataOfLength(16<<10 + 1), []string{"metadata", `{\"a\"`, "is longer than 16384 bytes"}},
 	{"metadata", `[]`, []string{"metadata", "[]", "is not a JSON object"}},

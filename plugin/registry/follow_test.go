@@ -276,7 +276,7 @@ func TestOddEntriesAreShown(t *testing.T) {
 			put(t, followed.store, b)
 			e := entry{
 				ID: "id of " + o.name, Name: o.name, Host: "theirs", Port: 1, Protocol: "ws", Source: "manual", Active: true,
-				RegisteredAt: 1, CreatedAt: 1, UpdatedAt: 1,
+				RegisteredAt: 1, CreatedAt: 1, UpdatedAt: 1, Health: "unknown",
 			}
 			o.want(&e)
 			want = append(want, e)

@@ -59,9 +59,7 @@ func (p *patient) down(names ...string) {
 func (p *patient) register(names ...string) {
 	p.t.Helper()
 	for _, name := range names {
-		if _, err := p.registry.Register(p.t.Context(), registry.RegisterParams{Name: name, Host: name, Port: 4444}); err != nil {
-			p.t.Fatal(err)
-		}
+		p.harness.register(object("name", name, "host", name, "port", 4444))
 	}
 }
 
@@ -76,22 +74,10 @@ func (p *patient) rounds(n int) {
 	}
 }
 
-func (p *patient) get(name string) *registry.BackendInfo {
+func (p *patient) expect(name, status string, active bool) {
 	p.t.Helper()
-	event, err := p.registry.Get(p.t.Context(), registry.NameParams{Name: name})
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	if event.Backend.Backend == nil {
-		p.t.Fatalf("%s is gone", name)
-	}
-	return event.Backend.Backend
-}
-
-func (p *patient) expect(name string, status registry.HealthStatus, active bool) {
-	p.t.Helper()
-	if b := p.get(name); b.Health != status || b.IsActive != active {
-		p.t.Fatalf("%s is %s, active %v (%s); want %s, %v", name, b.Health, b.IsActive, b.HealthError, status, active)
+	if b := p.get(name); b.Health != status || b.Active != active {
+		p.t.Fatalf("%s is %s, active %v (%s); want %s, %v", name, b.Health, b.Active, b.HealthError, status, active)
 	}
 }
 
@@ -102,10 +88,10 @@ func bubble(t *testing.T, test func(t *testing.T, p *patient)) {
 func TestAnsweringIsPassing(t *testing.T) {
 	bubble(t, func(t *testing.T, p *patient) {
 		p.register("a", "b", "c", "d")
-		p.expect("a", registry.StatusUnknown, true)
+		p.expect("a", "unknown", true)
 		p.up("a", "b", "c", "d")
 		p.rounds(1)
-		p.expect("a", registry.StatusPassing, true)
+		p.expect("a", "passing", true)
 		if b := p.get("a"); b.LastSeen == nil || time.Now().Unix()-*b.LastSeen > 33 || b.HealthError != "" {
 			t.Errorf("last seen %v, error %q", b.LastSeen, b.HealthError)
 		}
@@ -119,15 +105,15 @@ func TestThreeFailuresDeactivate(t *testing.T) {
 		// Rounds are 27 to 33 seconds apart, so the first failure shows after
 		// one span and the third cannot have come before the second span ends.
 		p.rounds(1)
-		p.expect("a", registry.StatusWarning, true)
+		p.expect("a", "warning", true)
 		if b := p.get("a"); b.HealthError != errSilent.Error() {
 			t.Errorf("the error is %q", b.HealthError)
 		}
 		p.rounds(3)
-		p.expect("a", registry.StatusCritical, false)
+		p.expect("a", "critical", false)
 		p.up("a")
 		p.rounds(1)
-		p.expect("a", registry.StatusPassing, true)
+		p.expect("a", "passing", true)
 	})
 }
 
@@ -137,13 +123,13 @@ func TestAnsweringUnderAnotherNameDeactivates(t *testing.T) {
 		p.up("b", "c", "d")
 		p.answers("a", "somebody")
 		p.rounds(1)
-		p.expect("a", registry.StatusCritical, false)
+		p.expect("a", "critical", false)
 		if b := p.get("a"); !strings.Contains(b.HealthError, `"somebody"`) {
 			t.Errorf("the error is %q", b.HealthError)
 		}
 		p.up("a")
 		p.rounds(1)
-		p.expect("a", registry.StatusPassing, true)
+		p.expect("a", "passing", true)
 	})
 }
 
@@ -170,14 +156,14 @@ func TestMassFailureDeactivatesNothing(t *testing.T) {
 					}
 				}
 				p.rounds(6)
-				if active := p.get("n0").IsActive; active == tt.deactivated {
+				if active := p.get("n0").Active; active == tt.deactivated {
 					t.Errorf("active %v", active)
 				}
 				if said := strings.Contains(p.log.String(), "our own network"); said == tt.deactivated {
 					t.Errorf("the log:\n%s", p.log)
 				}
 				if !tt.deactivated {
-					p.expect("n0", registry.StatusWarning, true)
+					p.expect("n0", "warning", true)
 				}
 			})
 		})
@@ -192,12 +178,12 @@ func TestInactiveBackendsDoNotCountForAMassFailure(t *testing.T) {
 		}
 		p.down("n0", "n1")
 		p.rounds(5)
-		p.expect("n0", registry.StatusCritical, false)
+		p.expect("n0", "critical", false)
 		// Two of the six that are left: with the two from before it would be
 		// half of all.
 		p.down("n2", "n3")
 		p.rounds(5)
-		p.expect("n2", registry.StatusCritical, false)
+		p.expect("n2", "critical", false)
 	})
 }
 
@@ -205,11 +191,9 @@ func TestHealthDoesNotActivateDeregisteredBackends(t *testing.T) {
 	bubble(t, func(t *testing.T, p *patient) {
 		p.register("gone", "b", "c", "d")
 		p.up("gone", "b", "c", "d")
-		if _, err := p.registry.Deregister(t.Context(), registry.LeaseParams{Name: "gone"}); err != nil {
-			t.Fatal(err)
-		}
+		p.do("deregister", object("name", "gone"))
 		p.rounds(3)
-		p.expect("gone", registry.StatusPassing, false)
+		p.expect("gone", "passing", false)
 	})
 }
 
@@ -223,7 +207,7 @@ func TestFlappingIsMarked(t *testing.T) {
 			p.rounds(1)
 			p.down("a")
 			p.rounds(3) // long enough to be deactivated
-			if now := p.get("a").IsActive; now != last {
+			if now := p.get("a").Active; now != last {
 				changes, last = changes+1, now
 			}
 		}
@@ -235,7 +219,7 @@ func TestFlappingIsMarked(t *testing.T) {
 		}
 		p.up("a")
 		p.rounds(20)
-		p.expect("a", registry.StatusPassing, true)
+		p.expect("a", "passing", true)
 		if p.get("a").Flapping {
 			t.Error("it is marked still")
 		}
@@ -247,11 +231,9 @@ func TestHealthBeginsAnewAtAnotherAddress(t *testing.T) {
 		p.register("a", "b", "c", "d")
 		p.up("b", "c", "d")
 		p.rounds(5)
-		p.expect("a", registry.StatusCritical, false)
-		if _, err := p.registry.Register(t.Context(), registry.RegisterParams{Name: "a", Host: "elsewhere", Port: 4444}); err != nil {
-			t.Fatal(err)
-		}
-		p.expect("a", registry.StatusUnknown, true)
+		p.expect("a", "critical", false)
+		p.harness.register(object("name", "a", "host", "elsewhere", "port", 4444))
+		p.expect("a", "unknown", true)
 	})
 }
 
@@ -326,21 +308,18 @@ func TestProbesAreBoundedAndEndInTime(t *testing.T) {
 func TestDiscoveryRegistersWhatAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answering := &hubs{answer: map[string]string{}}
-		h := open(t, registry.WithDiscovery(registry.Address{Host: "127.0.0.1", Port: 4444, Protocol: "ws"}),
-			registry.WithHealth(registry.Health{Probe: answering.probe, Interval: interval, Timeout: time.Second}))
-		reg, p := h.registry, &patient{h, answering}
+		p := &patient{open(t, registry.WithDiscovery(registry.Address{Host: "127.0.0.1", Port: 4444, Protocol: "ws"}),
+			registry.WithHealth(registry.Health{Probe: answering.probe, Interval: interval, Timeout: time.Second})), answering}
 		p.rounds(1)
 		p.answers("127.0.0.1", "substrate")
 		p.rounds(1)
-		if b := p.get("substrate"); b.Source != "auto" || b.Host != "127.0.0.1" || b.Port != 4444 || !b.IsActive {
+		if b := p.get("substrate"); b.Source != "auto" || b.Host != "127.0.0.1" || b.Port != 4444 || !b.Active {
 			t.Errorf("found %+v", b)
 		}
-		if _, err := reg.Delete(t.Context(), registry.LeaseParams{Name: "substrate"}); err != nil {
-			t.Fatal(err)
-		}
+		p.do("delete", object("name", "substrate"))
 		p.down("127.0.0.1")
 		p.rounds(1)
-		if event, _ := reg.Get(t.Context(), registry.NameParams{Name: "substrate"}); event.Backend.Backend != nil {
+		if p.lookup("substrate") != nil {
 			t.Error("what was deleted has returned without an answer")
 		}
 		p.answers("127.0.0.1", "substrate")
@@ -355,7 +334,7 @@ func TestHealthWithoutAProbe(t *testing.T) {
 		p := &patient{harness: open(t, registry.WithSelf("self", netip.MustParseAddrPort("127.0.0.1:4444")),
 			registry.WithHealth(registry.Health{Interval: interval}))}
 		p.rounds(3)
-		p.expect("self", registry.StatusUnknown, true)
+		p.expect("self", "unknown", true)
 	})
 }
 
@@ -383,6 +362,6 @@ func TestLocalFailuresDeactivateNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := failingHealth(t, fmt.Errorf("dial: %w", syscall.EMFILE))
 		p.rounds(6)
-		p.expect("a", registry.StatusWarning, true)
+		p.expect("a", "warning", true)
 	})
 }

@@ -67,7 +67,7 @@ func TestRegisterNew(t *testing.T) {
 				t.Errorf("the id %q is no UUID", got.ID)
 			}
 			want := test.want
-			want.ID, want.Active = got.ID, true
+			want.ID, want.Active, want.Health = got.ID, true, "unknown"
 			want.RegisteredAt, want.CreatedAt, want.UpdatedAt = now, now, now
 			same(t, test.name+": registered", got, want)
 			same(t, test.name+": got", h.get("alpha"), want)
@@ -204,7 +204,7 @@ func TestRegisterAfterDelete(t *testing.T) {
 		}
 		want := entry{
 			ID: second.ID, Name: "alpha", Host: "h", Port: 1, Protocol: "ws", Source: "manual", Active: true,
-			RegisteredAt: now, CreatedAt: now, UpdatedAt: now,
+			RegisteredAt: now, CreatedAt: now, UpdatedAt: now, Health: "unknown",
 		}
 		same(t, "registered", second, want)
 	})

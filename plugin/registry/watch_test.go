@@ -4,7 +4,6 @@ package registry_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"slices"
@@ -15,115 +14,56 @@ import (
 
 	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
-	"github.com/plexus-go/plexus/plugin/registry"
-	"github.com/plexus-go/plexus/storage"
 )
 
-// described is an event as "type name".
-func described(t *testing.T, e registry.Event, err error) string {
-	t.Helper()
-	switch {
-	case err != nil:
-		t.Fatal(err)
-	case e.Backends != nil:
-		var names []string
-		for _, b := range e.Backends.Backends {
-			names = append(names, b.Name)
-		}
-		return "backends " + strings.Join(names, " ")
-	case e.Registered != nil:
-		return "registered " + e.Registered.Backend.Name
-	case e.Updated != nil:
-		return "updated " + e.Updated.Backend.Name
-	case e.Deregistered != nil:
-		return "deregistered " + e.Deregistered.Name
-	case e.Deleted != nil:
-		return "deleted " + e.Deleted.Name
-	case e.Error != nil:
-		return "error " + e.Error.Message
-	}
-	t.Fatalf("no event: %+v", e)
-	return ""
-}
-
-func revisionOf(e registry.Event) int64 {
-	switch {
-	case e.Backends != nil:
-		return *e.Backends.Revision
-	case e.Registered != nil:
-		return e.Registered.Revision
-	case e.Updated != nil:
-		return e.Updated.Revision
-	case e.Deregistered != nil:
-		return e.Deregistered.Revision
-	case e.Deleted != nil:
-		return e.Deleted.Revision
-	}
-	return 0
-}
-
-// changes makes one change of each kind.
-func (p *patient) changes() {
-	p.t.Helper()
-	ctx := p.t.Context()
-	host := "elsewhere"
-	_, err1 := p.registry.Register(ctx, registry.RegisterParams{Name: "b", Host: "h", Port: 1})
-	_, err2 := p.registry.Update(ctx, registry.UpdateParams{Name: "b", Host: &host})
-	_, err3 := p.registry.Deregister(ctx, registry.LeaseParams{Name: "b"})
-	_, err4 := p.registry.Ping(ctx, registry.LeaseParams{Name: "b"})
-	_, err5 := p.registry.Delete(ctx, registry.LeaseParams{Name: "b"})
-	for _, err := range []error{err1, err2, err3, err4, err5} {
-		if err != nil {
-			p.t.Fatal(err)
+// watch yields the events of a watch, as a client gets them.
+func (h *harness) watch(ctx context.Context, params string) iter.Seq[event] {
+	return func(yield func(event) bool) {
+		for item := range h.hub().Call("registry.watch", []byte(params)).Items(ctx) {
+			if item.Kind == plugin.KindDone || ctx.Err() != nil {
+				return
+			}
+			content, err := codec.AppendJSON(nil, item.Content)
+			if err != nil || item.Kind != plugin.KindData {
+				h.t.Errorf("watch %s: %v %s", params, err, item.Message)
+			} else if !yield(decode(h.t, content)) {
+				return
+			}
 		}
 	}
 }
 
 func TestWatchYieldsEveryChangeInOrder(t *testing.T) {
-	leased(t, func(t *testing.T, p *patient, _ storage.Store) {
-		p.register("a")
-		next, stop := iter.Pull2(p.registry.Watch(t.Context(), registry.WatchParams{}))
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t)
+		h.registerNames("a")
+		next, stop := iter.Pull(h.watch(t.Context(), "{}"))
 		defer stop()
-		e, err, _ := next()
-		if got := described(t, e, err); got != "backends a" {
-			t.Fatalf("it begins with %q", got)
+		e, _ := next()
+		same(t, "the beginning", e.described(), "backends a")
+		h.registerNames("b")
+		h.do("update", `{"name": "b", "host": "elsewhere"}`)
+		for _, method := range []string{"deregister", "ping", "delete"} {
+			h.do(method, `{"name": "b"}`)
 		}
-		last := revisionOf(e)
-		p.changes()
+		last := e.Revision
 		for _, want := range []string{"registered b", "updated b", "deregistered b", "registered b", "deleted b"} {
-			e, err, _ := next()
-			if got := described(t, e, err); got != want {
-				t.Fatalf("got %q, want %q", got, want)
+			e, _ := next()
+			same(t, "the next event", e.described(), "backend_"+want)
+			if e.Revision <= last {
+				t.Fatalf("revision %d after %d", e.Revision, last)
 			}
-			if revisionOf(e) <= last {
-				t.Fatalf("revision %d after %d", revisionOf(e), last)
-			}
-			last = revisionOf(e)
+			last = e.Revision
 		}
 	})
 }
 
-// watched reads the next n events of watch, as a client gets them: each as
-// "type name", and the revision that it carries.
+// watched reads the next n events of a watch: each as "type name", and the revision
+// that it carries.
 func (h *harness) watched(params string, n int) (events []string, revisions []int64) {
 	h.t.Helper()
-	ctx, cancel := context.WithCancel(h.t.Context())
-	defer cancel()
-	for item := range h.hub().Call("registry.watch", []byte(params)).Items(ctx) {
-		content, err := codec.AppendJSON(nil, item.Content)
-		if err != nil || item.Kind != plugin.KindData {
-			h.t.Fatalf("watch %s: %v %s", params, err, item.Message)
-		}
-		var position struct{ Revision int64 }
-		if err := json.Unmarshal(content, &position); err != nil {
-			h.t.Fatal(err)
-		}
-		e := decode(h.t, content)
-		name := e.Name
-		if e.Backend != nil {
-			name = e.Backend.Name
-		}
-		events, revisions = append(events, e.Type+" "+name), append(revisions, position.Revision)
+	for e := range h.watch(h.t.Context(), params) {
+		events, revisions = append(events, e.described()), append(revisions, e.Revision)
 		if len(events) == n {
 			break
 		}
@@ -164,105 +104,89 @@ func TestWatchResumesWithinAChange(t *testing.T) {
 }
 
 func TestWatchAfterAnUnknownRevision(t *testing.T) {
-	leased(t, func(t *testing.T, p *patient, store storage.Store) {
-		p.register("a")
-		for _, after := range []int64{-1, 1 << 40} {
-			var got []string
-			for e, err := range p.registry.Watch(t.Context(), registry.WatchParams{After: &after}) {
-				got = append(got, described(t, e, err))
-			}
-			if len(got) != 1 || !strings.Contains(got[0], "list again") {
-				t.Errorf("after %d: %q", after, got)
-			}
+	h := open(t)
+	h.registerNames("a")
+	for _, after := range []int64{-1, 1 << 40} {
+		var got []event
+		for e := range h.watch(t.Context(), object("after", after)) {
+			got = append(got, e)
 		}
-	})
+		if len(got) != 1 || got[0].Type != "error" || !strings.Contains(got[0].Message, "list again") {
+			t.Errorf("after %d: %+v", after, got)
+		}
+	}
 }
 
 // TestSlowWatchGetsANewList falls behind the history of the store.
 func TestSlowWatchGetsANewList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := memory(t)
-		p := unprobed(t, store)
-		next, stop := iter.Pull2(p.registry.Watch(t.Context(), registry.WatchParams{}))
+		h := open(t)
+		next, stop := iter.Pull(h.watch(t.Context(), "{}"))
 		defer stop()
 		next()
-		overflow(t, store)
-		p.register("last")
+		overflow(t, h.store)
+		h.registerNames("last")
 		synctest.Wait()
-		e, err, _ := next()
-		if got := strings.Fields(described(t, e, err)); len(got) != 2+overflowing || got[0] != "backends" || got[1] != "last" {
-			t.Errorf("got %q", got)
+		e, _ := next()
+		if len(e.Backends) != 1+overflowing || e.Backends[0].Name != "last" {
+			t.Errorf("got %q", e.described())
 		}
-		p.register("later")
-		e, err, _ = next()
-		if got := described(t, e, err); got != "registered later" {
-			t.Errorf("then got %q", got)
-		}
+		h.registerNames("later")
+		e, _ = next()
+		same(t, "then", e.described(), "backend_registered later")
 	})
 }
 
 // TestConcurrentWatchesAndWrites checks that every watcher, whenever it began,
 // ends up with the state of the registry: none missing, none twice.
 func TestConcurrentWatchesAndWrites(t *testing.T) {
-	p := unprobed(t, memory(t))
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
+	h := open(t)
 	const writers, each, watchers = 4, 100, 16
 	var watching, writing sync.WaitGroup
-	for range writers {
-		for range watchers / writers {
-			watching.Go(func() {
-				known := map[string]bool{}
-				last := int64(-1)
-				for e, err := range p.registry.Watch(ctx, registry.WatchParams{}) {
-					word := strings.Fields(described(t, e, err))
-					if r := revisionOf(e); r <= last {
-						t.Errorf("revision %d after %d", r, last)
-					} else {
-						last = r
-					}
-					switch word[0] {
-					case "backends":
-						for _, name := range word[1:] {
-							known[name] = true
-						}
-					case "registered":
-						if known[word[1]] {
-							t.Errorf("%s is yielded twice", word[1])
-						}
-						known[word[1]] = true
-					case "deleted":
-						if !known[word[1]] {
-							t.Errorf("%s was not yielded", word[1])
-						}
-						delete(known, word[1])
-					}
-					if known["end"] {
-						if len(known) != writers*each/2+1 {
-							t.Errorf("%d entries are known at the end", len(known))
-						}
-						return
-					}
+	for range watchers {
+		watching.Go(func() {
+			known := map[string]bool{}
+			last := int64(-1)
+			for e := range h.watch(t.Context(), "{}") {
+				if e.Revision <= last {
+					t.Errorf("revision %d after %d", e.Revision, last)
 				}
-			})
-		}
+				last = e.Revision
+				switch e.Type {
+				case "backends":
+					for _, b := range e.Backends {
+						known[b.Name] = true
+					}
+				case "backend_registered":
+					if known[e.Backend.Name] {
+						t.Errorf("%s is yielded twice", e.Backend.Name)
+					}
+					known[e.Backend.Name] = true
+				case "backend_deleted":
+					if !known[e.Name] {
+						t.Errorf("%s was not yielded", e.Name)
+					}
+					delete(known, e.Name)
+				}
+				if known["end"] {
+					same(t, "how many are known at the end", len(known), writers*each/2+1)
+					return
+				}
+			}
+		})
 	}
 	for w := range writers {
 		writing.Go(func() {
 			for i := range each {
 				name := fmt.Sprintf("w%d-%d", w, i)
-				if _, err := p.registry.Register(ctx, registry.RegisterParams{Name: name, Host: "h", Port: 1}); err != nil {
-					t.Error(err)
-				}
+				h.registerNames(name)
 				if i%2 == 0 {
-					if _, err := p.registry.Delete(ctx, registry.LeaseParams{Name: name}); err != nil {
-						t.Error(err)
-					}
+					h.do("delete", object("name", name))
 				}
 			}
 		})
 	}
 	writing.Wait()
-	p.register("end")
+	h.registerNames("end")
 	watching.Wait()
 }

@@ -109,15 +109,11 @@ func TestConcurrentRegistrationsOfDistinctNames(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range crowd {
 		wg.Go(func() {
-			name, port := fmt.Sprintf("n%03d", i), uint16(i+1)
-			e, err := h.registry.Register(t.Context(), registry.RegisterParams{Name: name, Host: "h", Port: port})
-			if err != nil || e.Registered.Backend.Name != name || e.Registered.Backend.Port != port {
-				t.Errorf("%s: answered %+v, %v", name, e, err)
+			name, port := fmt.Sprintf("n%03d", i), i+1
+			if e := h.register(object("name", name, "host", "h", "port", port)); e.Name != name || e.Port != port {
+				t.Errorf("%s: answered %+v", name, e)
 			}
-			e, err = h.registry.Get(t.Context(), registry.NameParams{Name: name})
-			if err != nil || e.Backend.Backend == nil || e.Backend.Backend.Port != port {
-				t.Errorf("%s: got %+v, %v", name, e, err)
-			}
+			same(t, name, h.get(name).Port, port)
 		})
 	}
 	wg.Wait()
@@ -145,12 +141,9 @@ func TestConcurrentRegistrationsOfOneName(t *testing.T) {
 	ids := make([]string, crowd)
 	for i := range crowd {
 		wg.Go(func() {
-			e, err := h.registry.Register(t.Context(), registry.RegisterParams{Name: "one", Host: "h", Port: uint16(i + 1)})
-			if err != nil || e.Registered.Backend.Port != uint16(i+1) {
-				t.Errorf("%d: answered %+v, %v", i, e, err)
-				return
-			}
-			ids[i] = e.Registered.Backend.ID
+			e := h.register(object("name", "one", "host", "h", "port", i+1))
+			same(t, "the port", e.Port, i+1)
+			ids[i] = e.ID
 		})
 	}
 	wg.Wait()
