@@ -16,8 +16,8 @@ import (
 type leases struct {
 	mu        sync.Mutex
 	deadlines map[string]deadline
-	next      time.Time     // no deadline is before it; zero for none at all
-	sooner    chan struct{} // receives when next is sooner than it was
+	next      time.Time // no deadline is before it; zero for none at all
+	timer     *time.Timer
 }
 
 type deadline struct {
@@ -26,7 +26,7 @@ type deadline struct {
 }
 
 func newLeases() *leases {
-	return &leases{deadlines: map[string]deadline{}, sooner: make(chan struct{}, 1)}
+	return &leases{deadlines: map[string]deadline{}, timer: time.NewTimer(0)}
 }
 
 // start gives the lease of an entry one full term from now, and ends a former
@@ -41,12 +41,14 @@ func (l *leases) start(b storage.Backend) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.deadlines[b.Name] = deadline{b.LeaseID, at}
+	l.wake(at)
+}
+
+// wake lets the timer fire at that time, or before. The caller holds mu.
+func (l *leases) wake(at time.Time) {
 	if l.next.IsZero() || at.Before(l.next) {
 		l.next = at
-		select {
-		case l.sooner <- struct{}{}:
-		default:
-		}
+		l.timer.Reset(time.Until(at))
 	}
 }
 
@@ -57,21 +59,21 @@ func (l *leases) end(name string) {
 	delete(l.deadlines, name)
 }
 
-// due returns the deadlines that have passed, by name, and the next one, zero for
-// none.
-func (l *leases) due(now time.Time) (due map[string]deadline, next time.Time) {
+// due returns the deadlines that have passed, by name. The timer fires for the next
+// one.
+func (l *leases) due(now time.Time) map[string]deadline {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	due = map[string]deadline{}
+	l.next = time.Time{}
+	due := map[string]deadline{}
 	for name, d := range l.deadlines {
-		if !d.at.After(now) {
+		if d.at.After(now) {
+			l.wake(d.at)
+		} else {
 			due[name] = d
-		} else if next.IsZero() || d.at.Before(next) {
-			next = d.at
 		}
 	}
-	l.next = next
-	return due, next
+	return due
 }
 
 // has reports whether a deadline is still that of its name.
@@ -103,25 +105,19 @@ func (r *Registry) restoreLease(name string) {
 // watchLeases deactivates the entries whose leases are not renewed in time, until
 // ctx is done.
 func (r *Registry) watchLeases(ctx context.Context) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-r.leases.sooner:
-		case <-timer.C:
+		case <-r.leases.timer.C:
 		}
-		due, next := r.leases.due(time.Now())
-		for name, d := range due {
+		for name, d := range r.leases.due(time.Now()) {
 			if err := r.expire(ctx, name, d); err != nil {
 				r.log.Error("an expired lease could not be stored", "backend", name, "error", err)
-				next = time.Now().Add(storeRetry)
+				r.leases.mu.Lock()
+				r.leases.wake(time.Now().Add(storeRetry))
+				r.leases.mu.Unlock()
 			}
-		}
-		timer.Stop()
-		if !next.IsZero() {
-			timer.Reset(time.Until(next))
 		}
 	}
 }

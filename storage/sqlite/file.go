@@ -48,14 +48,9 @@ func prepareDirectory(path string) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return "", err
 	}
-	target, err := filepath.EvalSymlinks(path)
-	switch {
+	switch info, err := os.Stat(path); {
 	case errors.Is(err, fs.ErrNotExist):
 		return path, nil
-	case err != nil:
-		return "", err
-	}
-	switch info, err := os.Stat(target); {
 	case err != nil:
 		return "", err
 	case info.IsDir():
@@ -63,7 +58,7 @@ func prepareDirectory(path string) (string, error) {
 	case !info.Mode().IsRegular():
 		return "", errors.New("is not a regular file")
 	}
-	return target, nil
+	return filepath.EvalSymlinks(path)
 }
 
 // lockFile takes the lock that keeps a second registry away from a database. The
@@ -90,15 +85,16 @@ func lockFile(path string) (lock *flock.Flock, isNew bool, err error) {
 // It opens the file beside SQLite, and closing it drops whatever locks SQLite
 // holds on it in this process: so this runs under our lock and before SQLite.
 func prepareFile(path string) error {
-	if err := refuseLinks(path); err != nil {
-		return err
+	// Each name of a file would have a lock and a log of its own, and two registries
+	// would write over each other's pages. Another one may have it open by now.
+	if info, err := os.Stat(path); err == nil && links(info) > 1 {
+		return fmt.Errorf("the file has %d names (hard links), and a registry under each would destroy it: "+
+			"remove all but one (find -samefile lists them), or use a symbolic link", links(info))
 	}
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		var pathErr *fs.PathError
-		if errors.As(err, &pathErr) {
-			return pathErr.Err // Open names the path
-		}
+	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
+		return pathErr.Err // Open names the path
+	} else if err != nil {
 		return err
 	}
 	defer file.Close()
@@ -126,24 +122,6 @@ func prepareFile(path string) error {
 		return nil
 	}
 	return examineCopy(path)
-}
-
-// refuseLinks refuses a file that has several names: each would have a lock and
-// a log of its own, and two registries would write over each other's pages. It
-// does not open the file, which another registry may have open by then.
-func refuseLinks(path string) error {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("looking for other names: %w", err)
-	}
-	if n := links(info); n > 1 {
-		return fmt.Errorf("the file has %d names (hard links), and a registry under each would destroy it: "+
-			"remove all but one (find -samefile lists them), or use a symbolic link", n)
-	}
-	return nil
 }
 
 // explain replaces "unable to open database file", which SQLite answers where it
