@@ -227,11 +227,15 @@ func drive(t *testing.T, rng *rand.Rand, steps int) {
 			h.quick("deregister", object("name", name))
 			did = "deregister " + name
 		case 6:
-			chosen := some("file")
-			file.set(backends(chosen)...)
-			m.load(byFile, chosen)
+			owner, source := byFile, file
+			if rng.IntN(2) == 0 {
+				owner, source = byEnv, env
+			}
+			chosen := some(owner)
+			source.set(backends(chosen)...)
+			m.load(owner, chosen)
 			m.settle()
-			did = fmt.Sprint("the file changes to ", chosen)
+			did = fmt.Sprint(owner, " changes to ", chosen)
 		case 7:
 			m.load(byEnv, m.lists[byEnv])
 			m.load(byFile, m.lists[byFile])
@@ -276,98 +280,4 @@ func compare(h *harness, m *model) string {
 		return ""
 	}
 	return fmt.Sprintf("got  %v\nwant %v", got, want)
-}
-
-// TestEveryPairOfSources names one backend in two sources, in both orders of
-// appearance, and across a restart.
-func TestEveryPairOfSources(t *testing.T) {
-	ranks := []string{byCall, byEnv, byFile, byAuto}
-	for high := range ranks {
-		for low := high + 1; low < len(ranks); low++ {
-			for _, highFirst := range []bool{true, false} {
-				for _, restart := range []bool{true, false} {
-					name := fmt.Sprintf("%s over %s, high first %v, restart %v", ranks[high], ranks[low], highFirst, restart)
-					t.Run(name, func(t *testing.T) {
-						synctest.Test(t, func(t *testing.T) { pair(t, ranks[high], ranks[low], highFirst, restart) })
-					})
-				}
-			}
-		}
-	}
-}
-
-func pair(t *testing.T, high, low string, highFirst, restart bool) {
-	store := memory(t)
-	present := map[string]bool{}
-	first, second := low, high
-	if highFirst {
-		first, second = high, low
-	}
-	var h *harness
-	env, file, answering := newSource(storage.SourceEnv), newSource(storage.SourceFile), &hubs{}
-	start := func() {
-		h = over(t, store, registry.WithSource(env), registry.WithSource(file),
-			registry.WithDiscovery(registry.Address{Host: byAuto, Port: 4444, Protocol: "ws"}),
-			registry.WithHealth(registry.Health{Probe: answering.probe, Interval: time.Minute, Timeout: time.Second}))
-		synctest.Wait()
-	}
-	apply := func(owner string) {
-		switch owner {
-		case byCall:
-			h.register(object("name", "x", "host", byCall, "port", 4444))
-		case byEnv, byFile:
-			l := map[string]*fakeSource{byEnv: env, byFile: file}[owner]
-			if present[owner] {
-				l.set(at("x", owner))
-			} else {
-				l.set()
-			}
-		case byAuto:
-			if present[owner] {
-				answering.set(map[string]string{"ws://auto:4444": "x"})
-			} else {
-				answering.set(map[string]string{"ws://auto:4444": "y"})
-			}
-			time.Sleep(70 * time.Second) // a round of health
-		}
-		synctest.Wait()
-	}
-	expect := func(owner string, active bool) {
-		t.Helper()
-		if b := h.get("x"); b.Host != owner || b.Active != active {
-			t.Fatalf("got %+v, want it at %s, active %v", b, owner, active)
-		}
-	}
-	start()
-	present[first] = true
-	apply(first)
-	expect(first, true)
-	if restart {
-		h.close()
-		start()
-		expect(first, true)
-	}
-	present[second] = true
-	apply(second)
-	expect(high, true)
-	if restart {
-		h.close()
-		start()
-		expect(high, true)
-	}
-	if high == byCall {
-		return // what was registered by a call is dropped by nobody
-	}
-	present[high] = false
-	apply(high)
-	expect(low, true)
-	if low == byAuto {
-		return // finding nobody is no reason to drop
-	}
-	present[low] = false
-	apply(low)
-	expect(low, false)
-	present[low] = true
-	apply(low)
-	expect(low, true)
 }

@@ -22,44 +22,27 @@ const fullRegistration = `{"name": "alpha", "host": "alpha.example", "port": 444
 
 func TestRegisterNew(t *testing.T) {
 	t.Parallel()
+	bare := entry{Name: "alpha", Host: "127.0.0.1", Port: 1, Protocol: "ws", Source: "manual"}
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t)
 		for _, test := range []struct {
 			name, params string
 			want         entry
 		}{
-			{
-				"what must be given, alone",
-				`{"name": "alpha", "host": "127.0.0.1", "port": 1}`,
-				entry{Name: "alpha", Host: "127.0.0.1", Port: 1, Protocol: "ws", Source: "manual"},
-			},
-			{
-				"explicit nulls are absent",
-				`{"name": "alpha", "host": "127.0.0.1", "port": 1, "protocol": null, "description": null, "namespace": null,
-				"version": null, "metadata": null, "source": null}`,
-				entry{Name: "alpha", Host: "127.0.0.1", Port: 1, Protocol: "ws", Source: "manual"},
-			},
-			{
-				"empty texts are values",
-				`{"name": "alpha", "host": "127.0.0.1", "port": 1, "description": "", "namespace": "", "version": "", "metadata": {}}`,
-				entry{
-					Name: "alpha", Host: "127.0.0.1", Port: 1, Protocol: "ws", Source: "manual",
-					Description: ptr(""), Namespace: ptr(""), Version: ptr(""), Metadata: json.RawMessage(`{}`),
-				},
-			},
-			{
-				"everything",
-				fullRegistration,
-				entry{
-					Name: "alpha", Host: "alpha.example", Port: 4444, Protocol: "wss", Source: "auto",
-					Description: ptr("d"), Namespace: ptr("n"), Version: ptr("1.2.3"), Metadata: json.RawMessage(`{"pid":1}`),
-				},
-			},
-			{
-				"parameters that nobody knows are ignored",
-				`{"name": "alpha", "host": "127.0.0.1", "port": 1, "colour": "red", "id": "mine", "is_active": false}`,
-				entry{Name: "alpha", Host: "127.0.0.1", Port: 1, Protocol: "ws", Source: "manual"},
-			},
+			{"what must be given, alone", `{"name": "alpha", "host": "127.0.0.1", "port": 1}`, bare},
+			{"explicit nulls are absent", `{"name": "alpha", "host": "127.0.0.1", "port": 1, "protocol": null, "description": null,
+				"namespace": null, "version": null, "metadata": null, "source": null}`, bare},
+			{"parameters that nobody knows are ignored",
+				`{"name": "alpha", "host": "127.0.0.1", "port": 1, "colour": "red", "id": "mine", "is_active": false}`, bare},
+			{"empty texts are values", `{"name": "alpha", "host": "127.0.0.1", "port": 1, "description": "", "namespace": "",
+				"version": "", "metadata": {}}`, entry{
+				Name: "alpha", Host: "127.0.0.1", Port: 1, Protocol: "ws", Source: "manual",
+				Description: ptr(""), Namespace: ptr(""), Version: ptr(""), Metadata: json.RawMessage(`{}`),
+			}},
+			{"everything", fullRegistration, entry{
+				Name: "alpha", Host: "alpha.example", Port: 4444, Protocol: "wss", Source: "auto",
+				Description: ptr("d"), Namespace: ptr("n"), Version: ptr("1.2.3"), Metadata: json.RawMessage(`{"pid":1}`),
+			}},
 		} {
 			now := later()
 			got := h.register(test.params)
@@ -79,66 +62,32 @@ func TestRegisterNew(t *testing.T) {
 
 func TestRegisterReplaces(t *testing.T) {
 	t.Parallel()
+	but := func(old, other string) string { return strings.Replace(fullRegistration, old, other, 1) }
+	elsewhere := func(want *entry) {
+		want.Host, want.Port, want.Protocol, want.Source = "beta.example", 5555, "ws", "manual"
+	}
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t)
 		for _, test := range []struct {
 			name, params string
 			change       func(want *entry)
 		}{
-			{
-				"the address, and keeps optional fields that are not given",
-				`{"name": "alpha", "host": "beta.example", "port": 5555}`,
-				func(want *entry) {
-					want.Host, want.Port, want.Protocol, want.Source = "beta.example", 5555, "ws", "manual"
-				},
-			},
-			{
-				"nothing that is null",
-				`{"name": "alpha", "host": "beta.example", "port": 5555, "protocol": null, "description": null, "namespace": null,
-				"version": null, "metadata": null, "source": null}`,
-				func(want *entry) {
-					want.Host, want.Port, want.Protocol, want.Source = "beta.example", 5555, "ws", "manual"
-				},
-			},
-			{
-				"each optional field that is given",
+			{"the address, and keeps optional fields that are not given", `{"name": "alpha", "host": "beta.example", "port": 5555}`, elsewhere},
+			{"nothing that is null", `{"name": "alpha", "host": "beta.example", "port": 5555, "protocol": null, "description": null,
+				"namespace": null, "version": null, "metadata": null, "source": null}`, elsewhere},
+			{"each optional field that is given",
 				`{"name": "alpha", "host": "alpha.example", "port": 4444, "protocol": "wss", "description": "", "namespace": "m",
 				"version": "2", "metadata": {}, "source": "auto"}`,
 				func(want *entry) {
 					want.Description, want.Namespace, want.Version = ptr(""), ptr("m"), ptr("2")
 					want.Metadata = json.RawMessage(`{}`)
-				},
-			},
-			{
-				"the source alone",
-				strings.Replace(fullRegistration, "auto", "manual", 1),
-				func(want *entry) { want.Source = "manual" },
-			},
-			{
-				"the metadata alone",
-				strings.Replace(fullRegistration, `"pid": 1`, `"pid": 2`, 1),
-				func(want *entry) { want.Metadata = json.RawMessage(`{"pid":2}`) },
-			},
-			{
-				"the version alone",
-				strings.Replace(fullRegistration, "1.2.3", "1.2.4", 1),
-				func(want *entry) { want.Version = ptr("1.2.4") },
-			},
-			{
-				"the namespace alone",
-				strings.Replace(fullRegistration, `"n"`, `"m"`, 1),
-				func(want *entry) { want.Namespace = ptr("m") },
-			},
-			{
-				"the description alone",
-				strings.Replace(fullRegistration, `"d"`, `""`, 1),
-				func(want *entry) { want.Description = ptr("") },
-			},
-			{
-				"the port alone",
-				strings.Replace(fullRegistration, "4444", "4445", 1),
-				func(want *entry) { want.Port = 4445 },
-			},
+				}},
+			{"the source alone", but("auto", "manual"), func(want *entry) { want.Source = "manual" }},
+			{"the metadata alone", but(`"pid": 1`, `"pid": 2`), func(want *entry) { want.Metadata = json.RawMessage(`{"pid":2}`) }},
+			{"the version alone", but("1.2.3", "1.2.4"), func(want *entry) { want.Version = ptr("1.2.4") }},
+			{"the namespace alone", but(`"n"`, `"m"`), func(want *entry) { want.Namespace = ptr("m") }},
+			{"the description alone", but(`"d"`, `""`), func(want *entry) { want.Description = ptr("") }},
+			{"the port alone", but("4444", "4445"), func(want *entry) { want.Port = 4445 }},
 		} {
 			want := h.register(fullRegistration)
 			now := later()

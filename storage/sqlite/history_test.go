@@ -170,26 +170,3 @@ func TestHistorySlowWatch(t *testing.T) {
 		t.Error("yields after the error")
 	}
 }
-
-func TestHistoryCloseDeliversTheRest(t *testing.T) {
-	h := keeping(200, 0)
-	publishRevisions(h, 1)
-	next, stop := iter.Pull2(h.watch(t.Context(), 0))
-	defer stop()
-	next()
-	for revision := range int64(150) {
-		publishRevisions(h, revision+2)
-	}
-	h.close()
-	for want := range int64(150) {
-		if change, err, _ := next(); change.Revision != want+2 || err != nil {
-			t.Fatalf("watched revision %d, %v; want %d", change.Revision, err, want+2)
-		}
-	}
-	if _, err, _ := next(); !errors.Is(err, storage.ErrClosed) {
-		t.Errorf("ends with %v", err)
-	}
-	if _, _, ok := next(); ok {
-		t.Error("yields after the error")
-	}
-}
