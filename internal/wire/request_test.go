@@ -46,6 +46,7 @@ func shown(r wire.Request) string {
 
 func TestParse(t *testing.T) {
 	const parseError, invalid = "fault -32700 to null", "fault -32600 to null"
+	const head = `{"jsonrpc":"2.0","id":7,"method":"m"`
 	for _, test := range []struct {
 		name, frame, want string
 	}{
@@ -98,11 +99,57 @@ func TestParse(t *testing.T) {
 		{"what is not UTF-8", "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"\xff\"}", parseError},
 		{"a zero byte", "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"m\"}\x00", parseError},
 		{"a number with a leading zero", `{"jsonrpc":"2.0","id":07,"method":"m"}`, parseError},
+
+		// Two readers of JSON-RPC could see two requests in one of these.
+		{"an id twice", head + `,"id":8}`, parseError},
+		{"jsonrpc twice", head + `,"jsonrpc":"2.0"}`, parseError},
+		{"a method twice", head + `,"method":"m"}`, parseError},
+		{"params twice", head + `,"params":1,"params":1}`, parseError},
+		{"an unknown name twice", head + `,"x":1,"x":1}`, parseError},
+		{"a name twice in params", head + `,"params":{"a":1,"a":1}}`, parseError},
+		{"a name twice deep in params", head + `,"params":[{"b":[{"a":1,"a":2}]}]}`, parseError},
+		{"a name twice deep in many levels", head + `,"params":[{"a":1,"\u0061":2},` + strings.Repeat("[],", 80) + `[]]}`, parseError},
+		{"a name twice in an unknown member", head + `,"x":{"a":1,"a":1}}`, parseError},
+		{"a method in another case", `{"jsonrpc":"2.0","id":7,"Method":"m"}`, "fault -32600 to 7"},
+		{"jsonrpc in another case", `{"JsonRPC":"2.0","id":7,"method":"m"}`, "fault -32600 to 7"},
+		{"an id in another case", `{"jsonrpc":"2.0","ID":7,"method":"m"}`, "m id none params none"},
+		{"a Kelvin sign", `{"jsonrpc":"2.0","id":7,"method":"m","\u212aey":1}`, "m id 7 params none"},
+		{"a long s in params", head + `,"param\u017f":1}`, "m id 7 params none"},
+		{"a zero byte in a name", head + `,"method\u0000":"n"}`, "m id 7 params none"},
+		{"a bare zero byte in a name", head + ",\"method\x00\":\"n\"}", parseError},
+		{"a zero byte in a method", `{"jsonrpc":"2.0","id":7,"method":"m\u0000n"}`, "m\x00n id 7 params none"},
+		{"an id beyond 2^53", `{"jsonrpc":"2.0","id":9007199254740993,"method":"m","params":[9007199254740993]}`, "m id 9007199254740993 params [9007199254740993]"},
+		{"an id that is minus nought", `{"jsonrpc":"2.0","id":-0,"method":"m"}`, "m id -0 params none"},
+		{"a number beyond a double", head + `,"params":[1e999]}`, "m id 7 params [1e999]"},
+		{"invalid UTF-8 in params", head + ",\"params\":[\"\xc0\x80\"]}", parseError},
+		{"a surrogate in UTF-8", head + ",\"params\":[\"\xed\xa0\x80\"]}", parseError},
+		{"half a pair in params", head + `,"params":["\udc00"]}`, parseError},
+		{"half a pair in a name", head + `,"params":{"\ud800":1}}`, parseError},
+		{"half a pair in an id", `{"jsonrpc":"2.0","id":"\ud800x","method":"m"}`, parseError},
+		{"a byte order mark before it", "\xef\xbb\xbf" + head + `}`, parseError},
+		{"half a pair in a method", `{"jsonrpc":"2.0","id":7,"method":"\ud800"}`, parseError},
+		{"a byte order mark within", "{\xef\xbb\xbf" + head[1:] + `}`, parseError},
+		{"two requests", head + `}` + head + `}`, parseError},
+		{"two requests on two lines", head + "}\n" + head + `}`, parseError},
+		{"a batch after a request", head + `}[]`, parseError},
+		{"a request after a batch", `[` + head + `}]` + head + `}`, parseError},
+		{"a comma after it", head + `},`, parseError},
+		{"a comment", head + `/**/}`, parseError},
+		{"single quotes", `{'jsonrpc':"2.0"}`, parseError},
+		{"NaN", head + `,"params":[NaN]}`, parseError},
+		{"a hexadecimal id", `{"jsonrpc":"2.0","id":0x7,"method":"m"}`, parseError},
+		{"another kind of space", head + ",\v\"params\":1}", parseError},
+		{"a long id", `{"jsonrpc":"2.0","id":"` + strings.Repeat("x", wire.MaxID-2) + `","method":"m"}`, `m id "` + strings.Repeat("x", wire.MaxID-2) + `" params none`},
+		{"too long an id", `{"jsonrpc":"2.0","id":"` + strings.Repeat("x", wire.MaxID-1) + `","method":"m"}`, invalid},
+		{"too long a number", `{"jsonrpc":"2.0","id":` + strings.Repeat("9", wire.MaxID+1) + `,"method":"m"}`, invalid},
+		{"a long method", `{"jsonrpc":"2.0","id":7,"method":"` + strings.Repeat("x", wire.MaxMethod) + `"}`, strings.Repeat("x", wire.MaxMethod) + " id 7 params none"},
+		{"too long a method", `{"jsonrpc":"2.0","id":7,"method":"` + strings.Repeat("x", wire.MaxMethod+1) + `"}`, "fault -32600 to 7"},
+		{"a long name", head + `,"` + strings.Repeat("x", 1<<20) + `":1}`, "m id 7 params none"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			m := wire.Parse([]byte(test.frame), wire.MaxDepth)
 			if got := shown(m.Request); m.Batch != nil || got != test.want {
-				t.Errorf("%s, batch %v, want %s", got, m.Batch, test.want)
+				t.Errorf("%.200s, batch %v, want %.200s", got, m.Batch, test.want)
 			}
 		})
 	}

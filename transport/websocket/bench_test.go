@@ -4,9 +4,11 @@ package websocket_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
-	"net"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +16,7 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
@@ -31,16 +34,21 @@ func BenchmarkOnce(b *testing.B) {
 		b.Run(fmt.Sprintf("connections=%d", connections), func(b *testing.B) {
 			// What a call costs, not how many one client may make.
 			ours := serve(b, websocket.Limits{MaxCallsPerSecond: -1})
+			var hubs, echoes []*gorilla.Conn
 			bare := serveBare(b, ours)
+			for range connections {
+				hubs = append(hubs, testkit.Dial(b, ours.url).Conn)
+				echoes = append(echoes, testkit.Dial(b, bare).Conn)
+			}
 			b.ReportAllocs()
 			hub, echo := time.Duration(0), time.Duration(0)
 			b.ResetTimer()
 			// In turns, so that whatever else the machine does meets both.
 			for done := 0; done < b.N; {
 				n := min(2000, b.N-done)
-				hub += pipeline(b, ours.addr, connections, n)
+				hub += pipeline(b, hubs, n)
 				b.StopTimer()
-				echo += pipeline(b, bare, connections, n)
+				echo += pipeline(b, echoes, n)
 				b.StartTimer()
 				done += n
 			}
@@ -51,34 +59,14 @@ func BenchmarkOnce(b *testing.B) {
 	}
 }
 
-// connections that pipeline has opened, by address: they are used again.
-var benchConns sync.Map
-
-// pipeline makes n calls over so many connections and returns how long it took.
-func pipeline(b *testing.B, addr string, connections, n int) time.Duration {
-	got, ok := benchConns.Load(addr)
-	if !ok {
-		conns := make([]*gorilla.Conn, connections)
-		for i := range conns {
-			ws, _, err := gorilla.DefaultDialer.Dial("ws://"+addr, nil)
-			if err != nil {
-				b.Fatal(err)
-			}
-			conns[i] = ws
-		}
-		benchConns.Store(addr, conns)
-		b.Cleanup(func() {
-			for _, ws := range conns {
-				ws.Close()
-			}
-		})
-		got = conns
-	}
+// pipeline makes n calls over the connections and returns how long it took.
+func pipeline(b *testing.B, conns []*gorilla.Conn, n int) time.Duration {
 	var left atomic.Int64
 	left.Store(int64(n))
 	var wg sync.WaitGroup
 	begin := time.Now()
-	for _, ws := range got.([]*gorilla.Conn) {
+	for _, ws := range conns {
+		ws.SetReadDeadline(begin.Add(testkit.Patience))
 		wg.Go(func() { drive(b, ws, &left) })
 	}
 	wg.Wait()
@@ -114,36 +102,27 @@ func drive(b *testing.B, ws *gorilla.Conn, left *atomic.Int64) {
 
 // serveBare answers every frame with three that a hub has answered it with,
 // and does nothing else.
-func serveBare(b *testing.B, ours *server) (addr string) {
+func serveBare(b *testing.B, ours *server) (url string) {
 	c := ours.dial()
 	c.Send(onceRequest)
 	var frames [onceFrames][]byte
 	for i := range frames {
 		frames[i] = []byte(c.Text())
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
 	upgrader := gorilla.Upgrader{}
-	web := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ws, err := upgrader.Upgrade(w, r, nil)
 		if err != nil {
 			return
 		}
 		defer ws.Close()
-		for {
-			if _, _, err := ws.ReadMessage(); err != nil {
-				return
-			}
+		for err == nil {
+			_, _, err = ws.ReadMessage()
 			for _, f := range frames {
-				if err := ws.WriteMessage(gorilla.TextMessage, f); err != nil {
-					return
-				}
+				err = errors.Join(err, ws.WriteMessage(gorilla.TextMessage, f))
 			}
 		}
-	})}
-	go web.Serve(l)
-	b.Cleanup(func() { web.Close() })
-	return l.Addr().String()
+	}))
+	b.Cleanup(web.Close)
+	return "ws" + strings.TrimPrefix(web.URL, "http")
 }

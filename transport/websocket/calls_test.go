@@ -3,6 +3,7 @@
 package websocket_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -45,40 +46,66 @@ func TestCallIsAnsweredThenStreamed(t *testing.T) {
 	}
 }
 
-func TestIDComesBackAsItWasSent(t *testing.T) {
+// TestNumbersComeBackAsTheyWereSent: an id, and a number that is passed on, may
+// be beyond what a double holds exactly.
+func TestNumbersComeBackAsTheyWereSent(t *testing.T) {
 	c := serve(t, websocket.Limits{}).dial()
-	for _, id := range []string{`0`, `-1`, `9007199254740993`, `18446744073709551616`, `""`, `"a\u0041\n"`, `null`} {
-		c.Send(`{"jsonrpc":"2.0","id":%s,"method":"_info"}`, id)
-		c.served(c.Subscribed(id))
+	for _, id := range []string{
+		`0`, `-0`, `-1`, `9007199254740993`, `18446744073709551616`, `-9223372036854775809`, `123456789012345678901234567890`,
+		`""`, `"a\u0041\n"`, `"9007199254740993"`, `"\u0000"`, `null`,
+	} {
+		c.Send(`{"jsonrpc":"2.0","id":%s,"method":"probe.keep","params":{"raw":{"n":9007199254740993,"x":1e999}}}`, id)
+		sub := c.Subscribed(id)
+		if got := c.Item(sub, "data").Params.Result.Content; string(got) != `{"n":9007199254740993,"x":1e999}` {
+			t.Errorf("%s came back", got)
+		}
+		c.unsubscribed("hub.call_unsub", sub, true)
 		c.Send(`{"jsonrpc":"2.0","id":%s,"method":"none"}`, id)
 		c.Rejected(id, -32601)
 	}
 }
 
+// TestBadMessagesAreAnsweredAndTheConnectionLives: each has exactly one answer,
+// also those that two readers of JSON may read differently.
 func TestBadMessagesAreAnsweredAndTheConnectionLives(t *testing.T) {
+	const head, direct = `{"jsonrpc":"2.0","id":1`, `{"jsonrpc":"2.0","id":1,"method":"echo.once"`
+	const parseError, invalid, tooDeep = "Parse error", "Invalid request", "Invalid request: the message is nested deeper than 64 levels, the limit"
+	large, deep := strings.Repeat("x", 1<<20), strings.Repeat("[", 100_000)+strings.Repeat("]", 100_000)
 	s := serve(t, websocket.Limits{})
-	tests := []struct {
+	for _, test := range []struct {
 		name, send, id string
 		code           int
+		want           string // the message, and the data; "" is not checked
 	}{
-		{"no JSON", `{"jsonrpc":"2.0","id":1,`, "null", -32700},
-		{"empty", ``, "null", -32700},
-		{"id is a fraction", `{"jsonrpc":"2.0","id":1.5,"method":"_info"}`, "null", -32600},
-		{"no version", `{"id":1,"method":"_info"}`, "1", -32600},
-		{"empty batch", `[]`, "null", -32600},
-		{"unknown method", `{"jsonrpc":"2.0","id":1,"method":"registry_list"}`, "1", -32601},
-		{"call of nothing", `{"jsonrpc":"2.0","id":1,"method":"hub.call"}`, "1", -32602},
-		{"direct without params", `{"jsonrpc":"2.0","id":1,"method":"echo_once","params":{}}`, "1", -32602},
-		{"unsubscribe from nothing", `{"jsonrpc":"2.0","id":1,"method":"hub.call_unsub","params":["x"]}`, "1", -32602},
-		{"respond to nothing", `{"jsonrpc":"2.0","id":1,"method":"hub.respond","params":{"request_id":"r","response_data":{}}}`, "1", -32602},
-	}
-	for _, test := range tests {
+		{"no JSON", head + `,`, "null", -32700, parseError},
+		{"empty", ``, "null", -32700, parseError},
+		{"a method twice", direct + `,"method":"probe.panic","params":["x"]}`, "null", -32700, parseError},
+		{"an inner method twice", head + `,"method":"hub.call","params":{"method":"echo.once","method":"probe.panic"}}`, "null", -32700, parseError},
+		{"id is a fraction", `{"jsonrpc":"2.0","id":1.5,"method":"_info"}`, "null", -32600, invalid},
+		{"no version", `{"id":1,"method":"_info"}`, "1", -32600, invalid},
+		{"another case", head + `,"Method":"echo.once","params":["x"]}`, "1", -32600, invalid},
+		{"empty batch", `[]`, "null", -32600, invalid},
+		{"100,000 levels", direct + `,"params":` + deep + `}`, "1", -32600, tooDeep},
+		{"100,000 levels in a batch", `[` + direct + `,"params":` + deep + `}]`, "null", -32600, tooDeep},
+		{"too long an id", `{"jsonrpc":"2.0","id":"` + large + `","method":"echo.once"}`, "null", -32600, "Invalid request: the id is longer than 256 bytes"},
+		{"too long a method", head + `,"method":"` + large + `"}`, "1", -32600, "Invalid request: the method's name is longer than 1024 bytes"},
+		{"unknown method", head + `,"method":"registry_list"}`, "1", -32601, "Method not found"},
+		{"a zero byte in the method", head + `,"method":"echo.once\u0000"}`, "1", -32601, "Method not found"},
+		{"call of nothing", head + `,"method":"hub.call"}`, "1", -32602, ""},
+		{"direct without params", head + `,"method":"echo_once","params":{}}`, "1", -32602, ""},
+		{"a number beyond a double", head + `,"method":"probe.large","params":{"bytes":1e999}}`, "1", -32602, ""},
+		{"an integer beyond 64 bits", head + `,"method":"probe.large","params":{"bytes":9223372036854775808}}`, "1", -32602, ""},
+		{"an integer with a rest", head + `,"method":"probe.large","params":{"bytes":9007199254740992.5}}`, "1", -32602, ""},
+		{"unsubscribe from nothing", head + `,"method":"hub.call_unsub","params":["x"]}`, "1", -32602, ""},
+		{"respond to nothing", head + `,"method":"hub.respond","params":{"request_id":"r","response_data":{}}}`, "1", -32602, "Unknown request ID: r. The request may have timed out or been cancelled."},
+	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := s.in(t).dial()
 			c.Send("%s", test.send)
 			f := c.Rejected(test.id, test.code)
-			if strings.HasPrefix(test.name, "respond") && !strings.HasPrefix(f.Error.Message, "Unknown request ID: r.") {
-				t.Errorf("got %s", f.Text)
+			got := strings.TrimSuffix(fmt.Sprintf("%s: %v", f.Error.Message, f.Error.Data), ": <nil>")
+			if test.want != "" && got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
 			}
 			c.Quiet()
 		})
@@ -137,22 +164,5 @@ func TestFragmentedMessageIsServed(t *testing.T) {
 		}
 		c.Send(`{"jsonrpc":"2.0","id":8,"method":"nope"}`)
 		c.Rejected("8", plugin.CodeMethodNotFound)
-	}
-}
-
-func TestFailuresInsideCallsAreItems(t *testing.T) {
-	c := serve(t, websocket.Limits{}).dial()
-	tests := []struct{ method, params, message, code string }{
-		{"none.get", "{}", "Activation not found: none", "-32601"},
-		{"echo.none", "{}", "Method not found: echo.none", "-32601"},
-		{"none", "{}", "Invalid params: Invalid method format: none", "-32602"},
-		{"echo.once", "{}", "Invalid params: missing field: message", "-32602"},
-	}
-	for _, test := range tests {
-		sub := c.call(1, test.method, test.params)
-		if got := c.Item(sub, "error").Params.Result; got.Message != test.message || got.Code != test.code || got.Recoverable {
-			t.Errorf("%s: got %+v", test.method, got)
-		}
-		c.Quiet()
 	}
 }

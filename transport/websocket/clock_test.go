@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,6 +15,7 @@ import (
 	gorilla "github.com/gorilla/websocket"
 
 	"github.com/plexus-go/plexus/internal/testkit"
+	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
@@ -286,5 +288,25 @@ func TestAClientThatPingsAfterTheCloseDoesNotHoldUpTheStop(t *testing.T) {
 			t.Errorf("stopped after %v", took)
 		}
 		<-pinger
+	})
+}
+
+// TestAClientThatCallsTooOftenIsAnsweredSlowly pipelines more calls than it may
+// make at once: it gets every answer.
+func TestAClientThatCallsTooOftenIsAnsweredSlowly(t *testing.T) {
+	const calls, burst, rate = 1500, wire.MaxBatch, 100
+	inMemoryWith(t, websocket.Limits{MaxCallsPerSecond: rate}, func(t *testing.T, s *server, c *client) {
+		begin := time.Now()
+		go func() { // ends with the calls
+			for id := range calls {
+				c.Send(`{"jsonrpc":"2.0","id":%d,"method":"none"}`, id)
+			}
+		}()
+		for id := range calls {
+			c.Rejected(strconv.Itoa(id), -32601)
+		}
+		if took, want := time.Since(begin), (calls-burst)*time.Second/rate; took < want-5*time.Millisecond || took > want {
+			t.Errorf("answered after %v, want %v", took, want)
+		}
 	})
 }

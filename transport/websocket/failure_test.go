@@ -19,6 +19,10 @@ func TestWhatFailsIsAnItemAndDisturbsNobody(t *testing.T) {
 	other := c.Subscribed(`"other"`)
 	c.Item(other, "data")
 	tests := []struct{ name, method, code, message string }{
+		{"no activation", "none.get", "-32601", "Activation not found: none"},
+		{"no method", "echo.none", "-32601", "Method not found: echo.none"},
+		{"no path of a method", "none", "-32602", "Invalid params: Invalid method format: none"},
+		{"no parameters", "echo.once", "-32602", "Invalid params: missing field: message"},
 		{"a panic in the handler", "probe.panic", "-32000", "probe.panic failed"},
 		{"content that is no JSON", "probe.nan", "-32603", "the result can't be written as JSON"},
 		{"a panic in the content", "probe.fragile", "-32603", "the result can't be written as JSON"},

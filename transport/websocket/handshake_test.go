@@ -45,18 +45,6 @@ func TestAnyPathUpgrades(t *testing.T) {
 	}
 }
 
-func TestCompressionIsDeclined(t *testing.T) {
-	s := serve(t, websocket.Limits{})
-	c, response, err := testkit.DialWith(t, &gorilla.Dialer{EnableCompression: true}, "ws://"+s.addr, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := response.Header.Get("Sec-Websocket-Extensions"); got != "" {
-		t.Errorf("extensions %q, want none", got)
-	}
-	c.Quiet()
-}
-
 func TestWithoutAccessControlPagesAreRejected(t *testing.T) {
 	alone := serve(t, websocket.Limits{})
 	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -78,9 +66,10 @@ func TestWithoutAccessControlPagesAreRejected(t *testing.T) {
 	}
 }
 
+// TestOnlyOurSubprotocolIsAnswered, and no compression.
 func TestOnlyOurSubprotocolIsAnswered(t *testing.T) {
 	s := serve(t, websocket.Limits{})
-	for _, tt := range []struct {
+	for _, test := range []struct {
 		offered []string
 		want    string
 	}{
@@ -91,14 +80,17 @@ func TestOnlyOurSubprotocolIsAnswered(t *testing.T) {
 		{[]string{"plexus.token.secret"}, ""},
 		{[]string{"other"}, ""},
 	} {
-		ws, response, err := (&gorilla.Dialer{Subprotocols: tt.offered}).Dial("ws://"+s.addr, nil)
+		c, response, err := testkit.DialWith(t, &gorilla.Dialer{Subprotocols: test.offered, EnableCompression: true}, "ws://"+s.addr, nil)
 		if err != nil {
-			t.Fatalf("%v: %v", tt.offered, err)
+			t.Fatalf("%v: %v", test.offered, err)
 		}
-		if got := response.Header["Sec-Websocket-Protocol"]; strings.Join(got, ",") != tt.want {
-			t.Errorf("%v is answered with %v, want %q", tt.offered, got, tt.want)
+		if got := response.Header["Sec-Websocket-Protocol"]; strings.Join(got, ",") != test.want {
+			t.Errorf("%v is answered with %v, want %q", test.offered, got, test.want)
 		}
-		ws.Close()
+		if got := response.Header.Get("Sec-Websocket-Extensions"); got != "" {
+			t.Errorf("extensions %q, want none", got)
+		}
+		c.Quiet()
 	}
 }
 

@@ -117,21 +117,6 @@ func TestStopCutsOffAHungHandler(t *testing.T) {
 	close(s.probe.released) // so that the test leaves nothing behind
 }
 
-func TestAClientThatIgnoresTheCloseDoesNotHoldUpTheStop(t *testing.T) {
-	t.Parallel()
-	s := serve(t, websocket.Limits{})
-	s.dial().Quiet()
-	c := s.dial()
-	c.Quiet()
-	begin := time.Now()
-	if err := <-s.stop(testkit.Patience); err != nil {
-		t.Error(err)
-	}
-	if took := time.Since(begin); took > 3*time.Second {
-		t.Errorf("took %v, want about one second", took)
-	}
-}
-
 func TestAConnectionAfterTheStopIsClosed(t *testing.T) {
 	s := serve(t, websocket.Limits{})
 	if err := <-s.stop(testkit.Patience); err != nil {
