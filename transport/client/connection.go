@@ -52,24 +52,19 @@ type connection struct {
 // open connects and asks for the hub's name. The connection is to be run, or
 // closed.
 func open(ctx context.Context, s *connect.Settings, url string) (*connection, error) {
-	ws, under, release, err := dial(ctx, s, url)
+	c, release, err := dial(ctx, s, url)
 	if err != nil {
 		return nil, err
 	}
-	info, err := ask(ws, min(s.MaxMessageBytes, maxInfo))
+	c.info, err = ask(c.ws, min(s.MaxMessageBytes, maxInfo))
+	c.lastID.Store(1) // that of _info
 	if !release() && err == nil {
 		err = ctx.Err() // which has closed the connection
 	}
 	if err != nil {
-		under.Close()
+		c.socket.Close()
 		return nil, &DialError{URL: address.Redact(url), Step: StepInfo, Err: orContext(ctx, err)}
 	}
-	c := &connection{
-		Settings: s, ws: ws, socket: under, info: info,
-		lost: make(chan struct{}), queued: make(chan struct{}, 1),
-		pending: map[int64]*stream{}, streams: map[string]*stream{},
-	}
-	c.lastID.Store(1) // that of _info
 	return c, nil
 }
 

@@ -6,11 +6,11 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"sync"
-	"sync/atomic"
 
 	"github.com/gorilla/websocket"
 
@@ -28,15 +28,15 @@ var writeBuffers sync.Pool
 
 // dial dials rawURL and upgrades. Until release is called, the end of ctx closes
 // the connection, so that nothing done with it outlasts ctx.
-func dial(ctx context.Context, s *connect.Settings, rawURL string) (ws *websocket.Conn, under *socket.Conn, release func() bool, err error) {
-	failed := &DialError{URL: address.Redact(rawURL), Step: StepConnect}
-	u, err := address.Parse(rawURL)
-	if err != nil {
-		failed.Step, failed.Err = StepURL, err
-		return nil, nil, nil, failed
+func dial(ctx context.Context, s *connect.Settings, rawURL string) (c *connection, release func() bool, err error) {
+	failed := &DialError{URL: address.Redact(rawURL), Step: StepURL}
+	if _, failed.Err = address.Parse(rawURL); failed.Err != nil {
+		return nil, nil, failed
 	}
+	failed.Step = StepConnect
 	release = func() bool { return true }
-	upgraded := func() {}
+	var bounded *handshake
+	var under *socket.Conn
 	dialer := websocket.Dialer{
 		NetDialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := s.NetDial(ctx, network, address)
@@ -45,8 +45,7 @@ func dial(ctx context.Context, s *connect.Settings, rawURL string) (ws *websocke
 			}
 			failed.Step = StepUpgrade
 			release = context.AfterFunc(ctx, func() { conn.Close() })
-			bounded := &handshake{Conn: conn, left: maxHandshake}
-			upgraded = func() { bounded.over.Store(true) }
+			bounded = &handshake{Conn: conn, left: maxHandshake}
 			// A write that stalls fails after half as long again.
 			under = socket.New(bounded, socket.Limits{Stall: s.Dead * 2 / 3, Silence: s.Dead})
 			return under, nil
@@ -57,17 +56,14 @@ func dial(ctx context.Context, s *connect.Settings, rawURL string) (ws *websocke
 		WriteBufferSize: bufferBytes,
 		WriteBufferPool: &writeBuffers,
 	}
-	dialing := ctx
-	if u.Scheme == "wss" {
-		dialing = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-			TLSHandshakeStart: func() { failed.Step = StepTLS },
-			TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
-				if err == nil {
-					failed.Step = StepUpgrade
-				}
-			},
-		})
-	}
+	dialing := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		TLSHandshakeStart: func() { failed.Step = StepTLS },
+		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
+			if err == nil {
+				failed.Step = StepUpgrade
+			}
+		},
+	})
 	ws, response, err := dialer.DialContext(dialing, rawURL, s.Header)
 	if err == nil && ctx.Err() != nil {
 		// gorilla has set the deadlines back, but the connection is closed.
@@ -75,8 +71,12 @@ func dial(ctx context.Context, s *connect.Settings, rawURL string) (ws *websocke
 		err = ctx.Err()
 	}
 	if err == nil {
-		upgraded()
-		return ws, under, release, nil
+		bounded.left = math.MaxInt64
+		return &connection{
+			Settings: s, ws: ws, socket: under,
+			lost: make(chan struct{}), queued: make(chan struct{}, 1),
+			pending: map[int64]*stream{}, streams: map[string]*stream{},
+		}, release, nil
 	}
 	release()
 	if response != nil {
@@ -87,29 +87,24 @@ func dial(ctx context.Context, s *connect.Settings, rawURL string) (ws *websocke
 		}
 	}
 	failed.Err = orContext(ctx, err)
-	return nil, nil, nil, failed
+	return nil, nil, failed
 }
 
 // maxHandshake bounds what is read from a hub before the upgrade, certificates
 // included: the library reads a status line, or headers, of any length.
 const maxHandshake = 64 << 10
 
-// handshake is a connection of which only left bytes can be read until over is
-// set.
+// handshake is a connection of which only left bytes can be read.
 type handshake struct {
 	net.Conn
-	left int
-	over atomic.Bool
+	left int64
 }
 
 func (h *handshake) Read(p []byte) (int, error) {
-	if h.over.Load() {
-		return h.Conn.Read(p)
-	}
 	if h.left == 0 {
 		return 0, protocolError("the answer to the upgrade is too long")
 	}
-	n, err := h.Conn.Read(p[:min(len(p), h.left)])
-	h.left -= n
+	n, err := h.Conn.Read(p[:min(int64(len(p)), h.left)])
+	h.left -= int64(n)
 	return n, err
 }

@@ -14,7 +14,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/registryclient"
 )
 
@@ -341,17 +340,4 @@ func TestANameIsStaleWhereTheRegistryIsConnectedButSilent(t *testing.T) {
 			t.Errorf("got %+v, %v", b, err)
 		}
 	})
-}
-
-func TestAnOldRegistryCannotBeWatched(t *testing.T) {
-	p := pretend(t, newOldRegistry(false, false).serve)
-	n := 0
-	for e, err := range registryclient.Watch(testkit.Context(t), url, p.options()...) {
-		if n++; !errors.Is(err, registryclient.ErrNoWatch) {
-			t.Errorf("got %+v, %v", e, err)
-		}
-	}
-	if n != 1 {
-		t.Errorf("the range has %d elements", n)
-	}
 }

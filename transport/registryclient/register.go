@@ -145,11 +145,11 @@ type registrarState string
 
 const (
 	stateStarted     registrarState = ""
-	stateRegistered  registrarState = "registered"
-	stateUnreachable registrarState = "unreachable" // and tried again and again
-	stateRefused     registrarState = "refused"     // likewise
-	stateTaken       registrarState = "taken"       // another hub has the name
-	stateClosed      registrarState = "closed"
+	stateRegistered  registrarState = "the hub is registered"
+	stateUnreachable registrarState = "the registry can't be reached; registration goes on trying"
+	stateRefused     registrarState = "the registry refuses the hub; registration goes on trying"
+	stateTaken       registrarState = "another hub is registered under the name; it is left alone until it is inactive"
+	stateClosed      registrarState = "registration has ended"
 )
 
 // Register keeps a hub registered until ctx is done or the Registrar is closed.
@@ -242,23 +242,16 @@ func (r *Registrar) note(state registrarState, err error) {
 		return
 	}
 	log := r.locator.logger().With("hub", r.registration.Name)
-	switch state {
-	case stateRegistered:
-		log.Info("the hub is registered", "host", r.registration.Host, "port", r.registration.Port)
-	case stateUnreachable:
-		log.Warn("the registry can't be reached; registration goes on trying", "error", err)
-	case stateRefused:
-		log.Warn("the registry refuses the hub; registration goes on trying", "error", err)
-	case stateTaken:
-		log.Warn("another hub is registered under the name; it is left alone until it is inactive", "error", err)
-	case stateClosed:
-		switch {
-		case r.left != nil:
-			log.Warn("the hub could not be deregistered; its lease will end, if it has one", "error", r.left)
-		case errors.Is(err, ErrNoRegistry):
-			log.Info("the hub is not registered", "reason", err)
-		default:
-			log.Info("registration has ended")
-		}
+	switch {
+	case state == stateRegistered:
+		log.Info(string(state), "host", r.registration.Host, "port", r.registration.Port)
+	case state != stateClosed:
+		log.Warn(string(state), "error", err)
+	case r.left != nil:
+		log.Warn("the hub could not be deregistered; its lease will end, if it has one", "error", r.left)
+	case errors.Is(err, ErrNoRegistry):
+		log.Info("the hub is not registered", "reason", err)
+	default:
+		log.Info(string(state))
 	}
 }

@@ -95,30 +95,13 @@ func TestAHubIsRegisteredUntilItIsClosed(t *testing.T) {
 	})
 }
 
-func TestTheEndOfTheContextDeregisters(t *testing.T) {
-	withRegistry(t, func(t *testing.T, s *registryServer) {
-		ctx, cancel := context.WithCancel(context.Background())
-		r, err := registryclient.Register(ctx, url, alpha(), s.options()...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := r.Wait(testkit.Context(t)); err != nil {
-			t.Fatal(err)
-		}
-		cancel()
-		testkit.Eventually(t, "it is deregistered", func() bool { return !s.entries()["alpha"].Active })
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
 // This is logged once.
-func TestAHubIsRegisteredWhenTheRegistryStarts(t *testing.T) {
+func TestAHubIsRegisteredFromTheRegistrysStartToTheEndOfTheContext(t *testing.T) {
 	withRegistry(t, func(t *testing.T, s *registryServer) {
 		s.kill()
 		var log lines
-		r, err := registryclient.Register(context.Background(), url, alpha(), s.options(log.option())...)
+		ctx, deregister := context.WithCancel(context.Background())
+		r, err := registryclient.Register(ctx, url, alpha(), s.options(log.option())...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,6 +116,8 @@ func TestAHubIsRegisteredWhenTheRegistryStarts(t *testing.T) {
 		if n := log.Count("can't be reached"); n != 1 {
 			t.Errorf("it is logged %d times: %s", n, &log)
 		}
+		deregister()
+		testkit.Eventually(t, "it is deregistered", func() bool { return !s.entries()["alpha"].Active })
 	})
 }
 

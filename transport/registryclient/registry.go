@@ -64,7 +64,7 @@ func readAnswer(method string, content json.RawMessage) (answer, error) {
 	case err != nil && !errors.As(err, &mistyped) || a.Type == "":
 		return a, protocolError("%s: the registry answers %.64q", method, content)
 	case a.Type == "error":
-		return a, &refusal{method, a.Message}
+		return a, &client.Error{Method: method, Message: a.Message}
 	}
 	return a, nil
 }
@@ -99,17 +99,11 @@ func (r *registry) entry(ctx context.Context, name string) (*Backend, error) {
 	return a.Backend, nil
 }
 
-// refusal is an error that the registry answered as data.
-type refusal struct{ method, message string }
-
-func (r *refusal) Error() string { return r.method + ": " + r.message }
-
 // refused reports whether the registry was reached, and answered with an
 // error.
 func refused(err error) bool {
-	_, answered := errors.AsType[*client.Error](err)
-	_, asData := errors.AsType[*refusal](err)
-	return answered || asData
+	_, ok := errors.AsType[*client.Error](err)
+	return ok
 }
 
 // protocolError is a client.ErrProtocol with its reason.
