@@ -31,7 +31,7 @@ var ErrNoCredentials = errors.New("no credentials")
 // without credentials where [WithAnonymous] accepts them. Without it, every
 // client may do everything, or what WithAnonymous says.
 //
-// Each of run keeps credentials current until ctx is done, as Tokens.Run of
+// Each of run keeps credentials current until ctx is done, as Authenticator.Run of
 // package auth does. Serve calls it, and waits for its end. It calls changed when
 // credentials may no longer be valid, or allow something else: then Serve
 // authenticates the callers of all open connections again, and closes those whose

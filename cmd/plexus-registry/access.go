@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net"
@@ -68,33 +67,16 @@ func openAccess(s *settings.Registry, at net.Addr, log *slog.Logger) (*access, e
 }
 
 // authenticate opens all ways to authenticate.
-func (a *access) authenticate(s *settings.Registry, log *slog.Logger) (err error) {
-	var all []transport.Authenticate
-	var run []func(ctx context.Context, changed func())
-	var tokens *auth.Tokens
-	if s.Tokens != "" {
-		if tokens, err = auth.OpenTokens(s.Tokens, log); err != nil {
-			return err
-		}
-		all, run = append(all, tokens.Authenticate), append(run, tokens.Run)
-	}
-	if s.JWT.JWKS != "" {
-		s.JWT.Log = log
-		jwt, err := auth.NewJWT(s.JWT)
-		if err != nil {
-			return err
-		}
-		all, run = append(all, jwt.Authenticate), append(run, jwt.Run)
-	}
-	if len(all) == 0 {
+func (a *access) authenticate(s *settings.Registry, log *slog.Logger) error {
+	if s.Tokens == "" && s.JWT.JWKS == "" {
 		return nil
 	}
-	a.mechanisms = auth.SecretKinds()
-	if s.TLS.ClientCAFile != "" { // with it there are tokens
-		a.mechanisms = append(a.mechanisms, "certificate")
-		all = append(all, tokens.AuthenticateCertificate)
+	all, err := auth.New(auth.Config{Tokens: s.Tokens, Certificates: s.TLS.ClientCAFile != "", JWT: s.JWT, Log: log})
+	if err != nil {
+		return err
 	}
-	a.options = append(a.options, transport.WithAuthentication(auth.Any(all...), run...))
+	a.mechanisms = all.Kinds()
+	a.options = append(a.options, transport.WithAuthentication(all.Authenticate, all.Run))
 	return nil
 }
 

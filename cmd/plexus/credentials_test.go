@@ -76,7 +76,7 @@ func TestToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokens, err := auth.OpenTokens(file, nil)
+	tokens, err := auth.New(auth.Config{Tokens: file})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,11 +140,12 @@ func TestCertificates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokens, err := auth.OpenTokens(file("tokens.toml", []byte("[[certificate]]\nname = \"ci\"\nscopes = [\"*\"]\n")), nil)
+	tokens, err := auth.New(auth.Config{Certificates: true,
+		Tokens: file("tokens.toml", []byte("[[certificate]]\nname = \"ci\"\nscopes = [\"*\"]\n"))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	url := benchHub(t, transport.WithTLS(config), transport.WithAuthentication(auth.Any(tokens.Authenticate, tokens.AuthenticateCertificate))).URL
+	url := benchHub(t, transport.WithTLS(config), transport.WithAuthentication(tokens.Authenticate)).URL
 	url = "wss" + strings.TrimPrefix(url, "ws")
 	for _, test := range []struct {
 		name, args string

@@ -64,7 +64,7 @@ func TestAddTokenRefuses(t *testing.T) {
 		"an inline list":       {"token = []\n", entry, "with it, the file would be wrong"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			path := tokenFile(t, c.text)
+			path := writeTokens(t, c.text)
 			if err := AddToken(path, c.entry); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
 				t.Errorf("got %v, want %s", err, c.want)
 			}
@@ -85,7 +85,7 @@ func TestAddTokenRefuses(t *testing.T) {
 }
 
 func TestAddTokenKeepsALink(t *testing.T) {
-	path := tokenFile(t, "")
+	path := writeTokens(t, "")
 	link := filepath.Join(t.TempDir(), "link.toml")
 	if err := os.Symlink(path, link); err != nil {
 		t.Skip(err)
@@ -118,7 +118,7 @@ func TestAddTokenConcurrently(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if got := len(open(t, path).entries.Get().tokens); got != adders*each {
+	if got := len(open(t, path).tokens.entries.Get().tokens); got != adders*each {
 		t.Errorf("%d tokens are in the file, want %d", got, adders*each)
 	}
 }
@@ -156,7 +156,7 @@ func TestAddTokenSurvivesAKill(t *testing.T) {
 	if len(reported) < 25 {
 		t.Fatalf("only %d were added", len(reported))
 	}
-	for _, entry := range open(t, path).entries.Get().tokens {
+	for _, entry := range open(t, path).tokens.entries.Get().tokens {
 		delete(reported, entry.Name)
 	}
 	if len(reported) > 0 {

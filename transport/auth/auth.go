@@ -4,44 +4,109 @@ package auth
 
 import (
 	"cmp"
+	"context"
 	"errors"
+	"log/slog"
 	"net/http"
-	"slices"
+	"strings"
+	"sync"
 
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport"
 )
 
-// errNotForUs is the error for credentials that another way to authenticate may
-// accept. Where none does, they are wrong.
-var errNotForUs = errors.New("credentials of a kind that is not accepted here")
-
-// Any joins several ways to authenticate. The first that knows the kind of a
-// request's credentials decides: credentials that it refuses are not tried with
-// the next. Credentials of a kind that none of them knows are wrong as well. A
-// function of your own returns [transport.ErrNoCredentials] for a kind that it
-// doesn't know.
-//
-// Without any way to authenticate, no request has credentials.
-func Any(all ...transport.Authenticate) transport.Authenticate {
-	all = slices.Clone(all)
-	return func(r *http.Request) (plugin.Caller, error) {
-		var notForUs error
-		for _, authenticate := range all {
-			caller, err := authenticate(r)
-			switch {
-			case err == nil:
-				return caller, nil
-			case errors.Is(err, errNotForUs):
-				notForUs = cmp.Or(notForUs, err)
-			case !errors.Is(err, transport.ErrNoCredentials):
-				return plugin.Caller{}, err
-			}
-		}
-		return plugin.Caller{}, cmp.Or(notForUs, transport.ErrNoCredentials)
-	}
+// Config says which credentials are accepted.
+type Config struct {
+	// Tokens is the path of the token file, a regular file of up to 1 MiB;
+	// empty: no tokens are accepted.
+	Tokens string
+	// Certificates says that the client certificates that the server's TLS has
+	// verified are accepted, with the scopes that the token file gives them.
+	Certificates bool
+	// JWT says which JWTs are accepted; with an empty JWKS, none are.
+	JWT JWTConfig
+	// Log is for what happens to the files and keys; with nil, nothing is logged.
+	Log *slog.Logger
 }
 
-// SecretKinds returns how clients may send tokens and JWTs, in the words of _info:
-// "bearer", "api_key", "cookie", "subprotocol".
-func SecretKinds() []string { return []string{"bearer", "api_key", "cookie", "subprotocol"} }
+// Authenticator authenticates callers by tokens, JWTs and client certificates. Make
+// it with [New].
+type Authenticator struct {
+	tokens       *tokenFile // nil: not accepted
+	certificates bool
+	jwts         *jwts // nil: not accepted
+}
+
+// New reads the token file, and the keys of JWTs if they are in a file. Those at a
+// URL are fetched by [Authenticator.Run], or with the first JWT, so that a program
+// starts without its issuer. The error names the file, and the line if it is about
+// one.
+func New(config Config) (*Authenticator, error) {
+	a := &Authenticator{certificates: config.Certificates}
+	log := cmp.Or(config.Log, slog.New(slog.DiscardHandler))
+	if config.Tokens == "" && (config.Certificates || config.JWT.JWKS == "") {
+		return nil, errors.New("tokens: the path of the file is missing")
+	}
+	var err error
+	if config.Tokens != "" {
+		if a.tokens, err = openTokens(config.Tokens, log); err != nil {
+			return nil, err
+		}
+	}
+	if config.JWT.JWKS != "" {
+		a.jwts, err = newJWTs(config.JWT, log)
+	}
+	return a, err
+}
+
+// Run reads files again when they have changed, and fetches keys from a URL every
+// 15 minutes, until ctx is done. It calls changed after that, for
+// [transport.WithAuthentication]. A file that is broken, missing or empty changes
+// nothing, which is logged once: to remove the last token, leave a comment. Keys
+// that can't be fetched stay in use for a day.
+func (a *Authenticator) Run(ctx context.Context, changed func()) {
+	var running sync.WaitGroup
+	if a.tokens != nil {
+		running.Go(func() { a.tokens.run(ctx, changed) })
+	}
+	if a.jwts != nil {
+		running.Go(func() { a.jwts.keys.run(ctx, changed) })
+	}
+	running.Wait()
+}
+
+// Authenticate returns who makes a request. Means is "token", "jwt" or
+// "certificate". If the request carries a secret, a certificate does not count,
+// even if the secret is wrong. Credentials of a kind that is not accepted are wrong
+// as well.
+//
+// A JWT with an unknown key makes it fetch the keys from their URL, once in 30
+// seconds, and for up to 5.
+func (a *Authenticator) Authenticate(r *http.Request) (plugin.Caller, error) {
+	secret, err := secretOf(r.Header)
+	isJWT := strings.Contains(secret, ".") // a token has no dot
+	switch {
+	case errors.Is(err, transport.ErrNoCredentials) && a.certificates:
+		return a.tokens.authenticateCertificate(r.TLS)
+	case err != nil:
+		return plugin.Caller{}, err
+	case isJWT && a.jwts != nil:
+		return a.jwts.authenticate(r.Context(), secret)
+	case !isJWT && a.tokens != nil:
+		return a.tokens.authenticate(secret)
+	}
+	return plugin.Caller{}, errKind
+}
+
+// errKind is the error for credentials of a kind that is not accepted.
+var errKind = errors.New("credentials of a kind that is not accepted here")
+
+// Kinds returns how clients may authenticate, in the words of _info: "bearer",
+// "api_key", "cookie", "subprotocol", and "certificate" where that is accepted.
+func (a *Authenticator) Kinds() []string {
+	kinds := []string{"bearer", "api_key", "cookie", "subprotocol"}
+	if a.certificates {
+		kinds = append(kinds, "certificate")
+	}
+	return kinds
+}

@@ -3,10 +3,10 @@
 package auth
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -15,38 +15,30 @@ import (
 	"github.com/plexus-go/plexus/transport"
 )
 
-// AuthenticateCertificate authenticates callers by the client certificates that the
-// server's TLS has verified. The name is the first URI among the certificate's
-// alternative names (a SPIFFE identity, for one), else the first DNS name, else
-// the common name of its subject; Means is "certificate". The scopes are those
-// of the table [[certificate]] with exactly that name. Without such a table the
-// caller has a name, but no scopes.
-//
-// For a request that carries a secret as well, only the secret counts: join this
-// with [Any], beside [Tokens.Authenticate].
-func (t *Tokens) AuthenticateCertificate(r *http.Request) (plugin.Caller, error) {
-	switch _, err := secretOf(r.Header); {
-	case err == nil:
-		return plugin.Caller{}, fmt.Errorf("a secret: %w", errNotForUs)
-	case !errors.Is(err, transport.ErrNoCredentials):
-		return plugin.Caller{}, err
-	case r.TLS == nil || len(r.TLS.PeerCertificates) == 0:
+// authenticateCertificate returns the caller that a client certificate names. The
+// scopes are those of the table [[certificate]] with exactly that name. Without such
+// a table the caller has a name, but no scopes.
+func (t *tokenFile) authenticateCertificate(state *tls.ConnectionState) (plugin.Caller, error) {
+	switch {
+	case state == nil || len(state.PeerCertificates) == 0:
 		return plugin.Caller{}, transport.ErrNoCredentials
-	case len(r.TLS.VerifiedChains) == 0 || len(r.TLS.VerifiedChains[0]) == 0:
+	case len(state.VerifiedChains) == 0 || len(state.VerifiedChains[0]) == 0:
 		return plugin.Caller{}, errors.New("the certificate was not verified")
 	}
-	leaf := r.TLS.VerifiedChains[0][0]
+	leaf := state.VerifiedChains[0][0]
 	name, err := identity(leaf)
 	if err != nil {
 		return plugin.Caller{}, err
 	}
-	if t.now().After(leaf.NotAfter) { // since the connection began
+	if time.Now().After(leaf.NotAfter) { // since the connection began
 		return plugin.Caller{}, fmt.Errorf("the certificate of %q expired at %s", name, leaf.NotAfter.Format(time.RFC3339))
 	}
 	return plugin.Caller{Name: name, Means: "certificate", Scopes: slices.Clone(t.entries.Get().certificates[name])}, nil
 }
 
-// identity returns the name of a certificate's holder.
+// identity returns the name of a certificate's holder: the first URI among its
+// alternative names (a SPIFFE identity, for one), else the first DNS name, else the
+// common name of its subject.
 func identity(leaf *x509.Certificate) (string, error) {
 	var name string
 	switch {

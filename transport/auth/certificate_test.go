@@ -30,7 +30,7 @@ func chain(leaf *x509.Certificate) *tls.ConnectionState {
 }
 
 func TestCertificates(t *testing.T) {
-	tokens := open(t, tokenFile(t, `
+	tokens := open(t, writeTokens(t, `
 		[[certificate]]
 		name = "spiffe://example.org/web"
 		scopes = ["registry:read"]
@@ -80,7 +80,7 @@ func TestCertificates(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := request()
 			r.TLS = c.state
-			caller, err := tokens.AuthenticateCertificate(r)
+			caller, err := tokens.Authenticate(r)
 			if c.caller == "" {
 				fails(t, err, c.want, c.text)
 				return
@@ -94,8 +94,4 @@ func TestCertificates(t *testing.T) {
 			}
 		})
 	}
-	r := bearing("x")
-	r.TLS = chain(all)
-	_, err := tokens.AuthenticateCertificate(r)
-	fails(t, err, errNotForUs, "")
 }

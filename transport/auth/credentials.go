@@ -25,7 +25,7 @@ const (
 
 // secretOf returns the one secret that a request carries: 1 to 4096 visible
 // ASCII characters. The error is transport.ErrNoCredentials if there is none, and
-// errNotForUs for another scheme than Bearer. Errors quote nothing of what was
+// errKind for another scheme than Bearer. Errors quote nothing of what was
 // sent.
 func secretOf(header http.Header) (string, error) {
 	bearer, errBearer := bearers(header)
@@ -80,7 +80,7 @@ func bearers(header http.Header) (secrets []string, err error) {
 	for _, value := range header["Authorization"] {
 		scheme, secret, _ := strings.Cut(value, " ")
 		if !strings.EqualFold(scheme, "Bearer") {
-			return nil, errNotForUs
+			return nil, errKind
 		}
 		secrets = append(secrets, strings.Trim(secret, " "))
 	}

@@ -3,14 +3,28 @@
 // Package auth authenticates the clients of a server, when they ask for a
 // connection:
 //
-//	tokens, err := auth.OpenTokens("tokens.toml", log)
+//	a, err := auth.New(auth.Config{Tokens: "tokens.toml", Log: log})
 //	…
-//	server := transport.New(h, transport.WithAuthentication(tokens.Authenticate, tokens.Run))
+//	server := transport.New(h, transport.WithAuthentication(a.Authenticate, a.Run))
 //
-// There are three ways: [Tokens], secrets that a file lists by their hashes
-// (tokens.go, parse.go, add.go); [JWT], tokens that an issuer has signed (jwt.go,
-// keys.go); and [Tokens.AuthenticateCertificate], client certificates that TLS has
-// verified, and whose scopes the same file lists. [Any] joins them.
+// An [Authenticator] (auth.go) knows three ways: secrets that a file lists by their
+// hashes (tokens.go, parse.go, add.go); JWTs, tokens that an issuer has signed
+// (jwt.go, keys.go); and client certificates that TLS has verified (certificate.go),
+// whose scopes the same file lists:
+//
+//	[[token]]
+//	name = "ci"
+//	hash = "sha256:…"                    # of the token
+//	scopes = ["registry:read", "registry:write:team-a-*"]
+//	expires = 2030-01-31T12:00:00Z       # optional
+//	description = "the build server"     # optional
+//
+//	[[certificate]]
+//	name = "spiffe://example.org/web"    # the first URI, else the first DNS name, else the common name
+//	scopes = ["registry:read"]
+//
+// To join it with a way of your own, call yours first, and let it return
+// [transport.ErrNoCredentials] for credentials that it doesn't know.
 //
 // A secret comes in one of four places (credentials.go): the header Authorization
 // (Bearer), the header X-Plexus-API-Key, the cookie access_token, and for
@@ -28,5 +42,5 @@
 //
 // Credentials may become invalid while a connection is open: a token is removed,
 // a token or certificate expires. So the server authenticates every caller again
-// every 30 seconds, and when [Tokens.Run] or [JWT.Run] reports a change.
+// every 30 seconds, and when [Authenticator.Run] reports a change.
 package auth

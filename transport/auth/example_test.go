@@ -39,7 +39,7 @@ func Example() {
 	text, _ := os.ReadFile(path)
 	fmt.Println(strings.HasPrefix(token, "plx_"), strings.Contains(string(text), token), err)
 
-	tokens, errTokens := auth.OpenTokens(path, slog.New(slog.DiscardHandler))
+	callers, errTokens := auth.New(auth.Config{Tokens: path, Certificates: true})
 	h, errHub := hub.New("my-hub")
 	l, errListen := net.Listen("tcp", "127.0.0.1:0")
 	if err := errors.Join(errTokens, errHub, errListen); err != nil {
@@ -47,7 +47,7 @@ func Example() {
 		return
 	}
 	server := transport.New(h, transport.WithLogger(slog.New(slog.DiscardHandler)),
-		transport.WithAuthentication(auth.Any(tokens.Authenticate, tokens.AuthenticateCertificate), tokens.Run))
+		transport.WithAuthentication(callers.Authenticate, callers.Run))
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = server.Serve(ctx, l) })
@@ -66,13 +66,13 @@ func Example() {
 }
 
 // Keys at a URL are fetched by Run, or when the first token comes.
-func ExampleNewJWT() {
-	jwts, err := auth.NewJWT(auth.JWTConfig{
+func ExampleNew_jwt() {
+	jwts, err := auth.New(auth.Config{JWT: auth.JWTConfig{
 		JWKS:        "https://issuer.example/.well-known/jwks.json",
 		Issuer:      "https://issuer.example",
 		Audience:    "plexus",
 		ScopePrefix: "registry:",
-	})
+	}})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -35,7 +35,7 @@ func request(headers ...string) *http.Request {
 
 func bearing(secret string) *http.Request { return request("Authorization", "Bearer "+secret) }
 
-// fails checks an error: transport.ErrNoCredentials, errNotForUs or any other,
+// fails checks an error: transport.ErrNoCredentials, errKind or any other,
 // which then has the text.
 func fails(t *testing.T, err, want error, text string) {
 	t.Helper()
@@ -44,7 +44,7 @@ func fails(t *testing.T, err, want error, text string) {
 		t.Error("it was accepted")
 	case want != nil && !errors.Is(err, want):
 		t.Errorf("got %v, want %v", err, want)
-	case want == nil && (errors.Is(err, transport.ErrNoCredentials) || errors.Is(err, errNotForUs)):
+	case want == nil && (errors.Is(err, transport.ErrNoCredentials) || errors.Is(err, errKind)):
 		t.Errorf("got %v, want another error", err)
 	case !strings.Contains(err.Error(), text):
 		t.Errorf("got %v, want %q in it", err, text)
@@ -66,8 +66,8 @@ func follow(t *testing.T, run func(context.Context, func())) (changes *atomic.In
 	return changes
 }
 
-// tokenFile writes a token file, and returns its path.
-func tokenFile(t testing.TB, text string) string {
+// writeTokens writes a token file, and returns its path.
+func writeTokens(t testing.TB, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tokens.toml")
 	must(t, os.WriteFile(path, []byte(text), 0o600))

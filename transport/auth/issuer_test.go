@@ -58,12 +58,12 @@ func jwks(t testing.TB, keys ...jose.JSONWebKey) string {
 }
 
 // jwt accepts its tokens, as the configuration says.
-func (i *issuer) jwt(t testing.TB, config JWTConfig) *JWT {
+func (i *issuer) jwt(t testing.TB, config Config) *Authenticator {
 	t.Helper()
-	config.JWKS = cmp.Or(config.JWKS, filepath.Join(t.TempDir(), "keys.json"))
-	config.Audience = cmp.Or(config.Audience, "plexus")
-	must(t, os.WriteFile(config.JWKS, []byte(jwks(t, i.public()...)), 0o600))
-	j, err := NewJWT(config)
+	config.JWT.JWKS = cmp.Or(config.JWT.JWKS, filepath.Join(t.TempDir(), "keys.json"))
+	config.JWT.Audience = "plexus"
+	must(t, os.WriteFile(config.JWT.JWKS, []byte(jwks(t, i.public()...)), 0o600))
+	j, err := New(config)
 	must(t, err)
 	return j
 }

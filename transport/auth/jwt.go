@@ -3,12 +3,10 @@
 package auth
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -36,28 +34,20 @@ type JWTConfig struct {
 	// ScopePrefix is how a scope must begin, "registry:" for example; others are
 	// ignored. Empty: none are ignored, not even a star.
 	ScopePrefix string
-	// Log is for what happens to the keys; with nil, nothing is logged.
-	Log *slog.Logger
 }
 
-// JWT authenticates callers by tokens in the compact form of RFC 7519, which an
-// issuer has signed. The name is the claim sub, Means is "jwt", the scopes are
-// those of the claims scope, scopes and scp, each a string with spaces between
-// them or a list. A token must expire.
-//
-// [Any] can join only one JWT: it refuses the tokens of any other issuer.
-type JWT struct {
+// jwts authenticates callers by tokens in the compact form of RFC 7519, which an
+// issuer has signed. The name is the claim sub, the scopes are those of the claims
+// scope, scopes and scp, each a string with spaces between them or a list. A token
+// must expire.
+type jwts struct {
 	config     JWTConfig
 	algorithms []jose.SignatureAlgorithm
 	keys       keySource
-	now        func() time.Time
 }
 
-// NewJWT checks the configuration, and reads the keys if they are in a file.
-// Those at a URL are fetched by [JWT.Run], or with the first token, so that a
-// program starts without its issuer.
-func NewJWT(config JWTConfig) (*JWT, error) {
-	j := &JWT{config: config, now: time.Now}
+func newJWTs(config JWTConfig, log *slog.Logger) (*jwts, error) {
+	j := &jwts{config: config}
 	if config.Audience == "" {
 		return nil, errors.New("JWT: the audience is missing")
 	}
@@ -74,7 +64,6 @@ func NewJWT(config JWTConfig) (*JWT, error) {
 	if len(j.algorithms) == 0 {
 		return nil, errors.New("JWT: no algorithm is allowed")
 	}
-	log := cmp.Or(config.Log, slog.New(slog.DiscardHandler))
 	var err error
 	if strings.Contains(config.JWKS, "://") {
 		j.keys, err = newKeyURL(config.JWKS, log)
@@ -87,25 +76,9 @@ func NewJWT(config JWTConfig) (*JWT, error) {
 	return j, nil
 }
 
-// Run keeps the keys current until ctx is done: it reads a file when it changes,
-// and fetches a URL every 15 minutes. It calls changed after that, for
-// [transport.WithAuthentication]. If it fails the former keys stay in use, those
-// of a URL for a day.
-func (j *JWT) Run(ctx context.Context, changed func()) { j.keys.run(ctx, changed) }
-
-// Authenticate returns the caller that the request's token names.
-//
-// A token with an unknown key makes it fetch the keys from their URL, once in 30
-// seconds, and for up to 5.
-func (j *JWT) Authenticate(r *http.Request) (plugin.Caller, error) {
-	secret, err := secretOf(r.Header)
-	if err != nil {
-		return plugin.Caller{}, err
-	}
-	if !isJWT(secret) {
-		return plugin.Caller{}, fmt.Errorf("not a JWT: %w", errNotForUs)
-	}
-	c, err := j.verify(r.Context(), secret)
+// authenticate returns the caller that a token names.
+func (j *jwts) authenticate(ctx context.Context, token string) (plugin.Caller, error) {
+	c, err := j.verify(ctx, token)
 	if err != nil {
 		return plugin.Caller{}, fmt.Errorf("JWT: %w", err)
 	}
@@ -142,7 +115,7 @@ func (s *scopeList) UnmarshalJSON(data []byte) error {
 }
 
 // verify checks the signature, and returns the claims.
-func (j *JWT) verify(ctx context.Context, text string) (c claims, err error) {
+func (j *jwts) verify(ctx context.Context, text string) (c claims, err error) {
 	if strings.Count(text, ".") == 4 {
 		return claims{}, errors.New("it is encrypted, not signed")
 	}
@@ -176,8 +149,8 @@ func (j *JWT) verify(ctx context.Context, text string) (c claims, err error) {
 const leeway = time.Minute
 
 // accept checks the claims of a token with a good signature.
-func (j *JWT) accept(c claims) error {
-	now := j.now()
+func (j *jwts) accept(c claims) error {
+	now := time.Now()
 	switch {
 	case j.config.Issuer != "" && c.Issuer != j.config.Issuer:
 		return fmt.Errorf("the issuer is %.64q", c.Issuer)
@@ -200,7 +173,7 @@ func (j *JWT) accept(c claims) error {
 
 // scopes returns the valid scopes with the prefix. Issuers have many others, of
 // other forms.
-func (j *JWT) scopes(c claims) (scopes []string) {
+func (j *jwts) scopes(c claims) (scopes []string) {
 	for _, scope := range slices.Concat(c.Scope, c.Scopes, c.SCP) {
 		if strings.HasPrefix(scope, j.config.ScopePrefix) && checkScope(scope) == nil && !slices.Contains(scopes, scope) {
 			scopes = append(scopes, scope)

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -29,7 +30,7 @@ import (
 
 func TestJWT(t *testing.T) {
 	signer := newIssuer(t)
-	j := signer.jwt(t, JWTConfig{Issuer: "https://issuer.example"})
+	j := signer.jwt(t, Config{JWT: JWTConfig{Issuer: "https://issuer.example"}})
 	good := claimsOf(nil)
 	alice := plugin.Caller{Name: "alice", Means: "jwt", Scopes: []string{"registry:read", "registry:write:team-a-*"}}
 	for name, token := range map[string]string{
@@ -61,7 +62,7 @@ func TestJWT(t *testing.T) {
 
 func TestJWTScopePrefix(t *testing.T) {
 	signer := newIssuer(t)
-	j := signer.jwt(t, JWTConfig{ScopePrefix: "registry:"})
+	j := signer.jwt(t, Config{JWT: JWTConfig{ScopePrefix: "registry:"}})
 	got, err := j.Authenticate(bearing(signer.sign(t, map[string]any{"scope": "* openid registry registry:read registry:*"})))
 	if err != nil || !slices.Equal(got.Scopes, []string{"registry:read", "registry:*"}) {
 		t.Errorf("got %+v, %v", got, err)
@@ -70,7 +71,7 @@ func TestJWTScopePrefix(t *testing.T) {
 
 func TestForgedJWTsAreRefused(t *testing.T) {
 	signer, stranger := newIssuer(t), newIssuer(t)
-	j := signer.jwt(t, JWTConfig{Issuer: "https://issuer.example"})
+	j := signer.jwt(t, Config{JWT: JWTConfig{Issuer: "https://issuer.example"}})
 	good, kid := claimsOf(nil), map[string]any{"kid": "rsa"}
 	token := signer.sign(t, nil)
 	header, rest, _ := strings.Cut(token, ".")
@@ -169,7 +170,7 @@ func TestForgedJWTsAreRefused(t *testing.T) {
 		})
 	}
 	_, err = j.Authenticate(bearing("plx_x"))
-	fails(t, err, errNotForUs, "")
+	fails(t, err, errKind, "")
 	_, err = j.Authenticate(request())
 	fails(t, err, transport.ErrNoCredentials, "")
 	if _, err := j.Authenticate(bearing(token)); err != nil {
@@ -179,18 +180,19 @@ func TestForgedJWTsAreRefused(t *testing.T) {
 
 func TestAJWTIsValidUntilTheMomentThatItNames(t *testing.T) {
 	signer := newIssuer(t)
-	j := signer.jwt(t, JWTConfig{})
-	end := time.Now().Add(time.Hour).Truncate(time.Second)
-	token := signer.sign(t, map[string]any{"exp": end.Unix()})
-	for before, good := range map[time.Duration]bool{1: true, 0: false} {
-		j.now = func() time.Time { return end.Add(-before) }
-		if _, err := j.Authenticate(bearing(token)); (err == nil) != good {
-			t.Errorf("%v before its end: %v", before, err)
+	j := signer.jwt(t, Config{})
+	synctest.Test(t, func(t *testing.T) {
+		token := signer.sign(t, map[string]any{"exp": time.Now().Add(time.Hour).Unix()})
+		for i, wait := range []time.Duration{time.Hour - 1, 1} {
+			time.Sleep(wait)
+			if _, err := j.Authenticate(bearing(token)); (err == nil) != (i == 0) {
+				t.Errorf("at %v: %v", time.Now(), err)
+			}
 		}
-	}
+	})
 }
 
-func TestNewJWTRefuses(t *testing.T) {
+func TestJWTConfigsThatAreRefused(t *testing.T) {
 	signer := newIssuer(t)
 	keys := func(text string) string {
 		path := filepath.Join(t.TempDir(), "keys.json")
@@ -204,11 +206,12 @@ func TestNewJWTRefuses(t *testing.T) {
 		config JWTConfig
 		text   string
 	}{
+		"nothing":         {JWTConfig{}, "path of the file is missing"},
 		"no audience":     {JWTConfig{JWKS: good}, "audience"},
 		"HS256":           {JWTConfig{JWKS: good, Audience: "a", Algorithms: []string{"RS256", "HS256"}}, `"HS256"`},
 		"none":            {JWTConfig{JWKS: good, Audience: "a", Algorithms: []string{"none"}}, `"none"`},
 		"no algorithms":   {JWTConfig{JWKS: good, Audience: "a", Algorithms: []string{}}, "no algorithm"},
-		"no JWKS":         {JWTConfig{Audience: "a"}, "cannot be read"},
+		"no JWKS":         {JWTConfig{JWKS: "none.json", Audience: "a"}, "cannot be read"},
 		"http":            {JWTConfig{JWKS: "http://issuer.example/keys", Audience: "a"}, "not https"},
 		"like loopback":   {JWTConfig{JWKS: "http://localhost.issuer.example/keys", Audience: "a"}, "not https"},
 		"another scheme":  {JWTConfig{JWKS: "file:///etc/keys", Audience: "a"}, "not https"},
@@ -227,7 +230,7 @@ func TestNewJWTRefuses(t *testing.T) {
 		"one to encrypt":  {JWTConfig{JWKS: keys(jwks(t, jose.JSONWebKey{Key: signer.rsa.Public(), Use: "enc"})), Audience: "a"}, "none of its 1 keys"},
 		"something huge":  {JWTConfig{JWKS: keys(strings.Repeat(" ", maxFileBytes+1)), Audience: "a"}, "larger than"},
 	} {
-		if _, err := NewJWT(c.config); err == nil || !strings.Contains(err.Error(), c.text) || strings.Contains(err.Error(), "u:secret") {
+		if _, err := New(Config{JWT: c.config}); err == nil || !strings.Contains(err.Error(), c.text) || strings.Contains(err.Error(), "u:secret") {
 			t.Errorf("%s: got %v, want %q", name, err, c.text)
 		}
 	}
@@ -271,7 +274,7 @@ func TestKeyFileIsReloaded(t *testing.T) {
 	before, after := newIssuer(t), newIssuer(t)
 	path := filepath.Join(t.TempDir(), "keys.json")
 	var log testkit.Log
-	j := before.jwt(t, JWTConfig{JWKS: path, Log: log.Logger()})
+	j := before.jwt(t, Config{JWT: JWTConfig{JWKS: path}, Log: log.Logger()})
 	follow(t, j.Run)
 	accepts := func(i *issuer) bool {
 		_, err := j.Authenticate(bearing(i.sign(t, nil)))

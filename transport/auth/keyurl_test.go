@@ -213,7 +213,7 @@ func TestJWTWithAURL(t *testing.T) {
 	}))
 	defer server.Close()
 	for path, good := range map[string]bool{"/keys": true, "/other": false} {
-		j, err := NewJWT(JWTConfig{JWKS: server.URL + path, Audience: "plexus"})
+		j, err := New(Config{JWT: JWTConfig{JWKS: server.URL + path, Audience: "plexus"}})
 		must(t, err)
 		if _, err := j.Authenticate(bearing(signer.sign(t, nil))); (err == nil) != good {
 			t.Errorf("%s: got %v", path, err)

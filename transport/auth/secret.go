@@ -78,6 +78,3 @@ func parseDigest(text string) (d digest, err error) {
 	}
 	return d, nil
 }
-
-// isJWT reports whether a secret has the form of a JWT. A token has no dot.
-func isJWT(secret string) bool { return strings.Contains(secret, ".") }

@@ -3,11 +3,9 @@
 package auth
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"runtime"
 	"slices"
 	"time"
@@ -16,31 +14,15 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 )
 
-// Tokens authenticates callers by the tokens that a TOML file lists:
-//
-//	[[token]]
-//	name = "ci"
-//	hash = "sha256:…"                    # of the token
-//	scopes = ["registry:read", "registry:write:team-a-*"]
-//	expires = 2030-01-31T12:00:00Z       # optional
-//	description = "the build server"     # optional
-//
-//	[[certificate]]                      # see AuthenticateCertificate
-//	name = "spiffe://example.org/web"
-//	scopes = ["registry:read"]
-//
-// Make it with [OpenTokens]; [Tokens.Run] follows the file.
-type Tokens struct {
+// tokenFile authenticates callers by the tokens that a TOML file lists.
+type tokenFile struct {
 	path    string
 	log     *slog.Logger
-	now     func() time.Time
 	entries *filewatch.Loaded[entries]
 }
 
-// OpenTokens reads the token file at path: a regular file of up to 1 MiB. With a
-// nil log, nothing is logged. The error names the file, and the line if it is about one.
-func OpenTokens(path string, log *slog.Logger) (*Tokens, error) {
-	t := &Tokens{path: path, log: cmp.Or(log, slog.New(slog.DiscardHandler)), now: time.Now}
+func openTokens(path string, log *slog.Logger) (*tokenFile, error) {
+	t := &tokenFile{path: path, log: log}
 	var err error
 	if t.entries, err = filewatch.Load(t.load, maxFileBytes, path); err != nil {
 		return nil, fmt.Errorf("tokens: %w", err)
@@ -48,11 +30,7 @@ func OpenTokens(path string, log *slog.Logger) (*Tokens, error) {
 	return t, nil
 }
 
-// Run reads the file again whenever it has changed, until ctx is done, and calls
-// changed after that, for [transport.WithAuthentication]. A file that is broken,
-// missing or empty changes nothing, which is logged once: to remove the last
-// token, leave a comment.
-func (t *Tokens) Run(ctx context.Context, changed func()) {
+func (t *tokenFile) run(ctx context.Context, changed func()) {
 	t.entries.Follow(ctx, t.log, "the former tokens stay in use", func() {
 		now := t.entries.Get()
 		t.log.Info("tokens were reloaded", "file", t.path, "tokens", len(now.tokens), "certificates", len(now.certificates))
@@ -60,7 +38,7 @@ func (t *Tokens) Run(ctx context.Context, changed func()) {
 	})
 }
 
-func (t *Tokens) load(files []filewatch.File) (entries, error) {
+func (t *tokenFile) load(files []filewatch.File) (entries, error) {
 	read, err := parse(t.path, files[0].Data)
 	// On Windows these bits mean nothing.
 	if mode := files[0].Info.Mode().Perm(); err == nil && mode&^0o600 != 0 && runtime.GOOS != "windows" {
@@ -69,17 +47,9 @@ func (t *Tokens) load(files []filewatch.File) (entries, error) {
 	return read, err
 }
 
-// Authenticate returns the caller whose token the request carries. Its Means is
-// "token".
-func (t *Tokens) Authenticate(r *http.Request) (plugin.Caller, error) {
-	secret, err := secretOf(r.Header)
-	if err != nil {
-		return plugin.Caller{}, err
-	}
-	if isJWT(secret) {
-		return plugin.Caller{}, fmt.Errorf("a JWT: %w", errNotForUs)
-	}
-	presented, err := digestOf(secret)
+// authenticate returns the caller whose token it is.
+func (t *tokenFile) authenticate(token string) (plugin.Caller, error) {
+	presented, err := digestOf(token)
 	if err != nil {
 		return plugin.Caller{}, err
 	}
@@ -89,7 +59,7 @@ func (t *Tokens) Authenticate(r *http.Request) (plugin.Caller, error) {
 	switch {
 	case !ok:
 		return plugin.Caller{}, fmt.Errorf("no token has the hash %v", presented)
-	case !entry.Expires.IsZero() && !t.now().Before(entry.Expires):
+	case !entry.Expires.IsZero() && !time.Now().Before(entry.Expires):
 		return plugin.Caller{}, fmt.Errorf("the token %q expired at %s", entry.Name, entry.Expires.Format(time.RFC3339))
 	}
 	return plugin.Caller{Name: entry.Name, Means: "token", Scopes: slices.Clone(entry.Scopes)}, nil
