@@ -11,6 +11,7 @@ import (
 	gorilla "github.com/gorilla/websocket"
 	"golang.org/x/time/rate"
 
+	"github.com/plexus-go/plexus/internal/address"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -24,7 +25,7 @@ type accessControl struct {
 
 	limits       Limits
 	hosts        map[string]bool // empty: none were given
-	origins      map[origin]bool
+	origins      map[address.Origin]bool
 	proxies      []netip.Prefix
 	authenticate Authenticate   // nil: no authentication
 	anonymous    *plugin.Caller // nil: not accepted where authenticate is set

@@ -5,8 +5,6 @@ package transport
 import (
 	"errors"
 	"fmt"
-	"net/netip"
-	"net/url"
 	"strings"
 
 	"github.com/plexus-go/plexus/internal/address"
@@ -26,7 +24,7 @@ func WithAllowedHosts(hosts ...string) Option {
 	return func(s *Server) {
 		s.access.hosts = map[string]bool{}
 		for _, text := range hosts {
-			name, port, err := parseHost(text)
+			name, port, err := address.ParseHost(text)
 			if err == nil && port != "" {
 				err = errors.New("no port may be given: all are the same")
 			}
@@ -42,7 +40,7 @@ func WithAllowedHosts(hosts ...string) Option {
 // allowsHost reports whether the server answers to the Host of a request. proxied
 // says that a trusted proxy has passed it on.
 func (a *accessControl) allowsHost(host string, proxied bool) bool {
-	name, _, err := parseHost(host)
+	name, _, err := address.ParseHost(host)
 	switch {
 	case err != nil:
 		return !a.local && len(a.hosts) == 0
@@ -55,29 +53,7 @@ func (a *accessControl) allowsHost(host string, proxied bool) bool {
 	}
 }
 
-// parseHost splits a host with or without a port. A name is returned in lower case
-// and without a dot at the end, an address in its usual form.
-func parseHost(text string) (name, port string, err error) {
-	u := url.URL{Host: text}
-	name, port = u.Hostname(), u.Port()
-	bracketed := strings.HasPrefix(text, "[")
-	if ip, err := netip.ParseAddr(name); err == nil && ip.Zone() == "" && ip.Is6() == bracketed {
-		return ip.Unmap().String(), port, nil
-	}
-	name = strings.TrimSuffix(strings.ToLower(name), ".")
-	if bracketed || strings.Contains("."+name+".", "..") || strings.ContainsFunc(name, notInNames) {
-		return "", "", errors.New("neither a name nor an address")
-	}
-	return name, port, nil
-}
-
-// notInNames reports whether no host name has the character. International names
-// are sent in ASCII.
-func notInNames(r rune) bool {
-	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.' && r != '_'
-}
-
-// loopbackName reports whether a host, as parseHost returns it, is this machine.
+// loopbackName reports whether a host, as address.ParseHost returns it, is this machine.
 func loopbackName(name string) bool {
 	return strings.HasSuffix(name, ".localhost") || address.IsLoopback(name)
 }

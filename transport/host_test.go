@@ -6,6 +6,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"github.com/plexus-go/plexus/internal/address"
 )
 
 // newAccess returns the access control of a server that has these options.
@@ -99,7 +101,7 @@ func FuzzHost(f *testing.F) {
 		f.Add(host)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		name, _, err := parseHost(text)
+		name, _, err := address.ParseHost(text)
 		if err != nil {
 			return
 		}
@@ -107,7 +109,7 @@ func FuzzHost(f *testing.F) {
 		if strings.Contains(name, ":") {
 			again = "[" + name + "]"
 		}
-		if got, port, err := parseHost(again); got != name || port != "" || err != nil {
+		if got, port, err := address.ParseHost(again); got != name || port != "" || err != nil {
 			t.Errorf("%q is %q, and that is %q, %q, %v", text, name, got, port, err)
 		}
 		if ip := net.ParseIP(name); loopbackName(name) && !strings.HasSuffix(name, "localhost") && !ip.IsLoopback() {

@@ -3,10 +3,9 @@
 package transport
 
 import (
-	"errors"
 	"fmt"
-	"net/url"
-	"strings"
+
+	"github.com/plexus-go/plexus/internal/address"
 )
 
 // WithAllowedOrigins names the web pages that may connect by their origins,
@@ -20,9 +19,9 @@ import (
 // reach the hubs of that user's machine.
 func WithAllowedOrigins(origins ...string) Option {
 	return func(s *Server) {
-		s.access.origins = map[origin]bool{}
+		s.access.origins = map[address.Origin]bool{}
 		for _, text := range origins {
-			o, err := parseOrigin(text)
+			o, err := address.ParseOrigin(text)
 			if err != nil {
 				s.fail(fmt.Errorf("allowed origin %q: %w", text, err))
 				continue
@@ -35,32 +34,10 @@ func WithAllowedOrigins(origins ...string) Option {
 // allowsOrigin reports whether a page of that origin may connect. proxied says
 // that a trusted proxy has passed its request on.
 func (a *accessControl) allowsOrigin(text string, proxied bool) bool {
-	o, err := parseOrigin(text)
+	o, err := address.ParseOrigin(text)
 	if err != nil { // "null" among others
 		return false
 	}
-	local := a.local && !proxied && loopbackName(o.host)
-	return a.origins[o] || local && (o.scheme == "http" || o.scheme == "https")
+	local := a.local && !proxied && loopbackName(o.Host)
+	return a.origins[o] || local && (o.Scheme == "http" || o.Scheme == "https")
 }
-
-// origin is where a page comes from. The port is empty if it is the scheme's.
-type origin struct{ scheme, host, port string }
-
-func parseOrigin(text string) (origin, error) {
-	// The standard library knows schemes and ports; parseHost lets nothing
-	// else follow.
-	u, err := url.Parse(text)
-	if err != nil || text[len(u.Scheme):] != "://"+u.Host || strings.HasSuffix(text, ":") {
-		return origin{}, errOrigin
-	}
-	host, port, err := parseHost(u.Host)
-	if err != nil {
-		return origin{}, errOrigin
-	}
-	if u.Scheme == "http" && port == "80" || u.Scheme == "https" && port == "443" {
-		port = ""
-	}
-	return origin{u.Scheme, host, port}, nil
-}
-
-var errOrigin = errors.New(`not of the form "scheme://host" or "scheme://host:port"`)

@@ -6,5 +6,6 @@
 //	protocol, host, port, err := address.Split("wss://plexus.example.com")
 //	fmt.Println(address.URL(protocol, host, port)) // wss://plexus.example.com:443
 //
-// A client dials what [Parse] reads, and a backend is what [Split] reads.
+// A client dials what [Parse] reads, and a backend is what [Split] reads. What a
+// request says of its host and its page is read by [ParseHost] and [ParseOrigin].
 package address

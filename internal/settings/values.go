@@ -189,7 +189,7 @@ var (
 		"must be a host name, or an IPv4 or IPv6 address, without scheme, path and port")
 	parseAllowedHost = matching(isAllowedHost,
 		"must be a host name or an address, an IPv6 one in brackets, without a port")
-	parseOrigin = matching(isOrigin,
+	parseOrigin = matching(func(text string) bool { _, err := address.ParseOrigin(text); return err == nil },
 		"must be of the form scheme://host or scheme://host:port")
 	parsePublicName = matching(isPublicName,
 		"must be a public host name, such as registry.example.com")
@@ -209,24 +209,8 @@ var (
 
 // isAllowedHost reports whether text is a host as it is in a URL.
 func isAllowedHost(text string) bool {
-	name := text
-	if inner, ok := strings.CutPrefix(text, "["); ok && strings.HasSuffix(inner, "]") {
-		name = strings.TrimSuffix(inner, "]")
-	}
-	ip, _ := netip.ParseAddr(name)
-	return address.ValidHost(name) && ip.Is6() == (name != text) && ip.Zone() == ""
-}
-
-func isOrigin(text string) bool {
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme == "" || !strings.EqualFold(text, u.Scheme+"://"+u.Host) {
-		return false
-	}
-	host := u.Host
-	if port := u.Port(); port != "" {
-		host = strings.TrimSuffix(host, ":"+port)
-	}
-	return isAllowedHost(host)
+	name, port, err := address.ParseHost(text)
+	return err == nil && port == "" && address.ValidHost(name) && !strings.HasSuffix(text, ":")
 }
 
 // isPublicName reports whether a certificate authority may be asked for the name.
