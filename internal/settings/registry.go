@@ -102,43 +102,42 @@ func (s *Registry) general() Table {
 	}
 }
 
+// limits are set by variables with the names of the flags: REGISTRY_MAX_CALLS.
 func (s *Registry) limits() Table {
 	l := &s.Limits
-	return Table{
+	table := Table{
 		{Group: "Limits (0 is no limit)",
-			Name: "max-connections", Variable: "REGISTRY_MAX_CONNECTIONS", Kind: "count", Value: countLimit(&l.MaxConnections),
+			Name: "max-connections", Kind: "count", Value: countLimit(&l.MaxConnections),
 			Help: "Connections in total."},
-		{Name: "max-connections-per-address", Variable: "REGISTRY_MAX_CONNECTIONS_PER_ADDRESS", Kind: "count", Value: countLimit(&l.MaxConnectionsPerAddress),
+		{Name: "max-connections-per-address", Kind: "count", Value: countLimit(&l.MaxConnectionsPerAddress),
 			Help: "Connections from one address."},
-		{Name: "max-upgrade-rate", Variable: "REGISTRY_MAX_UPGRADE_RATE", Kind: "count", Value: countLimit(&l.MaxRequestRate),
+		{Name: "max-upgrade-rate", Kind: "count", Value: countLimit(&l.MaxRequestRate),
 			Help: "Connections that one address may open per second, after a burst of ten times as many."},
-		{Name: "max-call-rate", Variable: "REGISTRY_MAX_CALL_RATE", Kind: "count", Value: countLimit(&l.MaxCallsPerSecond),
+		{Name: "max-call-rate", Kind: "count", Value: countLimit(&l.MaxCallsPerSecond),
 			Help: "Calls that one connection may make per second; a client that makes more is slowed down."},
-		{Name: "max-calls", Variable: "REGISTRY_MAX_CALLS", Kind: "count", Value: countLimit(&l.MaxCalls),
-			Help: "Calls of one connection that run at the same time."},
-		{Name: "max-message", Variable: "REGISTRY_MAX_MESSAGE", Kind: "size", Value: sizeLimit(&l.MaxMessageBytes),
-			Help: "Size of a message from a client."},
-		{Name: "max-header", Variable: "REGISTRY_MAX_HEADER", Kind: "size", Value: sizeLimit(&l.MaxHeaderBytes),
+		{Name: "max-calls", Kind: "count", Value: countLimit(&l.MaxCalls), Help: "Calls of one connection that run at the same time."},
+		{Name: "max-message", Kind: "size", Value: sizeLimit(&l.MaxMessageBytes), Help: "Size of a message from a client."},
+		{Name: "max-header", Kind: "size", Value: sizeLimit(&l.MaxHeaderBytes),
 			Help: "Size of the header of a request; without a limit, that of Go applies, 1MiB."},
-		{Name: "max-depth", Variable: "REGISTRY_MAX_DEPTH", Kind: "count", Value: countLimit(&l.MaxDepth),
-			Help: "How deep the JSON of a message may be nested."},
-		{Name: "max-name", Variable: "REGISTRY_MAX_NAME", Kind: "count", Value: countLimit(&s.MaxNameBytes),
-			Help: "Bytes of the name of a backend, never more than 255."},
-		{Name: "max-registrations", Variable: "REGISTRY_MAX_REGISTRATIONS", Kind: "count", Value: countLimit(&s.MaxRegistrations),
-			Help: "Backends that one caller may register."},
-		{Name: "max-queue", Variable: "REGISTRY_MAX_QUEUE", Kind: "size", Value: sizeLimit(&l.MaxQueueBytes),
-			Help: "Size of the send queue of a client that does not read."},
-		{Name: "max-queued-items", Variable: "REGISTRY_MAX_QUEUED_ITEMS", Kind: "count", Value: countLimit(&l.MaxQueueFrames),
+		{Name: "max-depth", Kind: "count", Value: countLimit(&l.MaxDepth), Help: "How deep the JSON of a message may be nested."},
+		{Name: "max-name", Kind: "count", Value: countLimit(&s.MaxNameBytes), Help: "Bytes of the name of a backend, never more than 255."},
+		{Name: "max-registrations", Kind: "count", Value: countLimit(&s.MaxRegistrations), Help: "Backends that one caller may register."},
+		{Name: "max-queue", Kind: "size", Value: sizeLimit(&l.MaxQueueBytes), Help: "Size of the send queue of a client that does not read."},
+		{Name: "max-queued-items", Kind: "count", Value: countLimit(&l.MaxQueueFrames),
 			Help: "Items in the send queue of a client that does not read."},
-		{Name: "max-memory", Variable: "REGISTRY_MAX_MEMORY", Kind: "size", Value: sizeLimit(&l.MaxMemoryBytes),
+		{Name: "max-memory", Kind: "size", Value: sizeLimit(&l.MaxMemoryBytes),
 			Help: "Approximate memory for all send queues and all messages that are being read."},
-		{Name: "header-timeout", Variable: "REGISTRY_HEADER_TIMEOUT", Kind: "duration", Value: timeLimit(&l.HeaderTimeout, time.Millisecond),
+		{Name: "header-timeout", Kind: "duration", Value: timeLimit(&l.HeaderTimeout, time.Millisecond),
 			Help: "Time for the header of a request."},
-		{Name: "handshake-timeout", Variable: "REGISTRY_HANDSHAKE_TIMEOUT", Kind: "duration", Value: timeLimit(&l.HandshakeTimeout, time.Millisecond),
+		{Name: "handshake-timeout", Kind: "duration", Value: timeLimit(&l.HandshakeTimeout, time.Millisecond),
 			Help: "Time from the TCP connection to the end of the WebSocket handshake."},
-		{Name: "idle-timeout", Variable: "REGISTRY_IDLE_TIMEOUT", Kind: "duration", Value: timeLimit(&l.IdleTimeout, time.Second),
+		{Name: "idle-timeout", Kind: "duration", Value: timeLimit(&l.IdleTimeout, time.Second),
 			Help: "Time that a connection may be open without a running call."},
 	}
+	for _, row := range table {
+		row.Variable = "REGISTRY_" + strings.ToUpper(strings.ReplaceAll(row.Name, "-", "_"))
+	}
+	return table
 }
 
 // defaultHealthTimeout holds where the interval is longer.
