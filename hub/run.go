@@ -254,15 +254,13 @@ func (r *run) guard(fn func() error) (err error) {
 func panickedAt() string {
 	var pcs [64]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
-	for panicking := false; ; {
-		frame, more := frames.Next()
+	frame, more := frames.Next()
+	for panicking := false; more; frame, more = frames.Next() {
 		ofRuntime := strings.HasPrefix(frame.Function, "runtime.")
 		if panicking && !ofRuntime {
-			return fmt.Sprintf("%s:%d", frame.File, frame.Line)
+			break
 		}
-		panicking = panicking || ofRuntime
-		if !more {
-			return "unknown"
-		}
+		panicking = ofRuntime
 	}
+	return fmt.Sprintf("%s:%d", frame.File, frame.Line)
 }

@@ -20,10 +20,8 @@ func (r *run) Value(key any) any {
 	return r.Context.Value(key)
 }
 
-// Path is where the method was called.
 func (r *run) Path() string { return r.route.path }
 
-// Logger logs for the call.
 func (r *run) Logger() *slog.Logger {
 	caller := plugin.CallerOf(r.Context)
 	attributes := []any{"method", r.route.path}
@@ -36,7 +34,6 @@ func (r *run) Logger() *slog.Logger {
 	return r.route.hub.log.With(attributes...)
 }
 
-// Progress sends an item about how far the method is.
 func (r *run) Progress(message string, percentage float64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -74,7 +71,20 @@ func tooDeep() error {
 	return plugin.InvalidParams(fmt.Sprintf("calls are nested deeper than %d", maxNested))
 }
 
-// Resolve asks the activation that owns the handle.
-func (r *run) Resolve(ctx context.Context, h plugin.Handle) (any, error) {
-	return r.route.hub.resolve(ctx, h)
+// Resolve asks the activation that owns the handle. It counts as a call of it.
+func (r *run) Resolve(ctx context.Context, handle plugin.Handle) (value any, err error) {
+	hub := r.route.hub
+	m := hub.table.Load().owners[handle.PluginID]
+	inner := &run{}
+	inner.Context, inner.cancel = context.WithCancelCause(ctx)
+	defer inner.leave()
+	if m == nil || !m.lifecycle.enter(inner) {
+		return nil, &plugin.Error{Message: plugin.ErrNoHandle.Error() + ": " + shown(handle.String()), Err: plugin.ErrNoHandle}
+	}
+	inner.admitted, inner.route = true, &Route{hub: hub, lifecycle: m.lifecycle, path: m.path + " handle"}
+	err = inner.guard(func() (err error) {
+		value, err = m.tree.Definition.Resolve(inner, handle)
+		return err
+	})
+	return value, err
 }

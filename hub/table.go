@@ -3,7 +3,6 @@
 package hub
 
 import (
-	"context"
 	"maps"
 	"slices"
 
@@ -49,22 +48,4 @@ func sorted(mounts map[string]*mount) (all []*mount) {
 		all = append(all, mounts[name])
 	}
 	return all
-}
-
-// resolve asks the activation that owns a handle what it stands for. The error
-// wraps plugin.ErrNoHandle where there is none.
-func (h *Hub) resolve(ctx context.Context, handle plugin.Handle) (value any, err error) {
-	m := h.table.Load().owners[handle.PluginID]
-	r := &run{}
-	r.Context, r.cancel = context.WithCancelCause(ctx)
-	defer r.leave()
-	if m == nil || !m.lifecycle.enter(r) {
-		return nil, &plugin.Error{Message: plugin.ErrNoHandle.Error() + ": " + shown(handle.String()), Err: plugin.ErrNoHandle}
-	}
-	r.admitted, r.route = true, &Route{hub: h, lifecycle: m.lifecycle, path: m.path + " handle"}
-	err = r.guard(func() (err error) {
-		value, err = m.tree.Definition.Resolve(r, handle)
-		return err
-	})
-	return value, err
 }

@@ -102,13 +102,8 @@ func Unary[In, Out any](name, description string, fn func(ctx context.Context, i
 // ever.
 func Stream[In, Out any](name, description string, fn func(ctx context.Context, in In) iter.Seq2[Out, error], options ...Option) Method {
 	return newMethod[In, Out](name, description, true, fn == nil, func(ctx context.Context, params any, yield func(any, error) bool) {
-		items := fn(ctx, *params.(*In))
-		if items == nil {
-			yield(nil, fmt.Errorf("method %q has returned a nil sequence", name))
-			return
-		}
 		// Not a range, which would panic when another goroutine yields after the end.
-		items(func(out Out, err error) bool {
+		fn(ctx, *params.(*In))(func(out Out, err error) bool {
 			if err != nil {
 				return yield(nil, err)
 			}

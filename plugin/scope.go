@@ -15,12 +15,8 @@ import (
 // [Ask], [Call], [Resolve], [PathOf] and [Logger], which find it in their
 // context.
 type scope interface {
-	// Path is where the method was called: "solar.earth.luna.info".
 	Path() string
-	// Logger logs for the call.
 	Logger() *slog.Logger
-	// Progress sends an item about how far the method is; a percentage below
-	// zero is unknown.
 	Progress(message string, percentage float64)
 	// Ask sends a question, JSON, to the caller and waits for the answer. An
 	// error of accept goes to the client that answered, and the question stays
@@ -28,7 +24,6 @@ type scope interface {
 	Ask(ctx context.Context, question []byte, timeout time.Duration, accept func(answer []byte) error) error
 	// Call runs another method of the hub and yields its contents.
 	Call(ctx context.Context, path string, params []byte) iter.Seq2[any, error]
-	// Resolve asks the activation that owns the handle what it stands for.
 	Resolve(ctx context.Context, h Handle) (any, error)
 }
 

@@ -7,9 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"regexp"
-	"slices"
 )
 
 // Tree is an activation with all its fixed children, each asked once for its
@@ -24,7 +22,7 @@ type Tree struct {
 	Children []*Tree
 }
 
-// Bounds of a tree. More is taken for a cycle that no comparison finds.
+// Bounds of a tree. More is taken for a cycle.
 const (
 	maxLevels      = 16
 	maxActivations = 10_000
@@ -37,18 +35,15 @@ var versions = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z
 // where one of them is malformed: a bad name, a name that is there twice, an
 // activation that is its own descendant.
 func TreeOf(a Activation) (*Tree, error) {
-	below := 0
-	return treeOf(a, nil, &below)
+	known := 0
+	return treeOf(a, 1, &known)
 }
 
-func treeOf(a Activation, above []Activation, below *int) (*Tree, error) {
+func treeOf(a Activation, level int, known *int) (*Tree, error) {
 	if a == nil {
 		return nil, errors.New("a nil activation")
 	}
-	if slices.ContainsFunc(above, func(b Activation) bool { return same(a, b) }) {
-		return nil, fmt.Errorf("activation %q is its own descendant", a.Define().Namespace)
-	}
-	if *below++; len(above) >= maxLevels || *below > maxActivations {
+	if *known++; level > maxLevels || *known > maxActivations {
 		return nil, fmt.Errorf("activation %q: more than %d levels or %d activations: is it its own descendant?",
 			a.Define().Namespace, maxLevels, maxActivations)
 	}
@@ -62,7 +57,7 @@ func treeOf(a Activation, above []Activation, below *int) (*Tree, error) {
 	}
 	t := &Tree{Activation: a, Definition: d}
 	for _, child := range d.Children {
-		c, err := treeOf(child, append(above, a), below)
+		c, err := treeOf(child, level+1, known)
 		if err != nil {
 			return nil, fmt.Errorf("activation %q: %w", d.Namespace, err)
 		}
@@ -104,10 +99,4 @@ func (t *Tree) method() Method {
 	return Unary(d.Namespace, d.Description, func(context.Context, None) (childSummary, error) {
 		return summaryOf(d), nil
 	}, withRole(Role{Kind: "static_child"}))
-}
-
-// same reports whether two activations are one; those that can't be compared
-// are not.
-func same(a, b Activation) bool {
-	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.ValueOf(a).Comparable() && a == b
 }

@@ -86,8 +86,8 @@ func TestTreeOfRejects(t *testing.T) {
 	}{
 		{"nothing", nil, "a nil activation"},
 		{"a child that is nothing", child(nil), `activation "sun": a nil activation`},
-		{"its own child", itself, `activation "sun": activation "sun" is its own descendant`},
-		{"its own grandchild", through, `activation "sun": activation "earth": activation "sun" is its own descendant`},
+		{"its own child", itself, `activation "sun": more than 16 levels or 10000 activations: is it its own descendant?`},
+		{"its own grandchild", through, `more than 16 levels or 10000 activations: is it its own descendant?`},
 		{"a child of its kind, made anew", deeper(), `more than 16 levels or 10000 activations`},
 		{"two children of its kind, made anew", wider{}, `more than 16 levels or 10000 activations`},
 		{"too deep", line(17), `more than 16 levels`},

@@ -72,13 +72,8 @@ func fieldsOf(t reflect.Type) ([]field, error) {
 
 // tagOfBlank reads a tag of a struct's field _, which speaks for the struct.
 func tagOfBlank(t reflect.Type, key string) string {
-	if t.Kind() != reflect.Struct {
-		return ""
-	}
-	for i := range t.NumField() {
-		if f := t.Field(i); f.Name == "_" {
-			return f.Tag.Get(key)
-		}
+	if f, ok := t.FieldByName("_"); ok && len(f.Index) == 1 {
+		return f.Tag.Get(key)
 	}
 	return ""
 }
