@@ -71,17 +71,19 @@ func over(t testing.TB, store storage.Store, options ...registry.Option) *harnes
 		t.Fatal(err)
 	}
 	t.Cleanup(h.close)
-	h.hub = sync.OnceValue(func() *hub.Hub {
-		made, err := hub.New("test-hub", hub.WithLogger(log))
-		if err == nil {
-			err = made.Register(h.registry)
-		}
-		if err != nil {
-			panic(err)
-		}
-		return made
-	})
+	h.hub = sync.OnceValue(func() *hub.Hub { return hosting(h.registry, log) })
 	return h
+}
+
+func hosting(r *registry.Registry, log *slog.Logger) *hub.Hub {
+	made, err := hub.New("test-hub", hub.WithLogger(log))
+	if err == nil {
+		err = made.Register(r)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return made
 }
 
 func (h *harness) close() {
@@ -290,53 +292,35 @@ func ptr[T any](v T) *T { return &v }
 
 // methodSchema is what the registry's schema says of one method.
 type methodSchema struct {
-	params  *jsonschema.Resolved // nil for no parameters
-	returns *jsonschema.Resolved
+	Name            string
+	Params, Returns *jsonschema.Schema
+
+	params, returns *jsonschema.Resolved // nil for none
 }
 
 // servedSchema is the schema of the registry, as a client gets it.
 var servedSchema = sync.OnceValue(func() []byte {
-	h, err := hub.New("schema-hub")
-	if err != nil {
-		panic(err)
-	}
-	if err := h.Register(new(registry.Registry)); err != nil {
-		panic(err)
-	}
-	var text []byte
-	for item := range h.Call("registry.schema", nil).Items(context.Background()) {
-		if item.Kind == plugin.KindData {
-			if text, err = codec.AppendJSON(nil, item.Content); err != nil {
-				panic(err)
-			}
-		}
-	}
-	return text
+	h := &harness{hub: func() *hub.Hub { return hosting(new(registry.Registry), slog.Default()) }}
+	return h.answerTo(nil, "registry.schema", nil)
 })
 
 var servedMethods = sync.OnceValue(func() map[string]methodSchema {
-	var schema struct {
-		Methods []struct {
-			Name            string
-			Params, Returns *jsonschema.Schema
-		}
-	}
+	var schema struct{ Methods []methodSchema }
 	if err := json.Unmarshal(servedSchema(), &schema); err != nil {
 		panic(err)
 	}
-	resolve := func(s *jsonschema.Schema) *jsonschema.Resolved {
-		if s == nil {
-			return nil
-		}
-		resolved, err := s.Resolve(nil)
-		if err != nil {
-			panic(err)
-		}
-		return resolved
-	}
 	methods := map[string]methodSchema{}
 	for _, m := range schema.Methods {
-		methods[m.Name] = methodSchema{params: resolve(m.Params), returns: resolve(m.Returns)}
+		for given, resolved := range map[*jsonschema.Schema]**jsonschema.Resolved{m.Params: &m.params, m.Returns: &m.returns} {
+			var err error
+			if given == nil {
+				continue
+			}
+			if *resolved, err = given.Resolve(nil); err != nil {
+				panic(err)
+			}
+		}
+		methods[m.Name] = m
 	}
 	return methods
 })

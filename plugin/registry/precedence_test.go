@@ -160,7 +160,7 @@ func drive(t *testing.T, rng *rand.Rand, steps int) {
 				e.lease = time.Now().Add(e.ttl)
 			}
 		}
-		h = over(t, store, registry.WithSource(env), registry.WithSource(file),
+		h = over(t, store, registry.WithSource(file), registry.WithSource(env), // in the wrong order
 			registry.WithDiscovery(addresses...), registry.WithHealth(registry.Health{Probe: answering.probe, Timeout: time.Second}))
 		synctest.Wait()
 	}

@@ -36,10 +36,11 @@ func TestReferenceDatabaseIsServedUnchanged(t *testing.T) {
 	if err := json.Unmarshal([]byte(referenceEntries), &want); err != nil {
 		t.Fatal(err)
 	}
-	// The file of that registry still lists its entry.
+	// The file of that registry still lists its entry. The environment, which has another
+	// one, is not loaded, and may still own it.
 	prod := listed("prod")
 	prod.Host, prod.Description, prod.Namespace = "plexus.example.com", ptr("Production — é ☃"), ptr("substrate")
-	_, file := withFile(prod)
+	_, file := withFile(prod, listed("fromenv"))
 	for _, opening := range []string{"first", "second"} {
 		h := over(t, openStore(t, path), file)
 		same(t, opening+" opening: how many", len(h.names(`{"active_only": false}`)), len(want))

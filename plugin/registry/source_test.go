@@ -178,52 +178,6 @@ func (h *harness) doLine(line string) {
 	h.do(method, params)
 }
 
-func TestDeletedNameReturnsAtTheNextLoad(t *testing.T) {
-	t.Parallel()
-	source, option := withFile(listed("a"))
-	h := open(t, option)
-	first := h.get("a").ID
-	h.do("delete", `{"name": "a"}`)
-	if b := h.lookup("a"); b != nil {
-		t.Fatalf("still there: %v", b)
-	}
-	h.reload(1)
-	second := h.get("a")
-	if second.ID == first || second.Source != "file" || !second.Active {
-		t.Errorf("returned as %v", second)
-	}
-
-	// What hid the source's own is gone: that returns too.
-	h.do("register", `{"name": "a", "host": "ours", "port": 1}`)
-	h.do("delete", `{"name": "a"}`)
-	h.reload(1)
-	same(t, "host", h.get("a").Host, "file.example")
-
-	source.list()
-	h.do("delete", `{"name": "a"}`)
-	h.reload(0)
-	if b := h.lookup("a"); b != nil {
-		t.Errorf("nobody names it: %v", b)
-	}
-}
-
-func TestDeregisteredStaysSoOverALoad(t *testing.T) {
-	t.Parallel()
-	source, option := withFile(listed("a"))
-	h := open(t, option)
-	h.do("deregister", `{"name": "a"}`)
-	h.reload(0)
-	if h.get("a").Active {
-		t.Error("active again")
-	}
-	// An entry that its source changes is meant to be used.
-	source.list(withPort(9, listed("a")))
-	h.reload(1)
-	if got := h.get("a"); !got.Active || got.Port != 9 {
-		t.Errorf("got %v", got)
-	}
-}
-
 func TestFailingSourceChangesNothing(t *testing.T) {
 	t.Parallel()
 	source, option := withFile(listed("a"), listed("b"))
@@ -253,22 +207,6 @@ func TestNewFailsWhereASourceDoes(t *testing.T) {
 	source.fail(broken)
 	if _, err := registry.New(context.Background(), memory(t), option); !errors.Is(err, broken) {
 		t.Errorf("the error is %v", err)
-	}
-}
-
-func TestEnvironmentTakesPrecedenceOverFile(t *testing.T) {
-	t.Parallel()
-	file, fileOption := withFile(withPort(1, listed("a")), listed("f"))
-	environment := newSource(storage.SourceEnv)
-	environment.list(withPort(2, listed("a")), listed("e"))
-	h := open(t, fileOption, registry.WithSource(environment)) // in the wrong order
-	for range 2 {
-		a, f, e := h.get("a"), h.get("f"), h.get("e")
-		if a.Source != "env" || a.Port != 2 || f.Source != "file" || e.Source != "env" {
-			t.Errorf("got %v, %v, %v", a, f, e)
-		}
-		file.list(withPort(3, listed("a")), listed("f"))
-		h.reload(0)
 	}
 }
 
