@@ -245,12 +245,7 @@ func TestDynamicCallsWhileTheyAreRemoved(t *testing.T) {
 						return "", ctx.Err()
 					}}, nil
 				}))
-				var got []string
-				done := make(chan struct{})
-				go func() { defer close(done); got = run(t.Context(), h.Call(test.path, nil)) }()
-				synctest.Wait()
-				unregister(t, h, "fleet")
-				<-done
+				got := during(t, h.Call(test.path, nil), func() { unregister(t, h, "fleet") })
 				equal(t, got, test.want...)
 			})
 		})

@@ -8,7 +8,9 @@ import (
 	"iter"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/internal/codec"
@@ -125,6 +127,18 @@ func lines(all []plugin.Item) []string {
 
 // run runs a call and describes its items.
 func run(ctx context.Context, c hub.Call) []string { return lines(items(ctx, c)) }
+
+// during runs fn while a call waits, and returns the items of the call. It is for
+// bubbles of synctest.
+func during(t *testing.T, c hub.Call, fn func()) (got []string) {
+	t.Helper()
+	var calling sync.WaitGroup
+	calling.Go(func() { got = run(t.Context(), c) })
+	synctest.Wait()
+	fn()
+	calling.Wait()
+	return got
+}
 
 func equal(t *testing.T, got []string, want ...string) {
 	t.Helper()

@@ -44,16 +44,19 @@ func TestStreamEndsOnce(t *testing.T) {
 			[]string{"error -32000 so (recoverable)", "error -32000 no"}, ""},
 		{"a cancellation of its own", []any{1, context.Canceled}, []string{"data s.m 1", "error -32000 s.m was cancelled"}, ""},
 		{"a panic", []any{1, "panic!"}, []string{"data s.m 1", "error -32000 s.m failed"}, "panic!"},
+		{"a panic of the runtime", []any{1, []int{}}, []string{"data s.m 1", "error -32000 s.m failed"}, "out of range"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h, log := newHub(t, "H", streaming(func(_ context.Context, yield func(any, error) bool) {
 				for _, v := range test.yield {
-					if v == "panic!" {
-						panic(v)
-					}
-					err, _ := v.(error)
-					if err != nil {
-						v = nil
+					var err error
+					switch value := v.(type) {
+					case string:
+						panic(value)
+					case []int:
+						v = outOfRange(value)
+					case error:
+						v, err = nil, value
 					}
 					if !yield(v, err) {
 						return
@@ -75,22 +78,6 @@ func TestStreamEndsOnce(t *testing.T) {
 				t.Errorf("logged %q, want %q", got, test.log)
 			}
 		})
-	}
-}
-
-func TestUnaryEndsOnce(t *testing.T) {
-	for _, test := range []struct {
-		name string
-		fn   func(context.Context, plugin.None) (int, error)
-		want []string
-	}{
-		{"a content", func(context.Context, plugin.None) (int, error) { return 1, nil }, []string{"data u.m 1", "done"}},
-		{"an error", func(context.Context, plugin.None) (int, error) { return 1, errors.New("so") }, []string{"error -32000 u.m failed"}},
-		{"a panic", func(context.Context, plugin.None) (int, error) { panic("so") }, []string{"error -32000 u.m failed"}},
-		{"a panic of the runtime", func(context.Context, plugin.None) (int, error) { return outOfRange(nil), nil }, []string{"error -32000 u.m failed"}},
-	} {
-		h, _ := newHub(t, "H", plugin.Definition{Namespace: "u", Methods: []plugin.Method{plugin.Unary("m", "", test.fn)}})
-		equal(t, run(t.Context(), h.Call("u.m", nil)), test.want...)
 	}
 }
 
@@ -194,30 +181,19 @@ func TestPanicOfTheConsumerGoesOn(t *testing.T) {
 }
 
 func TestPanicAfterTheEndIsLoggedOnly(t *testing.T) {
-	for _, test := range []struct {
-		name string
-		fn   func(yield func(any, error) bool)
-	}{
-		{"while it cleans up", func(yield func(any, error) bool) {
+	for name, err := range map[string]error{"while it cleans up": nil, "after its error": errors.New("the last")} {
+		h, log := newHub(t, "H", streaming(func(_ context.Context, yield func(any, error) bool) {
 			defer func() { panic("late") }()
-			yield(1, nil)
-		}},
-		{"after its error", func(yield func(any, error) bool) {
-			defer func() { panic("late") }()
-			yield(nil, errors.New("the last"))
-		}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			h, log := newHub(t, "H", streaming(func(_ context.Context, yield func(any, error) bool) { test.fn(yield) }))
-			n := 0
-			for range h.Call("s.m", nil).Items(t.Context()) {
-				n++
-				break
-			}
-			if n != 1 || !strings.Contains(log.String(), "a method panicked") {
-				t.Errorf("%d items after the consumer had left after 1, logged %s", n, log)
-			}
-		})
+			yield(1, err)
+		}))
+		n := 0
+		for range h.Call("s.m", nil).Items(t.Context()) {
+			n++
+			break
+		}
+		if n != 1 || !strings.Contains(log.String(), "a method panicked") {
+			t.Errorf("%s: %d items after the consumer had left after 1, logged %s", name, n, log)
+		}
 	}
 	// The consumer has not left, but the stream has ended.
 	h, log := newHub(t, "H", streaming(func(_ context.Context, yield func(any, error) bool) {

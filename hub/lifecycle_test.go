@@ -258,23 +258,20 @@ func TestUnregisterWaitsForCalls(t *testing.T) {
 					var d diary
 					h := newHubWith(t, "H", []hub.Option{hub.WithDrain(3 * time.Second)}, waiting(&d, test.call, test.heeds))
 					d.lines = nil
-					var got []string
-					done := make(chan struct{})
-					go func() { defer close(done); got = run(t.Context(), h.Call("s.m", nil)) }()
-					synctest.Wait()
-					begin := time.Now()
 					end := func() error { return h.Unregister("s") }
 					if all {
 						end = h.Close
 					}
-					err := end()
-					if (err == nil) != (test.err == "") || err != nil && !strings.HasSuffix(err.Error(), test.err) {
-						t.Errorf("%v, want %q", err, test.err)
-					}
-					if took := time.Since(begin); took != test.took {
-						t.Errorf("it took %v, want %v", took, test.took)
-					}
-					<-done
+					got := during(t, h.Call("s.m", nil), func() {
+						begin := time.Now()
+						err := end()
+						if (err == nil) != (test.err == "") || err != nil && !strings.HasSuffix(err.Error(), test.err) {
+							t.Errorf("%v, want %q", err, test.err)
+						}
+						if took := time.Since(begin); took != test.took {
+							t.Errorf("it took %v, want %v", took, test.took)
+						}
+					})
 					equal(t, got, test.items...)
 					d.check(t, test.diary...)
 				})
@@ -382,12 +379,12 @@ func TestRemovalWhileAHandleIsResolved(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var resolved error
-		done := make(chan struct{})
-		go func() { defer close(done); _, resolved = resolve(ctx, h, d.Handle("get")) }()
+		var resolving sync.WaitGroup
+		resolving.Go(func() { _, resolved = resolve(ctx, h, d.Handle("get")) })
 		synctest.Wait()
 		err := h.Unregister("slow")
 		cancel()
-		<-done
+		resolving.Wait()
 		if err != nil || resolved == nil || resolved.Error() != "the activation was removed" {
 			t.Errorf("%v, %v", err, resolved)
 		}

@@ -69,13 +69,6 @@ func TestAMiddlewareThatPanicsAtRegistration(t *testing.T) {
 	register(t, h, activation("a", "m")) // the namespace is free
 }
 
-func TestNamespacesThatDifferInCaseAreTwo(t *testing.T) {
-	h, _ := newHub(t, "H", activation("a", "m"), activation("A", "n"), activation("h", "o"))
-	if h.Find("a", "m") == nil || h.Find("A", "n") == nil || h.Find("a", "n") != nil || h.Find("h", "o") == nil {
-		t.Error("a namespace is found by another spelling")
-	}
-}
-
 func TestUnregister(t *testing.T) {
 	h, _ := newHub(t, "H", activation("a", "m"))
 	before := h.Hash()

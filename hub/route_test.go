@@ -69,8 +69,9 @@ func TestRouting(t *testing.T) {
 }
 
 func TestFind(t *testing.T) {
-	h, _ := newHub(t, "H", activation("a", "m"))
+	h, _ := newHub(t, "H", activation("a", "m"), activation("A", "n"), activation("h", "o"))
 	for path, want := range map[string]bool{
+		"A.n": true, "a.n": false, "h.o": true,
 		"a.m": true, "a.schema": true, "a.hash": true, "a.m.schema": true, "a.schema.schema": true, "a.hash.schema": false,
 		"a.M": false, "a.": false, "b.m": false, ".m": false,
 		"H.schema": true, "H.hash": true, "H.hashes": true, "H.call": true, "H.respond": false, "H.": false, "H.a.m": false,

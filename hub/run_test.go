@@ -44,14 +44,13 @@ func TestAMethodThatIgnoresYield(t *testing.T) {
 			yield(1, nil)
 		}
 	}))
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
+	var calling sync.WaitGroup
+	calling.Go(func() {
 		for range h.Call("s.m", nil).Items(t.Context()) {
 			break
 		}
-	}()
-	<-ended
+	})
+	calling.Wait()
 	if got := log.String(); strings.Count(got, "yield has returned false") != 1 {
 		t.Errorf("logged %s", got)
 	}
@@ -68,14 +67,13 @@ func TestAMethodThatEndsItsGoroutine(t *testing.T) {
 		runtime.Goexit()
 	}))
 	var got []string
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
+	var calling sync.WaitGroup
+	calling.Go(func() {
 		for item := range h.Call("s.m", nil).Items(t.Context()) {
 			got = append(got, describe(kept(item)))
 		}
-	}()
-	<-ended
+	})
+	calling.Wait()
 	if !slices.Equal(got, []string{"data s.m 1", "error -32000 s.m failed"}) || !strings.Contains(log.String(), "Goexit") {
 		t.Errorf("%q, logged %s", got, log)
 	}

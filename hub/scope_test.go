@@ -38,6 +38,7 @@ func inner(stopped *bool) plugin.Definition {
 	return plugin.Definition{Namespace: "in", Version: "1.0.0", Methods: []plugin.Method{
 		plugin.Stream("points", "", yields(point{1}, &plugin.Error{Message: "again", Recoverable: true}, map[string]int{"x": 2})),
 		plugin.Stream("forms", "", yields(&point{1}, map[string]string{"x": "two"}, point{3})),
+		plugin.Stream("recovers", "", yields(&plugin.Error{Message: "again", Recoverable: true}, point{3})),
 		plugin.Stream("nothing", "", yields()),
 		plugin.Stream("fails", "", yields(point{1}, &plugin.Error{Code: 7, Message: "so", Data: point{9}})),
 		plugin.Stream("leaks", "", yields(errors.New("password is 123"))),
@@ -68,9 +69,15 @@ func outer(fn func(ctx context.Context) error) plugin.Definition {
 	}}
 }
 
+// calling runs fn in a method beside those of inner.
+func calling(t *testing.T, ctx context.Context, fn func(ctx context.Context) error) []string {
+	t.Helper()
+	h, _ := newHub(t, "H", inner(new(bool)), outer(fn))
+	return run(ctx, h.Call("out.m", nil))
+}
+
 // TestCallsBetweenActivations states what a method gets from another.
 func TestCallsBetweenActivations(t *testing.T) {
-	stopped := false
 	for _, test := range []struct {
 		path   string
 		params any
@@ -90,7 +97,7 @@ func TestCallsBetweenActivations(t *testing.T) {
 	} {
 		t.Run(test.path, func(t *testing.T) {
 			var got []string
-			h, _ := newHub(t, "H", inner(&stopped), outer(func(ctx context.Context) error {
+			all := calling(t, t.Context(), func(ctx context.Context) error {
 				for p, err := range plugin.Call[point](ctx, test.path, test.params) {
 					var fault *plugin.Error
 					switch {
@@ -110,16 +117,14 @@ func TestCallsBetweenActivations(t *testing.T) {
 					}
 				}
 				return nil
-			}))
-			equal(t, run(t.Context(), h.Call("out.m", nil)), `data out.m "fine"`, "done")
+			})
+			equal(t, all, `data out.m "fine"`, "done")
 			equal(t, got, test.want...)
 		})
 	}
 }
 
 func TestCallOneTakesTheFirstContent(t *testing.T) {
-	stopped := false
-	again := &plugin.Error{Message: "again", Recoverable: true}
 	for _, test := range []struct {
 		path   string
 		params any
@@ -132,19 +137,14 @@ func TestCallOneTakesTheFirstContent(t *testing.T) {
 		{"in.nothing", nil, "{0} calling in.nothing: no answer"},
 		{"in.nothing", func() {}, "{0} calling in.nothing: parameters: "},
 	} {
-		recovers := plugin.Stream("recovers", "", func(context.Context, plugin.None) iter.Seq2[any, error] {
-			return func(yield func(any, error) bool) { _ = yield(nil, again) && yield(point{3}, nil) }
-		})
-		in := inner(&stopped)
-		in.Methods = append(in.Methods, recovers)
-		h, _ := newHub(t, "H", in, outer(func(ctx context.Context) error {
+		got := calling(t, t.Context(), func(ctx context.Context) error {
 			p, err := plugin.CallOne[point](ctx, test.path, test.params)
 			if got := fmt.Sprint(p, err); !strings.HasPrefix(got, test.want) {
 				t.Errorf("%s: %s, want %s", test.path, got, test.want)
 			}
 			return nil
-		}))
-		equal(t, run(t.Context(), h.Call("out.m", nil)), `data out.m "fine"`, "done")
+		})
+		equal(t, got, `data out.m "fine"`, "done")
 	}
 }
 
@@ -168,28 +168,26 @@ func TestCallThatIsBrokenOffStopsTheOther(t *testing.T) {
 // TestCallIsForTheSameCaller, and its errors pass through a method that
 // returns them.
 func TestCallIsForTheSameCaller(t *testing.T) {
-	stopped := false
 	var who string
-	h, _ := newHub(t, "H", inner(&stopped), outer(func(ctx context.Context) (err error) {
+	ask := func(ctx context.Context) (err error) {
 		who, err = plugin.CallOne[string](ctx, "in.who", nil)
 		return err
-	}))
+	}
 	ctx := plugin.WithCaller(t.Context(), plugin.Caller{Name: "ada", Scopes: []string{"in"}})
-	if all := run(ctx, h.Call("out.m", nil)); who != "ada at in.who" {
+	if all := calling(t, ctx, ask); who != "ada at in.who" {
 		t.Errorf("%q, %q", who, all)
 	}
 	ctx = plugin.WithCaller(t.Context(), plugin.Caller{Name: "bob"})
-	equal(t, run(ctx, h.Call("out.m", nil)), "error -32003 Forbidden: in.who needs in, and the caller is \"bob\"")
+	equal(t, calling(t, ctx, ask), "error -32003 Forbidden: in.who needs in, and the caller is \"bob\"")
 }
 
 func TestProgressOfAnotherMethodIsDropped(t *testing.T) {
-	stopped := false
-	h, _ := newHub(t, "H", inner(&stopped), outer(func(ctx context.Context) error {
+	got := calling(t, t.Context(), func(ctx context.Context) error {
 		n, err := plugin.CallOne[int](ctx, "in.progress", nil)
 		plugin.Progress(ctx, fmt.Sprint(n), plugin.Unknown)
 		return err
-	}))
-	equal(t, run(t.Context(), h.Call("out.m", nil)), "progress", `data out.m "fine"`, "done")
+	})
+	equal(t, got, "progress", `data out.m "fine"`, "done")
 }
 
 // TestNestingOfCallsIsBounded: a method that calls itself comes to an end.
@@ -219,12 +217,7 @@ func TestRemovalWhileAMethodCallsAnother(t *testing.T) {
 			_, err := plugin.CallOne[int](ctx, "in.waits", nil)
 			return err
 		}))
-		var got []string
-		done := make(chan struct{})
-		go func() { defer close(done); got = run(t.Context(), h.Call("out.m", nil)) }()
-		synctest.Wait()
-		unregister(t, h, "in")
-		<-done
+		got := during(t, h.Call("out.m", nil), func() { unregister(t, h, "in") })
 		if len(got) != 1 || !strings.HasPrefix(got[0], "error -32000") {
 			t.Errorf("%q", got)
 		}
