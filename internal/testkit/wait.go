@@ -4,6 +4,7 @@ package testkit
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -59,6 +60,17 @@ func Listen(t testing.TB) net.Listener {
 	}
 	t.Cleanup(func() { l.Close() })
 	return l
+}
+
+// Main runs the tests of a package, and returns the status to exit with: 1 also
+// where goroutines are left with one of the functions on their stack.
+func Main(m *testing.M, functions ...string) (status int) {
+	status = m.Run()
+	if left := Goroutines(functions...); status == 0 && left != "" {
+		fmt.Fprintf(os.Stderr, "goroutines are left:\n%s\n", left)
+		return 1
+	}
+	return status
 }
 
 // Goroutines waits until no goroutine has one of the functions on its stack,

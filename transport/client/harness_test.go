@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"testing"
@@ -18,14 +17,7 @@ import (
 	"github.com/plexus-go/plexus/transport/client"
 )
 
-func TestMain(m *testing.M) {
-	status := m.Run()
-	if left := testkit.Goroutines("plexus/transport/client."); status == 0 && left != "" {
-		fmt.Fprintf(os.Stderr, "goroutines of the client are left:\n%s\n", left)
-		status = 1
-	}
-	os.Exit(status)
-}
+func TestMain(m *testing.M) { os.Exit(testkit.Main(m, "plexus/transport/client.")) }
 
 // listen opens a listener on the loopback, which the test closes.
 func listen(t testing.TB, address string) net.Listener {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -28,13 +27,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	status := m.Run()
-	left := testkit.Goroutines("plexus/transport/client.", "plexus/transport/registryclient.")
-	if status == 0 && left != "" {
-		fmt.Fprintf(os.Stderr, "goroutines of the client are left:\n%s\n", left)
-		status = 1
-	}
-	os.Exit(status)
+	os.Exit(testkit.Main(m, "plexus/transport/client.", "plexus/transport/registryclient."))
 }
 
 // object is a JSON object.
@@ -57,30 +50,19 @@ func dialFailed(err error) bool {
 	return ok
 }
 
-// route is a network without sockets that leads to a hub, and can be stalled.
+// route is a network without sockets that leads to a hub.
 type route struct {
 	clock chan struct{} // held while something is sent; nil to a fake hub
-
-	mu      sync.Mutex
-	pipes   *testkit.Pipes
-	stalled chan struct{} // while it is not nil, nothing passes until it is closed
+	pipes *testkit.Pipes
 }
 
-func newRoute() *route { return &route{clock: make(chan struct{}, 1)} }
-
-// listen returns a listener at the end of the route.
-func (r *route) listen() net.Listener {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.pipes = testkit.NewPipes()
-	return listener{r.pipes, r}
-}
+func newRoute() *route { return &route{make(chan struct{}, 1), testkit.NewPipes()} }
 
 // pretend starts a fake hub, and returns the route to it. The script is run for
 // every connection, which is closed when it returns.
 func pretend(t testing.TB, script func(c *peer)) *route {
-	r := new(route)
-	testkit.PretendOn(t, r.listen(), script)
+	r := &route{pipes: testkit.NewPipes()}
+	testkit.PretendOn(t, r.pipes, script)
 	return r
 }
 
@@ -90,10 +72,7 @@ const url = "ws://hub"
 // options make a client take the route.
 func (r *route) options(more ...client.Option) []client.Option {
 	return append(more, client.WithProxy(nil), client.WithNetDial(func(ctx context.Context, network, address string) (net.Conn, error) {
-		r.mu.Lock()
-		pipes := r.pipes
-		r.mu.Unlock()
-		conn, err := pipes.Dial(ctx, network, address)
+		conn, err := r.pipes.Dial(ctx, network, address)
 		return clientConn{conn, r}, err
 	}))
 }
@@ -112,59 +91,6 @@ func (c clientConn) Write(p []byte) (int, error) {
 		<-c.route.clock
 	}
 	return c.Conn.Write(p)
-}
-
-type listener struct {
-	*testkit.Pipes
-	route *route
-}
-
-func (l listener) Accept() (net.Conn, error) {
-	conn, err := l.Pipes.Accept()
-	return serverConn{conn, l.route}, err
-}
-
-// serverConn passes nothing while its route is stalled.
-type serverConn struct {
-	net.Conn
-	route *route
-}
-
-func (c serverConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	c.route.wait()
-	return n, err
-}
-
-func (c serverConn) Write(p []byte) (int, error) {
-	c.route.wait()
-	return c.Conn.Write(p)
-}
-
-func (r *route) wait() {
-	r.mu.Lock()
-	stalled := r.stalled
-	r.mu.Unlock()
-	if stalled != nil {
-		<-stalled
-	}
-}
-
-// stall lets nothing through any more; connections are accepted still.
-func (r *route) stall() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.stalled = make(chan struct{})
-}
-
-// resume lets everything through, what was held up too.
-func (r *route) resume() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.stalled != nil {
-		close(r.stalled)
-		r.stalled = nil
-	}
 }
 
 // registryServer is a registry, with a route to it. It can be killed and
@@ -210,6 +136,7 @@ func (s *registryServer) start() {
 		s.t.Fatal(err)
 	}
 	s.web = websocket.NewServer(h, websocket.Limits{}, log)
+	s.pipes.Reopen()
 	stop := s.serve(s.route)
 	s.kill = sync.OnceFunc(func() {
 		stop()
@@ -224,9 +151,8 @@ func (s *registryServer) start() {
 // serve serves the registry at the end of a route.
 func (s *registryServer) serve(r *route) (stop func()) {
 	web := &http.Server{Handler: s.web}
-	l := r.listen()
 	ended := make(chan struct{})
-	go func() { web.Serve(l); close(ended) }()
+	go func() { web.Serve(r.pipes); close(ended) }()
 	return func() { web.Close(); <-ended }
 }
 
@@ -235,7 +161,7 @@ func (s *registryServer) otherRoute() *route {
 	r := newRoute()
 	r.clock = s.clock
 	s.t.Cleanup(s.serve(r))
-	s.t.Cleanup(r.resume)
+	s.t.Cleanup(r.pipes.Resume)
 	return r
 }
 

@@ -16,12 +16,12 @@ func TestTheLeaseOfAHubThatIsNotHeardExpires(t *testing.T) {
 		g := alpha()
 		g.TTL = 5 * time.Second
 		r := p.register(t, g, log.option())
-		p.stall()
+		p.pipes.Stall()
 		testkit.Eventually(t, "its lease has expired", func() bool { return !s.entries()["alpha"].Active })
 		if log.Count("can't be reached") != 1 {
 			t.Errorf("the log is %s", &log)
 		}
-		p.resume()
+		p.pipes.Resume()
 		soon(t, "registered again", func() bool { return log.Count("is registered") == 2 })
 		s.wants(4444, true, 5)
 		p.pipes.Cut()
@@ -37,7 +37,7 @@ func TestCloseDoesNotWaitForANetworkThatStalls(t *testing.T) {
 	withRegistry(t, func(t *testing.T, s *registryServer) {
 		p := s.otherRoute()
 		r := p.register(t, alpha())
-		p.stall()
+		p.pipes.Stall()
 		begun := time.Now()
 		if err := r.Close(); err == nil {
 			t.Error("it can't have deregistered")

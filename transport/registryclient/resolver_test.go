@@ -164,7 +164,7 @@ func TestNamesAreStaleWhileTheNetworkIsStalled(t *testing.T) {
 		r := resolver(t, n)
 		time.Sleep(10 * time.Millisecond)
 		resolves(t, r, "127.0.0.1", false)
-		n.stall()
+		n.pipes.Stall()
 		testkit.Eventually(t, "it is stale", func() bool {
 			b, err := r.Resolve(testkit.Context(t), "alpha")
 			if err != nil {
@@ -173,7 +173,7 @@ func TestNamesAreStaleWhileTheNetworkIsStalled(t *testing.T) {
 			return b.Stale
 		})
 		s.call("register", object{"name": "alpha", "host": "127.0.0.2", "port": 1})
-		n.resume()
+		n.pipes.Resume()
 		becomes(t, r, "127.0.0.2")
 	})
 }
