@@ -18,12 +18,6 @@ const (
 	ScopeAdmin = "registry:admin" // reload, status
 )
 
-// writes is the option of a method that writes the entry which its parameters
-// name.
-func writes[In any](name func(in In) string) plugin.Option {
-	return plugin.RequiresFor(ScopeWrite, name)
-}
-
 // audit logs who has called a method, from where, for which entry, and how it
 // ended. Of the parameters it logs the name and the address: descriptions and
 // metadata may hold secrets. Pings that only renew are left out.

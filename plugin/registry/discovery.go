@@ -36,7 +36,6 @@ func (r *Registry) discover(ctx context.Context) {
 	if d.feed == nil {
 		return
 	}
-	answers := make([]string, len(d.addresses))
 	if r.health.Probe != nil {
 		r.probeAll(ctx, len(d.addresses), func(ctx context.Context, i int) {
 			name, err := r.health.Probe(ctx, addressOf(d.addresses[i].backend("")))
@@ -48,31 +47,21 @@ func (r *Registry) discover(ctx context.Context) {
 				r.log.Warn("a hub that was discovered can't be registered", "address", addressOf(b), "error", err)
 				return
 			}
-			answers[i] = name
+			r.feeds.mu.Lock()
+			defer r.feeds.mu.Unlock()
+			d.found[i] = name
 		})
 	}
 	r.feeds.mu.Lock()
 	defer r.feeds.mu.Unlock()
 	list := slices.Clone(d.self)
-	for i, name := range answers {
-		if name != "" {
-			d.found[i] = name
-		}
-		if name = d.found[i]; name != "" && !slices.ContainsFunc(list, func(b storage.Backend) bool { return b.Name == name }) {
+	for i, name := range d.found {
+		if name != "" && !slices.ContainsFunc(list, func(b storage.Backend) bool { return b.Name == name }) {
 			list = append(list, d.addresses[i].backend(name))
 		}
 	}
 	d.feed.set(list)
 	if _, err := r.reconcile(ctx); err != nil && ctx.Err() == nil {
 		r.log.Error("what was discovered could not be registered", "error", err)
-	}
-}
-
-// forget drops a name that was deleted, so that it must be discovered again.
-func (d *discovery) forget(name string) {
-	for i, found := range d.found {
-		if found == name {
-			d.found[i] = ""
-		}
 	}
 }

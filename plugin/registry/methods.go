@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/plexus-go/plexus/plugin"
@@ -88,22 +89,27 @@ func (r *Registry) update(ctx context.Context, in updateParams) (event, error) {
 	return event{Updated: &backendEvent{Backend: *r.view.infoOf(b)}}, nil
 }
 
-// delete removes an entry. One that a source still lists returns when the source
-// is loaded the next time.
+// delete removes an entry, while no source is applied. One that a source still lists
+// returns when the source is loaded the next time, not before.
 func (r *Registry) delete(ctx context.Context, in leaseParams) (event, error) {
-	err := r.erase(in.Name, func() error {
-		defer r.writing.lock(in.Name).Unlock()
-		_, err := r.writeLocked(ctx, in.Name, func(old *storage.Backend, _ int64) (storage.Write, error) {
-			return storage.Write{Backend: storage.Backend{Name: in.Name}, Delete: true}, in.check(old)
-		})
-		if err == nil {
-			r.leases.end(in.Name)
-			r.quota.release(in.Name)
-		}
-		return err
+	r.feeds.mu.Lock()
+	defer r.feeds.mu.Unlock()
+	defer r.writing.lock(in.Name).Unlock()
+	_, err := r.writeLocked(ctx, in.Name, func(old *storage.Backend, _ int64) (storage.Write, error) {
+		return storage.Write{Backend: storage.Backend{Name: in.Name}, Delete: true}, in.check(old)
 	})
 	if err != nil {
 		return failure(in.Name, err)
+	}
+	r.leases.end(in.Name)
+	r.quota.release(in.Name)
+	for _, f := range r.feeds.all {
+		f.list = slices.DeleteFunc(f.list, func(b storage.Backend) bool { return b.Name == in.Name })
+	}
+	for i, found := range r.discovery.found {
+		if found == in.Name { // it must be discovered again
+			r.discovery.found[i] = ""
+		}
 	}
 	return event{Deleted: &nameEvent{Name: in.Name}}, nil
 }

@@ -129,21 +129,6 @@ func (fs *feeds) mayOwn(b storage.Backend, f *feed) bool {
 	return b.Adopted || owner == nil || !owner.loaded
 }
 
-// erase calls remove, which deletes a name, while no source is applied. The name
-// returns at the next load of a source that lists it, not before.
-func (r *Registry) erase(name string, remove func() error) error {
-	r.feeds.mu.Lock()
-	defer r.feeds.mu.Unlock()
-	if err := remove(); err != nil {
-		return err
-	}
-	for _, f := range r.feeds.all {
-		f.list = slices.DeleteFunc(f.list, func(b storage.Backend) bool { return b.Name == name })
-	}
-	r.discovery.forget(name)
-	return nil
-}
-
 // sameListing reports whether b says what is stored already.
 func sameListing(stored, b storage.Backend) bool {
 	return stored.Host == b.Host && stored.Port == b.Port && stored.Protocol == b.Protocol &&

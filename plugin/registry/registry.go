@@ -111,22 +111,22 @@ func (r *Registry) Close() error {
 
 // Define describes the activation.
 func (r *Registry) Define() plugin.Definition {
-	audit := plugin.Wrap(r.audit)
+	audit, write := plugin.Wrap(r.audit), plugin.RequiresFor(ScopeWrite, leaseParams.name)
 	return plugin.Definition{
 		Namespace:   Namespace,
 		Version:     "1.0.0",
 		Description: "Backend discovery and registration service for Plexus hubs",
 		Methods: []plugin.Method{
 			plugin.Unary("register", "Register a new Plexus backend for discovery", r.register,
-				writes(func(in registerParams) string { return in.Name }), audit),
+				plugin.RequiresFor(ScopeWrite, func(in registerParams) string { return in.Name }), audit),
 			plugin.Unary("list", "List all registered backends", r.list, plugin.Quick(), plugin.Requires(ScopeRead)),
 			plugin.Unary("get", "Get information about a specific backend by name", r.get, plugin.Quick(), plugin.Requires(ScopeRead)),
 			plugin.Unary("update", "Update an existing backend's connection information", r.update,
-				writes(func(in updateParams) string { return in.Name }), audit),
-			plugin.Unary("delete", "Remove a backend from the registry", r.delete, writes(leaseParams.name), audit),
-			plugin.Unary("ping", "Update the health check timestamp for a backend", r.ping, writes(leaseParams.name), audit),
+				plugin.RequiresFor(ScopeWrite, func(in updateParams) string { return in.Name }), audit),
+			plugin.Unary("delete", "Remove a backend from the registry", r.delete, write, audit),
+			plugin.Unary("ping", "Update the health check timestamp for a backend", r.ping, write, audit),
 			plugin.Unary("reload", "Reload backends from the configuration file", r.reload, plugin.Requires(ScopeAdmin), audit),
-			plugin.Unary("deregister", "Mark a backend as gone, and keep its entry", r.deregister, writes(leaseParams.name), audit),
+			plugin.Unary("deregister", "Mark a backend as gone, and keep its entry", r.deregister, write, audit),
 			plugin.Stream("watch", "Tell what happens to backends, as it happens", r.watch, plugin.Requires(ScopeRead)),
 			plugin.Unary("status", "Tell how the registry is", r.status, plugin.Requires(ScopeAdmin)),
 		},

@@ -111,13 +111,10 @@ func (s *store) open(ctx context.Context, path string) (err error) {
 		}
 	}
 	s.writers = make(chan *sqlite.Conn, 1)
-	writer, err := openConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
-	if err != nil {
+	if err := s.connect(path, sqlite.OpenReadWrite|sqlite.OpenCreate, s.writers); err != nil {
 		return err
 	}
-	s.conns = append(s.conns, writer)
-	s.writers <- writer
-
+	writer := s.conns[0]
 	writer.SetInterrupt(ctx.Done())
 	if s.revision, err = setUp(writer, path); err != nil {
 		if ctx.Err() != nil {
@@ -136,14 +133,21 @@ func (s *store) open(ctx context.Context, path string) (err error) {
 	}
 	s.readers = make(chan *sqlite.Conn, readerConns)
 	for range readerConns {
-		reader, err := openConn(path, sqlite.OpenReadOnly)
-		if err != nil {
+		if err := s.connect(path, sqlite.OpenReadOnly, s.readers); err != nil {
 			return err
 		}
-		s.conns = append(s.conns, reader)
-		s.readers <- reader
 	}
 	return nil
+}
+
+// connect adds a connection to those who use it.
+func (s *store) connect(path string, flags sqlite.OpenFlags, users chan<- *sqlite.Conn) error {
+	conn, err := openConn(path, flags)
+	if err == nil {
+		s.conns = append(s.conns, conn)
+		users <- conn
+	}
+	return err
 }
 
 // warnOfOddRows logs each backend that could not be registered today. Such
