@@ -9,13 +9,17 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/plexus-go/plexus/internal/helptext"
 )
 
 // checkWidth complains of lines that an old terminal would break.
 func checkWidth(t *testing.T, what, text string) {
 	t.Helper()
 	for line := range strings.SplitSeq(text, "\n") {
-		if n := utf8.RuneCountInString(line); n > helpWidth {
+		if n := utf8.RuneCountInString(line); n > helptext.Width {
 			t.Errorf("%s: %d characters: %s", what, n, line)
 		}
 		if strings.TrimRight(line, " ") != line {
@@ -42,6 +46,12 @@ func TestHelpThatCannotBeWritten(t *testing.T) {
 			t.Errorf("plexus %s: exit status %d, %s", args, cmd.ProcessState.ExitCode(), &stderr)
 		}
 	}
+}
+
+func helpOf(cmd *cobra.Command) string {
+	var text helptext.Text
+	writeHelp(&text, cmd)
+	return text.String()
 }
 
 // TestHelpWidth reads every help text that there is.

@@ -37,8 +37,6 @@ type command struct {
 	forced   *forcedExit
 	began    time.Time
 
-	helpError error // why the help could not be printed, which cobra does not ask for
-
 	benchTimeout time.Duration // of calls of bench, in tests; 0 for the default
 }
 
@@ -80,7 +78,7 @@ func (c *command) do(ctx context.Context, args []string) error {
 	if err := root.ExecuteContext(ctx); err != nil {
 		return err
 	}
-	return c.helpError
+	return c.printer.lost
 }
 
 // deadline ends ctx when the time of --timeout is over, and the process soon

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -31,6 +32,7 @@ type printer struct {
 	// where err is none.
 	columns func() int
 
+	lost    error  // why text of cobra could not be written, which it does not ask for
 	printed bool   // something that the next item has to stand apart from
 	bar     string // the line of progress that stands on the terminal
 }
@@ -140,7 +142,11 @@ func (p *printer) write(text []byte) error {
 func (p *printer) text(text string) error { return p.write([]byte(printable(text))) }
 
 // Write is text for cobra.
-func (p *printer) Write(text []byte) (int, error) { return len(text), p.text(string(text)) }
+func (p *printer) Write(text []byte) (int, error) {
+	err := p.text(string(text))
+	p.lost = cmp.Or(p.lost, err)
+	return len(text), err
+}
 
 // note reports something that is not an error.
 func (p *printer) note(format string, args ...any) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/plexus-go/plexus/internal/helptext"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -143,7 +144,7 @@ func TestProgress(t *testing.T) {
 		}
 	}
 	for line := range strings.SplitSeq(bars, gone) {
-		if n := len([]rune(line)); n > helpWidth {
+		if n := len([]rune(line)); n > helptext.Width {
 			t.Errorf("a bar has %d characters", n)
 		}
 	}

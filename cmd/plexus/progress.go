@@ -8,6 +8,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/plexus-go/plexus/internal/helptext"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -32,7 +33,7 @@ func (p *printer) progress(i *plugin.Item) {
 		}
 		return
 	}
-	width := cmp.Or(p.columns(), helpWidth)
+	width := cmp.Or(p.columns(), helptext.Width)
 	line := "… " + message
 	if percent >= 0 {
 		bar := min(barWidth, width/2)

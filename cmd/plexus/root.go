@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/plexus-go/plexus/internal/helptext"
 )
 
 // root makes plexus itself and its commands.
@@ -25,7 +27,7 @@ func (c *command) root() *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.SetOut(c.printer)
-	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { c.helpError = c.printer.text(helpOf(cmd)) })
+	helptext.Install(root, writeHelp)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return flagError(err, func(name string) error { return unknownFlag(cmd, name) })
 	})

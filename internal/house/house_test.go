@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	"storage/storagetest":      {"storage"},
 	"config":                   {"internal/address", "internal/filewatch", "internal/tomlfile", "storage"},
 	"internal/address":         {"storage"},
-	"internal/settings":        {"config", "internal/address", "plugin", "plugin/registry", "storage", "transport", "transport/auth"},
+	"internal/settings":        {"config", "internal/address", "internal/helptext", "plugin", "plugin/registry", "storage", "transport", "transport/auth"},
 
 	"internal/testkit/testhub": {"hub", "internal/testkit", "plugin", "plugin/registry", "storage/sqlite", "transport"},
 }

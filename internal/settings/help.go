@@ -7,81 +7,65 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/plexus-go/plexus/internal/helptext"
 )
 
-// helpWidth is how many characters a line of the help may have, the width of an
-// old terminal.
-const helpWidth = 80
-
-// usage is a template of cobra's. The commands below the one that has the settings
-// inherit it, and have flags of cobra's.
-const usage = `Usage:{{if .Runnable}}
-  {{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}
-  {{.CommandPath}} COMMAND
-
-Commands:{{range .Commands}}{{if .IsAvailableCommand}}
-  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}
-
-Flags:
-{{if eq .Name "NAME"}}SETTINGS  -h, --help
-          Show this text, and exit.{{if .Version}}
-      --version
-          Show the version, and exit.{{end}}
-
-A flag takes precedence over its variable, and that over the default.{{else}}{{.LocalFlags.FlagUsagesWrapped 80 | trimTrailingWhitespaces}}{{end}}{{if .HasExample}}
-
-Examples:
-{{.Example}}{{end}}
-`
-
-// setUsage makes the help of the command show everything about each setting.
-func (t Table) setUsage(command *cobra.Command) {
-	command.SetUsageTemplate(strings.NewReplacer("NAME", command.Name(), "SETTINGS", t.settings()).Replace(usage))
+// writeHelp writes the help of a command: of the one that has the settings, all
+// that can be said of each. Commands below it have flags of cobra's only.
+func (t Table) writeHelp(text *helptext.Text, command *cobra.Command) {
+	text.WriteString(strings.TrimSpace(cmp.Or(command.Long, command.Short)) + "\n\nUsage:\n  " + command.UseLine() + "\n")
+	if command.HasAvailableSubCommands() {
+		text.WriteString("  " + command.CommandPath() + " COMMAND\n\nCommands:\n")
+		var rows [][2]string
+		for _, below := range command.Commands() {
+			if below.IsAvailableCommand() {
+				rows = append(rows, [2]string{below.Name(), below.Short})
+			}
+		}
+		text.Columns(rows)
+	}
+	text.WriteString("\nFlags:\n")
+	own := false
+	command.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		if _, ours := f.Value.(*flagTexts); ours && !own {
+			own = true
+			t.writeSettings(text)
+		} else if !ours {
+			text.Flag(f)
+		}
+	})
+	if own {
+		text.WriteString("\nA flag takes precedence over its variable, and that over the default.\n")
+	}
+	if command.HasExample() {
+		text.WriteString("\nExamples:\n" + command.Example + "\n")
+	}
 }
 
-// settings describes each setting.
-func (t Table) settings() string {
-	var text strings.Builder
+// writeSettings describes each setting.
+func (t Table) writeSettings(text *helptext.Text) {
 	for _, s := range t {
 		if s.Group != "" {
 			text.WriteString("\n" + s.Group + ":\n")
 		}
-		name, kind := "      --"+s.Name, s.Kind
+		name, kind, fallback, variable := "      --"+s.Name, s.Kind, "", ""
 		if !strings.Contains(kind, "|") { // which is a choice of words
 			kind = strings.ToUpper(kind)
 		}
+		if s.Variable != "" {
+			variable = "Variable: " + s.Variable
+		}
 		switch {
 		case s.Name == "":
-			name = "      " + s.Variable + " (a variable without a flag)"
+			name, variable = "      "+s.Variable+" (a variable without a flag)", ""
 		case s.Short != "":
 			name = "  -" + s.Short + ", --" + s.Name
 		}
-		text.WriteString(strings.TrimRight(name+" "+kind, " ") + "\n" + wrapped(s.Help))
 		if s.Kind != "" || s.Name == "" {
-			text.WriteString(wrapped("Default: " + cmp.Or(s.Default, s.Value.String())))
+			fallback = "Default: " + cmp.Or(s.Default, s.Value.String())
 		}
-		if s.Variable != "" && s.Name != "" {
-			text.WriteString(wrapped("Variable: " + s.Variable))
-		}
+		text.Setting(name+" "+kind, s.Help, fallback, variable)
 	}
-	return text.String()
-}
-
-// wrapped writes a text in indented lines, of up to helpWidth characters where no
-// word is longer.
-func wrapped(text string) string {
-	const indent = "          "
-	lines, line := "", indent
-	for i, word := range strings.Fields(text) {
-		switch {
-		case i == 0:
-			line += word
-		case len(line)+1+len(word) > helpWidth:
-			lines += line + "\n"
-			line = indent + word
-		default:
-			line += " " + word
-		}
-	}
-	return lines + line + "\n"
 }

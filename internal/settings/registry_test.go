@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/plexus-go/plexus/config"
+	"github.com/plexus-go/plexus/internal/helptext"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/transport"
 )
@@ -337,7 +338,7 @@ func checkHelp(t *testing.T, table Table, help string) {
 func checkLines(t *testing.T, help string) {
 	t.Helper()
 	for line := range strings.SplitSeq(help, "\n") {
-		if len(line) > helpWidth || strings.TrimRight(line, " ") != line {
+		if len(line) > helptext.Width || strings.TrimRight(line, " ") != line {
 			t.Errorf("too wide, or ends in space: %q", line)
 		}
 	}

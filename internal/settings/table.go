@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/plexus-go/plexus/internal/helptext"
 )
 
 // Setting is one row of a table.
@@ -63,7 +65,11 @@ func (t Table) AddTo(command *cobra.Command) {
 			flag.NoOptDefVal = "true"
 		}
 	}
-	t.setUsage(command)
+	command.Flags().BoolP("help", "h", false, "Show this text, and exit")
+	if command.Version != "" {
+		command.Flags().Bool("version", false, "Show the version, and exit")
+	}
+	helptext.Install(command, t.writeHelp)
 	command.SetFlagErrorFunc(t.flagError)
 }
 

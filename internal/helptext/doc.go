@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+// Package helptext is the help of both programs: cobra asks it for the help of a
+// command, and it lays out paragraphs, columns and flags.
+package helptext
