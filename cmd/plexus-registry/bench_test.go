@@ -144,55 +144,15 @@ func serveEcho(b *testing.B, frames [][]byte) (url string) {
 	return "ws" + strings.TrimPrefix(server.URL, "http")
 }
 
-// measure makes b.N calls at the registry and as many at the echo, and returns
-// a row of the table.
+// measure makes b.N calls at the registry and as many at the echo, or a few more,
+// and returns a row of the table.
 func measure(b *testing.B, url string, s subject, l load) string {
-	registry := newClients(b, url, s, l)
-	echo := newClients(b, serveEcho(b, registry[0].sample(b)), s, l)
-	var ours, theirs time.Duration
-	// In turns, so that whatever else the machine does meets both alike.
-	turn := max(l.connections*l.inFlight, b.N/10)
-	for done := 0; done < b.N; {
-		n := min(turn, b.N-done)
-		done += n
-		ours += registry.make(b, n)
-		b.StopTimer()
-		theirs += echo.make(b, n)
-		b.StartTimer()
-	}
-	b.StopTimer()
-	calls, echoed, ratio := float64(b.N)/ours.Seconds(), float64(b.N)/theirs.Seconds(), theirs.Seconds()/ours.Seconds()
-	b.ReportMetric(calls, "calls/s")
-	b.ReportMetric(echoed, "echo/s")
-	b.ReportMetric(ratio, "ratio/echo")
-	return fmt.Sprintf("%-9s %5s %12.0f %12.0f %6.2f\n", s.name, l, calls, echoed, ratio)
-}
-
-// client is one connection that keeps calls in flight.
-type benchClient struct {
-	ws       *websocket.Conn
-	requests [][]byte
-	next     int
-	window   int
-}
-
-type clients []*benchClient
-
-func newClients(b *testing.B, url string, s subject, l load) clients {
-	b.Helper()
-	var all clients
+	var requests [][][]byte // by connection
 	for i := range l.connections {
-		all = append(all, &benchClient{ws: testkit.Dial(b, url).Conn, requests: s.requests(i), window: l.inFlight})
-		all[i].ws.SetReadDeadline(time.Time{})
+		requests = append(requests, s.requests(i))
 	}
-	return all
-}
-
-// sample makes one call and returns the frames of the answer, having seen
-// that they are one.
-func (c *benchClient) sample(b *testing.B) [][]byte {
-	b.Helper()
-	frames, err := exchange(c.ws, c.requests[0])
+	registry := dialAll(b, url, l)
+	frames, err := exchange(registry[0], requests[0][0])
 	if err != nil || len(frames) != framesPerCall {
 		b.Fatalf("a call is answered with %q, %v", frames, err)
 	}
@@ -201,58 +161,67 @@ func (c *benchClient) sample(b *testing.B) [][]byte {
 			b.Fatalf("frame %d of a call is %.300s", i, frames[i])
 		}
 	}
-	return frames
+	echo := dialAll(b, serveEcho(b, frames), l)
+	run := func(sockets []*websocket.Conn, each int) time.Duration {
+		var group sync.WaitGroup
+		begin := time.Now()
+		for i, ws := range sockets {
+			group.Go(func() {
+				if err := makeCalls(ws, requests[i], l.inFlight, each); err != nil {
+					b.Error(err)
+				}
+			})
+		}
+		group.Wait()
+		return time.Since(begin)
+	}
+	var ours, theirs time.Duration
+	// In turns, so that whatever else the machine does meets both alike.
+	turn, made := max(l.inFlight, b.N/10/l.connections), 0
+	for made < b.N {
+		each := min(turn, (b.N-made+l.connections-1)/l.connections)
+		made += each * l.connections
+		ours += run(registry, each)
+		b.StopTimer()
+		theirs += run(echo, each)
+		b.StartTimer()
+	}
+	b.StopTimer()
+	calls, echoed, ratio := float64(made)/ours.Seconds(), float64(made)/theirs.Seconds(), theirs.Seconds()/ours.Seconds()
+	b.ReportMetric(calls, "calls/s")
+	b.ReportMetric(echoed, "echo/s")
+	b.ReportMetric(ratio, "ratio/echo")
+	return fmt.Sprintf("%-9s %5s %12.0f %12.0f %6.2f\n", s.name, l, calls, echoed, ratio)
 }
 
-func (c *benchClient) send() error {
-	request := c.requests[c.next%len(c.requests)]
-	c.next++
-	return c.ws.WriteMessage(websocket.TextMessage, request)
-}
-
-// make has n calls made by all clients together and returns how long it took.
-func (all clients) make(b *testing.B, n int) time.Duration {
+func dialAll(b *testing.B, url string, l load) (all []*websocket.Conn) {
 	b.Helper()
-	var group sync.WaitGroup
-	begin := time.Now()
-	for i, c := range all {
-		share := n / len(all)
-		if i < n%len(all) {
-			share++
-		}
-		group.Go(func() {
-			if err := c.make(share); err != nil {
-				b.Error(err)
-			}
-		})
+	for range l.connections {
+		ws := testkit.Dial(b, url).Conn
+		ws.SetReadDeadline(time.Time{})
+		all = append(all, ws)
 	}
-	group.Wait()
-	return time.Since(begin)
+	return all
 }
 
-// make makes n calls. Frames of calls in flight may come in any order, but
-// each call has three.
-func (c *benchClient) make(n int) error {
-	sent := min(n, c.window)
-	for range sent {
-		if err := c.send(); err != nil {
-			return err
+// makeCalls makes n calls, with so many in flight. Their frames may come in any
+// order, but each call has three.
+func makeCalls(ws *websocket.Conn, requests [][]byte, inFlight, n int) error {
+	sent := 0
+	for frames := 0; frames < n*framesPerCall; {
+		for ; sent < min(n, inFlight+frames/framesPerCall); sent++ {
+			if err := ws.WriteMessage(websocket.TextMessage, requests[sent%len(requests)]); err != nil {
+				return err
+			}
 		}
-	}
-	for frames := 1; frames <= n*framesPerCall; frames++ {
-		_, r, err := c.ws.NextReader()
+		_, r, err := ws.NextReader()
 		if err == nil {
 			_, err = io.Copy(io.Discard, r)
 		}
 		if err != nil {
 			return err
 		}
-		if frames%framesPerCall == 0 && sent < n {
-			sent++
-			if err := c.send(); err != nil {
-				return err
-			}
-		}
+		frames++
 	}
 	return nil
 }
