@@ -5,98 +5,74 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"reflect"
-	"slices"
-	"sync"
 	"testing"
 
 	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/client"
 )
 
-// announcing is a hub that announces itself as the newer ones do (section 9 of
-// the protocol): each time it starts, and when it stops.
-type announcing struct {
-	name string
-	port int
-}
-
-func (a announcing) params() object {
-	return object{
-		"name": a.name, "host": "127.0.0.1", "port": a.port, "protocol": "ws", "version": "0.4.2",
-		"metadata": object{"pid": float64(os.Getpid()), "schema_hash": fmt.Sprintf("%016x", a.port)}, "source": "auto",
-	}
-}
-
-// call asks for the name of the registry's hub, makes one call on a connection of
-// its own, and wants its answer to be of a type.
-func (a announcing) call(url, method string, params object, want string) error {
+// announce makes a call as hubs do that announce themselves (section 9 of the
+// protocol): it asks for the name of the registry's hub, and makes the call on a
+// connection of its own.
+func announce(url, method string, params object) (answer object, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
-	info, err := client.Info(ctx, url)
-	if err != nil || info.Name != "registry-hub" {
-		return fmt.Errorf("%s: _info says %q, %v", a.name, info.Name, err)
+	if info, err := client.Info(ctx, url); err != nil || info.Name != "registry-hub" {
+		return nil, fmt.Errorf("_info says %q, %v", info.Name, err)
 	}
 	c, err := client.Dial(ctx, url, client.WithoutReconnect())
 	if err != nil {
-		return fmt.Errorf("%s: %w", a.name, err)
+		return nil, err
 	}
 	defer c.Close()
-	answer, err := client.CallOne[object](ctx, c, method, params)
-	if err != nil {
-		return fmt.Errorf("%s: %w", a.name, err)
-	}
-	if answer["type"] != want || nameOf(answer) != a.name {
-		return fmt.Errorf("%s: %s is answered %v", a.name, method, answer)
-	}
-	return nil
-}
-
-// atOnce has every hub make a call at the same time.
-func atOnce(t *testing.T, hubs []announcing, call func(announcing) error) {
-	t.Helper()
-	var all sync.WaitGroup
-	for _, hub := range hubs {
-		all.Go(func() {
-			if err := call(hub); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
+	return client.CallOne[object](ctx, c, method, params)
 }
 
 // TestHubsThatAnnounceThemselvesAreListed has 50 hubs come and go at once, with
 // restarts of theirs and of the registry.
 func TestHubsThatAnnounceThemselvesAreListed(t *testing.T) {
 	t.Parallel()
-	var hubs []announcing
-	for i, name := range numbered("hub", 50) {
-		hubs = append(hubs, announcing{name, 5000 + i})
+	names, port := numbered("hub", 50), 5000.0
+	params := func(i int, name string) object {
+		return object{
+			"name": name, "host": "127.0.0.1", "port": port + float64(i), "protocol": "ws", "version": "0.4.2",
+			"metadata": object{"pid": float64(os.Getpid()), "schema_hash": fmt.Sprintf("%016x", i)}, "source": "auto",
+		}
 	}
 	dir := t.TempDir()
 	p := start(t, command(dir))
-	arrive := func(a announcing) error { return a.call(p.url, "registry.register", a.params(), "backend_registered") }
-	leave := func(a announcing) error {
-		return a.call(p.url, "registry.deregister", object{"name": a.name}, "backend_deregistered")
+	allCall := func(method, want string) {
+		t.Helper()
+		inParallel(len(names), names, func(i int, name string) {
+			all := params(i, name)
+			if method == "registry.deregister" {
+				all = object{"name": name}
+			}
+			if answer, err := announce(p.url, method, all); err != nil || answer["type"] != want || nameOf(answer) != name {
+				t.Errorf("%s: %s is answered %v, %v", name, method, answer, err)
+			}
+		})
+	}
+	arrive := func() {
+		t.Helper()
+		allCall("registry.register", "backend_registered")
 	}
 	check := func(when string, active bool) map[string]object {
 		t.Helper()
-		c := connect(t, p.url)
-		entries := c.all(t)
-		if len(entries) != len(hubs) {
+		entries := list(t, p.url)
+		if len(entries) != len(names) {
 			t.Errorf("%s: there are %d entries", when, len(entries))
 		}
-		for _, hub := range hubs {
-			entry := entries[hub.name]
+		for i, name := range names {
+			entry := entries[name]
 			if entry == nil || entry["is_active"] != active {
 				t.Fatalf("%s: %v", when, entry)
 			}
-			for key, want := range hub.params() {
-				if got := entry[key]; key != "port" && !reflect.DeepEqual(got, want) || key == "port" && got != float64(hub.port) {
-					t.Errorf("%s: %s of %s is %v, want %v", when, key, hub.name, got, want)
+			for key, want := range params(i, name) {
+				if got := entry[key]; !reflect.DeepEqual(got, want) {
+					t.Errorf("%s: %s of %s is %v, want %v", when, key, name, got, want)
 				}
 			}
 		}
@@ -104,22 +80,18 @@ func TestHubsThatAnnounceThemselvesAreListed(t *testing.T) {
 	}
 
 	w := watch(t, p.url, nil)
-	atOnce(t, hubs, arrive)
+	arrive()
 	before := check("registered", true)
-	// They restart at other ports, without a deregistration.
-	for i := range hubs {
-		hubs[i].port += 1000
-	}
-	atOnce(t, hubs, arrive)
+	port += 1000 // they restart at other ports, without a deregistration
+	arrive()
 	check("registered again", true)
-	atOnce(t, hubs, leave)
+	allCall("registry.deregister", "backend_deregistered")
 	check("deregistered", false)
 	if active := connect(t, p.url).list(t, nil); len(active) > 0 {
 		t.Errorf("listed are %v", active)
 	}
 	// The events of each hub come in order, none twice.
-	names := slices.Collect(maps.Keys(before))
-	testkit.Eventually(t, "the watch has all", func() bool { return len(w.about(names...)) >= 3*len(hubs) })
+	testkit.Eventually(t, "the watch has all", func() bool { return len(w.about(names...)) >= 3*len(names) })
 	for _, name := range names {
 		w.wants(t, []string{"registered " + name, "registered " + name, "deregistered " + name}, name)
 	}
@@ -127,11 +99,10 @@ func TestHubsThatAnnounceThemselvesAreListed(t *testing.T) {
 	p.stop(t)
 	p = start(t, command(dir))
 	check("the registry was restarted", false)
-	atOnce(t, hubs, arrive)
+	arrive()
 	p.stop(t)
 	p = start(t, command(dir))
-	after := check("both were restarted", true)
-	for name, entry := range after {
+	for name, entry := range check("both were restarted", true) {
 		if entry["id"] != before[name]["id"] || entry["created_at"] != before[name]["created_at"] {
 			t.Errorf("%s has become another entry: %v, then %v", name, before[name], entry)
 		}
