@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"net"
 )
@@ -59,18 +58,13 @@ const maxPages = 1000
 // backends lists the backends of a registry, the inactive ones included. Those
 // that filter, which may be nil, leaves out may be among them.
 func (h *hubs) backends(ctx context.Context, from *hub, filter map[string]any) (all []*backend, err error) {
-	const list = "registry.list"
 	params := map[string]any{"active_only": false}
 	maps.Copy(params, filter)
 	for range maxPages {
-		content, err := h.one(ctx, from, list, params)
+		page, err := h.ask(ctx, from, "registry.list", params)
 		if err != nil {
 			return nil, err
 		}
-		if message := problem(content); message != "" {
-			return nil, fmt.Errorf("%s: %s", list, message)
-		}
-		page := parseObject(content)
 		for _, value := range page.list("backends") {
 			if b := readBackend(value); b != nil {
 				all = append(all, b)

@@ -73,13 +73,13 @@ func (h *hubs) bounded(ctx context.Context) (context.Context, context.CancelFunc
 	return context.WithTimeout(ctx, cmp.Or(h.options.timeout, stepTimeout))
 }
 
-// settings are the options of a connection.
-func (h *hubs) settings(credentials bool) ([]client.Option, error) {
+// dial connects to the hub at url and learns its name.
+func (h *hubs) dial(ctx context.Context, url string, credentials bool) (*hub, error) {
 	config, err := h.options.config(credentials)
 	if err != nil {
 		return nil, err
 	}
-	list := []client.Option{
+	settings := []client.Option{
 		client.WithTLS(config),
 		client.WithoutReconnect(),
 		client.WithDialTimeout(cmp.Or(h.options.timeout, stepTimeout)),
@@ -90,18 +90,9 @@ func (h *hubs) settings(credentials bool) ([]client.Option, error) {
 	if credentials {
 		for name, values := range h.options.credentials(h.getenv) {
 			for _, value := range values {
-				list = append(list, client.WithHeader(name, value))
+				settings = append(settings, client.WithHeader(name, value))
 			}
 		}
-	}
-	return list, nil
-}
-
-// dial connects to the hub at url and learns its name.
-func (h *hubs) dial(ctx context.Context, url string, credentials bool) (*hub, error) {
-	settings, err := h.settings(credentials)
-	if err != nil {
-		return nil, err
 	}
 	began := time.Now()
 	c, err := client.Dial(ctx, url, settings...)
@@ -123,26 +114,23 @@ func (h *hubs) registry(ctx context.Context) (*hub, error) {
 	if err != nil {
 		return nil, err
 	}
-	var failures []error
+	var failure error // that says most: not that of a port at which nothing listens
 	for _, url := range urls {
 		found, err := h.dial(ctx, url, true)
 		if err == nil {
 			return found, nil
 		}
-		failures = append(failures, err)
-		if name := new(net.DNSError); ctx.Err() != nil || errors.As(err, &name) {
-			break // the other port is of the same host
+		if failure == nil || !errors.Is(err, syscall.ECONNREFUSED) {
+			failure = err
+		}
+		if _, unknown := errors.AsType[*net.DNSError](err); unknown || ctx.Err() != nil {
+			return nil, failure // the other port is of the same host
 		}
 	}
-	if len(failures) == 2 && errors.Is(failures[0], syscall.ECONNREFUSED) && errors.Is(failures[1], syscall.ECONNREFUSED) {
+	if len(urls) > 1 && errors.Is(failure, syscall.ECONNREFUSED) {
 		return nil, fmt.Errorf("no hub was found: nothing listens at %s, nor at %s; say where it is with -H and -P, or --registry", urls[0], urls[1])
 	}
-	for _, err := range failures[1:] {
-		if !errors.Is(err, syscall.ECONNREFUSED) {
-			return nil, err
-		}
-	}
-	return nil, failures[0]
+	return nil, failure
 }
 
 // named connects to the hub of that name: the one that is asked first, or one
@@ -176,8 +164,7 @@ func (h *hubs) named(ctx context.Context, name string) (*hub, error) {
 
 // lookUp asks the registry of a hub for a backend.
 func (h *hubs) lookUp(ctx context.Context, first *hub, name string) (*backend, error) {
-	const get = "registry.get"
-	content, err := h.one(ctx, first, get, map[string]string{"name": name})
+	answer, err := h.ask(ctx, first, "registry.get", map[string]any{"name": name})
 	switch {
 	case notFound(err):
 		return nil, usagef("%s, at %s, is not named %s, and has no registry to look it up in", first.name, first.url, name).
@@ -185,10 +172,7 @@ func (h *hubs) lookUp(ctx context.Context, first *hub, name string) (*backend, e
 	case err != nil:
 		return nil, err
 	}
-	if message := problem(content); message != "" {
-		return nil, fmt.Errorf("%s: %s", get, message)
-	}
-	if b := readBackend(parseObject(content).get("backend")); b != nil {
+	if b := readBackend(answer.get("backend")); b != nil {
 		return b, nil
 	}
 	names := append(slices.Clone(h.commands), first.name)
@@ -199,6 +183,18 @@ func (h *hubs) lookUp(ctx context.Context, first *hub, name string) (*backend, e
 	}
 	return nil, usagef("%s, at %s, knows no backend %s", first.name, first.url, quoted(name)).
 		withHint(didYouMean(name, names), "plexus alone lists all of them.")
+}
+
+// ask is one for a method of a registry, whose answers are objects.
+func (h *hubs) ask(ctx context.Context, c *hub, method string, params map[string]any) (*object, error) {
+	content, err := h.one(ctx, c, method, params)
+	if err != nil {
+		return nil, err
+	}
+	if message := problem(content); message != "" {
+		return nil, fmt.Errorf("%s: %s", method, message)
+	}
+	return parseObject(content), nil
 }
 
 // one calls a method that only reads, and returns its first content. The end of
