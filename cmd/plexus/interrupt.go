@@ -47,19 +47,18 @@ type forcedExit struct {
 	off    atomic.Bool // the command ends in its own time
 }
 
-// after ends the process when ctx has been done for grace, with the status of
-// forcedBy. stop takes it back.
+// after ends the process when ctx has been done for grace by a signal or by
+// --timeout, and not because the command ended by itself. stop takes it back.
 func (f *forcedExit) after(ctx context.Context) (stop func()) {
 	stopped := make(chan struct{})
 	cancel := context.AfterFunc(ctx, func() {
-		err := forcedBy(ctx)
-		if err == nil || f.off.Load() {
+		if f.off.Load() || errors.Is(context.Cause(ctx), context.Canceled) {
 			return
 		}
 		select {
 		case <-time.After(grace):
 			time.AfterFunc(grace/4, func() { os.Exit(failed) }) // standard error may be blocked as well
-			os.Exit(status(ctx, err, f.stderr))
+			os.Exit(status(ctx, errLate, f.stderr))
 		case <-stopped:
 		}
 	})
@@ -71,16 +70,3 @@ func (f *forcedExit) after(ctx context.Context) (stop func()) {
 
 // errLate is what becomes of a command that is stuck when its time is over.
 var errLate = errors.New("the time of --timeout is over, and the output is not taken")
-
-// forcedBy is the error with which the process ends when ctx is done: that of a
-// signal or of --timeout. It is nil for a command that ended by itself.
-func forcedBy(ctx context.Context) error {
-	var interrupted *signalError
-	switch cause := context.Cause(ctx); {
-	case errors.As(cause, &interrupted):
-		return interrupted
-	case errors.Is(cause, context.DeadlineExceeded):
-		return errLate
-	}
-	return nil
-}
