@@ -3,7 +3,6 @@
 package websocket_test
 
 import (
-	"encoding/binary"
 	"fmt"
 	"io"
 	"strconv"
@@ -211,8 +210,7 @@ func TestWhatFollowsAMessageFarOverTheLimitIsDiscarded(t *testing.T) {
 	inMemory(t, func(t *testing.T, s *server, c *client) {
 		code := make(chan int, 1)
 		go func() { code <- c.Closed() }()
-		head := append(binary.BigEndian.AppendUint64([]byte{0x81, 0xff}, 1<<40), 0, 0, 0, 0)
-		if _, err := c.NetConn().Write(append(head, make([]byte, 1<<20)...)); err != nil {
+		if _, err := c.NetConn().Write(append(beginning(1<<40), make([]byte, 1<<20)...)); err != nil {
 			t.Errorf("the connection was closed while the client wrote: %v", err)
 		}
 		if got := <-code; got != gorilla.CloseMessageTooBig {
@@ -307,6 +305,46 @@ func TestAClientThatCallsTooOftenIsAnsweredSlowly(t *testing.T) {
 		}
 		if took, want := time.Since(begin), (calls-burst)*time.Second/rate; took < want-5*time.Millisecond || took > want {
 			t.Errorf("answered after %v, want %v", took, want)
+		}
+	})
+}
+
+func TestPingsGoOnBesideAStream(t *testing.T) {
+	t.Parallel()
+	s := serve(t, websocket.Limits{PingInterval: 10 * time.Millisecond})
+	c := s.dial()
+	c.call(1, "probe.flood", `{"bytes":100}`)
+	pings := 0
+	c.SetPingHandler(func(string) error { pings++; return nil })
+	for pings < 3 {
+		c.Text()
+	}
+}
+
+func TestAnIdlePeerIsClosedWhereAsked(t *testing.T) {
+	const interval, idle = 100 * time.Millisecond, time.Second
+	limits := websocket.Limits{PingInterval: interval, IdleTimeout: idle}
+	inMemoryWith(t, limits, func(t *testing.T, s *server, c *client) {
+		begin := time.Now()
+		c.closedWith(gorilla.CloseNormalClosure)
+		if took := time.Since(begin); took != idle {
+			t.Errorf("closed after %v, want %v", took, idle)
+		}
+	})
+	// One with a stream stays, whatever comes of it, until that ends.
+	inMemoryWith(t, limits, func(t *testing.T, s *server, c *client) {
+		sub := c.call(1, "probe.block", "{}")
+		c.Item(sub, "data")
+		begin, pings := time.Now(), 0
+		c.SetPingHandler(func(string) error {
+			if pings++; pings == 20 {
+				c.Send(`{"jsonrpc":"2.0","id":2,"method":"hub.call_unsub","params":[%d]}`, sub)
+			}
+			return nil
+		})
+		c.closedWith(gorilla.CloseNormalClosure)
+		if took := time.Since(begin); took < 20*interval+idle || took > 22*interval+idle {
+			t.Errorf("closed after %v and %d pings", took, pings)
 		}
 	})
 }

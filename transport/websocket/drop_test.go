@@ -40,16 +40,19 @@ func TestAWriteIsFinishedThoughItsClientHasGone(t *testing.T) {
 		writes int // of each connection
 		linger int
 		times  int
+		limits websocket.Limits
 	}{
-		{"closed", masked(textFrame, true, fmt.Appendf(nil, writeRequest, 1)), 1, -1, 200},
-		{"reset", masked(textFrame, true, fmt.Appendf(nil, writeRequest, 1)), 1, 0, 200},
-		{"several calls, closed", writes(several), several, -1, 50},
-		{"several calls, reset", writes(several), several, 0, 50},
-		{"a batch, reset", masked(textFrame, true, append(batch, ']')), several, 0, 50},
+		{"closed", writes(1), 1, -1, 200, websocket.Limits{}},
+		{"reset", writes(1), 1, 0, 200, websocket.Limits{}},
+		{"several calls, closed", writes(several), several, -1, 50, websocket.Limits{}},
+		{"several calls, reset", writes(several), several, 0, 50, websocket.Limits{}},
+		{"a batch, reset", masked(textFrame, true, append(batch, ']')), several, 0, 50, websocket.Limits{}},
+		// The last of them is read long after its client has gone.
+		{"more calls than may run, reset", writes(500), 500, 0, 1, websocket.Limits{MaxCalls: 2, CallWait: time.Hour}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s := serve(t, websocket.Limits{})
+			s := serve(t, test.limits)
 			for range test.times {
 				c := s.dial()
 				if _, err := c.NetConn().Write(test.sent); err != nil {
@@ -68,20 +71,6 @@ func TestAWriteIsFinishedThoughItsClientHasGone(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestMoreWritesThanMayRunAreFinishedToo(t *testing.T) {
-	// The last of them is read long after its client has gone.
-	const calls = 500
-	s := serve(t, websocket.Limits{MaxCalls: 2, CallWait: time.Hour})
-	c := s.dial()
-	all := writes(calls)
-	if _, err := c.NetConn().Write(all); err != nil {
-		t.Fatal(err)
-	}
-	c.TCP().SetLinger(0)
-	c.NetConn().Close()
-	testkit.Eventually(t, "all writes", func() bool { return s.probe.written.Load() == calls })
 }
 
 func TestAConnectionLastsUntilItsCallsHaveEnded(t *testing.T) {

@@ -3,11 +3,17 @@
 package websocket_test
 
 import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
+	"net/http/httptest"
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	gorilla "github.com/gorilla/websocket"
@@ -75,16 +81,9 @@ func heap() int64 {
 
 func TestAClientThatDoesNotReadIsClosed(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
-		transport string
-		stall     time.Duration
-	}{
-		"shortened":  {"TCP", 300 * time.Millisecond},
-		"by default": {"TCP", 0},
-		"under TLS":  {"TLS", 300 * time.Millisecond},
-	} {
+	for name, serve := range transports {
 		t.Run(name, func(t *testing.T) {
-			s := transports[test.transport](t, websocket.Limits{StallTimeout: test.stall}, testkit.Listen(t))
+			s := serve(t, websocket.Limits{StallTimeout: 300 * time.Millisecond}, testkit.Listen(t))
 			stuck, other := s.dial(), s.dial()
 			other.Quiet()
 			stuck.Quiet()
@@ -175,4 +174,85 @@ func TestWhatAClientThatDoesNotReadCosts(t *testing.T) {
 			testkit.Eventually(t, "the session to end", func() bool { return s.Connections() == 0 })
 		})
 	}
+}
+
+// transports start a server over TCP, and over TLS.
+var transports = map[string]func(testing.TB, websocket.Limits, net.Listener) *server{"TCP": serveOn, "TLS": serveTLS}
+
+func serveTLS(t testing.TB, limits websocket.Limits, l net.Listener) *server {
+	t.Helper()
+	lender := httptest.NewTLSServer(nil) // of its certificate
+	t.Cleanup(lender.Close)
+	trusted := x509.NewCertPool()
+	trusted.AddCert(lender.Certificate())
+	s := serveOn(t, limits, tls.NewListener(l, &tls.Config{Certificates: lender.TLS.Certificates}))
+	s.url = "wss://" + s.addr
+	s.TLSClientConfig = &tls.Config{RootCAs: trusted}
+	return s
+}
+
+func TestAStopCutsOffWhatHangsUnderTLS(t *testing.T) {
+	s := serveTLS(t, websocket.Limits{StallTimeout: time.Hour}, testkit.Listen(t))
+	c := s.dial()
+	c.Send(`{"jsonrpc":"2.0","id":1,"method":"probe.large","params":{"bytes":20000000}}`)
+	testkit.Eventually(t, "the write to begin", func() bool { return c.Text() != "" })
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	if err := s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	testkit.Eventually(t, "the connection to end", func() bool { return s.Connections() == 0 })
+	if took := time.Since(begin); took > 4*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+func TestManySmallAnswersLeaveInFewWrites(t *testing.T) {
+	const calls = 200
+	all := writes(calls)
+	for name, serve := range transports {
+		t.Run(name, func(t *testing.T) {
+			tap := newTap(t)
+			c := serve(t, websocket.Limits{}, tap).dial()
+			c.Quiet()
+			before := tap.writes.Load()
+			if _, err := c.NetConn().Write(all); err != nil {
+				t.Fatal(err)
+			}
+			for range 3 * calls {
+				c.Next()
+			}
+			if writes := tap.writes.Load() - before; writes > calls {
+				t.Errorf("%d frames in %d writes, want less than one a call", 3*calls, writes)
+			}
+		})
+	}
+}
+
+func TestALoneAnswerIsNotDelayed(t *testing.T) {
+	inMemory(t, func(t *testing.T, s *server, c *client) {
+		for id := range 5 {
+			time.Sleep(time.Millisecond) // ids of subscriptions need a clock that moves
+			begin := time.Now()
+			c.Item(c.call(id, "probe.block", "{}"), "data")
+			if took := time.Since(begin); took != 0 {
+				t.Errorf("answered after %v", took)
+			}
+		}
+	})
+}
+
+// TestAQuickCallBesideABusyWriter: the reader answers a quick call, unless
+// somebody else writes; then the writer does.
+func TestAQuickCallBesideABusyWriter(t *testing.T) {
+	inMemory(t, func(t *testing.T, s *server, c *client) {
+		c.Send(`{"jsonrpc":"2.0","id":1,"method":"probe.block"}`)
+		synctest.Wait() // the writer waits for the client
+		time.Sleep(time.Millisecond)
+		c.Send(`{"jsonrpc":"2.0","id":2,"method":"_info"}`)
+		synctest.Wait()
+		c.Item(c.Subscribed("1"), "data")
+		c.served(c.Subscribed("2"))
+	})
 }

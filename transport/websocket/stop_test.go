@@ -38,6 +38,7 @@ func (c *client) goingAway() {
 	}
 }
 
+// TestStopEndsStreams, and later connections are closed as they come.
 func TestStopEndsStreams(t *testing.T) {
 	s := serve(t, websocket.Limits{})
 	busy, idle := s.dial(), s.dial()
@@ -54,6 +55,7 @@ func TestStopEndsStreams(t *testing.T) {
 	if err := <-stopped; err != nil {
 		t.Error(err)
 	}
+	s.dial().goingAway()
 	if n := s.Connections(); n != 0 {
 		t.Errorf("%d connections are left", n)
 	}
@@ -115,18 +117,6 @@ func TestStopCutsOffAHungHandler(t *testing.T) {
 	}
 	c.closedWith(0)         // without a close frame
 	close(s.probe.released) // so that the test leaves nothing behind
-}
-
-func TestAConnectionAfterTheStopIsClosed(t *testing.T) {
-	s := serve(t, websocket.Limits{})
-	if err := <-s.stop(testkit.Patience); err != nil {
-		t.Fatal(err)
-	}
-	c := s.dial()
-	c.goingAway()
-	if n := s.Connections(); n != 0 {
-		t.Errorf("%d connections", n)
-	}
 }
 
 func TestStopWhileClientsComeAndGo(t *testing.T) {
