@@ -61,7 +61,6 @@ func (c *command) bench() *cobra.Command {
 	return cmd
 }
 
-// check reports what is wrong with the options.
 func (o *benchOptions) check() error {
 	for _, limit := range []struct {
 		flag  string
@@ -84,7 +83,6 @@ func (o *benchOptions) check() error {
 	return nil
 }
 
-// runBench loads a hub and prints the report.
 func (c *command) runBench(ctx context.Context, address string, o benchOptions) error {
 	c.forced.off.Store(true) // it deletes what it made, in its own time
 	u, err := parseAddress(address)

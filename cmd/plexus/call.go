@@ -14,7 +14,6 @@ import (
 	"github.com/plexus-go/plexus/plugin"
 )
 
-// target finds what the words of a path lead to.
 func (c *command) target(ctx context.Context, words []string) (*target, error) {
 	at, err := c.hubs.named(ctx, words[0])
 	if err != nil {

@@ -123,7 +123,7 @@ func (h *hubs) registry(ctx context.Context) (*hub, error) {
 		if failure == nil || !errors.Is(err, syscall.ECONNREFUSED) {
 			failure = err
 		}
-		if _, unknown := errors.AsType[*net.DNSError](err); unknown || ctx.Err() != nil {
+		if is[*net.DNSError](err) || ctx.Err() != nil {
 			return nil, failure // the other port is of the same host
 		}
 	}

@@ -35,7 +35,7 @@ func (c *command) doctor(ctx context.Context, words []string) error {
 	defer cancel()
 	e := &examination{began: time.Now()}
 	found, err := c.hubs.dial(httptrace.WithClientTrace(bounded, e.trace()), words[0], true)
-	if _, misused := errors.AsType[*usageError](err); misused {
+	if is[*usageError](err) {
 		return err
 	}
 	if net.ParseIP(u.Hostname()) != nil && (len(e.steps) == 0 || e.steps[0].name != "name") {
@@ -169,7 +169,7 @@ func failedStep(err error) (name, detail string) {
 	name = string(dial.Step)
 	if dial.Step == client.StepConnect {
 		name = "tcp"
-		if _, ok := errors.AsType[*net.DNSError](err); ok {
+		if is[*net.DNSError](err) {
 			name = "name"
 		}
 	}
@@ -178,17 +178,13 @@ func failedStep(err error) (name, detail string) {
 
 // advice says what to do about an error. known: credentials were sent.
 func advice(err error, u *url.URL, known bool) string {
-	var dial *client.DialError
-	if !errors.As(err, &dial) {
+	dial, ok := errors.AsType[*client.DialError](err)
+	if !ok {
 		return "it answers, but not with its schema: it may be older, or need a --token"
 	}
-	var name *net.DNSError
-	var authority x509.UnknownAuthorityError
-	var host x509.HostnameError
-	var invalid x509.CertificateInvalidError
 	timeout := errors.Is(err, context.DeadlineExceeded)
 	switch {
-	case errors.As(err, &name):
+	case is[*net.DNSError](err):
 		return "the name is not known here: check its spelling, the network, and the resolver"
 	case dial.Step == client.StepConnect && errors.Is(err, syscall.ECONNREFUSED):
 		return "the host is there, but nothing listens at the port: start the hub, or look for its port; one that listens on 127.0.0.1 is only reached from its own machine"
@@ -198,11 +194,11 @@ func advice(err error, u *url.URL, known bool) string {
 		return "the host can't be reached: check the network"
 	case timeout && dial.Step != client.StepInfo:
 		return "timed out: something listens, but does not answer: it is not a hub, or it hangs, or a proxy in between waits for a server that is off; check the port"
-	case errors.As(err, &authority):
+	case is[x509.UnknownAuthorityError](err):
 		return "the certificate is signed by no authority that this system trusts: give its authority by --ca, or add it to the system's"
-	case errors.As(err, &host):
+	case is[x509.HostnameError](err):
 		return "the certificate is for another name: use the name that it is for"
-	case errors.As(err, &invalid):
+	case is[x509.CertificateInvalidError](err):
 		return "the certificate is not valid: renew it, and check the clocks"
 	case strings.Contains(err.Error(), "remote error: tls:") && strings.Contains(err.Error(), "certificate"):
 		return "the hub requires a client certificate: give one that it knows with --cert and --key"

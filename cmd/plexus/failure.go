@@ -49,6 +49,12 @@ func (e *usageError) withHint(lines ...string) *usageError {
 // errReported is a failure that has been reported already.
 var errReported = errors.New("the error was reported")
 
+// is reports whether err, or what it wraps, is a T.
+func is[T error](err error) bool {
+	_, ok := errors.AsType[T](err)
+	return ok
+}
+
 // signalError is why a command ended that was interrupted.
 type signalError struct{ signal os.Signal }
 

@@ -13,7 +13,6 @@ import (
 	"strings"
 )
 
-// list lists the backends of the registry.
 func (c *command) list(ctx context.Context, _ []string) error {
 	first, err := c.hubs.registry(ctx)
 	if err != nil {
@@ -53,7 +52,6 @@ func (c *command) list(ctx context.Context, _ []string) error {
 	return c.printer.text(text + "\nRegistry: " + first.name + " at " + first.url + "; plexus NAME shows what a hub offers.\n")
 }
 
-// alone lists a hub that has no registry.
 func (c *command) alone(first *hub) error {
 	c.printer.note("%s, at %s, has no registry: it is the only hub that can be reached through it", first.name, first.url)
 	if c.printer.mode() != modePretty {

@@ -70,7 +70,6 @@ func (p *printer) item(i *plugin.Item) error {
 	return p.value(dataOf(i))
 }
 
-// value prints a content.
 func (p *printer) value(content json.RawMessage) error {
 	if content == nil {
 		content = json.RawMessage("null")
@@ -99,7 +98,6 @@ func (p *printer) json(o *object) error {
 	return p.line(text)
 }
 
-// line prints JSON as one line.
 func (p *printer) line(text json.RawMessage) error {
 	var buf bytes.Buffer
 	if err := json.Compact(&buf, text); err != nil {
@@ -202,7 +200,6 @@ func (p *printer) progress(i *plugin.Item) {
 	}
 }
 
-// clear takes the bar away.
 func (p *printer) clear() {
 	if p.bar != "" {
 		fmt.Fprint(p.err, "\r\x1b[K")

@@ -81,7 +81,6 @@ func scalar(value any) string {
 	return oneLine(text)
 }
 
-// compact writes a value as JSON.
 func compact(value any) string {
 	encoded, err := encode(value)
 	if err != nil {

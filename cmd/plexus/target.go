@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"strings"
 
 	"github.com/plexus-go/plexus/transport/client"
@@ -45,7 +44,8 @@ func (t *target) title() string { return strings.TrimPrefix(t.command(), "plexus
 func (t *target) isCall() bool { return t.method != nil || t.unknown >= 0 }
 
 // find follows a path. It asks no more than it must: the schema of the
-// activation that a method is in is mostly the only one.
+// activation that a method is in is mostly the only one. A hub that does not
+// even say no (a CallError) ends the search.
 func (h *hubs) find(ctx context.Context, at *hub, words []string) (*target, error) {
 	t := &target{hub: at, words: words, unknown: -1}
 	last := max(0, len(words)-1) // the first word that no schema is known of
@@ -55,7 +55,7 @@ func (h *hubs) find(ctx context.Context, at *hub, words []string) (*target, erro
 			break
 		}
 		switch {
-		case unanswered(err) || len(words) == 0:
+		case is[*client.CallError](err) || len(words) == 0:
 			return nil, err
 		case last == 0:
 			t.unknown = 0
@@ -85,7 +85,7 @@ func (h *hubs) find(ctx context.Context, at *hub, words []string) (*target, erro
 	switch {
 	case err == nil:
 		t.schema = child
-	case unanswered(err):
+	case is[*client.CallError](err):
 		return nil, err
 	case m != nil:
 		t.method = m
@@ -103,7 +103,7 @@ func (h *hubs) schemaAt(ctx context.Context, at *hub, path []string) (*schema, e
 		name = strings.Join(path, ".")
 	}
 	content, err := h.one(ctx, at, name+".schema", nil)
-	if err != nil && len(path) == 0 && !unanswered(err) {
+	if err != nil && len(path) == 0 && !is[*client.CallError](err) {
 		// Not every hub serves itself through its own call.
 		ctx, cancel := h.bounded(ctx)
 		defer cancel()
@@ -117,12 +117,6 @@ func (h *hubs) schemaAt(ctx context.Context, at *hub, path []string) (*schema, e
 		return nil, err
 	}
 	return readSchema(content)
-}
-
-// unanswered reports whether the hub did not even say no.
-func unanswered(err error) bool {
-	var call *client.CallError
-	return errors.As(err, &call)
 }
 
 // noSuch is the error of a path to what an activation does not have.

@@ -61,7 +61,6 @@ func eventLines(content []byte) string {
 	return strings.TrimRight(pad(oneLine(kind), 14)+pad(oneLine(event.text("name")), 20)+revision, " ") + "\n"
 }
 
-// pad fills text up with spaces.
 func pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(1, width-len([]rune(text))))
 }
