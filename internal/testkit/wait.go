@@ -41,12 +41,13 @@ func Within(t testing.TB, from time.Time, limit time.Duration, what string, cond
 	t.Helper()
 	const tick = 10 * time.Millisecond
 	var stalled time.Duration
-	for last := time.Now(); !condition(); last = time.Now() {
+	for !condition() {
 		if time.Since(from) > limit+stalled {
 			t.Fatalf("not within %v (and %v): %s", limit, stalled, what)
 		}
+		slept := time.Now()
 		time.Sleep(tick)
-		stalled += max(0, time.Since(last)-10*tick)
+		stalled += max(0, time.Since(slept)-2*tick)
 	}
 	return time.Since(from)
 }
