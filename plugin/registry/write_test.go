@@ -207,42 +207,36 @@ func TestWritesRespectConcurrentChanges(t *testing.T) {
 	store := &meddledStore{Store: memory(t)}
 	h := over(t, store)
 	const put, deleted = false, true
+	replaced := func(e event, after *storage.Backend) bool {
+		return e.Type == "backend_registered" && after.ID == "id of "+after.Name && after.Host == "ours" && *after.Description == "d"
+	}
+	isGone := func(answer string) func(e event, after *storage.Backend) bool {
+		return func(e event, after *storage.Backend) bool { return e.Type == answer && !e.Success && after == nil }
+	}
 	for i, test := range []struct {
 		name   string
 		ours   bool // that the entry was there before
 		theirs bool // what they do
 		method string
-		given  string
 		want   func(e event, after *storage.Backend) bool // of the entry that is stored in the end
 	}{
-		{"register over a new entry", false, put, "register", `"host": "ours", "port": 9`,
-			func(e event, after *storage.Backend) bool {
-				return e.Type == "backend_registered" && after.ID == "id of "+after.Name && after.Host == "ours" && *after.Description == "d"
-			}},
-		{"register over a changed entry", true, put, "register", `"host": "ours", "port": 9`,
-			func(e event, after *storage.Backend) bool {
-				return e.Type == "backend_registered" && after.ID == "id of "+after.Name && after.Host == "ours" && *after.Description == "d"
-			}},
-		{"register over a deleted entry", true, deleted, "register", `"host": "ours", "port": 9`,
-			func(e event, after *storage.Backend) bool {
-				return e.Type == "backend_registered" && after.Host == "ours" && after.LastSeen == 0
-			}},
-		{"update of a changed entry", true, put, "update", `"port": 9`,
-			func(e event, after *storage.Backend) bool {
-				return e.Type == "backend_updated" && after.Port == 9 && after.Host == "theirs" && *after.Description == "d"
-			}},
-		{"update of a deleted entry", true, deleted, "update", `"port": 9`,
-			func(e event, after *storage.Backend) bool { return e.Type == "error" && after == nil }},
-		{"ping of a changed entry", true, put, "ping", `"port": 9`,
-			func(e event, after *storage.Backend) bool {
-				return e.Success && after.LastSeen != 0 && after.Host == "theirs"
-			}},
-		{"ping of a deleted entry", true, deleted, "ping", `"port": 9`,
-			func(e event, after *storage.Backend) bool { return e.Type == "ping" && !e.Success && after == nil }},
-		{"delete of a changed entry", true, put, "delete", `"port": 9`,
-			func(e event, after *storage.Backend) bool { return e.Type == "backend_deleted" && after == nil }},
-		{"delete of a deleted entry", true, deleted, "delete", `"port": 9`,
-			func(e event, after *storage.Backend) bool { return e.Type == "error" && after == nil }},
+		{"register over a new entry", false, put, "register", replaced},
+		{"register over a changed entry", true, put, "register", replaced},
+		{"register over a deleted entry", true, deleted, "register", func(e event, after *storage.Backend) bool {
+			return e.Type == "backend_registered" && after.Host == "ours" && after.LastSeen == 0
+		}},
+		{"update of a changed entry", true, put, "update", func(e event, after *storage.Backend) bool {
+			return e.Type == "backend_updated" && after.Port == 9 && after.Host == "theirs" && *after.Description == "d"
+		}},
+		{"update of a deleted entry", true, deleted, "update", isGone("error")},
+		{"ping of a changed entry", true, put, "ping", func(e event, after *storage.Backend) bool {
+			return e.Success && after.LastSeen != 0 && after.Host == "theirs"
+		}},
+		{"ping of a deleted entry", true, deleted, "ping", isGone("ping")},
+		{"delete of a changed entry", true, put, "delete", func(e event, after *storage.Backend) bool {
+			return e.Type == "backend_deleted" && after == nil
+		}},
+		{"delete of a deleted entry", true, deleted, "delete", isGone("error")},
 	} {
 		name := fmt.Sprint("n", i)
 		store.apply = nil
@@ -260,7 +254,11 @@ func TestWritesRespectConcurrentChanges(t *testing.T) {
 			})
 			return store.Store.Apply(ctx, writes...)
 		}
-		e := h.do(test.method, `{"name": "`+name+`", `+test.given+`}`)
+		params := object("name", name, "port", 9)
+		if test.method == "register" {
+			params = object("name", name, "host", "ours", "port", 9)
+		}
+		e := h.do(test.method, params)
 		var after *storage.Backend
 		if b, err := store.Store.Get(t.Context(), name); err == nil {
 			after = &b

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	zombiezen "zombiezen.com/go/sqlite"
+
 	"github.com/plexus-go/plexus/storage"
 	"github.com/plexus-go/plexus/storage/sqlite"
 )
@@ -152,7 +154,8 @@ func TestReaderOfAnotherProgramBlocksNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "registry.db")
 	s := mustOpen(t, path)
 	mustPut(t, s, "before")
-	reader := beginReading(t, path)
+	reader := another(t, path, zombiezen.OpenReadWrite)
+	execute(t, reader, "BEGIN; SELECT count(*) FROM backends")
 	mustPut(t, s, "after")
 	if _, err := s.Get(t.Context(), "after"); err != nil {
 		t.Error(err)
@@ -160,7 +163,9 @@ func TestReaderOfAnotherProgramBlocksNothing(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
-	reader()
+	if err := reader.Close(); err != nil {
+		t.Error(err)
+	}
 	if _, err := mustOpen(t, path).Get(t.Context(), "after"); err != nil {
 		t.Error(err)
 	}

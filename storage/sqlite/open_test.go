@@ -40,60 +40,49 @@ func mustPut(t *testing.T, s storage.Store, name string) storage.Backend {
 	return *change.Entries[0].After
 }
 
-// script runs SQL on a file, as another program would.
-func script(t *testing.T, path, statements string) {
+// another is a connection of another program.
+func another(t *testing.T, path string, flags zombiezen.OpenFlags) *zombiezen.Conn {
 	t.Helper()
-	conn, err := zombiezen.OpenConn(path, zombiezen.OpenReadWrite|zombiezen.OpenCreate)
+	conn, err := zombiezen.OpenConn(path, flags)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, statement := range strings.Split(statements, ";") {
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+func execute(t *testing.T, conn *zombiezen.Conn, statements string) (value string) {
+	t.Helper()
+	read := func(stmt *zombiezen.Stmt) error {
+		value = stmt.ColumnText(0)
+		return nil
+	}
+	for statement := range strings.SplitSeq(statements, ";") {
 		if strings.TrimSpace(statement) == "" {
 			continue
 		}
-		if err := sqlitex.ExecuteTransient(conn, statement, nil); err != nil {
+		if err := sqlitex.ExecuteTransient(conn, statement, &sqlitex.ExecOptions{ResultFunc: read}); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return value
+}
+
+// script runs SQL on a file, as another program would.
+func script(t *testing.T, path, statements string) {
+	t.Helper()
+	conn := another(t, path, zombiezen.OpenReadWrite|zombiezen.OpenCreate)
+	execute(t, conn, statements)
 	if err := conn.Close(); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func query(t *testing.T, path, statement string) (value string) {
+func query(t *testing.T, path, statement string) string {
 	t.Helper()
-	conn, err := zombiezen.OpenConn(path, zombiezen.OpenReadOnly)
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := another(t, path, zombiezen.OpenReadOnly)
 	defer conn.Close()
-	err = sqlitex.ExecuteTransient(conn, statement, &sqlitex.ExecOptions{ResultFunc: func(stmt *zombiezen.Stmt) error {
-		value = stmt.ColumnText(0)
-		return nil
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return value
-}
-
-// beginReading holds a read transaction open, until the function is called.
-func beginReading(t *testing.T, path string) (end func()) {
-	t.Helper()
-	conn, err := zombiezen.OpenConn(path, zombiezen.OpenReadWrite)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, statement := range []string{"BEGIN", "SELECT count(*) FROM backends"} {
-		if err := sqlitex.ExecuteTransient(conn, statement, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return func() {
-		if err := conn.Close(); err != nil {
-			t.Error(err)
-		}
-	}
+	return execute(t, conn, statement)
 }
 
 func TestLinkedSQLiteVersion(t *testing.T) {
@@ -112,6 +101,11 @@ func TestOpenCreatesPrivateFiles(t *testing.T) {
 	path := filepath.Join(dir, "a", "b", "registry ?#%41.db")
 	s := mustOpen(t, path)
 	mustPut(t, s, "x")
+	for pragma, want := range map[string]string{"journal_mode": "wal", "user_version": "1", "application_id": "1886156914"} {
+		if got := query(t, path, "PRAGMA "+pragma); got != want {
+			t.Errorf("%s is %s, want %s", pragma, got, want)
+		}
+	}
 	for name, want := range map[string]fs.FileMode{
 		filepath.Join(dir, "a"):      0o700 | fs.ModeDir,
 		filepath.Join(dir, "a", "b"): 0o700 | fs.ModeDir,
@@ -135,18 +129,6 @@ func TestOpenCreatesPrivateFiles(t *testing.T) {
 	}
 	if _, err := mustOpen(t, path).Get(t.Context(), "x"); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestOpenSettings(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "registry.db")
-	mustOpen(t, path)
-	for pragma, want := range map[string]string{
-		"journal_mode": "wal", "user_version": "1", "application_id": "1886156914",
-	} {
-		if got := query(t, path, "PRAGMA "+pragma); got != want {
-			t.Errorf("%s is %s, want %s", pragma, got, want)
-		}
 	}
 }
 
@@ -239,14 +221,7 @@ func TestOpenRefuses(t *testing.T) {
 // the tables are in the write-ahead log alone.
 func makeLogged(t *testing.T, path string) {
 	aside := filepath.Join(t.TempDir(), "aside.db")
-	conn, err := zombiezen.OpenConn(aside, zombiezen.OpenReadWrite|zombiezen.OpenCreate|zombiezen.OpenWAL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if err := sqlitex.ExecuteScript(conn, "CREATE TABLE notes (x)", nil); err != nil {
-		t.Fatal(err)
-	}
+	execute(t, another(t, aside, zombiezen.OpenReadWrite|zombiezen.OpenCreate|zombiezen.OpenWAL), "CREATE TABLE notes (x)")
 	for _, suffix := range []string{"", "-wal"} {
 		copyFile(t, path+suffix, aside+suffix)
 	}
