@@ -17,7 +17,7 @@ import (
 type follower struct {
 	locator *locator
 	// report is called with what the registry reports, and with the events below.
-	// Its error ends the connection, and with ErrNoWatch also the follower.
+	// Its error ends the connection, and for eventUnwatched also the follower.
 	report func(c *registry, e Event, err error) error
 
 	url      string    // of the registry that was watched last
@@ -33,37 +33,33 @@ const (
 	eventFailed    EventKind = "failed"    // an attempt to connect has failed with err
 )
 
-// run follows the registry until ctx is done, or fails with ErrNoWatch.
-func (f *follower) run(ctx context.Context) (failed error) {
+// run follows the registry until ctx is done, or report ends it.
+func (f *follower) run(ctx context.Context) {
 	f.locator.Repeat(ctx, func() (connected, last bool) {
-		connected, err := f.session(ctx)
-		if errors.Is(err, ErrNoWatch) {
-			failed = err
+		c, err := f.locator.connect(ctx, context.Background())
+		if err == nil {
+			defer c.Close()
+			return true, f.session(ctx, c)
 		}
-		return connected, failed != nil
-	})
-	return failed
-}
-
-// session follows the registry through one connection, until it is lost.
-func (f *follower) session(ctx context.Context) (connected bool, err error) {
-	c, err := f.locator.connect(ctx, context.Background())
-	if err != nil {
 		if ctx.Err() == nil {
 			_ = f.report(nil, Event{Kind: eventFailed}, err)
 		}
-		return false, err
-	}
-	defer c.Close()
+		return false, false
+	})
+}
+
+// session follows the registry through one connection, until it is lost. It
+// reports whether it was the last one.
+func (f *follower) session(ctx context.Context, c *registry) (last bool) {
 	if c.url != f.url {
 		f.url, f.heard = c.url, time.Time{}
 	}
 	_ = f.report(c, Event{Kind: eventConnected}, nil)
-	err = f.follow(ctx, c)
+	err := f.follow(ctx, c)
 	if ctx.Err() == nil && errors.Is(err, ErrNoWatch) {
 		f.heard = time.Time{}
-		if err := f.report(c, Event{Kind: eventUnwatched}, err); err != nil {
-			return true, err
+		if f.report(c, Event{Kind: eventUnwatched}, err) != nil {
+			return true
 		}
 		select {
 		case <-c.lost:
@@ -71,11 +67,10 @@ func (f *follower) session(ctx context.Context) (connected bool, err error) {
 		case <-ctx.Done():
 		}
 	}
-	if ctx.Err() != nil {
-		return true, nil
+	if ctx.Err() == nil {
+		_ = f.report(c, Event{Kind: eventLost}, err)
 	}
-	_ = f.report(c, Event{Kind: eventLost}, err)
-	return true, err
+	return false
 }
 
 // follow watches, from the last revision if that is possible, until it fails.

@@ -76,7 +76,10 @@ func (r *Registrar) session(ctx, calls context.Context) (connected bool, err err
 	r.held.unleased = false
 	for {
 		if ctx.Err() != nil {
-			return true, r.deregister(calls, c)
+			if err = r.deregister(calls, c); err == nil {
+				r.held.sent, r.held.lease = false, ""
+			}
+			return true, err
 		}
 		if err := r.keep(calls, c); err != nil {
 			return true, err
@@ -119,11 +122,7 @@ func (r *Registrar) keep(ctx context.Context, c *registry) error {
 
 // ping renews the registration, if it is there still.
 func (r *Registrar) ping(ctx context.Context, c *registry) (there bool, err error) {
-	params := map[string]any{"name": r.registration.Name}
-	if r.held.lease != "" {
-		params["lease_id"] = r.held.lease
-	}
-	a, err := c.ask(ctx, "ping", params, "ping")
+	a, err := c.ask(ctx, "ping", r.named(), "ping")
 	switch {
 	case unknownMethod(err):
 		a.Success = true // this registry needs no pings
@@ -134,6 +133,15 @@ func (r *Registrar) ping(ctx context.Context, c *registry) (there bool, err erro
 		r.note(stateRegistered, nil)
 	}
 	return a.Success, nil
+}
+
+// named are the parameters that name the hub, and its lease if it has one.
+func (r *Registrar) named() map[string]any {
+	params := map[string]any{"name": r.registration.Name}
+	if r.held.lease != "" {
+		params["lease_id"] = r.held.lease
+	}
+	return params
 }
 
 // announce registers the hub.
@@ -166,16 +174,14 @@ func (r *Registrar) announce(ctx context.Context, c *registry, hash string) erro
 
 // deregister deregisters the hub, but not another one that has its name.
 func (r *Registrar) deregister(ctx context.Context, c *registry) error {
-	params := map[string]any{"name": r.registration.Name}
 	if r.held.lease != "" {
-		params["lease_id"] = r.held.lease
-		_, err := c.ask(ctx, "deregister", params, "backend_deregistered")
+		_, err := c.ask(ctx, "deregister", r.named(), "backend_deregistered")
 		if !refused(err) {
-			return r.gone(err)
+			return err
 		}
 		// The lease was replaced by another registration: perhaps by a client that
 		// has registered this hub.
-		delete(params, "lease_id")
+		r.held.lease = ""
 	}
 	if !r.held.sent {
 		return nil
@@ -185,26 +191,18 @@ func (r *Registrar) deregister(ctx context.Context, c *registry) error {
 	case err != nil && !answered(err):
 		return err
 	case err == nil && (b == nil || !b.Active || !r.registration.at(b) || !sameProcess(b)):
-		return r.gone(nil)
+		return nil
 	}
-	_, err = c.ask(ctx, "deregister", params, "backend_deregistered")
+	_, err = c.ask(ctx, "deregister", r.named(), "backend_deregistered")
 	if unknownMethod(err) {
-		err = nil // this registry has no deregister
+		return nil // this registry has no deregister
 	}
-	return r.gone(err)
+	return err
 }
 
 // answered reports whether the registry did answer, though perhaps with
 // nonsense, which says nothing about the entry.
 func answered(err error) bool { return refused(err) || errors.Is(err, client.ErrProtocol) }
-
-// gone notes that the hub is not registered any more, if err is nil.
-func (r *Registrar) gone(err error) error {
-	if err == nil {
-		r.held.sent, r.held.lease = false, ""
-	}
-	return err
-}
 
 // sameProcess reports whether an entry is not known to be another process's.
 func sameProcess(b *Backend) bool {

@@ -74,7 +74,7 @@ func NewResolver(registryURL string, options ...client.Option) (*Resolver, error
 	f := follower{locator: l, report: r.report}
 	go func() {
 		defer close(r.ended)
-		_ = f.run(ctx) // ends with ctx: report returns nil for eventUnwatched
+		f.run(ctx)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.err = client.ErrClosed

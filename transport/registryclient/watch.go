@@ -70,7 +70,8 @@ func Watch(ctx context.Context, registryURL string, options ...client.Option) it
 			case eventConnected:
 				return nil
 			case eventUnwatched:
-				return err // with which run ends
+				send(Event{}, err)
+				return err
 			case eventLost, eventFailed:
 				if !down {
 					down = true
@@ -83,9 +84,7 @@ func Watch(ctx context.Context, registryURL string, options ...client.Option) it
 			send(e, nil)
 			return ctx.Err()
 		}}
-		if err := f.run(ctx); err != nil {
-			send(Event{}, err)
-		}
+		f.run(ctx)
 	}
 }
 
