@@ -4,6 +4,7 @@ package registryclient_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"log/slog"
@@ -20,19 +21,13 @@ import (
 // exampleRegistry serves a registry, and returns its address.
 func exampleRegistry() (url string, stop func()) {
 	ctx := context.Background()
-	store, err := sqlite.Open(ctx, ":memory:")
-	if err != nil {
+	store, storeErr := sqlite.Open(ctx, ":memory:")
+	h, hubErr := hub.New("registry-hub")
+	if err := errors.Join(storeErr, hubErr); err != nil {
 		log.Fatal(err)
 	}
 	reg, err := registry.New(ctx, store)
-	if err != nil {
-		log.Fatal(err)
-	}
-	h, err := hub.New("registry-hub")
-	if err != nil {
-		log.Fatal(err)
-	}
-	if err := h.Register(reg); err != nil {
+	if err = errors.Join(err, h.Register(reg)); err != nil {
 		log.Fatal(err)
 	}
 	ws := websocket.NewServer(h, websocket.Limits{}, slog.New(slog.DiscardHandler))

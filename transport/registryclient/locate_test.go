@@ -115,8 +115,18 @@ func TestTheRegistryIsLookedForAtTheDefaultAddresses(t *testing.T) {
 	}
 }
 
-func TestNothingIsResolvedOrWatchedWithoutARegistry(t *testing.T) {
+func TestNothingIsDoneWhereNoRegistryIsToBeUsed(t *testing.T) {
 	t.Setenv("PLEXUS_NO_REGISTRY", "1")
+	r, err := registryclient.Register(t.Context(), "", registryclient.Registration{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Wait(testkit.Context(t)); !errors.Is(err, registryclient.ErrNoRegistry) {
+		t.Errorf("got %v", err)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
 	if _, err := registryclient.NewResolver(""); !errors.Is(err, registryclient.ErrNoRegistry) {
 		t.Errorf("got %v", err)
 	}

@@ -49,20 +49,6 @@ func TestRegisterRejectsInvalidArguments(t *testing.T) {
 	}
 }
 
-func TestRegisterDoesNothingWhereNoRegistryIsToBeUsed(t *testing.T) {
-	t.Setenv("PLEXUS_NO_REGISTRY", "1")
-	r, err := registryclient.Register(context.Background(), "", registryclient.Registration{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Wait(testkit.Context(t)); !errors.Is(err, registryclient.ErrNoRegistry) {
-		t.Errorf("got %v", err)
-	}
-	if err := r.Close(); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestAHubIsRegisteredUntilItIsClosed(t *testing.T) {
 	withRegistry(t, func(t *testing.T, s *registryServer) {
 		var log lines
