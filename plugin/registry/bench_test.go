@@ -10,12 +10,13 @@ import (
 
 	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage"
 )
 
 // filled is a registry with n entries.
-func filled(b *testing.B, store storage.Store, n int) *harness {
-	b.Helper()
+func filled(t testing.TB, store storage.Store, n int, options ...registry.Option) *harness {
+	t.Helper()
 	writes := make([]storage.Write, n)
 	for i := range writes {
 		backend := theirs(fmt.Sprintf("backend-%05d", i))
@@ -24,10 +25,10 @@ func filled(b *testing.B, store storage.Store, n int) *harness {
 	}
 	if n > 0 {
 		if _, err := store.Apply(context.Background(), writes...); err != nil {
-			b.Fatal(err)
+			t.Fatal(err)
 		}
 	}
-	return over(b, store)
+	return over(t, store, options...)
 }
 
 // answerTo calls a method and encodes its answer into buffer, as a connection

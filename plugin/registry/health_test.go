@@ -245,9 +245,7 @@ func TestLastSeenOutlivesARestart(t *testing.T) {
 		p.up("a", "b", "c", "d")
 		p.rounds(2)
 		seen := *p.get("a").LastSeen
-		if err := p.registry.Close(); err != nil {
-			t.Fatal(err)
-		}
+		p.close()
 		again := newPatient(t, store)
 		if b := again.get("a"); b.LastSeen == nil || *b.LastSeen != seen {
 			t.Errorf("last seen %v, want %d", b.LastSeen, seen)
@@ -271,22 +269,9 @@ func (s *slow) Probe(ctx context.Context, _ string) (string, error) {
 func TestProbesAreBoundedAndEndInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const backends = 2000
-		store := memory(t)
-		writes := make([]storage.Write, backends)
-		for i := range writes {
-			b := at(fmt.Sprintf("n%d", i), fmt.Sprintf("h%d", i))
-			b.ID, b.Source, b.Runtime, b.Active = b.Name, storage.SourceManual, true, true
-			writes[i].Backend = b
-		}
-		if _, err := store.Apply(t.Context(), writes...); err != nil {
-			t.Fatal(err)
-		}
 		var prober slow
-		reg, err := registry.New(t.Context(), store,
+		h := filled(t, memory(t), backends,
 			registry.WithHealth(registry.Health{Probe: prober.Probe, Interval: interval, Timeout: 2 * time.Second}))
-		if err != nil {
-			t.Fatal(err)
-		}
 		time.Sleep(interval - interval/10)
 		synctest.Wait()
 		if n := prober.probes.Load(); n < backends {
@@ -296,9 +281,7 @@ func TestProbesAreBoundedAndEndInTime(t *testing.T) {
 			t.Errorf("%d probes at once", most)
 		}
 		begin := time.Now()
-		if err := reg.Close(); err != nil {
-			t.Fatal(err)
-		}
+		h.close()
 		if waited := time.Since(begin); waited > 0 {
 			t.Errorf("Close waited %v for probes", waited)
 		}

@@ -25,10 +25,6 @@ type deadline struct {
 	at    time.Time
 }
 
-func newLeases() *leases {
-	return &leases{deadlines: map[string]deadline{}, timer: time.NewTimer(0)}
-}
-
 // start gives the lease of an entry one full term from now, and ends a former
 // one. It comes before the write of the entry, so that a renewed lease does not
 // expire in between.

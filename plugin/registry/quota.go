@@ -29,10 +29,6 @@ type quota struct {
 // identity is what makes callers the same.
 type identity struct{ name, means string }
 
-func newQuota() *quota {
-	return &quota{max: DefaultRegistrations, owner: map[string]identity{}, count: map[identity]int{}}
-}
-
 // take counts a registration for the caller, and fails where it has too many.
 // undo gives the entry back to who has had it.
 func (q *quota) take(ctx context.Context, name string) (undo func(), err error) {

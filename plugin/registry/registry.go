@@ -53,9 +53,9 @@ func New(ctx context.Context, store storage.Store, options ...Option) (*Registry
 		version: "(devel)",
 		started: time.Now(),
 		view:    newView(),
-		leases:  newLeases(),
+		leases:  &leases{deadlines: map[string]deadline{}, timer: time.NewTimer(0)},
 		writing: nameLocks{seed: maphash.MakeSeed()},
-		quota:   newQuota(),
+		quota:   &quota{max: DefaultRegistrations, owner: map[string]identity{}, count: map[identity]int{}},
 
 		nameBytes: storage.MaxNameBytes,
 	}
