@@ -10,8 +10,8 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// outgoing is a frame that waits to be sent. A call has one request there, and
-// takes it back when it is given up.
+// outgoing is a frame that waits to be sent. A call has one request there, which
+// it takes back when it is given up: the queue is bounded by the calls that run.
 type outgoing struct {
 	frame  []byte
 	stream *stream // whose request it is; nil for one whose answer is ignored
