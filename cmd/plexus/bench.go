@@ -122,8 +122,8 @@ type operation string
 
 // share is how often an operation is done, of a hundred.
 type share struct {
-	operation
-	percent int
+	Operation operation `json:"operation"`
+	Percent   int       `json:"percent"`
 }
 
 // shares are the operations that one is made of; nil for one that does not
@@ -164,7 +164,7 @@ func measure(ctx context.Context, h *hubs, url string, o *benchOptions) (report 
 		err := b.operate(trial, first.Client, i)
 		cancel()
 		if err != nil {
-			return nil, fmt.Errorf("trying %s: %w", s.operation, err)
+			return nil, fmt.Errorf("trying %s: %w", s.Operation, err)
 		}
 	}
 	b.clients = make([]*client.Client, o.Connections)

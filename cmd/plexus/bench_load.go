@@ -125,7 +125,7 @@ func (b *benchmark) do(ctx context.Context, c *client.Client, origin time.Durati
 func (b *benchmark) pick() int {
 	left := rand.IntN(100) // #nosec G404 -- it is no secret
 	for i, s := range b.shares {
-		if left -= s.percent; left < 0 {
+		if left -= s.Percent; left < 0 {
 			return i
 		}
 	}
@@ -143,7 +143,7 @@ func (e *contentError) Error() string { return cmp.Or(e.message, e.kind) }
 // operate makes one operation, from its request to the end of its stream.
 func (b *benchmark) operate(ctx context.Context, c *client.Client, kind int) error {
 	i := rand.IntN(b.Backends) // #nosec G404 -- it is no secret
-	switch op := b.shares[kind].operation; op {
+	switch op := b.shares[kind].Operation; op {
 	case "info":
 		_, err := c.Info(ctx)
 		return err

@@ -106,11 +106,10 @@ func TestBenchChargesStalls(t *testing.T) {
 	// The operation of millisecond n waits for at least 150 - n. A slow
 	// machine makes that longer, never shorter.
 	for what, c := range map[string]struct {
-		got  int64
-		want time.Duration
+		got, want time.Duration
 	}{"worst": {r.Latency.Worst, stall - 5*time.Millisecond}, "p99": {r.Latency.P99, stall - 10*time.Millisecond}, "p50": {r.Latency.P50, 40 * time.Millisecond}} {
-		if time.Duration(c.got) < c.want {
-			t.Errorf("%s is %v, not at least %v", what, time.Duration(c.got), c.want)
+		if c.got < c.want {
+			t.Errorf("%s is %v, not at least %v", what, c.got, c.want)
 		}
 	}
 }
@@ -155,8 +154,7 @@ func TestTally(t *testing.T) {
 		t.Errorf("the result is %+v", r)
 	}
 	for what, c := range map[string]struct {
-		got  int64
-		want time.Duration
+		got, want time.Duration
 	}{
 		"p50":   {r.Latency.P50, 501 * time.Millisecond},
 		"p99":   {r.Latency.P99, 991 * time.Millisecond},
@@ -165,8 +163,8 @@ func TestTally(t *testing.T) {
 		"ping":  {r.ByOperation[2].Latency.P50, 2 * time.Second},
 		"none":  {r.ByOperation[3].Latency.P50, 0},
 	} {
-		if off := float64(c.got - int64(c.want)); off > float64(c.want)/999 || off < -float64(c.want)/999 {
-			t.Errorf("%s is %v, not %v", what, time.Duration(c.got), c.want)
+		if off := float64(c.got - c.want); off > float64(c.want)/999 || off < -float64(c.want)/999 {
+			t.Errorf("%s is %v, not %v", what, c.got, c.want)
 		}
 	}
 	for i := range 1000 { // kinds of errors are bounded

@@ -41,20 +41,19 @@ type benchResult struct {
 
 // benchPart is one of mixed operations.
 type benchPart struct {
-	Operation operation `json:"operation"`
-	Percent   int       `json:"percent"` // of all operations
-	Latency   latency   `json:"latency_ns"`
+	share
+	Latency latency `json:"latency_ns"`
 }
 
 // latency is how long operations took, in nanoseconds, to three digits; 0
 // where there was none. Those that failed are not counted, save for those that
 // could not be sent in time, with the time that they waited.
 type latency struct {
-	Count int64 `json:"count"`
-	P50   int64 `json:"p50"`
-	P99   int64 `json:"p99"`
-	P999  int64 `json:"p999"`
-	Worst int64 `json:"worst"`
+	Count int64         `json:"count"`
+	P50   time.Duration `json:"p50"`
+	P99   time.Duration `json:"p99"`
+	P999  time.Duration `json:"p999"`
+	Worst time.Duration `json:"worst"`
 }
 
 // text is the report for people.
@@ -88,9 +87,8 @@ func (r *benchReport) text() string {
 	return text.String()
 }
 
-// shortTime writes nanoseconds with about three digits.
-func shortTime(ns int64) string {
-	d := time.Duration(ns)
+// shortTime writes a time with about three digits.
+func shortTime(d time.Duration) string {
 	switch {
 	case d >= 10*time.Second:
 		return d.Round(100 * time.Millisecond).String()
@@ -162,7 +160,7 @@ func (t *tally) result(shares []share, elapsed time.Duration) *benchResult {
 	for i, s := range shares {
 		all.Merge(t.latencies[i])
 		if len(shares) > 1 {
-			r.ByOperation = append(r.ByOperation, benchPart{s.operation, s.percent, latencyOf(t.latencies[i])})
+			r.ByOperation = append(r.ByOperation, benchPart{s, latencyOf(t.latencies[i])})
 		}
 	}
 	r.Latency = latencyOf(all)
@@ -170,5 +168,6 @@ func (t *tally) result(shares []share, elapsed time.Duration) *benchResult {
 }
 
 func latencyOf(h *hdrhistogram.Histogram) latency {
-	return latency{h.TotalCount(), h.ValueAtQuantile(50), h.ValueAtQuantile(99), h.ValueAtQuantile(99.9), h.Max()}
+	at := func(percent float64) time.Duration { return time.Duration(h.ValueAtQuantile(percent)) }
+	return latency{h.TotalCount(), at(50), at(99), at(99.9), time.Duration(h.Max())}
 }
