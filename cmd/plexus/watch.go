@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/plexus-go/plexus/plugin"
@@ -44,7 +45,7 @@ func eventLines(content []byte) string {
 	}
 	kind := strings.TrimPrefix(event.text("type"), "backend_")
 	line := func(kind string, b *backend) string {
-		return pad(oneLine(kind), 14) + pad(oneLine(b.name()), 20) + " " + oneLine(b.url()) + " " + oneLine(b.status()) + revision + "\n"
+		return fmt.Sprintf("%-13s %-19s  %s %s%s\n", oneLine(kind), oneLine(b.name()), oneLine(b.url()), oneLine(b.status()), revision)
 	}
 	if event.get("backends") != nil {
 		var text strings.Builder
@@ -58,9 +59,5 @@ func eventLines(content []byte) string {
 	if b := readBackend(event.get("backend")); b != nil {
 		return line(kind, b)
 	}
-	return strings.TrimRight(pad(oneLine(kind), 14)+pad(oneLine(event.text("name")), 20)+revision, " ") + "\n"
-}
-
-func pad(text string, width int) string {
-	return text + strings.Repeat(" ", max(1, width-len([]rune(text))))
+	return strings.TrimRight(fmt.Sprintf("%-13s %-19s %s", oneLine(kind), oneLine(event.text("name")), revision), " ") + "\n"
 }
