@@ -6,7 +6,7 @@
 // For transports:
 //
 //	request.go       a message of a client becomes requests ([Parse])
-//	names.go         what a top-level method stands for ([Resolve]), and its call
+//	names.go         what a top-level method stands for ([Resolve])
 //	answer.go        answers and items, appended to a buffer
 //	errors.go        the errors of JSON-RPC that a request is answered with
 //	subscription.go  ids of subscriptions

@@ -133,7 +133,6 @@ func (c *calls) willEnd() {
 	c.mu.Unlock()
 }
 
-// idle reports whether no call is in flight.
 func (c *calls) idle() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

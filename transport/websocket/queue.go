@@ -28,10 +28,9 @@ var (
 // an item that is larger than the bound gets memory from the limiter before it
 // is encoded.
 type sendQueue struct {
-	maxBytes  int
-	maxFrames int
-	memory    *memoryLimiter
-	wake      signal // the writer
+	limits *Limits
+	memory *memoryLimiter
+	wake   signal // the writer
 
 	mu       sync.Mutex
 	room     sync.Cond // on mu: there may be room, or no reason to wait any more
@@ -66,8 +65,8 @@ const (
 	keepIdle = 4 << 10
 )
 
-func newSendQueue(maxBytes, maxFrames int, memory *memoryLimiter) *sendQueue {
-	q := &sendQueue{maxBytes: maxBytes, maxFrames: maxFrames, memory: memory, wake: make(signal, 1)}
+func newSendQueue(limits *Limits, memory *memoryLimiter) *sendQueue {
+	q := &sendQueue{limits: limits, memory: memory, wake: make(signal, 1)}
 	q.room.L = &q.mu
 	return q
 }
@@ -75,16 +74,16 @@ func newSendQueue(maxBytes, maxFrames int, memory *memoryLimiter) *sendQueue {
 // byteLimit is how many bytes the queue may hold now.
 func (q *sendQueue) byteLimit() int {
 	if q.memory.exhausted() {
-		return min(q.maxBytes, freeBytes)
+		return min(q.limits.MaxQueueBytes, freeBytes)
 	}
-	return q.maxBytes
+	return q.limits.MaxQueueBytes
 }
 
 // full reports whether the next frame must wait. Answers have a quarter more
 // room: there is one at a time, and streams that fill the rest must not block
 // the answer to their unsubscription.
 func (q *sendQueue) full(answer bool) bool {
-	bytes, frames := q.byteLimit(), q.maxFrames
+	bytes, frames := q.byteLimit(), q.limits.MaxQueueFrames
 	if answer {
 		bytes += bytes/4 + 1
 		frames += frames/4 + 1

@@ -133,7 +133,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Unlock()
 	if stopped {
-		c.close(websocket.CloseGoingAway, hub.ErrShutdown)
+		c.close(websocket.CloseGoingAway, hub.ErrShutdown.Error())
 		c.socket.Close()
 	}
 }

@@ -70,7 +70,7 @@ func newSession(s *Server, ws *websocket.Conn, under *socket.Conn, caller plugin
 		remote:      caller.Remote,
 		ws:          ws,
 		socket:      under,
-		queue:       newSendQueue(s.limits.MaxQueueBytes, s.limits.MaxQueueFrames, s.queued),
+		queue:       newSendQueue(&s.limits, s.queued),
 		rate:        newRateLimiter(s.limits.MaxCallsPerSecond),
 		calls:       calls{ended: make(signal, 1), bySubscription: map[int64]*call{}},
 		leave:       make(chan error, 1),
@@ -138,40 +138,37 @@ func (c *session) end(reason error) {
 	var closed *websocket.CloseError
 	var lost net.Error
 	counts := &c.server.counts
+	code, text := websocket.ClosePolicyViolation, reason.Error()
 	switch {
 	case reason == errStalled, reason == errSlow:
 		c.server.log.Warn("closing the connection of a slow client", "remote", c.remote, "reason", reason)
 		c.server.count(&counts.Stalled)
-		c.close(websocket.ClosePolicyViolation, reason)
 	case reason == errExpelled:
-		c.close(websocket.ClosePolicyViolation, reason)
 	case reason == errIdle:
 		c.server.count(&counts.Idle)
-		c.close(websocket.CloseNormalClosure, reason)
+		code = websocket.CloseNormalClosure
 	case reason == hub.ErrShutdown:
-		c.close(websocket.CloseGoingAway, reason)
+		code = websocket.CloseGoingAway
 	case reason == errAborted:
-		c.close(websocket.CloseInternalServerErr, nil)
+		code, text = websocket.CloseInternalServerErr, ""
 	case errors.As(reason, &closed): // by the client, whose code is the answer
-		if closed.Code != websocket.CloseAbnormalClosure {
-			c.close(closed.Code, nil)
-		}
-	case !errors.As(reason, &lost):
+		code, text = closed.Code, ""
+	case errors.As(reason, &lost):
+		return
+	default:
 		// The library has sent a close frame, except for a length beyond 63 bits.
 		if errors.Is(reason, websocket.ErrReadLimit) {
 			c.server.count(&counts.Large)
 		}
-		c.close(websocket.CloseMessageTooBig, nil)
+		code, text = websocket.CloseMessageTooBig, ""
+	}
+	if code != websocket.CloseAbnormalClosure {
+		c.close(code, text)
 	}
 }
 
-// close sends a close frame; reason is nil for none. An error would mean that the
-// client is gone.
-func (c *session) close(code int, reason error) {
-	text := ""
-	if reason != nil {
-		text = reason.Error()
-	}
+// close sends a close frame. An error would mean that the client is gone.
+func (c *session) close(code int, text string) {
 	c.socket.Finish(goodbye)
 	_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), time.Now().Add(goodbye))
 }

@@ -73,7 +73,6 @@ func (c *session) flushIfIdle() {
 	c.queue.wake.set()
 }
 
-// flush writes what is queued now.
 func (c *session) flush() error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
