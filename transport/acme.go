@@ -76,10 +76,3 @@ func limitWaiting(get getCertificate) getCertificate {
 		}
 	}
 }
-
-// isChallenge reports whether a handshake is the authority's, which checks that
-// a name leads here. It has no client certificate, and the connection can carry
-// no request.
-func isChallenge(hello *tls.ClientHelloInfo) bool {
-	return slices.Equal(hello.SupportedProtos, []string{acme.ALPNProto})
-}

@@ -22,19 +22,27 @@ import (
 // since the page's origin must be among [WithAllowedOrigins].
 func WithAllowedHosts(hosts ...string) Option {
 	return func(s *Server) {
-		s.access.hosts = map[string]bool{}
-		for _, text := range hosts {
+		s.access.hosts = allowed(s, "host", hosts, func(text string) (string, error) {
 			name, port, err := address.ParseHost(text)
-			if err == nil && port != "" {
+			if port != "" {
 				err = errors.New("no port may be given: all are the same")
 			}
-			if err != nil {
-				s.fail(fmt.Errorf("allowed host %q: %w", text, err))
-				continue
-			}
-			s.access.hosts[name] = true
-		}
+			return name, err
+		})
 	}
+}
+
+// allowed parses the list of an option; wrong ones are errors of Serve.
+func allowed[T comparable](s *Server, what string, list []string, parse func(string) (T, error)) map[T]bool {
+	all := map[T]bool{}
+	for _, text := range list {
+		one, err := parse(text)
+		if err != nil {
+			s.fail(fmt.Errorf("allowed %s %q: %w", what, text, err))
+		}
+		all[one] = true
+	}
+	return all
 }
 
 // allowsHost reports whether the server answers to the Host of a request. proxied

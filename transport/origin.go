@@ -3,8 +3,6 @@
 package transport
 
 import (
-	"fmt"
-
 	"github.com/plexus-go/plexus/internal/address"
 )
 
@@ -18,17 +16,7 @@ import (
 // other page must be listed here: otherwise every page that a user opens could
 // reach the hubs of that user's machine.
 func WithAllowedOrigins(origins ...string) Option {
-	return func(s *Server) {
-		s.access.origins = map[address.Origin]bool{}
-		for _, text := range origins {
-			o, err := address.ParseOrigin(text)
-			if err != nil {
-				s.fail(fmt.Errorf("allowed origin %q: %w", text, err))
-				continue
-			}
-			s.access.origins[o] = true
-		}
-	}
+	return func(s *Server) { s.access.origins = allowed(s, "origin", origins, address.ParseOrigin) }
 }
 
 // allowsOrigin reports whether a page of that origin may connect. proxied says

@@ -147,15 +147,14 @@ func (s *Server) background(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	changes := make(chan struct{}, 1)
+	changed := func() {
+		select {
+		case changes <- struct{}{}:
+		default:
+		}
+	}
 	for _, run := range s.run {
-		running.Go(func() {
-			run(ctx, func() {
-				select {
-				case changes <- struct{}{}:
-				default:
-				}
-			})
-		})
+		running.Go(func() { run(ctx, changed) })
 	}
 	running.Go(func() {
 		for {

@@ -66,7 +66,9 @@ func NewTLSConfig(settings TLS, log *slog.Logger) (config *tls.Config, run func(
 	}
 	config = base.Clone()
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		if byACME && isChallenge(hello) {
+		// The authority checks that a name leads here. It has no client
+		// certificate, and its connection can carry no request.
+		if byACME && slices.Equal(hello.SupportedProtos, []string{acme.ALPNProto}) {
 			challenge := base.Clone()
 			challenge.NextProtos = []string{acme.ALPNProto}
 			return challenge, nil

@@ -15,7 +15,6 @@ import (
 
 const (
 	maxSecretBytes = 4 << 10
-	maxProtocols   = 16 // that a request offers
 
 	apiKeyHeader   = "X-Plexus-Api-Key" // #nosec G101 -- a name, as net/http writes it
 	cookieName     = "access_token"
@@ -107,11 +106,8 @@ func cookies(header http.Header) (secrets []string) {
 
 func protocols(header http.Header) (secrets []string, err error) {
 	offered := strings.Join(header["Sec-Websocket-Protocol"], ",")
-	count, plain := 0, false
+	plain := false
 	for protocol := range strings.SplitSeq(offered, ",") {
-		if count++; count > maxProtocols {
-			return nil, fmt.Errorf("more than %d are offered", maxProtocols)
-		}
 		protocol = strings.Trim(protocol, " \t")
 		plain = plain || protocol == subprotocol
 		if len(protocol) < len(protocolPrefix) || !strings.EqualFold(protocol[:len(protocolPrefix)], protocolPrefix) {

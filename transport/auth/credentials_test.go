@@ -72,7 +72,6 @@ func TestSecretOf(t *testing.T) {
 		"subprotocol, too long":  {[]string{"Sec-WebSocket-Protocol", offer("x" + long)}, "", nil, "longer"},
 		"subprotocol, a control": {[]string{"Sec-WebSocket-Protocol", offer("a\nb")}, "", nil, "characters"},
 		"subprotocol twice":      {[]string{"Sec-WebSocket-Protocol", offer("a") + "," + offer("b")}, "", nil, "more than one place"},
-		"subprotocols, too many": {[]string{"Sec-WebSocket-Protocol", strings.Repeat("chat,", maxProtocols) + "plexus"}, "", nil, "more than 16"},
 		"header and key":         {[]string{"Authorization", "Bearer s", "X-Plexus-API-Key", "s"}, "", nil, "more than one place"},
 		"header and cookie":      {[]string{"Authorization", "Bearer s", "Cookie", "access_token=s"}, "", nil, "more than one place"},
 		"key and cookie":         {[]string{"X-Plexus-API-Key", "a", "Cookie", "access_token=b"}, "", nil, "more than one place"},

@@ -39,55 +39,44 @@ func parse(path string, data []byte) (entries, error) {
 		return entries{}, err
 	}
 	e := entries{tokens: map[digest]Entry{}, certificates: map[string][]string{}}
-	for _, t := range document.Tables(tableToken) {
-		if err := e.addToken(t); err != nil {
-			return entries{}, err
-		}
-	}
-	for _, t := range document.Tables(tableCertificate) {
-		if err := e.addCertificate(t); err != nil {
-			return entries{}, err
+	for _, kind := range []string{tableToken, tableCertificate} {
+		for _, t := range document.Tables(kind) {
+			if err := e.add(kind, t); err != nil {
+				return entries{}, err
+			}
 		}
 	}
 	return e, nil
 }
 
-func (e entries) addToken(t *tomlfile.Table) error {
-	entry := Entry{
-		Name:        t.String("name"),
-		Hash:        t.String("hash"),
-		Scopes:      t.Strings("scopes"),
-		Expires:     t.Time("expires"),
-		Description: t.String("description"),
-	}
-	t.Require("name", "hash", "scopes")
+// add adds what a table says.
+func (e entries) add(kind string, t *tomlfile.Table) error {
+	entry := Entry{Name: t.String("name")}
 	t.Unique("name")
-	t.Unique("hash")
+	t.Require("name")
+	if kind == tableToken {
+		entry.Hash, entry.Expires = t.String("hash"), t.Time("expires")
+		t.Unique("hash")
+		t.Require("hash")
+	}
+	entry.Scopes, entry.Description = t.Strings("scopes"), t.String("description")
+	t.Require("scopes")
 	if err := t.Err(); err != nil {
 		return err
 	}
-	if t.Has("expires") && entry.Expires.IsZero() { // which would be never
-		return t.Fail("expires", errExpires)
+	wrong := checkEntry(entry.Name, entry.Scopes)
+	switch {
+	case kind == tableCertificate:
+		e.certificates[entry.Name] = entry.Scopes
+	case t.Has("expires") && entry.Expires.IsZero(): // which would be never
+		wrong = errExpires
+	default:
+		var hash digest
+		hash, wrong = entry.check()
+		e.tokens[hash] = entry
 	}
-	hash, wrong := entry.check()
 	if wrong != nil {
 		return t.Fail(wrong.key, wrong)
 	}
-	e.tokens[hash] = entry
-	return nil
-}
-
-func (e entries) addCertificate(t *tomlfile.Table) error {
-	name, scopes := t.String("name"), t.Strings("scopes")
-	t.String("description")
-	t.Require("name", "scopes")
-	t.Unique("name")
-	if err := t.Err(); err != nil {
-		return err
-	}
-	if wrong := checkEntry(name, scopes); wrong != nil {
-		return t.Fail(wrong.key, wrong)
-	}
-	e.certificates[name] = scopes
 	return nil
 }
