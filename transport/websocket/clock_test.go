@@ -165,9 +165,7 @@ func TestASlowUploadIsNotADeadPeer(t *testing.T) {
 		}()
 		frame := masked(textFrame, true, []byte(onceRequest))
 		for part := frame[:20]; len(frame) > 0; part = frame[:min(len(frame), 5)] {
-			if _, err := c.NetConn().Write(part); err != nil {
-				t.Fatal(err)
-			}
+			c.write(part)
 			frame = frame[len(part):]
 			time.Sleep(time.Minute)
 		}
@@ -197,9 +195,7 @@ func TestASlowReaderIsNotClosed(t *testing.T) {
 func TestAHalfMessageDoesNotKeepTheConnection(t *testing.T) {
 	inMemory(t, func(t *testing.T, s *server, c *client) {
 		go io.Copy(io.Discard, c.NetConn())
-		if _, err := c.NetConn().Write(masked(textFrame, true, []byte(onceRequest))[:60]); err != nil {
-			t.Fatal(err)
-		}
+		c.write(masked(textFrame, true, []byte(onceRequest))[:60])
 		if took := s.ended(); took != 70*time.Second {
 			t.Errorf("closed after %v, want 70s", took)
 		}
@@ -279,9 +275,7 @@ func TestAClientThatPingsAfterTheCloseDoesNotHoldUpTheStop(t *testing.T) {
 				err = c.WriteControl(gorilla.PingMessage, nil, time.Now().Add(time.Second))
 			}
 		}()
-		if err := <-stopped; err != nil {
-			t.Error(err)
-		}
+		stopped.ends(t)
 		if took := time.Since(begin); took > 3*time.Second {
 			t.Errorf("stopped after %v", took)
 		}

@@ -55,9 +55,7 @@ func TestAWriteIsFinishedThoughItsClientHasGone(t *testing.T) {
 			s := serve(t, test.limits)
 			for range test.times {
 				c := s.dial()
-				if _, err := c.NetConn().Write(test.sent); err != nil {
-					t.Fatal(err)
-				}
+				c.write(test.sent)
 				if test.linger == 0 {
 					c.TCP().SetLinger(0)
 				}
@@ -84,9 +82,7 @@ func TestAConnectionLastsUntilItsCallsHaveEnded(t *testing.T) {
 		t.Errorf("got %v, want the stop to wait for the call", err)
 	}
 	close(s.probe.released)
-	if err := <-s.stop(testkit.Patience); err != nil {
-		t.Error(err)
-	}
+	s.stop(testkit.Patience).ends(t)
 }
 
 func TestAThousandConnectionsClosedAtOnce(t *testing.T) {

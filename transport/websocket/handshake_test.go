@@ -137,9 +137,7 @@ func TestWhatBreaksTheProtocolIsClosedWithAReason(t *testing.T) {
 		"a large control frame": {0x89, 0xfe, 0, 126, 0, 0, 0, 0},
 	} {
 		c := s.dial()
-		if _, err := c.NetConn().Write(append(frame, strings.Repeat("more", 1000)...)); err != nil {
-			t.Fatal(err)
-		}
+		c.write(append(frame, strings.Repeat("more", 1000)...))
 		if got := c.Closed(); got != gorilla.CloseProtocolError {
 			t.Errorf("%s: closed with %d, want %d", name, got, gorilla.CloseProtocolError)
 		}
@@ -180,7 +178,5 @@ func TestRecheckClosesCallersWithoutValidCredentials(t *testing.T) {
 		!strings.Contains(got, "remote=198.51.100.9/goes") || !strings.Contains(got, "the token was removed") {
 		t.Errorf("the log says %s", got)
 	}
-	if err := <-s.stop(testkit.Patience); err != nil {
-		t.Error(err)
-	}
+	s.stop(testkit.Patience).ends(t)
 }

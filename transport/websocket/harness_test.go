@@ -113,6 +113,14 @@ func (c *client) call(id int, method, params string) (subscription int64) {
 	return c.Subscribed(fmt.Sprint(id))
 }
 
+// write writes what need not be whole frames.
+func (c *client) write(bytes []byte) {
+	c.t.Helper()
+	if _, err := c.NetConn().Write(bytes); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
 // unsubscribe sends a request to end a stream.
 func (c *client) unsubscribe(method string, sub int64) {
 	c.t.Helper()

@@ -47,9 +47,7 @@ func TestAMessageMustComeToItsEnd(t *testing.T) {
 				const size = 1 << 20
 				message := once(1, size)
 				begun := time.Now()
-				if _, err := c.NetConn().Write(append(beginning(size), message[0])); err != nil {
-					t.Fatal(err)
-				}
+				c.write(append(beginning(size), message[0]))
 				for sent := 1; sent < size; {
 					time.Sleep(test.every)
 					piece := message[sent:min(size, sent+test.piece)]
@@ -134,9 +132,7 @@ func TestLargeMessagesWaitForEachOther(t *testing.T) {
 // before it is there.
 func TestAHalfMessageIsHeld(t *testing.T) {
 	inMemory(t, func(t *testing.T, s *server, c *client) {
-		if _, err := c.NetConn().Write(append(beginning(60<<10), once(1, 60<<10)[:20<<10]...)); err != nil {
-			t.Fatal(err)
-		}
+		c.write(append(beginning(60<<10), once(1, 60<<10)[:20<<10]...))
 		synctest.Wait()
 		if n := s.Counts().Held; n != 64<<10 {
 			t.Errorf("%d bytes are held", n)
@@ -153,9 +149,7 @@ func TestAClientThatWaitsForMemoryIsNotClosed(t *testing.T) {
 		const size = 200 << 10
 		message := strings.Repeat(" ", size) + `{"jsonrpc":"2.0","id":1,"method":"none"}`
 		write := func(c *client, frame []byte) {
-			if _, err := c.NetConn().Write(frame); err != nil {
-				t.Fatal(err)
-			}
+			c.write(frame)
 			synctest.Wait()
 		}
 		write(waits, append(beginning(uint64(len(message))), message[:20<<10]...))
@@ -213,9 +207,7 @@ func TestAMessageOverTheLimitIsRefusedAndTheConnectionLives(t *testing.T) {
 		end := min(at+999, len(message))
 		fragments = append(fragments, masked(i, end == len(message), message[at:end])...)
 	}
-	if _, err := c.NetConn().Write(fragments); err != nil {
-		t.Fatal(err)
-	}
+	c.write(fragments)
 	c.Expect("%s", refusal)
 	c.Quiet()
 }

@@ -217,9 +217,7 @@ func TestManySmallAnswersLeaveInFewWrites(t *testing.T) {
 			c := serve(t, websocket.Limits{}, tap).dial()
 			c.Quiet()
 			before := tap.writes.Load()
-			if _, err := c.NetConn().Write(all); err != nil {
-				t.Fatal(err)
-			}
+			c.write(all)
 			for range 3 * calls {
 				c.Next()
 			}

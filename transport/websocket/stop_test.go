@@ -14,9 +14,20 @@ import (
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
-// stop begins a graceful stop and returns what will come of it.
-func (s *server) stop(within time.Duration) <-chan error {
-	stopped := make(chan error, 1)
+// stopped is what will come of a graceful stop.
+type stopped chan error
+
+// ends waits for the end of a stop that succeeds.
+func (s stopped) ends(t *testing.T) {
+	t.Helper()
+	if err := <-s; err != nil {
+		t.Error(err)
+	}
+}
+
+// stop begins a graceful stop.
+func (s *server) stop(within time.Duration) stopped {
+	stopped := make(stopped, 1)
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), within)
 		defer cancel()
@@ -52,9 +63,7 @@ func TestStopEndsStreams(t *testing.T) {
 	busy.Item(sub, "done")
 	busy.goingAway()
 	idle.goingAway()
-	if err := <-stopped; err != nil {
-		t.Error(err)
-	}
+	stopped.ends(t)
 	s.dial().goingAway()
 	if n := s.Connections(); n != 0 {
 		t.Errorf("%d connections are left", n)
@@ -84,9 +93,7 @@ func TestStopLetsAWriteFinish(t *testing.T) {
 	}
 	c.Item(sub, "done")
 	c.goingAway()
-	if err := <-stopped; err != nil {
-		t.Error(err)
-	}
+	stopped.ends(t)
 }
 
 func TestStopReachesAWriterThatIsNeverIdle(t *testing.T) {
@@ -98,9 +105,7 @@ func TestStopReachesAWriterThatIsNeverIdle(t *testing.T) {
 	testkit.Eventually(t, "a stream", func() bool { return s.probe.yielded.Load() > 0 })
 	stopped := s.stop(testkit.Patience)
 	c.closedWith(gorilla.CloseGoingAway)
-	if err := <-stopped; err != nil {
-		t.Error(err)
-	}
+	stopped.ends(t)
 }
 
 func TestStopCutsOffAHungHandler(t *testing.T) {
@@ -150,7 +155,5 @@ func TestStopWhileClientsComeAndGo(t *testing.T) {
 	for range 8 {
 		<-ended
 	}
-	if err := <-stopped; err != nil {
-		t.Error(err)
-	}
+	stopped.ends(t)
 }
