@@ -20,7 +20,7 @@ func filled(t testing.TB, store storage.Store, n int, options ...registry.Option
 	writes := make([]storage.Write, n)
 	for i := range writes {
 		backend := theirs(fmt.Sprintf("backend-%05d", i))
-		backend.Description, backend.Namespace = ptr("A backend of a benchmark"), ptr("plexus")
+		backend.Description, backend.Namespace = new("A backend of a benchmark"), new("plexus")
 		writes[i].Backend = backend
 	}
 	if n > 0 {

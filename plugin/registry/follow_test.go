@@ -259,8 +259,8 @@ var oddities = []struct {
 	{"metadata that is not UTF-8", func(b *storage.Backend) { b.Metadata = json.RawMessage("{\"a\":\"\xff\"}") },
 		func(e *entry) { e.Metadata = json.RawMessage("\"{\\\"a\\\":\\\"\ufffd\\\"}\"") }},
 	{"a host that is not UTF-8", func(b *storage.Backend) { b.Host = "h\xff" }, func(e *entry) { e.Host = "h\ufffd" }},
-	{"a description that is not UTF-8", func(b *storage.Backend) { b.Description = ptr("\xc3(") },
-		func(e *entry) { e.Description = ptr("\ufffd(") }},
+	{"a description that is not UTF-8", func(b *storage.Backend) { b.Description = new("\xc3(") },
+		func(e *entry) { e.Description = new("\ufffd(") }},
 }
 
 // Odd entries are shown as well as can be, and hide nothing else. Calls change
@@ -297,7 +297,7 @@ func TestOddEntriesAreShown(t *testing.T) {
 			want[i].LastSeen = &now
 			same(t, o.name+", pinged", listed.get(o.name), want[i])
 			e := listed.do("update", object("name", o.name, "namespace", "n"))
-			want[i].Namespace, want[i].UpdatedAt = ptr("n"), now
+			want[i].Namespace, want[i].UpdatedAt = new("n"), now
 			same(t, o.name+", updated", *e.Backend, want[i])
 		}
 		for i, o := range oddities { // none has taken another's place

@@ -288,8 +288,6 @@ func same(t testing.TB, what string, got, want any) {
 	}
 }
 
-func ptr[T any](v T) *T { return &v }
-
 // methodSchema is what the registry's schema says of one method.
 type methodSchema struct {
 	Name            string

@@ -97,12 +97,12 @@ func TestUpdateChangesOnlyWhatIsGiven(t *testing.T) {
 			{`"host": "h9"`, func(want *entry) { want.Host = "h9" }},
 			{`"port": 9`, func(want *entry) { want.Port = 9 }},
 			{`"protocol": "WS"`, func(want *entry) { want.Protocol = "ws" }},
-			{`"description": "other"`, func(want *entry) { want.Description = ptr("other") }},
-			{`"description": ""`, func(want *entry) { want.Description = ptr("") }},
-			{`"namespace": "other"`, func(want *entry) { want.Namespace = ptr("other") }},
-			{`"namespace": ""`, func(want *entry) { want.Namespace = ptr("") }},
+			{`"description": "other"`, func(want *entry) { want.Description = new("other") }},
+			{`"description": ""`, func(want *entry) { want.Description = new("") }},
+			{`"namespace": "other"`, func(want *entry) { want.Namespace = new("other") }},
+			{`"namespace": ""`, func(want *entry) { want.Namespace = new("") }},
 			{`"host": "h9", "port": 9, "protocol": "ws", "description": "x", "namespace": "y"`, func(want *entry) {
-				want.Host, want.Port, want.Protocol, want.Description, want.Namespace = "h9", 9, "ws", ptr("x"), ptr("y")
+				want.Host, want.Port, want.Protocol, want.Description, want.Namespace = "h9", 9, "ws", new("x"), new("y")
 			}},
 			{`"port": 9, "host": null, "protocol": null, "description": null, "namespace": null`, func(want *entry) { want.Port = 9 }},
 			{`"unknown": 1`, nil}, // which changes nothing
@@ -147,7 +147,7 @@ func TestPing(t *testing.T) {
 			t.Helper()
 			same(t, "ping", string(h.call(context.Background(), "ping", `{"name": "alpha"}`).content), answered)
 		}
-		want.LastSeen = ptr(later())
+		want.LastSeen = new(later())
 		ping()
 		same(t, "an active one", h.get("alpha"), want)
 

@@ -39,7 +39,7 @@ func TestReferenceDatabaseIsServedUnchanged(t *testing.T) {
 	// The file of that registry still lists its entry. The environment, which has another
 	// one, is not loaded, and may still own it.
 	prod := listed("prod")
-	prod.Host, prod.Description, prod.Namespace = "plexus.example.com", ptr("Production — é ☃"), ptr("substrate")
+	prod.Host, prod.Description, prod.Namespace = "plexus.example.com", new("Production — é ☃"), new("substrate")
 	_, file := withFile(prod, listed("fromenv"))
 	for _, opening := range []string{"first", "second"} {
 		h := over(t, openStore(t, path), file)

@@ -37,11 +37,11 @@ func TestRegisterNew(t *testing.T) {
 			{"empty texts are values", `{"name": "alpha", "host": "127.0.0.1", "port": 1, "description": "", "namespace": "",
 				"version": "", "metadata": {}}`, entry{
 				Name: "alpha", Host: "127.0.0.1", Port: 1, Protocol: "ws", Source: "manual",
-				Description: ptr(""), Namespace: ptr(""), Version: ptr(""), Metadata: json.RawMessage(`{}`),
+				Description: new(""), Namespace: new(""), Version: new(""), Metadata: json.RawMessage(`{}`),
 			}},
 			{"everything", fullRegistration, entry{
 				Name: "alpha", Host: "alpha.example", Port: 4444, Protocol: "wss", Source: "auto",
-				Description: ptr("d"), Namespace: ptr("n"), Version: ptr("1.2.3"), Metadata: json.RawMessage(`{"pid":1}`),
+				Description: new("d"), Namespace: new("n"), Version: new("1.2.3"), Metadata: json.RawMessage(`{"pid":1}`),
 			}},
 		} {
 			now := later()
@@ -79,14 +79,14 @@ func TestRegisterReplaces(t *testing.T) {
 				`{"name": "alpha", "host": "alpha.example", "port": 4444, "protocol": "wss", "description": "", "namespace": "m",
 				"version": "2", "metadata": {}, "source": "auto"}`,
 				func(want *entry) {
-					want.Description, want.Namespace, want.Version = ptr(""), ptr("m"), ptr("2")
+					want.Description, want.Namespace, want.Version = new(""), new("m"), new("2")
 					want.Metadata = json.RawMessage(`{}`)
 				}},
 			{"the source alone", but("auto", "manual"), func(want *entry) { want.Source = "manual" }},
 			{"the metadata alone", but(`"pid": 1`, `"pid": 2`), func(want *entry) { want.Metadata = json.RawMessage(`{"pid":2}`) }},
-			{"the version alone", but("1.2.3", "1.2.4"), func(want *entry) { want.Version = ptr("1.2.4") }},
-			{"the namespace alone", but(`"n"`, `"m"`), func(want *entry) { want.Namespace = ptr("m") }},
-			{"the description alone", but(`"d"`, `""`), func(want *entry) { want.Description = ptr("") }},
+			{"the version alone", but("1.2.3", "1.2.4"), func(want *entry) { want.Version = new("1.2.4") }},
+			{"the namespace alone", but(`"n"`, `"m"`), func(want *entry) { want.Namespace = new("m") }},
+			{"the description alone", but(`"d"`, `""`), func(want *entry) { want.Description = new("") }},
 			{"the port alone", but("4444", "4445"), func(want *entry) { want.Port = 4445 }},
 		} {
 			want := h.register(fullRegistration)
@@ -113,7 +113,7 @@ func TestRegisterAgainChangesLastSeenOnly(t *testing.T) {
 		} {
 			want := h.register(params)
 			for range 3 {
-				want.LastSeen = ptr(later())
+				want.LastSeen = new(later())
 				same(t, "registered "+params, h.register(params), want)
 				same(t, "got", h.get("alpha"), want)
 			}

@@ -37,12 +37,12 @@ func TestSourceIsLoadedAtTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := later()
 		b := listed("b")
-		b.Description, b.Namespace = ptr("d"), ptr("")
+		b.Description, b.Namespace = new("d"), new("")
 		_, option := withFile(listed("a"), b, listed("c"))
 		h := open(t, option)
 		got := h.get("b")
 		same(t, "got", got, entry{
-			ID: got.ID, Name: "b", Host: "file.example", Port: 4444, Protocol: "wss", Description: ptr("d"), Namespace: ptr(""),
+			ID: got.ID, Name: "b", Host: "file.example", Port: 4444, Protocol: "wss", Description: new("d"), Namespace: new(""),
 			Source: "file", Active: true, RegisteredAt: now, CreatedAt: now, UpdatedAt: now, Health: "unknown",
 		})
 		same(t, "listed in the order of the source", h.names(""), []string{"a", "b", "c"})
@@ -66,10 +66,10 @@ func TestSourceAddsChangesDropsAndBringsBack(t *testing.T) {
 
 		now := later()
 		different := withPort(5, listed("changed"))
-		different.Description = ptr("new")
+		different.Description = new("new")
 		source.list(listed("kept"), different, listed("added"))
 		h.reload(2)
-		changed.Port, changed.Description, changed.RegisteredAt, changed.UpdatedAt = 5, ptr("new"), now, now
+		changed.Port, changed.Description, changed.RegisteredAt, changed.UpdatedAt = 5, new("new"), now, now
 		dropped.Active, dropped.UpdatedAt = false, now
 		same(t, "kept", h.get("kept"), kept)
 		same(t, "changed", h.get("changed"), changed)
@@ -112,10 +112,10 @@ func TestSourceChangesEachField(t *testing.T) {
 		{func() { b.Host = "other" }, func(e entry) bool { return e.Host == "other" }},
 		{func() { b.Port = 9 }, func(e entry) bool { return e.Port == 9 }},
 		{func() { b.Protocol = "ws" }, func(e entry) bool { return e.Protocol == "ws" }},
-		{func() { b.Description = ptr("") }, func(e entry) bool { return e.Description != nil }},
-		{func() { b.Description = ptr("d") }, func(e entry) bool { return *e.Description == "d" }},
+		{func() { b.Description = new("") }, func(e entry) bool { return e.Description != nil }},
+		{func() { b.Description = new("d") }, func(e entry) bool { return *e.Description == "d" }},
 		{func() { b.Description = nil }, func(e entry) bool { return e.Description == nil }},
-		{func() { b.Namespace = ptr("n") }, func(e entry) bool { return *e.Namespace == "n" }},
+		{func() { b.Namespace = new("n") }, func(e entry) bool { return *e.Namespace == "n" }},
 		{func() { b.Namespace = nil }, func(e entry) bool { return e.Namespace == nil }},
 	} {
 		test.change()

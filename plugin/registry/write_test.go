@@ -247,7 +247,7 @@ func TestWritesRespectConcurrentChanges(t *testing.T) {
 		store.apply = func(ctx context.Context, writes []storage.Write) (storage.Change, error) {
 			once.Do(func() {
 				b := theirs(name)
-				b.Description = ptr("d")
+				b.Description = new("d")
 				if _, err := store.Store.Apply(ctx, storage.Write{Backend: b, Delete: test.theirs}); err != nil {
 					t.Error(err)
 				}
