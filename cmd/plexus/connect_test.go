@@ -20,8 +20,8 @@ func TestPorts(t *testing.T) {
 	t.Parallel()
 	// All of 127.0.0.0/8 is this machine, on Linux: the ports are free there.
 	host := fmt.Sprintf("127.%d.%d.%d", 1+rand.N(250), rand.N(250), 1+rand.N(250))
-	listen := func(port int) net.Listener {
-		l, err := net.Listen("tcp", fmt.Sprintf("%s:%d", host, port))
+	listen := func(port string) net.Listener {
+		l, err := net.Listen("tcp", host+":"+port)
 		if err != nil {
 			t.Skipf("can't listen: %v", err)
 		}
@@ -38,11 +38,11 @@ func TestPorts(t *testing.T) {
 	listen(hubPort).Close()
 	expect(failed, "", fmt.Sprintf("nothing listens at ws://%s:4445, nor at ws://%s:4444", host, host))
 
-	testhub.Start(t, testhub.Config{Name: "second", Address: fmt.Sprintf("%s:%d", host, hubPort)})
+	testhub.Start(t, testhub.Config{Name: "second", Address: host + ":" + hubPort})
 	expect(succeeded, fmt.Sprintf(`{"name":"second","url":"ws://%s:4444"}`, host), "second, at")
 
 	// What is no hub does not keep from it either.
-	web := &httptest.Server{Listener: listen(registryPort), Config: &http.Server{Handler: http.NotFoundHandler()}}
+	web := &httptest.Server{Listener: listen("4445"), Config: &http.Server{Handler: http.NotFoundHandler()}}
 	web.Start()
 	t.Cleanup(web.Close)
 	expect(succeeded, `{"name":"second"`, "second, at")

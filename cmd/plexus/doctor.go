@@ -13,7 +13,6 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -147,7 +146,7 @@ func addressMeant(word string) []string {
 		return []string{"Did you mean " + scheme + place + "?"}
 	}
 	return []string{
-		fmt.Sprintf("For a hub on that host: plexus doctor %s%s.", scheme, net.JoinHostPort(strings.Trim(place, "[]"), strconv.Itoa(hubPort))),
+		fmt.Sprintf("For a hub on that host: plexus doctor %s%s.", scheme, net.JoinHostPort(strings.Trim(place, "[]"), hubPort)),
 		"For a backend of that name: plexus alone lists the addresses of all.",
 	}
 }

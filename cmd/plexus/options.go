@@ -159,12 +159,8 @@ func (o *options) credentials(getenv func(string) string) http.Header {
 	return header
 }
 
-// The ports that are tried where none is given: that of the registry, and
-// that of a hub that may have a registry in it.
-const (
-	registryPort = 4445
-	hubPort      = 4444
-)
+// hubPort is that of a hub, which may have a registry in it.
+const hubPort = "4444"
 
 // addresses are where to look for the registry, in this order.
 func (o *options) addresses(getenv func(string) string) ([]string, error) {
