@@ -46,7 +46,7 @@ func shown(r wire.Request) string {
 
 func TestParse(t *testing.T) {
 	const parseError, invalid = "fault -32700 to null", "fault -32600 to null"
-	const head = `{"jsonrpc":"2.0","id":7,"method":"m"`
+	const head, request = `{"jsonrpc":"2.0","id":7,"method":"m"`, `{"jsonrpc":"2.0","id":1,"method":"m"}`
 	for _, test := range []struct {
 		name, frame, want string
 	}{
@@ -145,61 +145,37 @@ func TestParse(t *testing.T) {
 		{"a long method", `{"jsonrpc":"2.0","id":7,"method":"` + strings.Repeat("x", wire.MaxMethod) + `"}`, strings.Repeat("x", wire.MaxMethod) + " id 7 params none"},
 		{"too long a method", `{"jsonrpc":"2.0","id":7,"method":"` + strings.Repeat("x", wire.MaxMethod+1) + `"}`, "fault -32600 to 7"},
 		{"a long name", head + `,"` + strings.Repeat("x", 1<<20) + `":1}`, "m id 7 params none"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			m := wire.Parse([]byte(test.frame), wire.MaxDepth)
-			if got := shown(m.Request); m.Batch != nil || got != test.want {
-				t.Errorf("%.200s, batch %v, want %.200s", got, m.Batch, test.want)
-			}
-		})
-	}
-}
 
-func TestParseReadsBatches(t *testing.T) {
-	const request = `{"jsonrpc":"2.0","id":1,"method":"m"}`
-	const invalid = "fault -32600 to null"
-	for _, test := range []struct {
-		name, frame string
-		request     string   // where it is not read as a batch
-		batch       []string // else
-	}{
-		{"one member", `[` + request + `]`, "", []string{"m id 1 params none"}},
-		{"two members, with space", " [ " + request + " ,\n" + `{"jsonrpc":"2.0","method":"n"} ] `, "", []string{"m id 1 params none", "n id none params none"}},
-		{"members that are no requests", `[1,null,"x",[],{},` + request + `,{"jsonrpc":"2.0","id":2},{"jsonrpc":"2.0","id":{},"method":"m"}]`, "",
-			[]string{invalid, invalid, invalid, invalid, "fault -32700 to null", "m id 1 params none", "fault -32600 to 2", invalid}},
-		{"one id twice", `[` + request + `,` + request + `]`, "", []string{"m id 1 params none", "m id 1 params none"}},
-		{"nothing", `[]`, invalid, nil},
-		{"nothing but space", "[ \n]", invalid, nil},
-		{"a batch that is not closed", `[` + request, "fault -32700 to null", nil},
-		{"a bad member", `[` + request + `,{"a":}]`, "fault -32700 to null", nil},
-		{"no comma", `[` + request + request + `]`, "fault -32700 to null", nil},
-		{"something after it", `[` + request + `]]`, "fault -32700 to null", nil},
-		{"a member with a member twice", `[{"jsonrpc":"2.0","id":1,"id":2,"method":"m"}]`, "fault -32700 to null", nil},
-		{"as many members as there may be", `[` + strings.Repeat(request+",", wire.MaxBatch-1) + request + `]`, "", nil},
-		{"one member too many", `[` + strings.Repeat(request+",", wire.MaxBatch) + request + `]`, invalid, nil},
-		{"too many that are no requests", `[` + strings.Repeat("1,", wire.MaxBatch) + `1]`, invalid, nil},
-		{"too many, and not JSON", `[` + strings.Repeat("1,", wire.MaxBatch+5) + `]`, "fault -32700 to null", nil},
+		// Batches.
+		{"one member", `[` + request + `]`, "[m id 1 params none]"},
+		{"two members, with space", " [ " + request + " ,\n" + `{"jsonrpc":"2.0","method":"n"} ] `, "[m id 1 params none; n id none params none]"},
+		{"members that are no requests", `[1,null,"x",[],{},` + request + `,{"jsonrpc":"2.0","id":2},{"jsonrpc":"2.0","id":{},"method":"m"}]`,
+			"[" + strings.Repeat(invalid+"; ", 4) + "fault -32700 to null; m id 1 params none; fault -32600 to 2; " + invalid + "]"},
+		{"one id twice", `[` + request + `,` + request + `]`, "[m id 1 params none; m id 1 params none]"},
+		{"nothing", `[]`, invalid},
+		{"nothing but space", "[ \n]", invalid},
+		{"a batch that is not closed", `[` + request, parseError},
+		{"a bad member", `[` + request + `,{"a":}]`, parseError},
+		{"no comma", `[` + request + request + `]`, parseError},
+		{"something after it", `[` + request + `]]`, parseError},
+		{"a member with a member twice", `[{"jsonrpc":"2.0","id":1,"id":2,"method":"m"}]`, parseError},
+		{"as many members as there may be", `[` + strings.Repeat(request+",", wire.MaxBatch-1) + request + `]`, "[" + strings.Repeat("m id 1 params none; ", wire.MaxBatch-1) + "m id 1 params none]"},
+		{"one member too many", `[` + strings.Repeat(request+",", wire.MaxBatch) + request + `]`, invalid},
+		{"too many that are no requests", `[` + strings.Repeat("1,", wire.MaxBatch) + `1]`, invalid},
+		{"too many, and not JSON", `[` + strings.Repeat("1,", wire.MaxBatch+5) + `]`, parseError},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			m := wire.Parse([]byte(test.frame), wire.MaxDepth)
-			if test.request != "" {
-				if got := shown(m.Request); m.Batch != nil || got != test.request {
-					t.Fatalf("%s, batch of %d, want %s", got, len(m.Batch), test.request)
+			got := shown(m.Request)
+			if m.Batch != nil {
+				members := make([]string, len(m.Batch))
+				for i, r := range m.Batch {
+					members[i] = shown(r)
 				}
-				return
+				got = "[" + strings.Join(members, "; ") + "]"
 			}
-			if test.batch == nil {
-				if len(m.Batch) != wire.MaxBatch {
-					t.Fatalf("a batch of %d", len(m.Batch))
-				}
-				return
-			}
-			var got []string
-			for _, r := range m.Batch {
-				got = append(got, shown(r))
-			}
-			if strings.Join(got, "; ") != strings.Join(test.batch, "; ") {
-				t.Errorf("got  %q\nwant %q", got, test.batch)
+			if got != test.want {
+				t.Errorf("%.300s, want %.300s", got, test.want)
 			}
 		})
 	}
