@@ -84,7 +84,7 @@ func (o *benchOptions) check() error {
 }
 
 func (c *command) runBench(ctx context.Context, address string, o benchOptions) error {
-	c.forced.off.Store(true) // it deletes what it made, in its own time
+	c.unforced.Store(true) // it deletes what it made, in its own time
 	u, err := parseAddress(address)
 	if err == nil {
 		err = o.check()

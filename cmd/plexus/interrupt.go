@@ -5,11 +5,9 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"os/signal"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -40,25 +38,19 @@ func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
 // grace is how long a command may take to end in order.
 const grace = time.Second
 
-// forcedExit ends the process where the command does not end by itself: a
-// write to a pipe that nobody reads can't be interrupted.
-type forcedExit struct {
-	stderr io.Writer
-	off    atomic.Bool // the command ends in its own time
-}
-
-// after ends the process when ctx has been done for grace by a signal or by
-// --timeout, and not because the command ended by itself. stop takes it back.
-func (f *forcedExit) after(ctx context.Context) (stop func()) {
+// forceExit ends the process when ctx has been done for grace by a signal or by
+// --timeout, and not because the command ended by itself: a write to a pipe that
+// nobody reads can't be interrupted. stop takes it back.
+func (c *command) forceExit(ctx context.Context) (stop func()) {
 	stopped := make(chan struct{})
 	cancel := context.AfterFunc(ctx, func() {
-		if f.off.Load() || errors.Is(context.Cause(ctx), context.Canceled) {
+		if c.unforced.Load() || errors.Is(context.Cause(ctx), context.Canceled) {
 			return
 		}
 		select {
 		case <-time.After(grace):
 			time.AfterFunc(grace/4, func() { os.Exit(failed) }) // standard error may be blocked as well
-			os.Exit(status(ctx, errLate, f.stderr))
+			os.Exit(status(ctx, errLate, c.printer.err))
 		case <-stopped:
 		}
 	})

@@ -15,6 +15,7 @@ package main
 import (
 	"context"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,18 +35,18 @@ type command struct {
 	printer  *printer
 	hubs     *hubs
 	prompter *prompter
-	forced   *forcedExit
 	began    time.Time
+	unforced atomic.Bool // it ends in its own time
 
 	benchTimeout time.Duration // of calls of bench, in tests; 0 for the default
 }
 
 func run(args []string, getenv func(string) string, stdin, stdout, stderr *os.File) int {
-	c := &command{getenv: getenv, stdin: stdin, options: &options{}, forced: &forcedExit{stderr: stderr}, began: time.Now()}
+	c := &command{getenv: getenv, stdin: stdin, options: &options{}, began: time.Now()}
 	ctx, stop := untilSignal(context.Background())
 	defer stop()
-	defer c.forced.after(ctx)()
 	c.printer = &printer{out: stdout, err: stderr, options: c.options, outTTY: term.IsTerminal(int(stdout.Fd()))}
+	defer c.forceExit(ctx)()
 	if term.IsTerminal(int(stderr.Fd())) {
 		c.printer.columns = func() int {
 			width, _, _ := term.GetSize(int(stderr.Fd()))
@@ -89,7 +90,7 @@ func (c *command) deadline(ctx context.Context) (context.Context, context.Cancel
 		return context.WithCancel(ctx)
 	}
 	ctx, cancel := context.WithDeadline(ctx, end)
-	stop := c.forced.after(ctx)
+	stop := c.forceExit(ctx)
 	return ctx, func() {
 		stop()
 		cancel()

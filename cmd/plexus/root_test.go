@@ -14,7 +14,7 @@ import (
 func testCommand() *command {
 	o := &options{}
 	p := &printer{out: io.Discard, err: io.Discard, options: o}
-	return &command{options: o, printer: p, hubs: &hubs{options: o, getenv: nothing}, forced: &forcedExit{stderr: io.Discard}}
+	return &command{options: o, printer: p, hubs: &hubs{options: o, getenv: nothing}}
 }
 
 // nothing is an environment.
