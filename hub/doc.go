@@ -28,8 +28,7 @@
 // The files:
 //
 //	hub.go            the hub and its options
-//	register.go       activations come and go
-//	table.go          what is registered, as a whole
+//	register.go       activations come and go; the table of what is registered
 //	mount.go          the routes of one activation
 //	route.go          from a path to a method, and from parameters to a call
 //	run.go            a call that runs: its items, its end
