@@ -41,20 +41,22 @@ func (f *parameter) Type() string {
 
 // flagsOf are the properties of an object as flags: a property that is an
 // object itself is followed by its own.
-func flagsOf(n node) []property { return appendFlags(nil, n, "", maxNested) }
-
-func appendFlags(all []property, n node, prefix string, depth int) []property {
-	if depth == 0 {
-		return all
-	}
-	for _, p := range n.rules().properties {
-		if len(all) == maxFlags {
-			break
+func flagsOf(n node) (all []property) {
+	var walk func(n node, prefix string, depth int)
+	walk = func(n node, prefix string, depth int) {
+		if depth == maxNested {
+			return
 		}
-		name := prefix + p.name
-		all = append(all, property{name, p.node, p.required})
-		all = appendFlags(all, p.node, name+".", depth-1)
+		for _, p := range n.rules().properties {
+			if len(all) == maxFlags {
+				return
+			}
+			p.name = prefix + p.name
+			all = append(all, p)
+			walk(p.node, p.name+".", depth+1)
+		}
 	}
+	walk(n, "", 0)
 	return all
 }
 

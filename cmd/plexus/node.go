@@ -4,7 +4,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"math"
 	"math/big"
 	"slices"
@@ -368,10 +367,7 @@ func valueText(value any) string {
 	if text, ok := value.(string); ok {
 		return text
 	}
-	text, err := encode(value)
-	if err != nil {
-		return fmt.Sprint(value)
-	}
+	text, _ := encode(value) // what was parsed can be encoded
 	return string(text)
 }
 

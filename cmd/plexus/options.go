@@ -53,7 +53,7 @@ func (o *options) connectionFlags() *pflag.FlagSet {
 	f.StringVar(&o.ca, "ca", "", "`FILE` with PEM certificates of authorities to trust for wss://, in addition to those of the system")
 	f.StringVar(&o.cert, "cert", "", "`FILE` with a PEM client certificate, for a hub that requires one")
 	f.StringVar(&o.key, "key", "", "`FILE` with the private key of --cert")
-	f.BoolFunc("pass-on", "Send the credentials also to hubs that the registry names. Anybody who can write to the registry can then collect them", on(&o.passOn))
+	f.BoolFunc("pass-on", "Send the credentials also to hubs that the registry names. Anybody who can write to the registry can then collect them", put(&o.passOn, true))
 	return f
 }
 
@@ -61,15 +61,15 @@ func (o *options) connectionFlags() *pflag.FlagSet {
 func (o *options) commonFlags() *pflag.FlagSet {
 	f := newFlagSet()
 	f.FuncP("params", "p", "All parameters at once, as a `JSON` object. Flags of parameters override it", func(v string) error { o.params = &v; return nil })
-	f.BoolFunc("json", "Print the content of every item as one line of JSON. The default if the output is not a terminal", o.prints(modeJSON))
-	f.BoolFunc("raw", "Print every item as it was received, with its metadata, as one line of JSON", o.prints(modeRaw))
-	f.BoolFunc("pretty", "Print for people. The default on a terminal", o.prints(modePretty))
-	f.BoolFunc("schema", "Print the schema of the hub, activation or method, and call nothing", on(&o.schema))
-	f.BoolFunc("dry-run", "Print the request, and do not send it", on(&o.dryRun))
+	f.BoolFunc("json", "Print the content of every item as one line of JSON. The default if the output is not a terminal", put(&o.mode, modeJSON))
+	f.BoolFunc("raw", "Print every item as it was received, with its metadata, as one line of JSON", put(&o.mode, modeRaw))
+	f.BoolFunc("pretty", "Print for people. The default on a terminal", put(&o.mode, modePretty))
+	f.BoolFunc("schema", "Print the schema of the hub, activation or method, and call nothing", put(&o.schema, true))
+	f.BoolFunc("dry-run", "Print the request, and do not send it", put(&o.dryRun, true))
 	f.Func("timeout", "End after `TIME`, such as 500ms, 10s or 2m. Without it a call may take any time, and each step before it 5s", o.setTimeout)
-	f.BoolFunc("yes", "Answer questions of methods with yes, or with their default", on(&o.yes))
+	f.BoolFunc("yes", "Answer questions of methods with yes, or with their default", put(&o.yes, true))
 	f.StringArrayVar(&o.answers, "answer", nil, "Answer the next question with `VALUE`. May be repeated, in the order of the questions")
-	f.BoolFuncP("verbose", "v", "Report more on standard error", on(&o.verbose))
+	f.BoolFuncP("verbose", "v", "Report more on standard error", put(&o.verbose, true))
 	f.BoolVarP(&o.help, "help", "h", false, "Show help")
 	return f
 }
@@ -80,21 +80,15 @@ func newFlagSet() *pflag.FlagSet {
 	return f
 }
 
-// on is the flag that sets field.
-func on(field *bool) func(string) error {
-	return func(v string) error { *field = true; return noValue(v) }
-}
-
-func (o *options) prints(m mode) func(string) error {
-	return func(v string) error { o.mode = m; return noValue(v) }
-}
-
-// noValue refuses what pflag does not set for a flag alone.
-func noValue(v string) error {
-	if v != "true" {
-		return errors.New("takes no value")
+// put is a flag without a value, which puts one into field.
+func put[T any](field *T, value T) func(string) error {
+	return func(v string) error {
+		if v != "true" { // which pflag sets for a flag alone
+			return errors.New("takes no value")
+		}
+		*field = value
+		return nil
 	}
-	return nil
 }
 
 func (o *options) setPort(v string) error {

@@ -4,11 +4,11 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -45,7 +45,10 @@ func (p *prompter) answer(ctx context.Context, q client.Question) (any, error) {
 		}
 		return answer, nil
 	case p.options.yes:
-		if answer, ok := yesTo(q); ok {
+		if q.Kind == client.Confirm {
+			return true, nil
+		}
+		if answer, ok := defaultOf(q); ok {
 			return answer, nil
 		}
 		p.printer.note("%s asks: %s; that can't be answered with yes, so it was cancelled: use --answer", q.Method, inOneLine(q))
@@ -73,22 +76,21 @@ func (p *prompter) open() bool {
 		return false
 	}
 	// Both outputs may lead elsewhere.
+	from := p.stdin
 	terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
-	if err != nil {
-		if !term.IsTerminal(int(os.Stderr.Fd())) {
-			return false
-		}
+	switch {
+	case err == nil:
+		from = terminal
+	case term.IsTerminal(int(os.Stderr.Fd())):
 		terminal = os.Stderr
+	default:
+		return false
 	}
 	p.terminal, p.lines = terminal, make(chan string)
 	// Nothing ends a read from a terminal for certain, so this goroutine ends
 	// with the process. It is the only one that reads from there.
 	go func() {
 		defer close(p.lines)
-		var from io.Reader = p.stdin
-		if terminal != os.Stderr {
-			from = terminal
-		}
 		for lines := bufio.NewScanner(from); lines.Scan(); {
 			p.lines <- lines.Text()
 		}
@@ -140,16 +142,9 @@ func inOneLine(q client.Question) string { return strings.Join(strings.Fields(sh
 
 // shownQuestion words a question, with what can be chosen.
 func shownQuestion(q client.Question) string {
-	text := q.Message
-	if text == "" {
-		text = string(q.Data)
-	}
+	text := cmp.Or(q.Message, string(q.Data))
 	for i, option := range q.Options {
-		label := option.Label
-		if label == "" {
-			label = rawText(option.Value)
-		}
-		text += fmt.Sprintf("\n  %d) %s", i+1, label)
+		text += fmt.Sprintf("\n  %d) %s", i+1, cmp.Or(option.Label, rawText(option.Value)))
 		if option.Description != "" {
 			text += " - " + option.Description
 		}
@@ -159,27 +154,23 @@ func shownQuestion(q client.Question) string {
 
 // invitation is the prompt: the default, and how much time there is.
 func invitation(q client.Question) string {
-	limit := ""
-	if q.Timeout > 0 {
-		limit = fmt.Sprintf(" (%v)", q.Timeout)
-	}
+	text, end := "", " "
 	switch {
-	case q.Kind == client.Confirm && string(q.Default) == "true":
-		return " [Y/n]" + limit + " "
-	case q.Kind == client.Confirm && string(q.Default) == "false":
-		return " [y/N]" + limit + " "
 	case q.Kind == client.Confirm:
-		return " [y/n]" + limit + " "
+		text = cmp.Or(map[string]string{"true": " [Y/n]", "false": " [y/N]"}[string(q.Default)], " [y/n]")
 	case q.Kind == client.Select && q.MultiSelect:
-		return "\nNumbers, by commas" + limit + ": "
+		text, end = "\nNumbers, by commas", ": "
 	case q.Kind == client.Select:
-		return "\nNumber" + limit + ": "
+		text, end = "\nNumber", ": "
 	case q.Default != nil:
-		return " [" + rawText(q.Default) + "]" + limit + " "
+		text = " [" + rawText(q.Default) + "]"
 	case q.Placeholder != "":
-		return " (such as " + q.Placeholder + ")" + limit + " "
+		text = " (such as " + q.Placeholder + ")"
 	}
-	return limit + " "
+	if q.Timeout > 0 {
+		text += fmt.Sprintf(" (%v)", q.Timeout)
+	}
+	return text + end
 }
 
 // rawText is a JSON value as a person writes it.
@@ -192,28 +183,15 @@ func rawText(value json.RawMessage) string {
 }
 
 // defaultOf is the answer of somebody who types nothing.
-func defaultOf(q client.Question) (any, bool) {
-	switch q.Kind {
-	case client.Confirm:
-		var yes bool
-		if json.Unmarshal(q.Default, &yes) == nil {
-			return yes, true
-		}
-	case client.Prompt:
-		var text string
-		if json.Unmarshal(q.Default, &text) == nil && q.Default != nil {
-			return text, true
-		}
+func defaultOf(q client.Question) (answer any, ok bool) {
+	_ = json.Unmarshal(q.Default, &answer) // nil for none
+	switch answer.(type) {
+	case bool:
+		return answer, q.Kind == client.Confirm
+	case string:
+		return answer, q.Kind == client.Prompt
 	}
 	return nil, false
-}
-
-// yesTo is the answer of --yes.
-func yesTo(q client.Question) (any, bool) {
-	if q.Kind == client.Confirm {
-		return true, true
-	}
-	return defaultOf(q)
 }
 
 // answerOf reads an answer.
@@ -246,27 +224,25 @@ func selectionOf(q client.Question, text string) (any, error) {
 	if q.MultiSelect {
 		words = strings.Split(text, ",")
 	}
+	var values []string
+	for _, o := range q.Options {
+		values = append(values, rawText(o.Value))
+	}
 	var chosen []any
 	for _, word := range words {
 		word = strings.TrimSpace(word)
 		if word == "" && q.MultiSelect {
 			continue
 		}
-		i := slices.IndexFunc(q.Options, func(o client.Choice) bool { return rawText(o.Value) == word })
+		i := slices.Index(values, word)
 		if i < 0 {
 			i = slices.IndexFunc(q.Options, func(o client.Choice) bool { return o.Label != "" && strings.EqualFold(o.Label, word) })
 		}
-		if i < 0 {
-			if n, err := strconv.Atoi(word); err == nil {
-				i = n - 1
-			}
+		if n, err := strconv.Atoi(word); err == nil && i < 0 {
+			i = n - 1
 		}
-		if i < 0 || i >= len(q.Options) {
-			var names []string
-			for _, o := range q.Options {
-				names = append(names, rawText(o.Value))
-			}
-			return nil, fmt.Errorf("%s is none of %s", quoted(word), orList(names))
+		if i < 0 || i >= len(values) {
+			return nil, fmt.Errorf("%s is none of %s", quoted(word), orList(values))
 		}
 		chosen = append(chosen, q.Options[i].Value)
 	}

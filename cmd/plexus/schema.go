@@ -117,16 +117,18 @@ func (s *schema) shownMethods() []method {
 
 // names are those of the children and of the methods, each once.
 func (s *schema) names() (names []string) {
+	seen := map[string]bool{}
+	add := func(name string) {
+		if !seen[name] {
+			names = append(names, name)
+		}
+		seen[name] = true
+	}
 	for _, c := range s.children {
-		names = append(names, c.name)
+		add(c.name)
 	}
 	for _, m := range s.methods {
-		names = append(names, m.name)
+		add(m.name)
 	}
-	seen := map[string]bool{}
-	return slices.DeleteFunc(names, func(name string) bool {
-		again := seen[name]
-		seen[name] = true
-		return again
-	})
+	return names
 }
