@@ -130,11 +130,12 @@ func (r *Registry) ping(ctx context.Context, in leaseParams) (event, error) {
 		r.leases.start(w.Backend)
 		return w, nil
 	})
-	if refused := refusal(""); errors.As(err, &refused) {
-		return event{Ping: &pingEvent{Name: shorten(in.Name), Message: err.Error()}}, nil
-	}
 	if err != nil {
-		return failure(in.Name, err)
+		failed, err := failure(in.Name, err)
+		if failed.Error != nil {
+			failed = event{Ping: &pingEvent{Name: shorten(in.Name), Message: failed.Error.Message}}
+		}
+		return failed, err
 	}
 	return event{Ping: &pingEvent{Name: in.Name, Success: true, Message: "Backend health check updated", activated: activated}}, nil
 }
