@@ -6,11 +6,10 @@ import (
 	"context"
 	"iter"
 	"runtime"
-	"runtime/debug"
-	"slices"
 	"sync"
 	"testing"
 
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -72,18 +71,11 @@ func TestALongStreamTakesNoMemory(t *testing.T) {
 	}
 }
 
-// instrumented reports whether the race detector is in the program: stacks are
-// larger then.
-func instrumented() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
-}
-
 // TestManyStreamsAtOnce: 10,000 cost less than 10 KiB each, their goroutines included.
 func TestManyStreamsAtOnce(t *testing.T) {
 	const streams = 10_000
 	limit := int64(10 << 10)
-	if instrumented() {
+	if testkit.Instrumented() {
 		limit *= 2
 	}
 	var held, all sync.WaitGroup

@@ -51,14 +51,16 @@ func checkerOf(t reflect.Type, known map[reflect.Type]*checker) *checker {
 }
 
 // addMembers adds the members of a struct, or the variants of a union.
-func (c *checker) addMembers(t reflect.Type, known map[reflect.Type]*checker) (err error) {
-	if c.union, err = unionOf(t); err != nil {
+func (c *checker) addMembers(t reflect.Type, known map[reflect.Type]*checker) error {
+	declared, err := unionOf(t)
+	if err != nil {
 		return err
 	}
-	if c.union != nil {
-		for i := range c.union.variants {
-			v := &c.union.variants[i]
+	if declared != nil {
+		c.union = &union{discriminator: declared.discriminator}
+		for _, v := range declared.variants {
 			v.check = checkerOf(v.typ, known)
+			c.union.variants = append(c.union.variants, v)
 		}
 		return nil
 	}

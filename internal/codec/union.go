@@ -5,6 +5,7 @@ package codec
 import (
 	"fmt"
 	"reflect"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -27,8 +28,24 @@ type union struct {
 	variants          []field // by their tags; a typ is the struct that the field points to
 }
 
-// unionOf reads the declaration of a union; nil for other types.
+// unions are the declarations that were read, by type: each value of a union
+// that is written or read needs its.
+var unions sync.Map
+
+// unionOf returns the declaration of a union, which is shared; nil for other
+// types.
 func unionOf(t reflect.Type) (*union, error) {
+	if u, ok := unions.Load(t); ok {
+		return u.(*union), nil
+	}
+	u, err := readUnion(t)
+	if u != nil {
+		unions.Store(t, u)
+	}
+	return u, err
+}
+
+func readUnion(t reflect.Type) (*union, error) {
 	if t.Kind() != reflect.Struct {
 		return nil, nil
 	}

@@ -17,6 +17,7 @@
 //	match.go       how a frame is compared with the pattern of a transcript
 //	recording.go   what the reference registry answered, from the same files
 //	wait.go        Patience, Eventually, Listen, and checks for goroutines left behind
+//	               and for the race detector
 //	log.go         a log that a test reads
 //	authority.go   certificates
 //

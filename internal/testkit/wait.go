@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -112,4 +114,11 @@ func Tool(t testing.TB, name string) (path string) {
 		t.Skipf("there is no %s here: %v", name, err)
 	}
 	return path
+}
+
+// Instrumented reports whether the race detector is in the program: then calls
+// allocate more, and stacks are larger.
+func Instrumented() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }

@@ -5,8 +5,6 @@ package websocket_test
 import (
 	"fmt"
 	"runtime"
-	"runtime/debug"
-	"slices"
 	"testing"
 
 	"github.com/plexus-go/plexus/internal/testkit"
@@ -120,19 +118,12 @@ func TestOtherStreamsGoOn(t *testing.T) {
 	c.Item(sub, "done")
 }
 
-// instrumented reports whether the race detector is in the program: stacks are
-// larger then.
-func instrumented() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
-}
-
 // TestManyStreamsOverConnections: 10,000 streams at once, 250 on a connection,
 // cost less than 10 KiB each, with their share of the connections of both sides.
 func TestManyStreamsOverConnections(t *testing.T) {
 	const connections, calls = 40, 250
 	limit := int64(10 << 10)
-	if instrumented() {
+	if testkit.Instrumented() {
 		limit *= 2
 	}
 	s := serve(t, websocket.Limits{})
