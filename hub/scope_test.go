@@ -178,7 +178,7 @@ func TestCallIsForTheSameCaller(t *testing.T) {
 		t.Errorf("%q, %q", who, all)
 	}
 	ctx = plugin.WithCaller(t.Context(), plugin.Caller{Name: "bob"})
-	equal(t, calling(t, ctx, ask), "error -32003 Forbidden: in.who needs in, and the caller is \"bob\"")
+	equal(t, calling(t, ctx, ask), "error -32003 missing required scope 'in'")
 }
 
 func TestProgressOfAnotherMethodIsDropped(t *testing.T) {

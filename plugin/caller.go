@@ -90,9 +90,9 @@ func require(ctx context.Context, may bool, scope string) error {
 	if may {
 		return nil
 	}
-	caller := CallerOf(ctx)
-	if caller.Name == "" {
+	if CallerOf(ctx).Name == "" {
 		return Errorf(CodeUnauthenticated, "Authentication required: %s needs %s", PathOf(ctx), scope)
 	}
-	return Errorf(CodeForbidden, "Forbidden: %s needs %s, and the caller is %.255q", PathOf(ctx), scope, caller.Name)
+	// Clients read the scope between the quotes.
+	return Errorf(CodeForbidden, "missing required scope '%s'", scope)
 }

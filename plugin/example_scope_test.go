@@ -207,7 +207,7 @@ func ExampleRequiresFor() {
 	show(ada, h, "demo.write", `{"list":"taxes","text":"none"}`)
 	// Output:
 	// "ada wrote into shopping"
-	// error -32003 Forbidden: demo.write needs notes:write:taxes, and the caller is "ada"
+	// error -32003 missing required scope 'notes:write:taxes'
 }
 
 func ExampleMiddleware() {
