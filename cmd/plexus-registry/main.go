@@ -177,7 +177,7 @@ func serve(ctx context.Context, s *settings.Registry, log *slog.Logger, stdout i
 		registry.WithDiscovery(s.AutoRegister...),
 	}
 	if access.warning != "" {
-		options = append(options, registry.WithWarning(access.warning))
+		options = append(options, registry.WithWarnings(func() []string { return []string{access.warning} }))
 	}
 	reg, err := registry.New(ctx, store, options...)
 	if err != nil {

@@ -233,11 +233,13 @@ func TestRegistrationDuringADeletionCounts(t *testing.T) {
 }
 
 func TestStatusHasWarningsAndCounters(t *testing.T) {
-	h := open(t, registry.WithWarning("anybody may write"), registry.WithCounters(func() map[string]int64 {
-		return map[string]int64{"connections": 3}
-	}))
-	text := string(h.call(t.Context(), "status", "{}").content)
-	if !strings.Contains(text, "anybody may write") || !strings.Contains(text, "connections") {
-		t.Error(text)
+	var wrong []string // at the moment
+	h := open(t, registry.WithWarnings(func() []string { return wrong }), registry.WithWarnings(func() []string { return []string{"anybody may write"} }),
+		registry.WithCounters(func() map[string]int64 { return map[string]int64{"connections": 3} }))
+	for _, wrong = range [][]string{nil, {"the certificate expired"}, nil} {
+		text := string(h.call(t.Context(), "status", "{}").content)
+		if !strings.Contains(text, "anybody may write") || !strings.Contains(text, "connections") || strings.Contains(text, "expired") != (wrong != nil) {
+			t.Error(text)
+		}
 	}
 }

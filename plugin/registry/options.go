@@ -37,9 +37,10 @@ func WithNameBytes(n int) Option {
 	return func(r *Registry) { r.nameBytes = cmp.Or(max(n, 0), storage.MaxNameBytes) }
 }
 
-// WithWarning adds a text to what status warns of.
-func WithWarning(text string) Option {
-	return func(r *Registry) { r.warnings = append(r.warnings, text) }
+// WithWarnings adds what status warns of: the function returns what is wrong at
+// the moment, each in a text of one line. It may be called at any time.
+func WithWarnings(warnings func() []string) Option {
+	return func(r *Registry) { r.warnings = append(r.warnings, warnings) }
 }
 
 // WithCounters adds what status counts: the function returns, by their names,

@@ -31,7 +31,7 @@ type Registry struct {
 	quota   *quota
 
 	nameBytes int
-	warnings  []string
+	warnings  []func() []string
 	counters  func() map[string]int64
 
 	feeds     feeds

@@ -54,8 +54,10 @@ func (r *Registry) status(ctx context.Context, _ plugin.None) (event, error) {
 		BySource:      map[string]int{},
 		ByHealth:      map[string]int{},
 		Sources:       r.feeds.status(),
-		Warnings:      r.warnings,
 		Counters:      map[string]int64{"refused_registrations": r.quota.refused.Load()},
+	}
+	for _, warnings := range r.warnings {
+		s.Warnings = append(s.Warnings, warnings()...)
 	}
 	if r.counters != nil {
 		maps.Copy(s.Counters, r.counters())
