@@ -102,7 +102,7 @@ func TestAnswersThatAreRejected(t *testing.T) {
 			{"another name", plugin.Caller{Name: "bob", Means: "token", Scopes: []string{"*"}}, q.RequestID, yes, unknown},
 			{"another means", plugin.Caller{Name: "ada", Means: "jwt"}, q.RequestID, yes, unknown},
 			{"a caller without a name", plugin.Caller{}, q.RequestID, yes, unknown},
-			{"an answer to something else", asked, q.RequestID, `{"type":"text","value":"yes"}`, "Invalid params: expected an answer of type `confirmed` or `cancelled`"},
+			{"an answer to something else", asked, q.RequestID, `{"type":"text","value":"yes"}`, "Invalid params: response_data: expected an answer of type `confirmed` or `cancelled`"},
 			{"no answer", asked, q.RequestID, `null`, "Invalid params: response_data: invalid type: null, expected response"},
 			{"the same caller from elsewhere", plugin.Caller{Name: "ada", Means: "token", Remote: "2"}, q.RequestID, no, ""},
 			{"too late", asked, q.RequestID, yes, unknown},

@@ -210,7 +210,7 @@ func TestSchemaOfOneMethod(t *testing.T) {
 		{"a.schema", `{"method":"nope"}`, "error -32601 Method not found: a.nope"},
 		{"a.schema", `{"method":""}`, "error -32601 Method not found: a."},
 		{"H.schema", `{"method":"nope"}`, "error -32601 Method not found: plexus.nope"},
-		{"a.schema", `{"method":5}`, "error -32602 Invalid params: invalid type: integer `5`, expected a string"},
+		{"a.schema", `{"method":5}`, "error -32602 Invalid params: method: invalid type: integer `5`, expected a string"},
 	} {
 		all := items(t.Context(), h.Call(test.path, []byte(test.params)))
 		if got := lines(all); !slices.Equal(got, []string{test.want}) || !slices.Equal(all[0].Metadata.Provenance, []string{"H"}) {
@@ -244,8 +244,8 @@ func TestBindCall(t *testing.T) {
 		`null`:                      "invalid type: null, expected struct CallParams at line 1 column 4",
 		`{}`:                        "missing field `method` at line 1 column 2",
 		`[]`:                        "No more params",
-		`{"method":5}`:              "invalid type: integer `5`, expected a string at line 1 column 11",
-		`{"method":null}`:           "invalid type: null, expected a string at line 1 column 14",
+		`{"method":5}`:              "method: invalid type: integer `5`, expected a string at line 1 column 11",
+		`{"method":null}`:           "method: invalid type: null, expected a string at line 1 column 14",
 		`{"method":"a","method":1}`: "",
 	} {
 		_, err := h.Find(h.Namespace(), "call").Bind([]byte(params))

@@ -53,8 +53,8 @@ func TestRouting(t *testing.T) {
 		{long, ``, []string{"error -32602 Invalid params: Invalid method format: " + long[:256] + "…"}, []string{"H"}},
 
 		{"registry.get", `{}`, []string{"error -32602 Invalid params: missing field: name"}, []string{"H"}},
-		{"registry.get", ``, []string{"error -32602 Invalid params: invalid type: null, expected a string"}, []string{"H"}},
-		{"registry.get", `["x"]`, []string{"error -32602 Invalid params: invalid type: sequence, expected a string"}, []string{"H"}},
+		{"registry.get", ``, []string{"error -32602 Invalid params: name: invalid type: null, expected a string"}, []string{"H"}},
+		{"registry.get", `["x"]`, []string{"error -32602 Invalid params: name: invalid type: sequence, expected a string"}, []string{"H"}},
 	} {
 		t.Run(test.path+" "+test.params, func(t *testing.T) {
 			all := items(t.Context(), h.Call(test.path, []byte(test.params)))

@@ -113,7 +113,7 @@ func (s Select[T]) question() any { return s.request(false) }
 func (s Select[T]) answer(r *response[anything]) (T, error) {
 	values, err := s.selected(r)
 	if err == nil && len(values) != 1 {
-		err = InvalidParams(fmt.Sprintf("%d values are selected, expected one", len(values)))
+		err = InvalidParams(fmt.Sprintf("response_data.values: %d values are selected, expected one", len(values)))
 	}
 	if err != nil {
 		return "", err
@@ -152,7 +152,7 @@ func (s Select[T]) selected(r *response[anything]) ([]T, error) {
 	values := []T{}
 	for _, v := range r.Selected.Values {
 		if !slices.ContainsFunc(s.options(), func(c Choice) bool { return c.Value == v }) {
-			return nil, InvalidParams("`" + codec.Shorten(v) + "` is not one of the options")
+			return nil, InvalidParams("response_data.values: `" + codec.Shorten(v) + "` is not one of the options")
 		}
 		if !slices.Contains(values, T(v)) {
 			values = append(values, T(v))
@@ -181,7 +181,7 @@ func (Custom[Q, A]) answer(r *response[anything]) (answer A, err error) {
 }
 
 func unexpected(want string) error {
-	return InvalidParams("expected an answer of type `" + want + "` or `cancelled`")
+	return InvalidParams("response_data: expected an answer of type `" + want + "` or `cancelled`")
 }
 
 // request is what a caller is asked, and response what it answers, as clients

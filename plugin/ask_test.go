@@ -50,7 +50,7 @@ func TestQuestionsAndAnswers(t *testing.T) {
 	standard := unary[plugin.None, any]("m", "", plugin.Bidirectional())
 	custom := unary[plugin.None, any]("m", "", plugin.BidirectionalOf[poll, vote]())
 	type answers map[string]string // what comes of each, or why it is refused
-	const unfit = "Invalid params: expected an answer of type `%s` or `cancelled`"
+	const unfit = "Invalid params: response_data: expected an answer of type `%s` or `cancelled`"
 	const missing = "Invalid params: missing field: response_data."
 	for _, test := range []struct {
 		name     string
@@ -66,8 +66,8 @@ func TestQuestionsAndAnswers(t *testing.T) {
 				`{"type":"text","value":"yes"}`:       fmt.Sprintf(unfit, "confirmed"),
 				`{"type":"confirmed"}`:                missing + "value",
 				`{"type":"confirmed","value":null}`:   "Invalid params: response_data.value: invalid type: null, expected a boolean",
-				`{"type":"confirmed","value":"true"}`: "Invalid params: response_data: invalid type: string \"true\", expected a boolean",
-				`{"type":"perhaps"}`:                  "Invalid params: response_data: unknown variant `perhaps`, expected one of `confirmed`, `text`, `selected`, `custom`, `cancelled`",
+				`{"type":"confirmed","value":"true"}`: "Invalid params: response_data.value: invalid type: string \"true\", expected a boolean",
+				`{"type":"perhaps"}`:                  "Invalid params: response_data.type: unknown variant `perhaps`, expected one of `confirmed`, `text`, `selected`, `custom`, `cancelled`",
 				`{}`:                                  "Invalid params: response_data: missing field `type`",
 				`true`:                                "Invalid params: response_data: invalid type: boolean `true`, expected response",
 				`null`:                                "Invalid params: response_data: invalid type: null, expected response",
@@ -83,21 +83,21 @@ func TestQuestionsAndAnswers(t *testing.T) {
 			`{"type":"select","message":"Which?","options":[{"value":"a","label":"a"},{"value":"b","label":"B","description":"The second"}],"multi_select":false}`, standard,
 			answers{`{"type":"selected","values":["b"]}`: "b", `{"type":"selected","values":["a","a"]}`: "a"},
 			answers{
-				`{"type":"selected","values":["c"]}`:     "Invalid params: `c` is not one of the options",
-				`{"type":"selected","values":["B"]}`:     "Invalid params: `B` is not one of the options",
-				`{"type":"selected","values":["a","b"]}`: "Invalid params: 2 values are selected, expected one",
-				`{"type":"selected","values":[]}`:        "Invalid params: 0 values are selected, expected one",
+				`{"type":"selected","values":["c"]}`:     "Invalid params: response_data.values: `c` is not one of the options",
+				`{"type":"selected","values":["B"]}`:     "Invalid params: response_data.values: `B` is not one of the options",
+				`{"type":"selected","values":["a","b"]}`: "Invalid params: response_data.values: 2 values are selected, expected one",
+				`{"type":"selected","values":[]}`:        "Invalid params: response_data.values: 0 values are selected, expected one",
 				`{"type":"selected"}`:                    missing + "values",
 				`{"type":"selected","values":[null]}`:    "Invalid params: response_data.values[0]: invalid type: null, expected a string",
 				`{"type":"text","value":"a"}`:            fmt.Sprintf(unfit, "selected"),
 			}},
 		{"select of an enumeration", asking(plugin.Select[size]{Message: "Size?"}),
 			`{"type":"select","message":"Size?","options":[{"value":"s","label":"Small"},{"value":"l","label":"l","description":"Large"}],"multi_select":false}`, standard,
-			answers{`{"type":"selected","values":["l"]}`: "l"}, answers{`{"type":"selected","values":["xl"]}`: "Invalid params: `xl` is not one of the options"}},
+			answers{`{"type":"selected","values":["l"]}`: "l"}, answers{`{"type":"selected","values":["xl"]}`: "Invalid params: response_data.values: `xl` is not one of the options"}},
 		{"select many", asking(plugin.SelectMany[string]{Message: "Which?", Options: abc[:1]}),
 			`{"type":"select","message":"Which?","options":[{"value":"a","label":"a"}],"multi_select":true}`, standard,
 			answers{`{"type":"selected","values":["a"]}`: "[a]", `{"type":"selected","values":[]}`: "[]", `{"type":"selected","values":["a","a"]}`: "[a]"},
-			answers{`{"type":"selected","values":["a","b"]}`: "Invalid params: `b` is not one of the options", `{"type":"selected"}`: missing + "values"}},
+			answers{`{"type":"selected","values":["a","b"]}`: "Invalid params: response_data.values: `b` is not one of the options", `{"type":"selected"}`: missing + "values"}},
 		{"select of nothing", asking(plugin.SelectMany[string]{Message: "Which?"}), `{"type":"select","message":"Which?","options":[],"multi_select":true}`, standard, nil, nil},
 		{"custom", asking(plugin.Custom[poll, vote]{Data: poll{Topic: "lunch"}}), `{"type":"custom","data":{"topic":"lunch"}}`, custom,
 			answers{`{"type":"custom","data":{"for":"soup"}}`: "{soup <nil>}", `{"type":"custom","data":{"for":"soup","since":null}}`: "{soup <nil>}"},

@@ -110,7 +110,7 @@ func ExampleUnion() {
 	call(draw, `{"shape":{"kind":"line"}}`)
 	// Output:
 	// {"kind":"circle","radius":2}
-	// Invalid params: unknown variant `line`, expected `circle` or `square`
+	// Invalid params: shape.kind: unknown variant `line`, expected `circle` or `square`
 }
 
 func ExampleDefinition() {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -34,10 +35,10 @@ var decodeOptions = json.WithUnmarshalers(json.JoinUnmarshalers(
 ))
 
 // DecodeJSON reads content into what v points to: the reverse of AppendJSON.
-// What is missing stays as it is.
+// What is missing stays as it is. An error names what is within the content.
 func DecodeJSON(text []byte, v any) error {
 	if err := json.Unmarshal(text, v, decodeOptions); err != nil {
-		return errors.New(reasonOf("content", reflect.TypeOf(v).Elem(), text, err))
+		return errors.New(strings.TrimPrefix(reasonOf("content", reflect.TypeOf(v).Elem(), text, err), "content: "))
 	}
 	return nil
 }
@@ -54,7 +55,7 @@ func DecodeStrictly[T any](name string, value []byte, into *T) *Invalid {
 		return invalid(fmt.Sprintf("%s: nested deeper than %d levels", name, maxDepth))
 	}
 	if err := json.Unmarshal(value, into, decodeOptions); err != nil {
-		return invalid(name + ": " + reasonOf("", t, value, err))
+		return invalid(reasonOf(name, t, value, err))
 	}
 	return checkerOf(t, map[reflect.Type]*checker{}).check(name, value)
 }
@@ -95,7 +96,7 @@ func unmarshalEnumerated(dec *jsontext.Decoder, e Enumerated) error {
 		return err
 	}
 	if text.Kind() != '"' {
-		return &valueError{mismatch(v.Type(), text)}
+		return &valueError{reason: mismatch(v.Type(), text)}
 	}
 	var value string
 	if err := json.Unmarshal(text, &value); err != nil {
@@ -106,7 +107,7 @@ func unmarshalEnumerated(dec *jsontext.Decoder, e Enumerated) error {
 		values = append(values, c.Value)
 	}
 	if !slices.Contains(values, value) {
-		return unknownVariant(value, values)
+		return unknownVariant(value, values, "")
 	}
 	v.SetString(value)
 	return nil

@@ -44,7 +44,7 @@ func unmarshalDuration(dec *jsontext.Decoder, d *time.Duration) error {
 	if err != nil {
 		return err
 	}
-	wrong := &valueError{mismatch(reflect.TypeFor[time.Duration](), text)}
+	wrong := &valueError{reason: mismatch(reflect.TypeFor[time.Duration](), text)}
 	var s string
 	if text.Kind() != '"' || json.Unmarshal(text, &s) != nil {
 		return wrong

@@ -81,23 +81,23 @@ func TestDurationsWithinContents(t *testing.T) {
 func TestInvalidDurations(t *testing.T) {
 	const expected = ", expected a duration, such as 90s or PT1M30S"
 	for _, test := range []struct{ value, want string }{
-		{`"soon"`, `invalid value: string "soon"` + expected},
-		{`""`, `invalid value: string ""` + expected},
-		{`"90"`, `invalid value: string "90"` + expected},
-		{`"PT"`, `invalid value: string "PT"` + expected},
-		{`"P1Y"`, `invalid value: string "P1Y"` + expected}, // how long is a year?
-		{`"99999999h"`, `invalid value: string "99999999h"` + expected},
-		{`"PT99999999H"`, `invalid value: string "PT99999999H"` + expected},
-		{`"P"`, `invalid value: string "P"` + expected},
-		{`"P1DT"`, `invalid value: string "P1DT"` + expected},
-		{`"-"`, `invalid value: string "-"` + expected},
-		{`"P99999999999999999999D"`, `invalid value: string "P99999999999999999999D"` + expected},
-		{`90`, "invalid type: integer `90`" + expected},
-		{`1.5`, "invalid type: floating point `1.5`" + expected},
-		{`true`, "invalid type: boolean `true`" + expected},
-		{`null`, "invalid type: null" + expected},
-		{`["90s"]`, "invalid type: sequence" + expected},
-		{`{"s":90}`, "invalid type: map" + expected},
+		{`"soon"`, `for: invalid value: string "soon"` + expected},
+		{`""`, `for: invalid value: string ""` + expected},
+		{`"90"`, `for: invalid value: string "90"` + expected},
+		{`"PT"`, `for: invalid value: string "PT"` + expected},
+		{`"P1Y"`, `for: invalid value: string "P1Y"` + expected}, // how long is a year?
+		{`"99999999h"`, `for: invalid value: string "99999999h"` + expected},
+		{`"PT99999999H"`, `for: invalid value: string "PT99999999H"` + expected},
+		{`"P"`, `for: invalid value: string "P"` + expected},
+		{`"P1DT"`, `for: invalid value: string "P1DT"` + expected},
+		{`"-"`, `for: invalid value: string "-"` + expected},
+		{`"P99999999999999999999D"`, `for: invalid value: string "P99999999999999999999D"` + expected},
+		{`90`, "for: invalid type: integer `90`" + expected},
+		{`1.5`, "for: invalid type: floating point `1.5`" + expected},
+		{`true`, "for: invalid type: boolean `true`" + expected},
+		{`null`, "for: invalid type: null" + expected},
+		{`["90s"]`, "for: invalid type: sequence" + expected},
+		{`{"s":90}`, "for: invalid type: map" + expected},
 	} {
 		_, err := bindAs[waitParams](`{"for":`+test.value+`}`, false)
 		if got := reasonOf(err); got != test.want {

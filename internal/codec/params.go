@@ -140,7 +140,7 @@ func (p *Parameters) decode(raw []byte, positional bool, in reflect.Value) *Inva
 	case p.required > 1:
 		return invalid("expected object")
 	case p.required == 1 && isNull(raw):
-		return invalid(mismatch(p.members[0].typ, null)).at(raw, len(raw))
+		return invalid(p.members[0].name+": "+mismatch(p.members[0].typ, null)).at(raw, len(raw))
 	case !jsontext.Value(raw).IsValid():
 		return invalid("not valid JSON")
 	default:
@@ -181,7 +181,7 @@ func (f *field) decode(value []byte, into reflect.Value) (reason string, bad *In
 		return "", nil
 	}
 	if isNull(value) && !takesNull(f.typ) {
-		return mismatch(f.typ, value), nil
+		return f.name + ": " + mismatch(f.typ, value), nil
 	}
 	if f.check != nil && !f.check.onlyNull && TooDeepAt(value, maxDepth) < len(value) {
 		return fmt.Sprintf("%s: nested deeper than %d levels", f.name, maxDepth), nil

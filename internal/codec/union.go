@@ -84,11 +84,11 @@ func (u *union) variant(object []byte) (*field, error) {
 	}
 	value, ok := members[u.discriminator]
 	if !ok {
-		return nil, &valueError{"missing field `" + u.discriminator + "`"}
+		return nil, &valueError{reason: "missing field `" + u.discriminator + "`"}
 	}
 	var tag string
 	if err := json.Unmarshal(value, &tag); err != nil || value.Kind() != '"' {
-		return nil, &valueError{mismatch(reflect.TypeFor[string](), value)}
+		return nil, &valueError{mismatch(reflect.TypeFor[string](), value), "." + u.discriminator}
 	}
 	tags := make([]string, len(u.variants))
 	for i, v := range u.variants {
@@ -96,7 +96,7 @@ func (u *union) variant(object []byte) (*field, error) {
 			return &u.variants[i], nil
 		}
 	}
-	return nil, unknownVariant(tag, tags)
+	return nil, unknownVariant(tag, tags, "."+u.discriminator)
 }
 
 // marshalUnion writes the variant that is set.

@@ -67,16 +67,16 @@ func TestUnionReadsTheDiscriminatorAnywhere(t *testing.T) {
 
 func TestUnionRejectsUnknownVariants(t *testing.T) {
 	for raw, want := range map[string]string{
-		`{"kind":"square"}`:                   "unknown variant `square`, expected one of `circle`, `group`, `empty \"one\"`",
-		`{"radius":3}`:                        "missing field `kind`",
-		`{"kind":5}`:                          "invalid type: integer `5`, expected a string",
-		`{"kind":null}`:                       "invalid type: null, expected a string",
-		`5`:                                   "invalid type: integer `5`, expected shape",
-		`[]`:                                  "invalid type: sequence, expected shape",
+		`{"kind":"square"}`:                   "S.kind: unknown variant `square`, expected one of `circle`, `group`, `empty \"one\"`",
+		`{"radius":3}`:                        "S: missing field `kind`",
+		`{"kind":5}`:                          "S.kind: invalid type: integer `5`, expected a string",
+		`{"kind":null}`:                       "S.kind: invalid type: null, expected a string",
+		`5`:                                   "S: invalid type: integer `5`, expected shape",
+		`[]`:                                  "S: invalid type: sequence, expected shape",
 		`{"kind":"circle","radius":true}`:     "S.radius: invalid type: boolean `true`, expected f64",
 		`{"kind":"group","members":[{}]}`:     "S.members[0]: missing field `kind`",
 		`{"kind":"group","members":["a"]}`:    "S.members[0]: invalid type: string \"a\", expected shape",
-		`{"kind":"Circle"}`:                   "unknown variant `Circle`, expected one of `circle`, `group`, `empty \"one\"`",
+		`{"kind":"Circle"}`:                   "S.kind: unknown variant `Circle`, expected one of `circle`, `group`, `empty \"one\"`",
 		`{"kind":"group","by_name":{"a":[]}}`: "S.by_name.a: invalid type: sequence, expected shape",
 	} {
 		_, err := bindAs[struct{ S shape }](`{"S":`+raw+`}`, false)

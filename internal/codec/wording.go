@@ -19,18 +19,21 @@ import (
 // The errors are worded as other Plexus implementations word them.
 
 // valueError is why a value is rejected, for the caller to read.
-type valueError struct{ reason string }
+type valueError struct {
+	reason string
+	place  string // of what is wrong within the value, ".kind"; empty for all of it
+}
 
 func (e *valueError) Error() string { return e.reason }
 
-// reasonOf says why value was not decoded into a t: what is wrong with the
-// innermost faulty value, and where it is within name.
+// reasonOf says why value, which is called name, was not decoded into a t: where
+// the innermost faulty value is, and what is wrong with it.
 func reasonOf(name string, t reflect.Type, value []byte, err error) string {
 	where, reason := "", ""
 	for ; err != nil && reason == ""; err = errors.Unwrap(err) {
 		switch inner := err.(type) {
 		case *valueError:
-			reason = inner.reason
+			reason, where = inner.reason, where+inner.place
 		case *json.SemanticError:
 			at, place, found := valueAt(value, inner.JSONPointer)
 			if !found || inner.JSONPointer == "" {
@@ -44,9 +47,6 @@ func reasonOf(name string, t reflect.Type, value []byte, err error) string {
 	}
 	if reason == "" {
 		reason = mismatch(t, value)
-	}
-	if where == "" || name == "" {
-		return reason
 	}
 	return name + where + ": " + reason
 }
@@ -75,8 +75,8 @@ func valueAt(value jsontext.Value, pointer jsontext.Pointer) (at jsontext.Value,
 	return value, place, true
 }
 
-// unknownVariant says that got is not one of want.
-func unknownVariant(got string, want []string) error {
+// unknownVariant says that got, at a place within the value, is not one of want.
+func unknownVariant(got string, want []string, place string) error {
 	list := "`" + strings.Join(want, "`, `") + "`"
 	switch len(want) {
 	case 1:
@@ -85,7 +85,7 @@ func unknownVariant(got string, want []string) error {
 	default:
 		list = "one of " + list
 	}
-	return &valueError{"unknown variant `" + Shorten(got) + "`, expected " + list}
+	return &valueError{"unknown variant `" + Shorten(got) + "`, expected " + list, place}
 }
 
 // mismatch says why value can't be a t.

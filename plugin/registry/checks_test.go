@@ -138,6 +138,9 @@ func TestInvalidParametersAreRejected(t *testing.T) {
 				t.Errorf("%s with %s %.80s: code %d", method, c.parameter, c.value, a.refused.Code)
 			}
 			said, plain := strings.CutPrefix(a.refused.Message, "Invalid params: ")
+			if !strings.HasPrefix(said, c.parameter) && !strings.HasPrefix(said, "not valid JSON") {
+				t.Errorf("%s with %s %.80s: refused with %q, which does not name it", method, c.parameter, c.value, a.refused.Message)
+			}
 			for _, part := range c.refusal {
 				if !plain || !strings.Contains(said, part) {
 					t.Errorf("%s with %s %.80s: refused with %q, which lacks %q", method, c.parameter, c.value, a.refused.Message, part)

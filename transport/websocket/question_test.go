@@ -141,7 +141,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 	for _, test := range []struct {
 		params, data string
 	}{
-		{fmt.Sprintf(`{"request_id":%q,"response_data":{"type":"text","value":"yes"}}`, id), "expected an answer of type `confirmed` or `cancelled`"},
+		{fmt.Sprintf(`{"request_id":%q,"response_data":{"type":"text","value":"yes"}}`, id), "response_data: expected an answer of type `confirmed` or `cancelled`"},
 		{fmt.Sprintf(`{"request_id":%q,"response_data":{"type":"confirmed"}}`, id), "missing field `response_data.value`"},
 		{fmt.Sprintf(`{"request_id":%q}`, id), "response_data: invalid type: null, expected response"},
 	} {
