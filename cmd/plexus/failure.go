@@ -93,7 +93,6 @@ func printError(stderr io.Writer, err error) {
 func explain(err error) string {
 	var dial *client.DialError
 	var call *client.CallError
-	var stream *client.Error
 	switch {
 	case errors.As(err, &dial):
 		text := strings.TrimSuffix(err.Error(), dial.Error())
@@ -106,8 +105,6 @@ func explain(err error) string {
 		return fmt.Sprintf("%s%s can't be used (%s): %v; plexus doctor %[2]s, with the same flags, looks closer", text, dial.URL, dial.Step, dial.Err)
 	case errors.As(err, &call) && errors.Is(err, context.DeadlineExceeded):
 		return call.Method + " did not answer in time"
-	case errors.As(err, &stream):
-		return stream.Error()
 	}
 	return err.Error()
 }

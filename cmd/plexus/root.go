@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/plexus-go/plexus/internal/helptext"
 )
@@ -185,12 +186,13 @@ func unknownFlag(cmd *cobra.Command, name string) error {
 	return usagef("unknown flag %s", name).withHint(didYouMean(name, names), "See "+cmd.CommandPath()+" --help.")
 }
 
-// didYouMean proposes names that are like word; empty where there is none.
+// didYouMean proposes names that are like word, and not word itself; empty where
+// there is none.
 func didYouMean(word string, names []string) string {
 	const maxName, maxNames = 100, 3
 	parent := &cobra.Command{}
-	for _, name := range names {
-		if len(name) <= maxName && !strings.ContainsAny(name, " \t\n") {
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
+		if norm.NFC.String(name) != norm.NFC.String(word) && len(name) <= maxName && !strings.ContainsAny(name, " \t\n") {
 			parent.AddCommand(&cobra.Command{Use: name, Run: func(*cobra.Command, []string) {}})
 		}
 	}

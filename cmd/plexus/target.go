@@ -5,6 +5,8 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/plexus-go/plexus/transport/client"
@@ -21,6 +23,7 @@ type target struct {
 	// children may be found at run time only, so a call must show whether
 	// there is one.
 	unknown int
+	missing error // why there is no schema of the word that is looked for
 }
 
 // path is the name of the method, or of the activation, for the hub.
@@ -61,6 +64,7 @@ func (h *hubs) find(ctx context.Context, at *hub, words []string) (*target, erro
 			t.unknown = 0
 			return t, nil
 		}
+		t.missing = err
 		last--
 	}
 	if len(words) == 0 {
@@ -90,7 +94,7 @@ func (h *hubs) find(ctx context.Context, at *hub, words []string) (*target, erro
 	case m != nil:
 		t.method = m
 	default:
-		t.words = words[:last]
+		t.words, t.missing = words[:last], err
 		return nil, t.noSuch(word)
 	}
 	return t, nil
@@ -125,6 +129,9 @@ func (t *target) noSuch(word string) error {
 	if t.schema != nil {
 		names = t.schema.names()
 	}
+	if slices.Contains(names, word) {
+		return fmt.Errorf("%s lists %s, but does not find it: %w", t.title(), quoted(word), t.missing)
+	}
 	near := didYouMean(word, names)
 	if near == "" && len(names) > 0 && len(names) <= 20 {
 		near = "There is " + strings.Join(names, ", ") + "."
@@ -135,6 +142,6 @@ func (t *target) noSuch(word string) error {
 // notThere is the error of a path whose unknown word the hub does not know
 // either.
 func (t *target) notThere() error {
-	at := &target{hub: t.hub, words: t.words[:t.unknown], schema: t.schema}
+	at := &target{hub: t.hub, words: t.words[:t.unknown], schema: t.schema, missing: t.missing}
 	return at.noSuch(t.words[t.unknown])
 }
