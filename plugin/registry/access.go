@@ -20,7 +20,8 @@ const (
 
 // audit logs who has called a method, from where, for which entry, and how it
 // ended. Of the parameters it logs the name and the address: descriptions and
-// metadata may hold secrets. Pings that only renew are left out.
+// metadata may hold secrets. Hubs repeat their pings: those that only renew, and
+// those of unknown names, are left out.
 func (r *Registry) audit(m plugin.Method, next plugin.Handler) plugin.Handler {
 	return func(ctx context.Context, params any, yield func(any, error) bool) {
 		next(ctx, params, func(content any, err error) bool {
@@ -35,7 +36,7 @@ func (r *Registry) audit(m plugin.Method, next plugin.Handler) plugin.Handler {
 	}
 }
 
-// outcome says how a write ended; "" for a ping that changed only when an entry
+// outcome says how a write ended; "" for a ping that changed at most when an entry
 // was last seen.
 func outcome(content any, err error) string {
 	var refused *plugin.Error
@@ -46,10 +47,10 @@ func outcome(content any, err error) string {
 		return "failed"
 	}
 	switch e, _ := content.(event); {
+	case e.Ping != nil && (e.Ping.unknown || e.Ping.Success && !e.Ping.activated):
+		return ""
 	case e.Error != nil, e.Ping != nil && !e.Ping.Success:
 		return "refused"
-	case e.Ping != nil && !e.Ping.activated:
-		return ""
 	}
 	return "done"
 }

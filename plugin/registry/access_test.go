@@ -83,7 +83,8 @@ func TestScopesOfMethods(t *testing.T) {
 	}
 }
 
-// Who has changed what is logged, and nothing secret. Pings that only renew are not.
+// Who has changed what is logged, and nothing secret. Pings that only renew are not, nor those
+// of unknown names: hubs repeat them.
 func TestAudit(t *testing.T) {
 	h := open(t)
 	for _, call := range []struct{ caller, method, params, logged string }{
@@ -95,7 +96,10 @@ func TestAudit(t *testing.T) {
 		{"ada", "ping", `{"name": "alpha"}`, "name=alpha done"},
 		{"ada", "ping", `{"name": "alpha"}`, ""},
 		{"ada", "ping", `{"name": "alpha", "lease_id": "of another"}`, "name=alpha refused"},
-		{"ada", "ping", `{"name": "beta"}`, "name=beta refused"},
+		{"ada", "ping", `{"name": "beta"}`, ""},
+		{"ada", "ping", `{"name": "beta", "lease_id": "of another"}`, ""},
+		{"ada", "ping", object("name", strings.Repeat("long", 1000)), ""},
+		{"ada", "deregister", `{"name": "beta"}`, "name=beta refused"},
 		{"ada", "delete", `{"name": "alpha"}`, "name=alpha done"},
 		{"ada", "delete", `{"name": "alpha"}`, "name=alpha refused"},
 		{"ada", "reload", `{}`, "done"},

@@ -57,8 +57,8 @@
 //
 // Callers need a scope for each method: see [ScopeRead], [ScopeWrite] and
 // [ScopeAdmin]. A caller with "registry:write:team-a-*" can keep its own hubs
-// registered, and change no other. Every write, except a ping that only renews, is
-// logged in a line with the message "audit": who has changed what, from which
-// address (access.go). [WithRegistrations] limits how many entries one caller may
-// register (quota.go).
+// registered, and change no other. Every write, except a ping that only renews or
+// finds no entry, is logged in a line with the message "audit": who has changed what,
+// from which address (access.go). [WithRegistrations] limits how many entries one
+// caller may register (quota.go).
 package registry

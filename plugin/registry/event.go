@@ -64,6 +64,7 @@ type pingEvent struct {
 	Message string `json:"message"`
 
 	activated bool // the entry was inactive
+	unknown   bool // there is no entry
 }
 
 // reloadedEvent says how many backends a load added or changed.

@@ -131,9 +131,10 @@ func (r *Registry) ping(ctx context.Context, in leaseParams) (event, error) {
 		return w, nil
 	})
 	if err != nil {
+		unknown := errors.Is(err, notFound(in.Name))
 		failed, err := failure(in.Name, err)
 		if failed.Error != nil {
-			failed = event{Ping: &pingEvent{Name: shorten(in.Name), Message: failed.Error.Message}}
+			failed = event{Ping: &pingEvent{Name: shorten(in.Name), Message: failed.Error.Message, unknown: unknown}}
 		}
 		return failed, err
 	}
