@@ -70,14 +70,14 @@ func (m *mount) child(ctx context.Context, name string) (*mount, error) {
 	if a == nil {
 		return nil, notFound("Activation not found: %s", shown(m.path+"."+name))
 	}
-	key := childKey{m, a}
+	key := childKey{m, name, a}
 	comparable := reflect.ValueOf(a).Comparable()
 	if comparable {
 		if known := m.lifecycle.mounted(key); known != nil {
 			return known, nil
 		}
 	}
-	tree, err := plugin.TreeOf(a)
+	tree, err := plugin.TreeOfChild(name, a)
 	if err != nil {
 		return nil, err
 	}
@@ -88,9 +88,10 @@ func (m *mount) child(ctx context.Context, name string) (*mount, error) {
 	return child, nil
 }
 
-// childKey is a dynamic child and its parent.
+// childKey is a dynamic child, its name and its parent.
 type childKey struct {
 	parent *mount
+	name   string
 	child  plugin.Activation
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -74,7 +75,7 @@ func TestDynamicChildren(t *testing.T) {
 		case "panics":
 			panic("in Find")
 		case "malformed":
-			return plugin.Definition{Namespace: "a.b"}, nil
+			return activation("malformed", "a.b"), nil
 		case "typed":
 			return (*truck)(nil), nil
 		case "slow":
@@ -107,13 +108,13 @@ func TestDynamicChildren(t *testing.T) {
 		{"fleet.panics.position", x, []string{"error -32000 fleet.panics.position failed"}, "fleet"},
 		{"fleet.typed.position", x, []string{"error -32000 fleet.typed.position failed"}, "fleet"},
 		{"fleet.malformed.position", x, []string{"error -32000 fleet.malformed.position failed"}, "fleet"},
-		{"fleet.slow.position", x, []string{"progress", `data fleet.t1.position "t1 for x at fleet.t1.position"`, "done"}, "fleet t1"},
+		{"fleet.slow.position", x, []string{"progress", `data fleet.slow.position "t1 for x at fleet.slow.position"`, "done"}, "fleet slow"},
 		{"fleet." + strings.Repeat("x", 1020) + ".position", x, []string{"error -32601 Method not found: fleet." + strings.Repeat("x", 250) + "…"}, "H"},
 
 		{"fleet.count", ``, []string{"data fleet.count 1", "done"}, "fleet"},
 		{"fleet.truck", `{"name":"t1"}`, []string{`data fleet.truck {"namespace":"t1","version":"1.0.0","description":"Truck t1"}`, "done"}, "fleet"},
-		{"fleet.truck", `"nobody"`, []string{"error -32601 Activation not found: nobody"}, "H"},
-		{"fleet.truck", `"t1.a"`, []string{"error -32601 Activation not found: t1.a"}, "H"},
+		{"fleet.truck", `"nobody"`, []string{"data fleet.truck null", "done"}, "fleet"},
+		{"fleet.truck", `"t1.a"`, []string{"data fleet.truck null", "done"}, "fleet"}, // no path leads to one
 		{"fleet.truck", `"broken"`, []string{"error -32000 fleet.truck failed"}, "fleet"},
 		{"fleet.truck", `"panics"`, []string{"error -32000 fleet.truck failed"}, "fleet"},
 		{"fleet.list_children", ``, []string{`data fleet.list_children "t1"`, `data fleet.list_children "t2"`, "done"}, "fleet"},
@@ -145,6 +146,60 @@ func TestDynamicChildren(t *testing.T) {
 	}
 }
 
+// TestADynamicChildIsShownByItsName: whatever its name is, and whatever its own
+// definition calls it, a client can call it by each path that it is shown.
+func TestADynamicChildIsShownByItsName(t *testing.T) {
+	const id = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
+	names := []string{"42", id, "-1", "a b", "München", "10:30", "x@y", "hash", "T1", strings.Repeat("n", 65)}
+	for _, of := range []struct {
+		about  string
+		define func(name string) plugin.Definition
+	}{
+		{"its own", func(name string) plugin.Definition { return body(name, "Blue") }},
+		{"the same for all", func(string) plugin.Definition { return body("body", "Blue") }},
+		{"none", func(string) plugin.Definition { return body("", "Blue") }},
+	} {
+		shared := of.define("same")
+		parent := fleet(func(_ context.Context, name string) (plugin.Activation, error) {
+			if name == "same" || name == "other" {
+				return &shared, nil // one value by two names
+			}
+			if !slices.Contains(names, name) {
+				return nil, nil
+			}
+			d := of.define(name)
+			d.Children = []plugin.Activation{body("luna", "Grey")}
+			return d, nil
+		})
+		h, _ := newHub(t, "H", parent)
+		for _, name := range append(names, "same", "other") {
+			// The gate, the schema, items and errors all show a path that leads there.
+			var gate, shown plugin.Schema
+			all := items(t.Context(), h.Call("fleet.truck", fmt.Appendf(nil, `{"name":%q}`, name)))
+			if err := all[0].Decode(&gate); err != nil || gate.Namespace != name {
+				t.Errorf("%s, %q: the gate shows %q, %v", of.about, name, gate.Namespace, err)
+			}
+			contentOf(t, h, "fleet."+name+".schema", ``, &shown)
+			if shown.Namespace != name {
+				t.Errorf("%s, %q: the schema shows %q", of.about, name, shown.Namespace)
+			}
+			all = items(t.Context(), h.Call("H.fleet."+name+".info", nil))
+			path := strings.Join(append(all[0].Metadata.Provenance, "info"), ".")
+			if all[0].ContentType != path || path != "fleet."+name+".info" || !strings.HasSuffix(describe(all[0]), fmt.Sprintf(`%s"`, path)) {
+				t.Errorf("%s, %q: %q from %q", of.about, name, describe(all[0]), path)
+			}
+			all = items(t.Context(), h.Call("fleet."+name+".schema", []byte(`{"method":"nope"}`)))
+			equal(t, lines(all), "error -32601 Method not found: fleet."+name+".nope")
+		}
+		for _, path := range []string{"fleet.42.luna.info", "fleet." + id + ".luna.info"} {
+			all := items(t.Context(), h.Call(path, nil))
+			if all[0].ContentType != path {
+				t.Errorf("%s, %s: %q", of.about, path, lines(all))
+			}
+		}
+	}
+}
+
 // TestADynamicChildIsMountedOnce, as long as it is the same value.
 func TestADynamicChildIsMountedOnce(t *testing.T) {
 	same, fresh := &truck{name: "same"}, 0
@@ -173,7 +228,7 @@ func TestADynamicChildIsMountedOnce(t *testing.T) {
 	fresh = 0
 	for i := range 3 {
 		got := run(t.Context(), h.Call("fleet.other.position", []byte(`"x"`)))
-		if want := fmt.Sprintf(`data fleet.n%d.position "n%d for x at fleet.n%d.position"`, i+1, i+1, i+1); got[0] != want {
+		if want := fmt.Sprintf(`data fleet.other.position "n%d for x at fleet.other.position"`, i+1); got[0] != want {
 			t.Errorf("got %q, want %q", got[0], want)
 		}
 	}
@@ -262,5 +317,5 @@ func TestQuestionsOfADynamicChild(t *testing.T) {
 		return asker(sure, plugin.Bidirectional()), nil
 	}))
 	got := conversation(t.Context(), h.Call("fleet.any.m", nil), func(q plugin.Item) { respond(t.Context(), h, q.RequestID, yes) })
-	equal(t, got, "request", `data fleet.q.m "true"`, "done")
+	equal(t, got, "request", `data fleet.any.m "true"`, "done")
 }

@@ -7,23 +7,23 @@ import (
 	"context"
 	"iter"
 	"strings"
-
-	"github.com/plexus-go/plexus/internal/codec"
 )
 
 // Dynamic finds children of an activation at run time: rows of a table,
 // connected machines, anything that has a name.
 //
-// A child is called by its path, "fleet.truck-7.position". The schema of its
-// parent shows a method named Kind, whose role is "dynamic_child", and the
-// methods list_children and search_children, if they are offered.
+// A child is called by its path, "fleet.truck-7.position" or "fleet.42.position".
+// The schema of its parent shows a method named Kind, whose role is
+// "dynamic_child", and the methods list_children and search_children, if they are
+// offered.
 type Dynamic struct {
 	// Kind is what the children are, in the singular: "truck". The method of
-	// that name answers whether there is a child of a given name.
+	// that name answers what a child of a given name is, or null if there is none.
 	Kind        string
 	Description string
 	// Find returns the child of that name; nil if there is none. Any name
-	// without dots may be asked for, not only those that ValidateName accepts.
+	// without dots may be asked for, not only those that ValidateName accepts. The
+	// child is shown by that name, whatever Namespace its Definition has.
 	// Return the same value, such as the same pointer, for the same child: a new
 	// one costs about a millisecond a call for a few methods, at each level of
 	// the path. A hub neither starts nor closes these children.
@@ -64,19 +64,17 @@ func (d *Dynamic) methods() []Method {
 		beside = append(beside, Stream(searchChildren, "Find the names of children",
 			func(ctx context.Context, in searchParams) iter.Seq2[string, error] { return d.Search(ctx, in.Query) }))
 	}
-	find := Unary(d.Kind, d.Description, func(ctx context.Context, in childParams) (childSummary, error) {
-		var child Activation
-		var err error
-		if !strings.Contains(in.Name, ".") { // no path leads to one
-			child, err = d.Find(ctx, in.Name)
+	find := Unary(d.Kind, d.Description, func(ctx context.Context, in childParams) (*childSummary, error) {
+		if strings.Contains(in.Name, ".") { // no path leads to one
+			return nil, nil
 		}
-		if err != nil {
-			return childSummary{}, err
+		child, err := d.Find(ctx, in.Name)
+		if err != nil || child == nil {
+			return nil, err
 		}
-		if child == nil {
-			return childSummary{}, Errorf(CodeMethodNotFound, "Activation not found: %s", codec.Shorten(in.Name))
-		}
-		return summaryOf(child.Define()), nil
+		summary := summaryOf(child.Define())
+		summary.Namespace = in.Name
+		return &summary, nil
 	}, withRole(role))
 	return append([]Method{find}, beside...)
 }

@@ -35,11 +35,16 @@ var versions = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z
 // where one of them is malformed: a bad name, a name that is there twice, an
 // activation that is its own descendant.
 func TreeOf(a Activation) (*Tree, error) {
-	known := 0
-	return treeOf(a, 1, &known)
+	return treeOf(a, nil, 1, new(int))
 }
 
-func treeOf(a Activation, level int, known *int) (*Tree, error) {
+// TreeOfChild is [TreeOf] for a dynamic child. Its namespace is the name that it
+// was found by, which may be any: no path leads there by another.
+func TreeOfChild(name string, a Activation) (*Tree, error) {
+	return treeOf(a, &name, 1, new(int))
+}
+
+func treeOf(a Activation, foundBy *string, level int, known *int) (*Tree, error) {
 	if a == nil {
 		return nil, errors.New("a nil activation")
 	}
@@ -48,7 +53,9 @@ func treeOf(a Activation, level int, known *int) (*Tree, error) {
 			a.Define().Namespace, maxLevels, maxActivations)
 	}
 	d := a.Define()
-	if err := ValidateName(d.Namespace); err != nil {
+	if foundBy != nil {
+		d.Namespace = *foundBy
+	} else if err := ValidateName(d.Namespace); err != nil {
 		return nil, fmt.Errorf("namespace %w", err)
 	}
 	d.Version = cmp.Or(d.Version, defaultVersion)
@@ -57,7 +64,7 @@ func treeOf(a Activation, level int, known *int) (*Tree, error) {
 	}
 	t := &Tree{Activation: a, Definition: d}
 	for _, child := range d.Children {
-		c, err := treeOf(child, level+1, known)
+		c, err := treeOf(child, nil, level+1, known)
 		if err != nil {
 			return nil, fmt.Errorf("activation %q: %w", d.Namespace, err)
 		}
