@@ -10,6 +10,7 @@
 //
 // [File] is the file backends.toml, which is watched, and [Env] is the value of a
 // variable. A file is taken as a whole or not at all: while anything in it is
-// wrong, or it is being written, or it is missing or empty and was not before,
-// the backends stay as they are, and the error names the file and the line.
+// wrong, or it is being written, or it is missing or empty (but for comments) and
+// was not before, the backends stay as they are, and the error names the file and
+// the line.
 package config

@@ -38,8 +38,9 @@ func (f *File) Place() string { return f.path }
 
 // Load returns the backends in the order of the file. They are normalized, valid
 // and active, have no id, times or revision, and no two have one name. A file that
-// is missing or empty lists nothing, unless there was content before: then that is
-// an error. A file that is being written is waited for, up to 3 seconds.
+// is missing or empty (but for comments) lists nothing, unless there was content
+// before: then that is an error. A file that is being written is waited for, up to
+// 3 seconds.
 //
 // Unless ctx is done, the text of an error is one line that begins with the path,
 // and the line where one is meant.

@@ -51,6 +51,7 @@ func TestFileLoad(t *testing.T) {
 		missing = "\x00"
 		gone    = ": is missing, and was not before: nothing is changed"
 		emptied = ": is empty, and was not before: nothing is changed"
+		comment = ": is empty but for comments, and was not before: nothing is changed"
 		invalid = `:1: unknown key "x": there may only be [[backend]] tables`
 	)
 	type step struct{ text, names, err string }
@@ -65,8 +66,11 @@ func TestFileLoad(t *testing.T) {
 		"is filled with space":      {{ab, "a b", ""}, {" \r\n\t\n", "", emptied}, {"\ufeff\r\n", "", emptied}, {entry("a"), "a", ""}},
 		"is removed":                {{ab, "a b", ""}, {missing, "", gone}, {missing, "", gone}, {ab, "a b", ""}},
 		"removed, then empty":       {{ab, "a b", ""}, {missing, "", gone}, {"", "", emptied}, {ab, "a b", ""}},
-		"lists nothing":             {{ab, "a b", ""}, {"backend = []", "", ""}, {ab, "a b", ""}, {"# nothing", "", ""}, {ab, "a b", ""}},
-		"emptied after nothing":     {{"# nothing", "", ""}, {"", "", emptied}, {missing, "", gone}},
+		"lists nothing":             {{ab, "a b", ""}, {"backend = []", "", ""}, {ab, "a b", ""}, {"# none\nbackend = []", "", ""}, {ab, "a b", ""}},
+		"emptied after nothing":     {{"backend = []", "", ""}, {"", "", emptied}, {missing, "", gone}},
+		"becomes a comment":         {{ab, "a b", ""}, {"# nothing", "", comment}, {"\ufeff \r\n\t#[[backend]]\r\n", "", comment}, {"#", "", comment}, {ab, "a b", ""}},
+		"is commented out":          {{ab, "a b", ""}, {"#" + strings.ReplaceAll(ab, "\n", "\n#"), "", comment}, {ab, "a b", ""}},
+		"a comment from the start":  {{"# nothing", "", ""}, {"", "", ""}, {missing, "", ""}, {"# nothing", "", ""}, {ab, "a b", ""}, {"# nothing", "", comment}},
 		"becomes invalid":           {{ab, "a b", ""}, {"x = 1", "", invalid}, {"x = 1", "", invalid}, {ab, "a b", ""}},
 		"invalid from the start":    {{"x = 1", "", invalid}, {ab, "a b", ""}},
 		"invalid, then empty":       {{"x = 1", "", invalid}, {"", "", emptied}, {missing, "", gone}},

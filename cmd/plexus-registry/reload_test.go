@@ -140,6 +140,7 @@ func TestABadFileChangesNothing(t *testing.T) {
 		{good + entryText("a", 3), ":10: ", "already used"},
 		{good + entryText("c", 3) + "colour = \"red\"\n", ":13: ", "unknown key"},
 		{"", ": ", "is empty"},
+		{"# none\n", ": ", "is empty but for comments"},
 	}
 	for i, test := range tests {
 		writeFile(t, path, test.text)
@@ -173,7 +174,7 @@ func TestABadFileChangesNothing(t *testing.T) {
 	}
 	w.wants(t, []string{"updated b"}, "a", "b", "c")
 	// A file that says so lists nothing.
-	writeFile(t, path, "# none\n")
+	writeFile(t, path, "backend = []\n")
 	testkit.Eventually(t, "both are inactive", func() bool { return len(c.list(t, nil)) == 0 })
 	if entries := c.all(t); len(entries) != 2 {
 		t.Errorf("there is %v", entries)

@@ -19,6 +19,6 @@
 //
 // A save takes time, and a reader in the middle of it finds half a file. So a
 // change is debounced: it is reported when the files have been left alone for
-// 400 ms. A file that had content and is missing or empty is an error, since a
-// save may leave it so for longer than that.
+// 400 ms. A file that had content, and is missing or has none but comments, is an
+// error, since a save may leave it so for longer than that.
 package filewatch

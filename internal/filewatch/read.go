@@ -64,9 +64,14 @@ func readRegular(path string, maxBytes int64) (found File, err error) {
 func (f File) missing() bool { return errors.Is(f.Err, fs.ErrNotExist) }
 
 // blank reports whether there is a file with nothing in it, as an editor leaves
-// it for a moment.
+// it for a moment, or nothing but comments.
 func (f File) blank() bool {
-	return f.Err == nil && len(bytes.TrimSpace(bytes.TrimPrefix(f.Data, []byte("\ufeff")))) == 0
+	for line := range bytes.Lines(bytes.TrimPrefix(f.Data, []byte("\ufeff"))) {
+		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
+			return false
+		}
+	}
+	return f.Err == nil
 }
 
 // unchanged reports whether the file at path looks the same from outside as

@@ -3,6 +3,7 @@
 package filewatch
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -34,6 +35,7 @@ const (
 var (
 	errGone    = errors.New("is missing, and was not before: nothing is changed")
 	errEmptied = errors.New("is empty, and was not before: nothing is changed")
+	errComment = errors.New("is empty but for comments, and was not before: nothing is changed")
 	errBusy    = errors.New("is still being written: nothing is changed")
 )
 
@@ -41,7 +43,7 @@ var (
 // returned last, from any of its methods, which may be called at the same time.
 //
 // A file that had content before, and is missing or empty now, has an Err that
-// says so, which is not [fs.ErrNotExist].
+// says so, which is not [fs.ErrNotExist]. Lines that begin with # are no content.
 type Watcher struct {
 	paths    []string
 	maxBytes int64
@@ -141,6 +143,9 @@ func (w *Watcher) readIf(wanted func(look) bool) (latest look, files []File) {
 			files[i] = File{Err: errGone}
 		case w.filled[i] && file.blank():
 			files[i] = File{Err: errEmptied}
+			if bytes.ContainsRune(file.Data, '#') {
+				files[i].Err = errComment
+			}
 		case file.Err == nil && !file.blank():
 			w.filled[i] = true
 		}

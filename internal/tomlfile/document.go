@@ -44,6 +44,9 @@ func (d *Document) parse(text string, names []string) *Error {
 	}
 	values, err := decode(text)
 	if err != nil {
+		if found.unclosed > 0 { // the library notices at the end of the text
+			err.Line = min(err.Line, found.unclosed)
+		}
 		return err
 	}
 	for _, key := range byLine(values, func(key string) int { return found.keys[key] }) {
@@ -96,10 +99,9 @@ func decode(text string) (values map[string]any, failed *Error) {
 	}()
 	_, err := toml.Decode(text, &values)
 	if syntax := (toml.ParseError{}); errors.As(err, &syntax) {
-		line := syntax.Position.Line
-		if strings.Contains(syntax.Message, `got '\n'`) {
-			line-- // the library has counted the end of the line already
-		}
+		// Its line is often one too many: it has read the end of the line already.
+		last := syntax.Position.Start + syntax.Position.Len - 1
+		line := 1 + strings.Count(text[:max(0, min(last, len(text)))], "\n")
 		return nil, &Error{Line: line, Err: fmt.Errorf("%.200s", syntax.Message)}
 	}
 	if err != nil {

@@ -20,6 +20,8 @@ type positions struct {
 	keys   map[string]int             // the top-level keys, where each is first seen
 	tables map[string][]tablePosition // those written as [[name]], in the order of the file
 	header []string                   // the first two parts of the last header
+
+	unclosed int // where a string over several lines begins that has no end; 0 for none
 }
 
 // tablePosition is where one table of an array of tables is.
@@ -30,8 +32,8 @@ type tablePosition struct {
 
 var (
 	// opaque matches strings of the four kinds. A string without an end is one up
-	// to where the library gives up.
-	opaque = regexp.MustCompile(`(?s)^(?:"""(?:\\.|[^\\])*?(?:"{3,5}|\z)|'''.*?(?:'{3,5}|\z)|"(?:\\[^\n]|[^"\\\n])*"?|'[^'\n]*'?)`)
+	// to where the library gives up; at the end of the text, a group matches.
+	opaque = regexp.MustCompile(`(?s)^(?:"""(?:\\.|[^\\])*?(?:"{3,5}|(\z))|'''.*?(?:'{3,5}|(\z))|"(?:\\[^\n]|[^"\\\n])*"?|'[^'\n]*'?)`)
 	// statement matches the brackets, and the first two parts of the key, that a
 	// header or a pair begins with.
 	statement = regexp.MustCompile(`^[ \t]*(\[?\[?)[ \t]*` + part + `[ \t]*(?:\.[ \t]*` + part + `)?`)
@@ -60,7 +62,11 @@ func findPositions(text string) (positions, *Error) {
 				matched = text
 			}
 		case `"`, "'":
-			matched = opaque.FindString(text)
+			at := opaque.FindStringSubmatchIndex(text)
+			matched = text[:at[1]]
+			if at[2] >= 0 || at[4] >= 0 {
+				found.unclosed = line
+			}
 		}
 		text = text[len(matched):]
 		line += strings.Count(matched, "\n")

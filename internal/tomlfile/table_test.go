@@ -107,6 +107,8 @@ func TestWhatIsWrongIsSaidWithItsLine(t *testing.T) {
 		"a long name":                {"[[entry]]\nname = '" + strings.Repeat("n", 256) + "'", `f:1: entry 1: port is missing`},
 		"no value":                   {"[[entry]]\nname =", `f:2: `},
 		"no quote":                   {"[[entry]]\nname = \"x\nport=1", `f:2: strings cannot contain newlines`},
+		"in a string of many lines":  {"[[entry]]\nname = \"\"\"a\n\\q\n\"\"\"", `f:3: invalid escape`},
+		"the first of two mistakes":  {"[[entry]]\nname\nport = '''x\n", `f:2: expected`},
 		"a header without an end":    {first + "\n[[entry]\n", `f:5: `},
 		"the same key twice":         {second("port=1\nport=2"), `f:8: Key 'entry.port' has already been defined.`},
 		"an array and tables":        {"entry=[]\n" + first, `f:2: `},

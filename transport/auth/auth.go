@@ -62,7 +62,7 @@ func New(config Config) (*Authenticator, error) {
 // Run reads files again when they have changed, and fetches keys from a URL every
 // 15 minutes, until ctx is done. It calls changed after that, for
 // [transport.WithAuthentication]. A file that is broken, missing or empty changes
-// nothing, which is logged once: to remove the last token, leave a comment. Keys
+// nothing, which is logged once: to remove the last token, write token = []. Keys
 // that can't be fetched stay in use for a day.
 func (a *Authenticator) Run(ctx context.Context, changed func()) {
 	var running sync.WaitGroup

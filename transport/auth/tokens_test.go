@@ -146,7 +146,8 @@ func TestTokensAreReloaded(t *testing.T) {
 		{written(t, twoEntry), "", []string{two}},
 		{"[[token]", "tokens.toml:1: ", []string{two}},
 		{written(t, threeEntry), "", []string{three}},
-		{"# none\n", "", nil},
+		{"# none\n", "tokens.toml: is empty but for comments", []string{three}},
+		{"token = []\n", "", nil},
 	} {
 		changed, before := changes.Load(), len(log.String())
 		must(t, replace(path, []byte(step.text)))
