@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -125,7 +126,7 @@ func (c *command) call(ctx context.Context, at *hub, method string, params any, 
 		if item.Kind != plugin.KindData {
 			continue
 		}
-		if message := problem(dataOf(&item)); message != "" {
+		if message := cmp.Or(problem(dataOf(&item)), unsuccessful(dataOf(&item))); message != "" {
 			c.printer.failure(fmt.Errorf("%s: %s", method, message))
 			failure = errReported
 		}

@@ -140,6 +140,11 @@ func (h *hubs) named(ctx context.Context, name string) (*hub, error) {
 	if err != nil {
 		return nil, err
 	}
+	return h.reach(ctx, first, name)
+}
+
+// reach connects to the hub of that name, where first is the one that is asked.
+func (h *hubs) reach(ctx context.Context, first *hub, name string) (*hub, error) {
 	if first.name == name {
 		return first, nil
 	}
@@ -240,6 +245,18 @@ func problem(content json.RawMessage) string {
 	}
 	if o := parseObject(content); o.text("type") == "error" {
 		return o.text("message")
+	}
+	return ""
+}
+
+// unsuccessful says that a content calls itself a failure, as a ping of a name that
+// the registry does not know; empty for any other. It is printed all the same.
+func unsuccessful(content json.RawMessage) string {
+	if !bytes.Contains(content, []byte(`"success"`)) {
+		return ""
+	}
+	if o := parseObject(content); o.get("success") == false {
+		return cmp.Or(o.text("message"), "it answers with success: false")
 	}
 	return ""
 }

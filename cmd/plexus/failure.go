@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ const (
 type usageError struct {
 	message string
 	hint    string // further lines, or empty
+	status  int    // 0 for misused
 }
 
 func (e *usageError) Error() string { return e.message }
@@ -75,7 +77,7 @@ func status(ctx context.Context, err error, stderr io.Writer) int {
 	case errors.As(err, &usage):
 		printError(stderr, usage)
 		fmt.Fprint(stderr, printable(usage.hint))
-		return misused
+		return cmp.Or(usage.status, misused)
 	case errors.Is(err, syscall.EPIPE):
 		return succeeded // the reader of the pipe has enough
 	}

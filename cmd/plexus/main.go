@@ -13,6 +13,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"sync/atomic"
@@ -45,7 +46,8 @@ func run(args []string, getenv func(string) string, stdin, stdout, stderr *os.Fi
 	c := &command{getenv: getenv, stdin: stdin, options: &options{}, began: time.Now()}
 	ctx, stop := untilSignal(context.Background())
 	defer stop()
-	c.printer = &printer{out: stdout, err: stderr, options: c.options, outTTY: term.IsTerminal(int(stdout.Fd()))}
+	out, problems := &output{Writer: stdout}, &output{Writer: stderr}
+	c.printer = &printer{out: out, err: problems, options: c.options, outTTY: term.IsTerminal(int(stdout.Fd()))}
 	defer c.forceExit(ctx)()
 	if term.IsTerminal(int(stderr.Fd())) {
 		c.printer.columns = func() int {
@@ -57,7 +59,7 @@ func run(args []string, getenv func(string) string, stdin, stdout, stderr *os.Fi
 	c.hubs = &hubs{options: c.options, getenv: getenv, answers: c.prompter.answer, note: c.printer.note}
 	err := c.do(ctx, args)
 	c.hubs.close()
-	return status(ctx, err, stderr)
+	return status(ctx, cmp.Or(err, out.lost, problems.lost), problems)
 }
 
 // do runs what the arguments name.
@@ -76,10 +78,7 @@ func (c *command) do(ctx context.Context, args []string) error {
 		return c.follow(ctx, root, l)
 	}
 	root.SetArgs(append(l.words, l.rest...))
-	if err := root.ExecuteContext(ctx); err != nil {
-		return err
-	}
-	return c.printer.lost
+	return root.ExecuteContext(ctx)
 }
 
 // deadline ends ctx when the time of --timeout is over, and the process soon

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"time"
 )
@@ -14,7 +15,14 @@ func (c *command) ping(ctx context.Context, words []string) error {
 	if len(words) != 1 {
 		return usagef("ping takes one name").withHint("plexus ping NAME")
 	}
-	found, err := c.hubs.named(ctx, words[0])
+	first, err := c.hubs.registry(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := c.hubs.reach(ctx, first, words[0])
+	if unknown, ok := errors.AsType[*usageError](err); ok {
+		unknown.status = failed // whether it is there was the question
+	}
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,21 @@ const (
 	modeRaw                // a line of JSON for each item
 )
 
+// output is a standard output. It remembers why it could not be written: neither
+// cobra nor who reports an error asks for that.
+type output struct {
+	io.Writer
+	lost error
+}
+
+func (o *output) Write(text []byte) (int, error) {
+	n, err := o.Writer.Write(text)
+	if err != nil && o.lost == nil {
+		o.lost = err
+	}
+	return n, err
+}
+
 // printer prints results on standard output, and all else on standard error.
 type printer struct {
 	out, err io.Writer
@@ -34,7 +49,6 @@ type printer struct {
 	// where err is none.
 	columns func() int
 
-	lost    error  // why text of cobra could not be written, which it does not ask for
 	printed bool   // something that the next item has to stand apart from
 	bar     string // the line of progress that stands on the terminal
 }
@@ -143,9 +157,7 @@ func (p *printer) text(text string) error { return p.write([]byte(printable(text
 
 // Write is text for cobra.
 func (p *printer) Write(text []byte) (int, error) {
-	err := p.text(string(text))
-	p.lost = cmp.Or(p.lost, err)
-	return len(text), err
+	return len(text), p.text(string(text))
 }
 
 // note reports something that is not an error.
