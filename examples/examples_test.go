@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"syscall"
 	"testing"
 	"time"
 
@@ -44,11 +45,17 @@ var serving = regexp.MustCompile(`^(?:.* serving .*url=)?(ws://\S+)`)
 // ends it by an interrupt, which must succeed.
 func run(t *testing.T, name string, args ...string) string {
 	t.Helper()
+	return runUntil(t, os.Interrupt, filepath.Join(binaries, name), args...)
+}
+
+// runUntil is run for a program anywhere, which the test ends by this signal.
+func runUntil(t *testing.T, end os.Signal, name string, args ...string) string {
+	t.Helper()
 	output, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(filepath.Join(binaries, name), args...)
+	cmd := exec.Command(name, args...)
 	cmd.Env = append(os.Environ(), "LISTEN=127.0.0.1:0")
 	cmd.Stdout, cmd.Stderr = w, w
 	err = cmd.Start()
@@ -72,12 +79,12 @@ func run(t *testing.T, name string, args ...string) string {
 		rest <- text
 	}()
 	t.Cleanup(func() {
-		cmd.Process.Signal(os.Interrupt)
+		cmd.Process.Signal(end)
 		kill := time.AfterFunc(15*time.Second, func() { cmd.Process.Kill() })
 		defer kill.Stop()
 		text := <-rest
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("%s ended with %v\n%s", name, err, text)
+			t.Errorf("%s ended by %v with %v\n%s", name, end, err, text)
 		}
 		output.Close()
 	})
@@ -92,6 +99,25 @@ func run(t *testing.T, name string, args ...string) string {
 func content(t *testing.T, url, method, params string) map[string]any {
 	t.Helper()
 	return testkit.Dial(t, url).Items(method, params)[0].Object()
+}
+
+// TestExamplesStopGracefully, as service managers and containers stop them.
+func TestExamplesStopGracefully(t *testing.T) {
+	t.Parallel()
+	mains, err := filepath.Glob("*/main.go")
+	if err != nil || len(mains) == 0 {
+		t.Fatal(mains, err)
+	}
+	for _, main := range mains {
+		t.Run(filepath.Dir(main), func(t *testing.T) {
+			t.Parallel()
+			var args []string
+			if filepath.Dir(main) == "store-path" {
+				args = append(args, filepath.Join(t.TempDir(), "my.db"))
+			}
+			runUntil(t, syscall.SIGTERM, filepath.Join(binaries, filepath.Dir(main)), args...)
+		})
+	}
 }
 
 func TestHub(t *testing.T) {

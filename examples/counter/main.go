@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/plexus-go/plexus/hub"
@@ -102,7 +103,7 @@ func (c *Counter) watch(ctx context.Context, _ plugin.None) iter.Seq2[Count, err
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	h, err := hub.New("counter-hub")
 	if err == nil {

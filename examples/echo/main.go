@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/plugin"
@@ -73,7 +74,7 @@ var echo = plugin.Definition{
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	h, err := hub.New("echo-hub")
 	if err == nil {

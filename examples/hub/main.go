@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"syscall"
 
 	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/plugin/echo"
@@ -21,7 +22,7 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	listener, err1 := net.Listen("tcp", cmp.Or(os.Getenv("LISTEN"), "127.0.0.1:4444"))
 	store, err2 := sqlite.Open(ctx, ":memory:") // or a path

@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"syscall"
 
 	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/plugin/registry"
@@ -25,7 +26,7 @@ func main() {
 	if len(os.Args) != 2 {
 		log.Fatal("usage: store-path DATABASE")
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := serve(ctx, os.Args[1]); err != nil {
 		log.Fatal(err)

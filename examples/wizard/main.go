@@ -15,6 +15,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"syscall"
 
 	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/plugin"
@@ -94,7 +95,7 @@ var wizard = plugin.Definition{
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	h, err := hub.New("wizard-hub")
 	if err == nil {
