@@ -93,6 +93,15 @@ func require(ctx context.Context, may bool, scope string) error {
 	if CallerOf(ctx).Name == "" {
 		return Errorf(CodeUnauthenticated, "Authentication required: %s needs %s", PathOf(ctx), scope)
 	}
-	// Clients read the scope between the quotes.
-	return Errorf(CodeForbidden, "missing required scope '%s'", scope)
+	// Clients read the scope in this text.
+	return &Error{Code: CodeForbidden, Message: "missing required scope '" + scope + "'", Data: forbidden{Scope: scope, Roles: []string{}}}
 }
+
+// forbidden is what other Plexus implementations read of a missing scope.
+type forbidden struct {
+	Scope string   `json:"scope"`
+	Roles []string `json:"roles"` // that would have it: there are none here
+}
+
+// ErrorKind is the name of the error on the wire.
+func (forbidden) ErrorKind() string { return "forbidden" }

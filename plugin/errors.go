@@ -35,7 +35,9 @@ type Error struct {
 	// Recoverable says that the stream goes on after it; any other error ends
 	// the stream.
 	Recoverable bool
-	// Data is more for the caller, encoded as JSON; nil for nothing.
+	// Data is more for the caller, encoded as JSON; nil for nothing. Data with a
+	// method ErrorKind() string is an object whose members are sent beside the
+	// message, together with that kind as error_kind.
 	Data any
 	// Err is the cause, for the log only; nil for none.
 	Err error

@@ -108,18 +108,49 @@ func appendItem(dst []byte, item *plugin.Item, maxBytes int) ([]byte, error) {
 	case plugin.KindRequest:
 		dst = appendQuestion(dst, item)
 	case plugin.KindError:
-		dst = appendMember(dst, "message", item.Message)
-		if item.Code != "" {
-			dst = appendMember(dst, "code", item.Code)
-		}
-		dst = append(dst, `,"recoverable":`...)
-		dst = strconv.AppendBool(dst, item.Recoverable)
-		if item.Details != nil {
-			dst = append(dst, `,"data":`...)
-			dst, err = codec.AppendJSONWithin(dst, item.Details, maxBytes)
-		}
+		dst, err = appendFailure(dst, item, maxBytes)
 	}
 	return append(dst, '}'), err
+}
+
+// errorKinds are the kinds of errors, as the newest hubs name them, that a code
+// tells. Details may name another: see plugin.Error.
+var errorKinds = map[string]string{
+	strconv.Itoa(plugin.CodeUnauthenticated): "unauthenticated",
+	strconv.Itoa(plugin.CodeForbidden):       "forbidden",
+	strconv.Itoa(plugin.CodeInvalidParams):   "invalid_params",
+}
+
+// appendFailure appends the members of an error. Details of a kind, an object,
+// are flattened: their members stand beside the message.
+func appendFailure(dst []byte, item *plugin.Item, maxBytes int) ([]byte, error) {
+	dst = appendMember(dst, "message", item.Message)
+	if item.Code != "" {
+		dst = appendMember(dst, "code", item.Code)
+	}
+	kind := errorKinds[item.Code]
+	typed, ofKind := item.Details.(interface{ ErrorKind() string })
+	if ofKind {
+		kind = typed.ErrorKind()
+	}
+	if kind != "" {
+		dst = appendMember(dst, "error_kind", kind)
+	}
+	dst = append(dst, `,"recoverable":`...)
+	dst = strconv.AppendBool(dst, item.Recoverable)
+	if item.Details == nil {
+		return dst, nil
+	}
+	if !ofKind {
+		return codec.AppendJSONWithin(append(dst, `,"data":`...), item.Details, maxBytes)
+	}
+	begin := len(dst)
+	dst, err := codec.AppendJSONWithin(dst, item.Details, maxBytes)
+	if members := dst[begin:]; len(members) <= len("{}") {
+		return dst[:begin], err
+	}
+	dst[begin] = ',' // in place of the braces
+	return dst[:len(dst)-1], err
 }
 
 // appendQuestion appends the members of a request, as the newest hubs name

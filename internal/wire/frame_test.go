@@ -265,6 +265,17 @@ type own struct{}
 
 func (own) AppendJSON(dst []byte) ([]byte, error) { return append(dst, `{"own":1}`...), nil }
 
+// late and bare are details of a kind.
+type (
+	late struct {
+		Child string `json:"child"`
+	}
+	bare struct{}
+)
+
+func (late) ErrorKind() string { return "child_timeout" }
+func (bare) ErrorKind() string { return "bare" }
+
 func TestNotifications(t *testing.T) {
 	meta := plugin.Metadata{Provenance: []string{"registry"}, Hash: "0123456789abcdef", Timestamp: 1795336251}
 	const m = `"metadata":{"provenance":["registry"],"plexus_hash":"0123456789abcdef","timestamp":1795336251}`
@@ -287,6 +298,16 @@ func TestNotifications(t *testing.T) {
 			`{"type":"error",` + m + `,"message":"so","recoverable":true}`},
 		{"an error with special characters", plugin.Item{Kind: plugin.KindError, Metadata: meta, Message: "a\"\n\xff", Code: "1"},
 			`{"type":"error",` + m + `,"message":"a\"\n` + "\ufffd" + `","code":"1","recoverable":false}`},
+		{"an error of a kind that its code tells", plugin.Item{Kind: plugin.KindError, Metadata: meta, Message: "so", Code: "-32001"},
+			`{"type":"error",` + m + `,"message":"so","code":"-32001","error_kind":"unauthenticated","recoverable":false}`},
+		{"an error in the parameters", plugin.Item{Kind: plugin.KindError, Metadata: meta, Message: "so", Code: "-32602"},
+			`{"type":"error",` + m + `,"message":"so","code":"-32602","error_kind":"invalid_params","recoverable":false}`},
+		{"an error with details", plugin.Item{Kind: plugin.KindError, Metadata: meta, Message: "so", Code: "-32003", Details: map[string]int{"a": 1}},
+			`{"type":"error",` + m + `,"message":"so","code":"-32003","error_kind":"forbidden","recoverable":false,"data":{"a":1}}`},
+		{"an error whose details are of a kind", plugin.Item{Kind: plugin.KindError, Metadata: meta, Message: "so", Code: "-32000", Details: late{Child: "a\""}},
+			`{"type":"error",` + m + `,"message":"so","code":"-32000","error_kind":"child_timeout","recoverable":false,"child":"a\""}`},
+		{"an error of a kind without fields", plugin.Item{Kind: plugin.KindError, Metadata: meta, Message: "so", Code: "-32000", Details: bare{}},
+			`{"type":"error",` + m + `,"message":"so","code":"-32000","error_kind":"bare","recoverable":false}`},
 		{"the end", plugin.Item{Kind: plugin.KindDone, Metadata: meta}, `{"type":"done",` + m + `}`},
 		{"from nowhere", plugin.Item{Kind: plugin.KindDone}, `{"type":"done","metadata":{"provenance":[],"plexus_hash":"","timestamp":0}}`},
 		{"from several", plugin.Item{Kind: plugin.KindDone, Metadata: plugin.Metadata{Provenance: []string{"a", "b\"", "c"}, Hash: "h", Timestamp: -1}},
