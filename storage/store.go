@@ -16,13 +16,24 @@ var (
 	// ErrConflict says that a backend was changed since the writer read it.
 	// Nothing was written.
 	ErrConflict = errors.New("revision conflict")
-	// ErrCompacted says that the changes after a revision are no longer kept,
-	// or that the store never had that revision. List again, and watch after
-	// the revision of the list.
+	// ErrCompacted says that the changes after a position are no longer kept, or
+	// that the store was never there: its history is another one, or shorter. List
+	// again, and watch after the position of the list.
 	ErrCompacted = errors.New("revision is compacted")
 	// ErrClosed says that the store was closed.
 	ErrClosed = errors.New("store is closed")
 )
+
+// Position is a point in the life of a store.
+type Position struct {
+	// History identifies where the revision counts: a copy of a store that was
+	// restored, and has gone its own way since, gives the same numbers to other
+	// changes. It consists of letters, digits and hyphens. In a position that is
+	// given to a store, it is empty where the caller does not know it; then the
+	// revision alone counts.
+	History  string
+	Revision int64
+}
 
 // Store keeps backends. Any number of goroutines may call its methods at once.
 // What a method has answered is durable, and visible to every call that begins
@@ -31,9 +42,9 @@ type Store interface {
 	// Get returns the backend called name, or ErrNotFound.
 	Get(ctx context.Context, name string) (Backend, error)
 
-	// List returns every backend, ordered by name, and the revision of the
-	// store at that moment. A watch after that revision misses nothing.
-	List(ctx context.Context) (backends []Backend, revision int64, err error)
+	// List returns every backend, ordered by name, and the position of the
+	// store at that moment. A watch after that position misses nothing.
+	List(ctx context.Context) (backends []Backend, at Position, err error)
 
 	// Apply makes all writes, in order, as one change with one revision. On an
 	// error it makes none of them. No name may be written twice, and there may
@@ -47,15 +58,20 @@ type Store interface {
 	// is then that of the context, and a watch shows what was written.
 	Apply(ctx context.Context, writes ...Write) (Change, error)
 
+	// Seen stores when backends were last seen, in Unix seconds by name, where that
+	// is later than what is stored. It is no change: no revision, and nothing to
+	// watch. A name that does not exist is ignored.
+	Seen(ctx context.Context, when map[string]int64) error
+
 	// MaxWrites returns how many writes one Apply may make; 0 for any number.
 	MaxWrites() int
 
-	// Watch yields every change whose revision is greater than after, in
-	// order, each once: first those of the past, then those to come. It ends
-	// without an error when ctx does. It ends after one error: ErrCompacted
-	// where changes after that revision are not kept, also because the caller
-	// was too slow; or ErrClosed.
-	Watch(ctx context.Context, after int64) iter.Seq2[Change, error]
+	// Watch yields every change after a position, in order, each once: first
+	// those of the past, then those to come. It ends without an error when ctx
+	// does. It ends after one error: ErrCompacted where changes after that
+	// position are not kept, also because the caller was too slow, or where it is
+	// not one of this store; or ErrClosed.
+	Watch(ctx context.Context, after Position) iter.Seq2[Change, error]
 
 	// Close finishes the writes that were asked for, ends all watches and
 	// releases the store. Later calls fail with ErrClosed. To close again does

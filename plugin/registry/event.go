@@ -37,12 +37,14 @@ type backendEvent struct {
 	Backend  BackendInfo `json:"backend"`
 	LeaseID  string      `json:"lease_id,omitzero" description:"Names this registration, to renew or end it and no other"`
 	Revision int64       `json:"revision,omitzero" description:"Revision of the change, where changes are watched"`
+	History  string      `json:"history,omitzero" description:"Identifies where the revision counts: give it back with after"`
 }
 
 // nameEvent names an entry.
 type nameEvent struct {
 	Name     string `json:"name"`
 	Revision int64  `json:"revision,omitzero" description:"Revision of the change, where changes are watched"`
+	History  string `json:"history,omitzero" description:"Identifies where the revision counts: give it back with after"`
 }
 
 // backendsEvent is a list, the newest entry first.
@@ -50,6 +52,7 @@ type backendsEvent struct {
 	Backends []*BackendInfo `json:"backends"`
 	Next     string         `json:"next,omitzero" description:"Where the next page begins: give it as after; absent on the last page"`
 	Revision *int64         `json:"revision,omitzero" description:"Revision that the list is of, where changes are watched"`
+	History  string         `json:"history,omitzero" description:"Identifies where the revision counts: give it back with after"`
 }
 
 // lookupEvent is the entry that was asked for, null if there is none.
@@ -78,8 +81,8 @@ type errorEvent struct {
 	Message string `json:"message"`
 }
 
-// AppendJSON writes entries as they were encoded when they changed. Cursors and
-// leases need no escapes.
+// AppendJSON writes entries as they were encoded when they changed. Cursors, leases
+// and histories need no escapes.
 func (e event) AppendJSON(dst []byte) ([]byte, error) {
 	switch {
 	case e.Backends != nil:
@@ -92,7 +95,7 @@ func (e event) AppendJSON(dst []byte) ([]byte, error) {
 		}
 		dst = appendText(append(dst, ']'), `,"next":"`, e.Backends.Next)
 		if revision := e.Backends.Revision; revision != nil {
-			dst = appendRevision(dst, *revision)
+			dst = appendPosition(dst, *revision, e.Backends.History)
 		}
 		return append(dst, '}'), nil
 	case e.Backend != nil && e.Backend.Backend != nil:
@@ -120,7 +123,7 @@ func (e event) SizeJSON() (size int) {
 func (e *backendEvent) append(dst []byte, tag string) []byte {
 	dst = appendText(e.Backend.append(dst, tag), `,"lease_id":"`, e.LeaseID)
 	if e.Revision != 0 {
-		dst = appendRevision(dst, e.Revision)
+		dst = appendPosition(dst, e.Revision, e.History)
 	}
 	return append(dst, '}')
 }
@@ -139,8 +142,8 @@ func appendText(dst []byte, member, text string) []byte {
 	return append(append(append(dst, member...), text...), '"')
 }
 
-func appendRevision(dst []byte, revision int64) []byte {
-	return strconv.AppendInt(append(dst, `,"revision":`...), revision, 10)
+func appendPosition(dst []byte, revision int64, history string) []byte {
+	return appendText(strconv.AppendInt(append(dst, `,"revision":`...), revision, 10), `,"history":"`, history)
 }
 
 // BackendInfo is an entry as clients see it.

@@ -20,8 +20,8 @@ type meddledStore struct {
 	storage.Store
 	apply func(ctx context.Context, writes []storage.Write) (storage.Change, error)
 	get   func(ctx context.Context, name string) (storage.Backend, error)
-	list  func(ctx context.Context) ([]storage.Backend, int64, error)
-	watch func(ctx context.Context, after int64) iter.Seq2[storage.Change, error]
+	list  func(ctx context.Context) ([]storage.Backend, storage.Position, error)
+	watch func(ctx context.Context, after storage.Position) iter.Seq2[storage.Change, error]
 
 	maxWrites int
 	fail      atomic.Bool // refuse to write
@@ -46,14 +46,14 @@ func (s *meddledStore) Get(ctx context.Context, name string) (storage.Backend, e
 	return s.Store.Get(ctx, name)
 }
 
-func (s *meddledStore) List(ctx context.Context) ([]storage.Backend, int64, error) {
+func (s *meddledStore) List(ctx context.Context) ([]storage.Backend, storage.Position, error) {
 	if s.list != nil {
 		return s.list(ctx)
 	}
 	return s.Store.List(ctx)
 }
 
-func (s *meddledStore) Watch(ctx context.Context, after int64) iter.Seq2[storage.Change, error] {
+func (s *meddledStore) Watch(ctx context.Context, after storage.Position) iter.Seq2[storage.Change, error] {
 	if s.watch != nil {
 		return s.watch(ctx, after)
 	}

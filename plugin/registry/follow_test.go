@@ -100,7 +100,7 @@ func TestCompactedChangesAreListedAnew(t *testing.T) {
 		// The registry watches only when more has happened than the store keeps.
 		release := make(chan struct{})
 		store := &meddledStore{Store: inner}
-		store.watch = func(ctx context.Context, after int64) iter.Seq2[storage.Change, error] {
+		store.watch = func(ctx context.Context, after storage.Position) iter.Seq2[storage.Change, error] {
 			<-release
 			return inner.Watch(ctx, after)
 		}
@@ -131,7 +131,7 @@ func TestWritesDuringAListBecomeVisible(t *testing.T) {
 		inner := memory(t)
 		store := &meddledStore{Store: inner}
 		listing, listed, answer := 0, make(chan struct{}), make(chan struct{})
-		store.list = func(ctx context.Context) ([]storage.Backend, int64, error) {
+		store.list = func(ctx context.Context) ([]storage.Backend, storage.Position, error) {
 			backends, revision, err := inner.List(ctx)
 			if listing++; listing == 2 {
 				close(listed)
@@ -140,7 +140,7 @@ func TestWritesDuringAListBecomeVisible(t *testing.T) {
 			return backends, revision, err
 		}
 		watching := 0
-		store.watch = func(ctx context.Context, after int64) iter.Seq2[storage.Change, error] {
+		store.watch = func(ctx context.Context, after storage.Position) iter.Seq2[storage.Change, error] {
 			if watching++; watching == 1 {
 				return compacted
 			}
@@ -183,7 +183,7 @@ func TestAStoreThatFailsIsFollowedAgain(t *testing.T) {
 		store := &meddledStore{Store: inner}
 		broken := errors.New("the network is down")
 		watching, listing := 0, 0
-		store.watch = func(ctx context.Context, after int64) iter.Seq2[storage.Change, error] {
+		store.watch = func(ctx context.Context, after storage.Position) iter.Seq2[storage.Change, error] {
 			switch watching++; watching {
 			case 1:
 				return func(yield func(storage.Change, error) bool) { yield(storage.Change{}, broken) }
@@ -192,9 +192,9 @@ func TestAStoreThatFailsIsFollowedAgain(t *testing.T) {
 			}
 			return inner.Watch(ctx, after)
 		}
-		store.list = func(ctx context.Context) ([]storage.Backend, int64, error) {
+		store.list = func(ctx context.Context) ([]storage.Backend, storage.Position, error) {
 			if listing++; listing == 2 {
-				return nil, 0, broken
+				return nil, storage.Position{}, broken
 			}
 			return inner.List(ctx)
 		}

@@ -131,6 +131,7 @@ type event struct {
 	LeaseID  string  `json:"lease_id"`
 	Next     string  `json:"next"`
 	Revision int64   `json:"revision"`
+	History  string  `json:"history"`
 }
 
 // described is the event as "type name".

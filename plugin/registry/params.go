@@ -170,11 +170,12 @@ type watchParams struct {
 	Name      *string `json:"name" description:"Only the backend of this name"`
 	Namespace *string `json:"namespace" description:"Only backends of this routing namespace"`
 	After     *int64  `json:"after" description:"Go on after this revision, without the list that a watch begins with"`
+	History   *string `json:"history" description:"The history that came with the revision: another one can't be resumed"`
 }
 
-// Validate checks how long the filters are.
+// Validate checks how long the texts are.
 func (p *watchParams) Validate() error {
-	for field, filter := range map[string]*string{"name": p.Name, "namespace": p.Namespace} {
+	for field, filter := range map[string]*string{"name": p.Name, "namespace": p.Namespace, "history": p.History} {
 		if len(valueOr(filter, "")) > maxFilterBytes {
 			return invalid(field, *filter, fmt.Sprintf("is longer than %d bytes", maxFilterBytes))
 		}

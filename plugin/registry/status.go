@@ -14,6 +14,7 @@ import (
 type statusEvent struct {
 	Version       string          `json:"version" description:"Version of the program"`
 	Revision      int64           `json:"revision" description:"Revision of the store"`
+	History       string          `json:"history" description:"Identifies where the revision counts"`
 	UptimeSeconds int64           `json:"uptime_seconds" description:"Seconds since the registry was started"`
 	Backends      int             `json:"backends" description:"How many entries there are"`
 	Active        int             `json:"active" description:"How many of them are active"`
@@ -45,10 +46,11 @@ type sized interface {
 
 // status describes the registry.
 func (r *Registry) status(ctx context.Context, _ plugin.None) (event, error) {
-	entries, revision := r.view.all()
+	entries, at := r.view.all()
 	s := &statusEvent{
 		Version:       r.version,
-		Revision:      revision,
+		Revision:      at.Revision,
+		History:       at.History,
 		UptimeSeconds: int64(time.Since(r.started).Seconds()),
 		Backends:      len(entries),
 		BySource:      map[string]int{},

@@ -21,10 +21,10 @@ import (
 type view struct {
 	updating sync.Mutex // held while entries are made and replaced
 
-	mu       sync.RWMutex
-	byName   map[string]*entry
-	oldest   []*entry // in the order of creation
-	revision int64    // of the last change that is in the view
+	mu     sync.RWMutex
+	byName map[string]*entry
+	oldest []*entry         // in the order of creation
+	at     storage.Position // of the last change that is in the view
 	// awaited are closed when the view has reached their revision.
 	awaited map[int64]chan struct{}
 	ended   chan struct{} // closed when nothing changes the view any more
@@ -55,8 +55,8 @@ func byCreation(a, b *entry) int {
 	)
 }
 
-// reset fills the view with everything that the store holds at revision.
-func (v *view) reset(backends []storage.Backend, revision int64) {
+// reset fills the view with everything that the store holds at a position.
+func (v *view) reset(backends []storage.Backend, at storage.Position) {
 	v.updating.Lock()
 	defer v.updating.Unlock()
 	byName := make(map[string]*entry, len(backends))
@@ -66,9 +66,9 @@ func (v *view) reset(backends []storage.Backend, revision int64) {
 	oldest := slices.SortedFunc(maps.Values(byName), byCreation)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.byName, v.oldest, v.revision = byName, oldest, revision
+	v.byName, v.oldest, v.at = byName, oldest, at
 	for awaited := range v.awaited {
-		if awaited <= revision {
+		if awaited <= at.Revision {
 			v.wake(awaited)
 		}
 	}
@@ -89,7 +89,7 @@ func (v *view) apply(change storage.Change) {
 	for i, e := range change.Entries {
 		v.put(e.Name(), entries[i])
 	}
-	v.revision = change.Revision
+	v.at.Revision = change.Revision
 	v.wake(change.Revision)
 }
 
@@ -126,7 +126,7 @@ var errEnded = errors.New("the registry no longer follows its store")
 // ctx is done, or when the view is not updated any more.
 func (v *view) wait(ctx context.Context, revision int64) error {
 	v.mu.Lock()
-	if v.revision >= revision {
+	if v.at.Revision >= revision {
 		v.mu.Unlock()
 		return nil
 	}
@@ -178,11 +178,18 @@ func (v *view) read(fn func(oldest []*entry)) {
 	fn(v.oldest)
 }
 
-// all returns every entry, the oldest first, and the revision of the view.
-func (v *view) all() (oldest []*entry, revision int64) {
+// all returns every entry, the oldest first, and the position of the view.
+func (v *view) all() (oldest []*entry, at storage.Position) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return slices.Clone(v.oldest), v.revision
+	return slices.Clone(v.oldest), v.at
+}
+
+// position returns the position of the view.
+func (v *view) position() storage.Position {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.at
 }
 
 // setConditions adds what probes have found to those of the entries that are
@@ -207,11 +214,11 @@ func (v *view) setConditions(outcomes []probed, conditions []*condition) {
 
 // fillView lists the store anew.
 func (r *Registry) fillView(ctx context.Context) error {
-	backends, revision, err := r.store.List(ctx)
+	backends, at, err := r.store.List(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the registry: %w", err)
 	}
-	r.view.reset(backends, revision)
+	r.view.reset(backends, at)
 	return nil
 }
 
@@ -223,7 +230,7 @@ func (r *Registry) follow(ctx context.Context) {
 	defer close(r.view.ended)
 	for ctx.Err() == nil {
 		var err error
-		for change, failed := range r.store.Watch(ctx, r.view.revision) { // which nobody else changes now
+		for change, failed := range r.store.Watch(ctx, r.view.position()) {
 			if failed != nil {
 				err = failed
 				break

@@ -40,8 +40,8 @@ func randomChange(random *rand.Rand, stored map[string]*storage.Backend, revisio
 // checkView compares what a view shows, in every way in which it is asked.
 func checkView(v *view, stored map[string]*storage.Backend, revision int64) error {
 	listed, at := v.all()
-	if len(listed) != len(stored) || at != revision {
-		return fmt.Errorf("it lists %d entries of %d, at revision %d of %d", len(listed), len(stored), at, revision)
+	if len(listed) != len(stored) || at.Revision != revision {
+		return fmt.Errorf("it lists %d entries of %d, at revision %d of %d", len(listed), len(stored), at.Revision, revision)
 	}
 	for _, shown := range listed {
 		want := stored[shown.backend.Name]
@@ -70,7 +70,7 @@ func TestViewShowsWhatIsStored(t *testing.T) {
 				for _, b := range stored {
 					backends = append(backends, *b)
 				}
-				v.reset(backends, revision)
+				v.reset(backends, storage.Position{Revision: revision})
 			}
 			if err := checkView(v, stored, revision); err != nil {
 				t.Fatalf("seed %d: after revision %d: %v", seed, revision, err)

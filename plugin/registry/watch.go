@@ -28,7 +28,7 @@ func (r *Registry) watch(ctx context.Context, in watchParams) iter.Seq2[event, e
 	return func(yield func(event, error) bool) {
 		w := watcher{registry: r, params: in, yield: yield}
 		if in.After != nil {
-			w.after = *in.After
+			w.after = storage.Position{History: valueOr(in.History, ""), Revision: *in.After}
 		} else if !w.list() {
 			return
 		}
@@ -40,9 +40,9 @@ func (r *Registry) watch(ctx context.Context, in watchParams) iter.Seq2[event, e
 			case !errors.Is(err, storage.ErrCompacted):
 				yield(event{}, &plugin.Error{Message: "the registry can't be watched any more", Err: err})
 				return
-			case in.After != nil && w.after == *in.After:
+			case in.After != nil && w.after.Revision == *in.After:
 				yield(event{Error: &errorEvent{Message: fmt.Sprintf(
-					"Revision %d can't be resumed from, the changes after it are not kept: list again", w.after)}}, nil)
+					"Revision %d can't be resumed from, the changes after it are not kept: list again", *in.After)}}, nil)
 				return
 			}
 			if !w.list() {
@@ -56,7 +56,7 @@ func (r *Registry) watch(ctx context.Context, in watchParams) iter.Seq2[event, e
 type watcher struct {
 	registry *Registry
 	params   watchParams
-	after    int64 // everything up to this revision was yielded
+	after    storage.Position // everything up to it was yielded
 	yield    func(event, error) bool
 }
 
@@ -68,15 +68,15 @@ func (w *watcher) wants(b *storage.Backend) bool {
 
 // list yields the entries as they are. It reports whether to go on.
 func (w *watcher) list() bool {
-	entries, revision := w.registry.view.all()
-	w.after = revision
+	entries, at := w.registry.view.all()
+	w.after = at
 	infos := []*BackendInfo{}
 	for _, e := range slices.Backward(entries) {
 		if w.wants(&e.backend) {
 			infos = append(infos, e.info)
 		}
 	}
-	return w.yield(event{Backends: &backendsEvent{Backends: infos, Revision: &revision}}, nil)
+	return w.yield(event{Backends: &backendsEvent{Backends: infos, Revision: &at.Revision, History: at.History}}, nil)
 }
 
 // follow yields changes until the caller leaves (nil) or the store's watch fails.
@@ -93,6 +93,7 @@ func (w *watcher) follow(ctx context.Context) error {
 		// What is yielded can be read from then on. An error says that the view
 		// ends, or the caller leaves: then it does not matter.
 		_ = w.registry.view.wait(ctx, change.Revision)
+		w.after.History = w.registry.view.position().History // where it was resumed from, it began
 		last := -1
 		for i, e := range change.Entries {
 			if w.wants(latest(e)) {
@@ -101,7 +102,7 @@ func (w *watcher) follow(ctx context.Context) error {
 		}
 		for i, e := range change.Entries[:last+1] {
 			if i == last {
-				w.after = change.Revision
+				w.after.Revision = change.Revision
 			} else if !w.wants(latest(e)) {
 				continue
 			}
@@ -109,7 +110,7 @@ func (w *watcher) follow(ctx context.Context) error {
 				return nil
 			}
 		}
-		w.after = change.Revision
+		w.after.Revision = change.Revision
 	}
 	return nil
 }
@@ -123,15 +124,15 @@ func latest(e storage.EntryChange) *storage.Backend {
 }
 
 // event is the event of what happened to one entry.
-func (w *watcher) event(e storage.EntryChange, revision int64) event {
-	name := &nameEvent{Name: e.Name(), Revision: revision}
+func (w *watcher) event(e storage.EntryChange, at storage.Position) event {
+	name := &nameEvent{Name: e.Name(), Revision: at.Revision, History: at.History}
 	switch {
 	case e.After == nil:
 		return event{Deleted: name}
 	case e.Cause == causeDeregistered || e.Cause == "" && !e.After.Active:
 		return event{Deregistered: name}
 	}
-	changed := &backendEvent{Backend: *w.registry.view.infoOf(e.After), Revision: revision}
+	changed := &backendEvent{Backend: *w.registry.view.infoOf(e.After), Revision: at.Revision, History: at.History}
 	if e.Cause == causeRegistered {
 		return event{Registered: changed}
 	}

@@ -3,6 +3,7 @@
 package registry_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"iter"
@@ -113,6 +114,50 @@ func TestWatchAfterAnUnknownRevision(t *testing.T) {
 		}
 		if len(got) != 1 || got[0].Type != "error" || !strings.Contains(got[0].Message, "list again") {
 			t.Errorf("after %d: %+v", after, got)
+		}
+	}
+}
+
+// A database that was restored from a copy has the revisions of the former one for
+// other changes.
+func TestWatchResumesItsOwnHistoryOnly(t *testing.T) {
+	first, other := open(t), open(t)
+	for _, h := range []*harness{first, other} {
+		h.registerNames("a", "b")
+	}
+	position := func(h *harness) (at event) {
+		for e := range h.watch(t.Context(), "{}") {
+			at = e
+			break
+		}
+		if status := h.call(t.Context(), "status", "{}").content; at.History == "" || !bytes.Contains(status, []byte(at.History)) {
+			t.Errorf("the list has the history %q, the status is %s", at.History, status)
+		}
+		return at
+	}
+	at, theirs := position(first), position(other)
+	first.registerNames("c")
+	first.do("deregister", `{"name": "c"}`)
+	first.do("delete", `{"name": "c"}`)
+	for _, test := range []struct {
+		params string
+		want   string
+	}{
+		{object("after", at.Revision, "history", at.History), "backend_registered c"},
+		{object("after", at.Revision+1, "history", at.History), "backend_deregistered c"},
+		{object("after", at.Revision+2, "history", at.History), "backend_deleted c"},
+		{object("after", at.Revision, "history", nil), "backend_registered c"},
+		{object("after", at.Revision), "backend_registered c"},
+		{object("after", at.Revision, "history", theirs.History), "error"},
+		{object("after", at.Revision, "history", "x"), "error"},
+		{object("history", "x"), "backends b a"}, // it belongs to after
+	} {
+		for e := range first.watch(t.Context(), test.params) {
+			same(t, test.params, e.described(), test.want)
+			if e.Type != "error" && e.History != at.History {
+				t.Errorf("%s: the history is %q", test.params, e.History)
+			}
+			break
 		}
 	}
 }

@@ -60,8 +60,8 @@ func TestWritesFinishWhenTheCallerLeaves(t *testing.T) {
 }
 
 // late is the watch of a store, later by that time.
-func late(store storage.Store, by time.Duration) func(ctx context.Context, after int64) iter.Seq2[storage.Change, error] {
-	return func(ctx context.Context, after int64) iter.Seq2[storage.Change, error] {
+func late(store storage.Store, by time.Duration) func(ctx context.Context, after storage.Position) iter.Seq2[storage.Change, error] {
+	return func(ctx context.Context, after storage.Position) iter.Seq2[storage.Change, error] {
 		return func(yield func(storage.Change, error) bool) {
 			for change, err := range store.Watch(ctx, after) {
 				time.Sleep(by)
@@ -295,7 +295,9 @@ func TestStoreErrorsAreHiddenFromCallers(t *testing.T) {
 	} {
 		store.apply = apply
 		store.get = func(context.Context, string) (storage.Backend, error) { return storage.Backend{}, secret }
-		store.list = func(context.Context) ([]storage.Backend, int64, error) { return nil, 0, secret }
+		store.list = func(context.Context) ([]storage.Backend, storage.Position, error) {
+			return nil, storage.Position{}, secret
+		}
 		for method, params := range map[string]string{
 			"register":   `{"name": "b", "host": "h", "port": 1}`,
 			"update":     `{"name": "a", "port": 2}`,
@@ -323,7 +325,9 @@ func TestNewFailsWhereTheStoreDoes(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 	store := &meddledStore{Store: memory(t)}
-	store.list = func(context.Context) ([]storage.Backend, int64, error) { return nil, 0, broken }
+	store.list = func(context.Context) ([]storage.Backend, storage.Position, error) {
+		return nil, storage.Position{}, broken
+	}
 	if _, err := registry.New(context.Background(), store); !errors.Is(err, broken) {
 		t.Errorf("the error is %v", err)
 	}

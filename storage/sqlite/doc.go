@@ -22,7 +22,9 @@
 //     for the other.
 //   - The last changes stay in memory (history.go), up to 32 MiB, and any number
 //     of watches are served from there. After a restart there are none: a watch
-//     after an older revision fails with storage.ErrCompacted.
+//     goes on only where it had seen everything. Every opening is a history of its
+//     own that knows its ancestors, so that of two copies of a database neither is
+//     taken for the other; a digest of the rows tells what other programs wrote.
 //
 // A file that exists keeps its permissions; only the owner may use what Open
 // creates. The database must be on a local disk, as WAL mode requires. It must have

@@ -185,6 +185,5 @@ func examine(name string, flags sqlite.OpenFlags) error {
 	if err != nil {
 		return err
 	}
-	_, err = schemaOf(conn)
-	return cmp.Or(err, conn.Close())
+	return cmp.Or(checkSchema(conn), conn.Close())
 }

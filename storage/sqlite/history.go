@@ -5,9 +5,11 @@ package sqlite
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/plexus-go/plexus/storage"
@@ -25,6 +27,11 @@ const (
 // as fit into a number of bytes, and always the last one.
 type history struct {
 	maxBytes int
+	// A position is one of ours with the id, and with those of the ancestors where
+	// they ended, which is where we began: at origin.
+	id        string
+	ancestors []string
+	origin    int64
 
 	mu      sync.Mutex
 	changes []storage.Change // the oldest first
@@ -37,9 +44,35 @@ type history struct {
 	closed bool
 }
 
-// newHistory starts after revision.
-func newHistory(maxBytes int, revision int64) *history {
-	return &history{maxBytes: maxBytes, floor: revision, announced: revision, news: make(chan struct{})}
+// newHistory starts after the position of m.
+func newHistory(maxBytes int, m meta) *history {
+	return &history{
+		maxBytes: maxBytes, id: m.History, ancestors: strings.Fields(m.ancestors),
+		origin: m.Revision, floor: m.Revision, announced: m.Revision, news: make(chan struct{}),
+	}
+}
+
+// maxAncestors bounds how many openings in a row, with nothing changed, leave
+// positions that can be resumed from.
+const maxAncestors = 16
+
+// descend returns the meta of a new opening of a database, whose rows have that
+// digest now. Every opening is a history of its own: of two copies of a file, each
+// goes its own way. Its ancestors ended at its beginning, unless another program
+// has written since.
+func (m meta) descend(digest uint64) meta {
+	ancestors := append(strings.Fields(m.ancestors), m.History)
+	switch {
+	case m.digest != digest || m.History == "":
+		ancestors = nil
+	case m.origin != m.Revision: // those before the last one ended earlier
+		ancestors = ancestors[len(ancestors)-1:]
+	}
+	ancestors = ancestors[max(len(ancestors)-maxAncestors, 0):]
+	return meta{
+		Position: storage.Position{History: rand.Text(), Revision: m.Revision},
+		digest:   digest, ancestors: strings.Join(ancestors, " "), origin: m.Revision,
+	}
 }
 
 // announce allows a watch after revision before its change is published.
@@ -95,13 +128,13 @@ func (h *history) close() {
 }
 
 // watch is [storage.Store.Watch].
-func (h *history) watch(ctx context.Context, after int64) iter.Seq2[storage.Change, error] {
+func (h *history) watch(ctx context.Context, after storage.Position) iter.Seq2[storage.Change, error] {
 	return func(yield func(storage.Change, error) bool) {
-		for revision := after; ctx.Err() == nil; {
-			change, news, err := h.next(revision)
+		for ctx.Err() == nil {
+			change, news, err := h.next(after)
 			switch {
 			case err != nil:
-				yield(storage.Change{}, fmt.Errorf("watching after revision %d: %w", revision, err))
+				yield(storage.Change{}, fmt.Errorf("watching after revision %d: %w", after.Revision, err))
 				return
 			case news != nil:
 				select {
@@ -112,18 +145,24 @@ func (h *history) watch(ctx context.Context, after int64) iter.Seq2[storage.Chan
 				if !yield(change, nil) {
 					return
 				}
-				revision = change.Revision
+				after = storage.Position{History: h.id, Revision: change.Revision}
 			}
 		}
 	}
 }
 
-// next returns the first change after a revision, or a channel that is closed
+// has reports whether a position is one that this history has, or had.
+func (h *history) has(p storage.Position) bool {
+	return p.History == h.id || p.History == "" || p.Revision == h.origin && slices.Contains(h.ancestors, p.History)
+}
+
+// next returns the first change after a position, or a channel that is closed
 // when there may be one.
-func (h *history) next(after int64) (storage.Change, <-chan struct{}, error) {
+func (h *history) next(at storage.Position) (storage.Change, <-chan struct{}, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if after < h.floor || after > h.announced {
+	after := at.Revision
+	if !h.has(at) || after < h.floor || after > h.announced {
 		return storage.Change{}, nil, storage.ErrCompacted
 	}
 	// Mostly it is the last one, or there is none.

@@ -11,6 +11,9 @@ import (
 	"github.com/plexus-go/plexus/storage"
 )
 
+// at is a position of a caller that knows a revision only.
+func at(revision int64) storage.Position { return storage.Position{Revision: revision} }
+
 // changeOf makes a change that takes so many bytes.
 func changeOf(revision int64, bytes int) storage.Change {
 	b := storage.Backend{Metadata: make([]byte, bytes-backendBytes)}
@@ -19,7 +22,7 @@ func changeOf(revision int64, bytes int) storage.Change {
 
 // keeping is a history that keeps n changes, and begins after revision.
 func keeping(n int, revision int64) *history {
-	return newHistory(n*backendBytes, revision)
+	return newHistory(n*backendBytes, meta{Position: at(revision), origin: revision})
 }
 
 // publishRevisions publishes changes of these revisions together.
@@ -47,7 +50,7 @@ func collect(sequence iter.Seq2[storage.Change, error], n int) (revisions []int6
 
 func TestHistoryKeepsTheLast(t *testing.T) {
 	h := keeping(4, 10)
-	if _, err := collect(h.watch(t.Context(), 9), 1); !errors.Is(err, storage.ErrCompacted) {
+	if _, err := collect(h.watch(t.Context(), at(9)), 1); !errors.Is(err, storage.ErrCompacted) {
 		t.Errorf("before anything was published: %v", err)
 	}
 	publishRevisions(h, 11, 12)
@@ -67,7 +70,7 @@ func TestHistoryKeepsTheLast(t *testing.T) {
 		{17, []int64{18}, nil},
 		{19, nil, storage.ErrCompacted},
 	} {
-		got, err := collect(h.watch(t.Context(), test.after), max(len(test.want), 1))
+		got, err := collect(h.watch(t.Context(), at(test.after)), max(len(test.want), 1))
 		if fmt.Sprint(got) != fmt.Sprint(test.want) || !errors.Is(err, test.err) {
 			t.Errorf("after %d: %v and %v, want %v and %v", test.after, got, err, test.want, test.err)
 		}
@@ -89,21 +92,21 @@ func TestHistoryIsBoundedInBytes(t *testing.T) {
 		{"and dropped for the next", []int{small, 2 * maxBytes, small}, 2},
 		{"one after the other", []int{9000, 9000, 9000, 9000, 9000, 9000, 9000, 9000, 9000, 9000, 9000}, 10},
 	} {
-		h := newHistory(maxBytes, 0)
+		h := newHistory(maxBytes, meta{})
 		for i, size := range test.sizes {
 			revision := int64(i + 1)
 			h.announce(revision)
 			h.publish([]storage.Change{changeOf(revision, size)})
 		}
 		last := int64(len(test.sizes))
-		got, err := collect(h.watch(t.Context(), test.floor), int(last-test.floor))
+		got, err := collect(h.watch(t.Context(), at(test.floor)), int(last-test.floor))
 		if int64(len(got)) != last-test.floor || got[0] != test.floor+1 || err != nil {
 			t.Errorf("%s: %v and %v after %d", test.name, got, err, test.floor)
 		}
 		if test.floor == 0 {
 			continue
 		}
-		if _, err := collect(h.watch(t.Context(), test.floor-1), 1); !errors.Is(err, storage.ErrCompacted) {
+		if _, err := collect(h.watch(t.Context(), at(test.floor-1)), 1); !errors.Is(err, storage.ErrCompacted) {
 			t.Errorf("%s: %v after %d, which was dropped", test.name, err, test.floor-1)
 		}
 	}
@@ -121,10 +124,10 @@ func TestStoreKeepsALimitedHistory(t *testing.T) {
 	if _, err := s.Apply(t.Context(), put("b")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := collect(s.Watch(t.Context(), 0), 1); !errors.Is(err, storage.ErrCompacted) {
+	if _, err := collect(s.Watch(t.Context(), at(0)), 1); !errors.Is(err, storage.ErrCompacted) {
 		t.Errorf("from the beginning: %v", err)
 	}
-	if got, err := collect(s.Watch(t.Context(), writes-900), 901); len(got) != 901 || err != nil {
+	if got, err := collect(s.Watch(t.Context(), at(writes-900)), 901); len(got) != 901 || err != nil {
 		t.Errorf("the last 901: %d, %v", len(got), err)
 	}
 }
@@ -134,7 +137,7 @@ func TestStoreKeepsALimitedHistory(t *testing.T) {
 func TestHistoryWatchAfterAnAnnouncedRevision(t *testing.T) {
 	h := keeping(4, 10)
 	h.announce(12)
-	next, stop := iter.Pull2(h.watch(t.Context(), 12))
+	next, stop := iter.Pull2(h.watch(t.Context(), at(12)))
 	defer stop()
 	published := make(chan struct{})
 	go func() {
@@ -151,7 +154,7 @@ func TestHistoryWatchAfterAnAnnouncedRevision(t *testing.T) {
 func TestHistorySlowWatch(t *testing.T) {
 	h := keeping(4, 0)
 	publishRevisions(h, 1)
-	next, stop := iter.Pull2(h.watch(t.Context(), 0))
+	next, stop := iter.Pull2(h.watch(t.Context(), at(0)))
 	defer stop()
 	if change, err, _ := next(); change.Revision != 1 || err != nil {
 		t.Fatalf("watched revision %d, %v", change.Revision, err)

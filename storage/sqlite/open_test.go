@@ -101,7 +101,7 @@ func TestOpenCreatesPrivateFiles(t *testing.T) {
 	path := filepath.Join(dir, "a", "b", "registry ?#%41.db")
 	s := mustOpen(t, path)
 	mustPut(t, s, "x")
-	for pragma, want := range map[string]string{"journal_mode": "wal", "user_version": "1", "application_id": "1886156914"} {
+	for pragma, want := range map[string]string{"journal_mode": "wal", "user_version": "2", "application_id": "1886156914"} {
 		if got := query(t, path, "PRAGMA "+pragma); got != want {
 			t.Errorf("%s is %s, want %s", pragma, got, want)
 		}
@@ -180,7 +180,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"another program's tables in WAL mode", sql("PRAGMA journal_mode = WAL; CREATE TABLE notes (x)"), sqlite.ErrForeign, `no table "backends"`},
 		{"another table of that name", sql("CREATE TABLE backends (id, name)"), sqlite.ErrForeign, `no column "host"`},
 		{"another application_id", reference("PRAGMA application_id = 0x12345678"), sqlite.ErrForeign, "0x12345678"},
-		{"a newer version", reference("PRAGMA application_id = 0x706c7872; PRAGMA user_version = 2"), sqlite.ErrNewer, "schema version 2, known up to 1"},
+		{"a newer version", reference("PRAGMA application_id = 0x706c7872; PRAGMA user_version = 3"), sqlite.ErrNewer, "schema version 3, known up to 2"},
 		{"a newer version without application_id", reference("PRAGMA user_version = 99"), sqlite.ErrNewer, "schema version 99"},
 		{"an unknown version", reference("PRAGMA user_version = 1"), sqlite.ErrForeign, "schema version 1"},
 		{"an empty database with a version", sql("PRAGMA user_version = 1; PRAGMA application_id = 7"), sqlite.ErrForeign, "application_id 0x7"},

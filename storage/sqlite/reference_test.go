@@ -30,11 +30,11 @@ func TestReferenceDatabase(t *testing.T) {
 	for _, opening := range []string{"first", "second"} {
 		var log bytes.Buffer
 		s := mustOpen(t, path, sqlite.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
-		rows, revision, err := s.List(t.Context())
+		rows, at, err := s.List(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		first = cmp.Or(first, revision)
+		first = cmp.Or(first, at.Revision)
 		var listed []string
 		for _, b := range rows {
 			listed = append(listed, b.Name)

@@ -5,7 +5,9 @@ package sqlite
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"encoding/json"
+	"strconv"
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
@@ -31,9 +33,67 @@ ON CONFLICT (name) DO UPDATE SET (` + columns + `) = (` + parameters + `)`
 
 	deleteByName = `DELETE FROM backends WHERE name = ?`
 
-	selectRevision = `SELECT revision FROM registry_meta`
-	updateRevision = `UPDATE registry_meta SET revision = ?`
+	updateSeen = `UPDATE backends SET last_seen = ?2 WHERE name = ?1 AND coalesce(last_seen, 0) < ?2`
+
+	selectMeta = `SELECT history, revision, digest, ancestors, origin FROM registry_meta`
+	updateMeta = `UPDATE registry_meta SET (history, revision, digest, ancestors, origin) = (?, ?, ?, ?, ?)`
 )
+
+// meta is the row of registry_meta.
+type meta struct {
+	storage.Position
+	digest uint64 // the sum of the digests of all rows
+	// The histories that have ended where the present one began, at origin.
+	ancestors string
+	origin    int64
+}
+
+func readMeta(conn *sqlite.Conn) (m meta, err error) {
+	return m, sqlitex.Execute(conn, selectMeta, &sqlitex.ExecOptions{ResultFunc: func(stmt *sqlite.Stmt) error {
+		m.History, m.Revision = stmt.ColumnText(0), stmt.ColumnInt64(1)
+		m.digest, m.ancestors, m.origin = uint64(stmt.ColumnInt64(2)), stmt.ColumnText(3), stmt.ColumnInt64(4)
+		return nil
+	}})
+}
+
+func writeMeta(conn *sqlite.Conn, m meta) error {
+	return exec(conn, updateMeta, func(stmt *sqlite.Stmt) {
+		stmt.BindText(1, m.History)
+		stmt.BindInt64(2, m.Revision)
+		stmt.BindInt64(3, int64(m.digest))
+		stmt.BindText(4, m.ancestors)
+		stmt.BindInt64(5, m.origin)
+	})
+}
+
+// digest is a number made of all that a row holds, but when it was last seen; 0 for
+// none. It tells whether another program has written, and is no protection.
+func digest(b *storage.Backend) uint64 {
+	if b == nil {
+		return 0
+	}
+	row := make([]byte, 0, 1024)
+	for _, text := range []*string{&b.Name, &b.ID, &b.Host, &b.Protocol, b.Description, b.Namespace, b.Version,
+		(*string)(&b.Source), &b.LeaseID, (*string)(&b.Reason)} {
+		if text != nil {
+			row = append(row, *text...)
+		}
+		row = append(row, '/', byte(len(row)))
+	}
+	for _, number := range []int64{int64(b.Port), b.RegisteredAt, b.CreatedAt, b.UpdatedAt, b.LeaseSeconds, b.Revision} {
+		row = binary.AppendVarint(row, number)
+	}
+	for _, is := range []bool{b.Active, b.Runtime, b.Adopted, b.Description != nil, b.Namespace != nil, b.Version != nil, b.Metadata != nil} {
+		row = strconv.AppendBool(row, is)
+	}
+	sum := uint64(0xcbf29ce484222325) // FNV-1a
+	for _, part := range [][]byte{row, b.Metadata} {
+		for _, c := range part {
+			sum = (sum ^ uint64(c)) * 0x100000001b3
+		}
+	}
+	return sum
+}
 
 // exec runs a statement whose rows do not matter, with what bind binds; nil for
 // nothing.

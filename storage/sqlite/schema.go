@@ -16,7 +16,7 @@ const (
 	// applicationID marks our databases ("plxr" in ASCII).
 	applicationID = 0x706c7872
 	// schemaVersion is the present form of the tables: PRAGMA user_version.
-	schemaVersion = 1
+	schemaVersion = 2
 
 	// The header of a SQLite file, and where its application ID lies in it.
 	magic               = "SQLite format 3\x00"
@@ -52,22 +52,29 @@ CREATE TABLE IF NOT EXISTS backends (
 var referenceColumns = strings.Fields(`id name host port protocol description namespace version metadata
 	source is_active registered_at last_seen created_at updated_at`)
 
-// migrations lead from one schema version to the next; the first starts at an
-// empty database or the reference registry's.
-var migrations = [schemaVersion]string{
-	backendsTable + `
-ALTER TABLE backends ADD COLUMN runtime INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE backends ADD COLUMN lease_id TEXT NOT NULL DEFAULT '';
-ALTER TABLE backends ADD COLUMN lease_seconds INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE backends ADD COLUMN adopted INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE backends ADD COLUMN inactive_reason TEXT NOT NULL DEFAULT '';
-ALTER TABLE backends ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
-CREATE TABLE registry_meta (
+// additions are the columns that we add. Each is added where it is missing, so that
+// it does not matter which version, copy or dump a database comes from.
+var additions = []struct{ table, column, definition string }{
+	{"backends", "runtime", "INTEGER NOT NULL DEFAULT 0"},
+	{"backends", "lease_id", "TEXT NOT NULL DEFAULT ''"},
+	{"backends", "lease_seconds", "INTEGER NOT NULL DEFAULT 0"},
+	{"backends", "adopted", "INTEGER NOT NULL DEFAULT 0"},
+	{"backends", "inactive_reason", "TEXT NOT NULL DEFAULT ''"},
+	{"backends", "revision", "INTEGER NOT NULL DEFAULT 0"},
+	{"registry_meta", "schema_version", "INTEGER NOT NULL DEFAULT 0"}, // as PRAGMA user_version, which a dump loses
+	{"registry_meta", "history", "TEXT NOT NULL DEFAULT ''"},          // identifies the present opening
+	{"registry_meta", "ancestors", "TEXT NOT NULL DEFAULT ''"},        // those that ended where the present one began
+	{"registry_meta", "origin", "INTEGER NOT NULL DEFAULT 0"},         // the revision of that moment
+	{"registry_meta", "digest", "INTEGER NOT NULL DEFAULT 0"},         // of the rows, as we have written them
+}
+
+// metaTable is the one row about all others.
+const metaTable = `
+CREATE TABLE IF NOT EXISTS registry_meta (
 	id INTEGER PRIMARY KEY CHECK (id = 1),
 	revision INTEGER NOT NULL
 );
-INSERT INTO registry_meta (id, revision) VALUES (1, 0);`,
-}
+INSERT OR IGNORE INTO registry_meta (id, revision) VALUES (1, 0);`
 
 // adopt gives the rows that have no revision one, as one change: those of the
 // reference registry at a migration, and any that it has added since. What a call
@@ -91,11 +98,11 @@ func openConn(name string, flags sqlite.OpenFlags) (*sqlite.Conn, error) {
 	return conn, err
 }
 
-// setUp brings the tables to the present form, in one transaction, and returns
-// the store's revision. Only then does it change how the file is written.
-func setUp(conn *sqlite.Conn, path string) (revision int64, err error) {
+// setUp brings the tables to the present form, in one transaction. Only then does
+// it change how the file is written.
+func setUp(conn *sqlite.Conn, path string) error {
 	if err := migrate(conn); err != nil {
-		return 0, err
+		return err
 	}
 	pragmas := []string{"PRAGMA synchronous = FULL"}
 	if path != memory {
@@ -110,15 +117,15 @@ func setUp(conn *sqlite.Conn, path string) (revision int64, err error) {
 			err = fmt.Errorf("the journal mode stays %q", mode)
 		}
 		if err != nil {
-			return 0, fmt.Errorf("switching to write-ahead logging: %w", err)
+			return fmt.Errorf("switching to write-ahead logging: %w", err)
 		}
 	}
 	for _, pragma := range pragmas {
 		if err := exec(conn, pragma, nil); err != nil {
-			return 0, fmt.Errorf("%s: %w", pragma, err)
+			return fmt.Errorf("%s: %w", pragma, err)
 		}
 	}
-	return queryInt(conn, selectRevision)
+	return nil
 }
 
 func migrate(conn *sqlite.Conn) (err error) {
@@ -128,59 +135,81 @@ func migrate(conn *sqlite.Conn) (err error) {
 	}
 	defer end(&err)
 	// Asked again, now that a journal, if there was one, has been replayed.
-	version, err := schemaOf(conn)
-	if err != nil {
+	if err := checkSchema(conn); err != nil {
 		return err
 	}
-	for ; version < schemaVersion; version++ {
-		mark := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, version+1)
-		if err := sqlitex.ExecuteScript(conn, migrations[version]+mark, nil); err != nil {
-			return fmt.Errorf("migrating to schema version %d: %w", version+1, err)
+	if err := sqlitex.ExecuteScript(conn, backendsTable+metaTable, nil); err != nil {
+		return fmt.Errorf("creating tables: %w", err)
+	}
+	for _, add := range additions {
+		names, err := columnsOf(conn, add.table)
+		if err == nil && !slices.Contains(names, add.column) {
+			err = exec(conn, "ALTER TABLE "+add.table+" ADD COLUMN "+add.column+" "+add.definition, nil)
+		}
+		if err != nil {
+			return fmt.Errorf("adding column %q to table %q: %w", add.column, add.table, err)
 		}
 	}
-	if err := sqlitex.ExecuteScript(conn, adopt, nil); err != nil {
+	mark := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d; UPDATE registry_meta SET schema_version = %[2]d;",
+		applicationID, schemaVersion)
+	if err := sqlitex.ExecuteScript(conn, mark+adopt, nil); err != nil {
 		return fmt.Errorf("adopting the rows of another program: %w", err)
 	}
 	return nil
 }
 
-// schemaOf returns the schema version of a database that we may open: one of
-// ours, 0 for an empty one or the reference registry's. It only reads.
-func schemaOf(conn *sqlite.Conn) (version int, err error) {
+// columnsOf returns the names of the columns of a table, in lower case; none where
+// there is no such table.
+func columnsOf(conn *sqlite.Conn, table string) (names []string, err error) {
+	err = sqlitex.Execute(conn, "SELECT lower(name) FROM pragma_table_info(?)", &sqlitex.ExecOptions{
+		Args: []any{table},
+		ResultFunc: func(stmt *sqlite.Stmt) error {
+			names = append(names, stmt.ColumnText(0))
+			return nil
+		}})
+	return names, err
+}
+
+// checkSchema fails unless the database is one that we may open: one of ours, an
+// empty one or the reference registry's. It only reads.
+func checkSchema(conn *sqlite.Conn) (err error) {
 	read := func(query string) (value int64) {
 		if err == nil {
 			value, err = queryInt(conn, query)
 		}
 		return value
 	}
+	columns := func(table string) (names []string) {
+		if err == nil {
+			names, err = columnsOf(conn, table)
+		}
+		return names
+	}
 	id, stored := read("PRAGMA application_id"), read("PRAGMA user_version")
 	tables := read("SELECT count(*) FROM sqlite_schema")
-	missing := slices.Clone(referenceColumns)
-	if err == nil {
-		names := func(stmt *sqlite.Stmt) error {
-			column := stmt.ColumnText(0)
-			missing = slices.DeleteFunc(missing, func(name string) bool { return name == column })
-			return nil
-		}
-		err = sqlitex.Execute(conn, "SELECT lower(name) FROM pragma_table_info('backends')", &sqlitex.ExecOptions{ResultFunc: names})
+	present := columns("backends")
+	missing := slices.DeleteFunc(slices.Clone(referenceColumns), func(name string) bool { return slices.Contains(present, name) })
+	if id == 0 && stored == 0 && slices.Contains(columns("registry_meta"), "schema_version") {
+		// A dump: it has the tables, and no pragmas.
+		id, stored = applicationID, read("SELECT coalesce(max(schema_version), 1) FROM registry_meta")
 	}
 	switch {
 	case sqlite.ErrCode(err).ToPrimary() == sqlite.ResultNotADB:
-		return 0, fmt.Errorf("%w: file is not a SQLite database", ErrForeign)
+		return fmt.Errorf("%w: file is not a SQLite database", ErrForeign)
 	case err != nil:
-		return 0, fmt.Errorf("reading: %w", err)
+		return fmt.Errorf("reading: %w", err)
 	case id != 0 && id != applicationID:
-		return 0, fmt.Errorf("%w: its application_id %#x is another program's", ErrForeign, uint32(id))
+		return fmt.Errorf("%w: its application_id %#x is another program's", ErrForeign, uint32(id))
 	case id == 0 && tables == 0 && stored == 0:
-		return 0, nil
+		return nil
 	case len(missing) == len(referenceColumns):
-		return 0, fmt.Errorf(`%w: it has no table "backends"`, ErrForeign)
+		return fmt.Errorf(`%w: it has no table "backends"`, ErrForeign)
 	case len(missing) > 0:
-		return 0, fmt.Errorf(`%w: its table "backends" has no column %q`, ErrForeign, missing[0])
+		return fmt.Errorf(`%w: its table "backends" has no column %q`, ErrForeign, missing[0])
 	case stored > schemaVersion:
-		return 0, fmt.Errorf("%w: schema version %d, known up to %d", ErrNewer, stored, schemaVersion)
+		return fmt.Errorf("%w: schema version %d, known up to %d", ErrNewer, stored, schemaVersion)
 	case id == 0 && stored != 0, id != 0 && stored < 1:
-		return 0, fmt.Errorf("%w: no registry has schema version %d with application_id %#x", ErrForeign, stored, id)
+		return fmt.Errorf("%w: no registry has schema version %d with application_id %#x", ErrForeign, stored, id)
 	}
-	return int(stored), nil
+	return nil
 }

@@ -41,8 +41,9 @@ type store struct {
 	writers chan *sqlite.Conn
 	readers chan *sqlite.Conn
 
-	// revision is the last that was given out. Only the writer uses it.
-	revision int64
+	// meta is that of the last commit, but for its revision, which is the last that
+	// was given out. Only the writer uses it.
+	meta meta
 
 	queue   chan *request
 	written chan struct{} // closed when the writer has ended
@@ -83,7 +84,7 @@ func Open(ctx context.Context, path string, opts ...Option) (storage.Store, erro
 		s.release()
 		return nil, fmt.Errorf("opening database %q: %w", path, err)
 	}
-	s.history = newHistory(historyBytes, s.revision)
+	s.history = newHistory(historyBytes, s.meta)
 	go s.write()
 	return s, nil
 }
@@ -116,14 +117,14 @@ func (s *store) open(ctx context.Context, path string) (err error) {
 	}
 	writer := s.conns[0]
 	writer.SetInterrupt(ctx.Done())
-	if s.revision, err = setUp(writer, path); err != nil {
+	if err = setUp(writer, path); err == nil {
+		err = s.begin(writer)
+	}
+	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		return explain(err, path)
-	}
-	if err := s.warnOfOddRows(writer); err != nil {
-		return err
 	}
 	writer.SetInterrupt(nil)
 
@@ -150,21 +151,25 @@ func (s *store) connect(path string, flags sqlite.OpenFlags, users chan<- *sqlit
 	return err
 }
 
-// warnOfOddRows logs each backend that could not be registered today. Such
-// rows come from other programs or older rules; they are served as they are.
-func (s *store) warnOfOddRows(conn *sqlite.Conn) error {
+// begin begins a history. It logs each backend that could not be registered today:
+// such rows come from other programs or older rules, and are served as they are.
+func (s *store) begin(conn *sqlite.Conn) error {
 	backends, err := selectAll(context.Background(), conn)
 	if err != nil {
 		return err
 	}
+	var sum uint64
 	for _, b := range backends {
+		sum += digest(&b)
 		b.Normalize()
 		if err := b.Validate(); err != nil {
 			s.log.Warn("stored backend breaks a rule and is kept as it is",
 				slog.String("backend", b.Name), slog.String("rule", err.Error()))
 		}
 	}
-	return nil
+	former, err := readMeta(conn)
+	s.meta = former.descend(sum)
+	return cmp.Or(err, writeMeta(conn, s.meta))
 }
 
 // Get implements [storage.Store].
@@ -195,32 +200,34 @@ func (s *store) Size(ctx context.Context) (bytes int64, err error) {
 }
 
 // List implements [storage.Store].
-func (s *store) List(ctx context.Context) (backends []storage.Backend, revision int64, err error) {
+func (s *store) List(ctx context.Context) (backends []storage.Backend, at storage.Position, err error) {
 	err = s.read(ctx, func(conn *sqlite.Conn) error {
 		if err := exec(conn, "BEGIN", nil); err != nil {
 			return err
 		}
-		if revision, err = queryInt(conn, selectRevision); err == nil {
+		m, err := readMeta(conn)
+		if at = m.Position; err == nil {
 			backends, err = selectAll(ctx, conn)
 		}
 		return cmp.Or(err, exec(conn, "ROLLBACK", nil))
 	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("listing backends: %w", err)
+		return nil, storage.Position{}, fmt.Errorf("listing backends: %w", err)
 	}
-	return backends, revision, nil
+	return backends, at, nil
 }
 
 // MaxWrites implements [storage.Store]: one Apply may make any number.
 func (s *store) MaxWrites() int { return 0 }
 
 // Watch implements [storage.Store]. Changes are replayed from memory: those
-// since Open, as many as fit into 32 MiB.
-func (s *store) Watch(ctx context.Context, after int64) iter.Seq2[storage.Change, error] {
+// since Open, as many as fit into 32 MiB. A watch that had seen everything before
+// the store was closed, or its process died, goes on.
+func (s *store) Watch(ctx context.Context, after storage.Position) iter.Seq2[storage.Change, error] {
 	watch := s.history.watch(ctx, after)
 	return func(yield func(storage.Change, error) bool) {
 		if ctx.Err() == nil && s.isClosing() {
-			yield(storage.Change{}, fmt.Errorf("watching after revision %d: %w", after, storage.ErrClosed))
+			yield(storage.Change{}, fmt.Errorf("watching after revision %d: %w", after.Revision, storage.ErrClosed))
 			return
 		}
 		watch(yield)

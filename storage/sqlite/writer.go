@@ -7,15 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 
 	"zombiezen.com/go/sqlite"
 
 	"github.com/plexus-go/plexus/storage"
 )
 
-// request is one Apply on its way to the writer.
+// request is one Apply, or one Seen, on its way to the writer.
 type request struct {
 	writes []storage.Write
+	seen   map[string]int64
 
 	// The answer, to be read once done is closed.
 	change storage.Change
@@ -25,25 +27,22 @@ type request struct {
 
 // Apply implements [storage.Store].
 func (s *store) Apply(ctx context.Context, writes ...storage.Write) (storage.Change, error) {
-	r, err := s.enqueue(ctx, writes)
+	r, err := newRequest(writes)
 	if err != nil {
 		return storage.Change{}, fmt.Errorf("writing: %w", err)
 	}
-	select {
-	case <-r.done:
-		return r.change, r.err
-	case <-ctx.Done():
-		return storage.Change{}, fmt.Errorf("writing: %w", ctx.Err())
-	}
+	return s.make(ctx, r)
 }
 
-// enqueue puts the writes into the queue of the writer, which answers them. It
-// waits for a place in the queue.
-func (s *store) enqueue(ctx context.Context, writes []storage.Write) (*request, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	// The caller may leave before its writes are made, and reuse them.
+// Seen implements [storage.Store].
+func (s *store) Seen(ctx context.Context, when map[string]int64) error {
+	_, err := s.make(ctx, &request{seen: maps.Clone(when), done: make(chan struct{})})
+	return err
+}
+
+// newRequest makes the request of an Apply. It copies the writes, as the caller may
+// leave before they are made, and reuse them.
+func newRequest(writes []storage.Write) (*request, error) {
 	r := &request{writes: make([]storage.Write, len(writes)), done: make(chan struct{})}
 	names := make(map[string]bool, len(writes))
 	for i, w := range writes {
@@ -54,18 +53,40 @@ func (s *store) enqueue(ctx context.Context, writes []storage.Write) (*request, 
 		w.Backend = clone(w.Backend)
 		r.writes[i] = w
 	}
+	return r, nil
+}
+
+// make has the writer make a request, and waits for its answer.
+func (s *store) make(ctx context.Context, r *request) (storage.Change, error) {
+	if err := s.enqueue(ctx, r); err != nil {
+		return storage.Change{}, fmt.Errorf("writing: %w", err)
+	}
+	select {
+	case <-r.done:
+		return r.change, r.err
+	case <-ctx.Done():
+		return storage.Change{}, fmt.Errorf("writing: %w", ctx.Err())
+	}
+}
+
+// enqueue puts a request into the queue of the writer, which answers it. It waits
+// for a place in the queue.
+func (s *store) enqueue(ctx context.Context, r *request) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	s.enqueuing.RLock()
 	defer s.enqueuing.RUnlock()
 	if s.isClosing() {
-		return nil, storage.ErrClosed
+		return storage.ErrClosed
 	}
 	select {
 	case s.queue <- r:
-		return r, nil
+		return nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	case <-s.closing:
-		return nil, storage.ErrClosed
+		return storage.ErrClosed
 	}
 }
 
@@ -109,29 +130,57 @@ func (s *store) commit(conn *sqlite.Conn, batch []*request) (err error) {
 	}()
 
 	var changes []storage.Change
+	isSeen, rows := false, s.meta.digest
 	for _, r := range batch {
-		r.change, r.err = apply(conn, r.writes, s.revision+1)
+		if r.seen != nil {
+			r.err, isSeen = applySeen(conn, r.seen), true
+		} else {
+			r.change, r.err = apply(conn, r.writes, s.meta.Revision+1)
+		}
 		if conn.AutocommitEnabled() {
 			return fmt.Errorf("writing: the transaction was given up: %w", r.err)
 		}
 		if r.change.Revision > 0 {
 			changes = append(changes, r.change)
-			s.revision = r.change.Revision
+			s.meta.Revision = r.change.Revision
+			for _, e := range r.change.Entries {
+				rows += digest(e.After) - digest(e.Before)
+			}
 		}
 	}
-	if len(changes) == 0 {
+	if len(changes) == 0 && !isSeen {
 		return nil // nothing to commit
 	}
-	if err := exec(conn, updateRevision, func(stmt *sqlite.Stmt) { stmt.BindInt64(1, s.revision) }); err != nil {
-		return fmt.Errorf("storing the revision: %w", err)
+	if len(changes) > 0 {
+		next := s.meta
+		next.digest = rows
+		if err := writeMeta(conn, next); err != nil {
+			return fmt.Errorf("storing the revision: %w", err)
+		}
+		// From the COMMIT on somebody may list, and watch after this revision,
+		// though it is not published yet. If it fails, the revisions stay unused.
+		s.history.announce(s.meta.Revision)
 	}
-	// From the COMMIT on somebody may list, and watch after this revision,
-	// though it is not published yet. If it fails, the revisions stay unused.
-	s.history.announce(s.revision)
 	if err := exec(conn, "COMMIT", nil); err != nil {
 		return fmt.Errorf("committing: %w", err)
 	}
-	s.history.publish(changes)
+	s.meta.digest = rows
+	if len(changes) > 0 {
+		s.history.publish(changes)
+	}
+	return nil
+}
+
+// applySeen stores when backends were last seen.
+func applySeen(conn *sqlite.Conn, when map[string]int64) error {
+	for name, at := range when {
+		if err := exec(conn, updateSeen, func(stmt *sqlite.Stmt) {
+			stmt.BindText(1, name)
+			stmt.BindInt64(2, at)
+		}); err != nil {
+			return fmt.Errorf("storing when backend %q was last seen: %w", name, err)
+		}
+	}
 	return nil
 }
 

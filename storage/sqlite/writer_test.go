@@ -40,7 +40,10 @@ func (s *store) hold() (release func()) {
 
 func mustEnqueue(t *testing.T, s *store, writes ...storage.Write) *request {
 	t.Helper()
-	r, err := s.enqueue(t.Context(), writes)
+	r, err := newRequest(writes)
+	if err == nil {
+		err = s.enqueue(t.Context(), r)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,8 +100,8 @@ CREATE TRIGGER poison AFTER INSERT ON backends WHEN NEW.name = 'poison' BEGIN IN
 			t.Errorf("request %d: error %v", i, r.err)
 		}
 	}
-	if listed, revision, err := s.List(t.Context()); len(listed) != 0 || revision != 0 || err != nil {
-		t.Errorf("listed %d backends at revision %d, %v", len(listed), revision, err)
+	if listed, revision, err := s.List(t.Context()); len(listed) != 0 || revision.Revision != 0 || err != nil {
+		t.Errorf("listed %d backends at %v, %v", len(listed), revision, err)
 	}
 
 	// The store goes on, and watchers see nothing of it.
@@ -109,7 +112,7 @@ CREATE TRIGGER poison AFTER INSERT ON backends WHEN NEW.name = 'poison' BEGIN IN
 	if applied.Revision <= 2 {
 		t.Errorf("revision %d was used for the failed transaction", applied.Revision)
 	}
-	for change, err := range s.Watch(t.Context(), 0) {
+	for change, err := range s.Watch(t.Context(), at(0)) {
 		if err != nil || change.Revision != applied.Revision {
 			t.Errorf("watched revision %d, %v", change.Revision, err)
 		}

@@ -72,9 +72,9 @@ func checkCondition(t *testing.T, s storage.Store, w storage.Write, want error) 
 	}
 	_, revision := mustList(t, s)
 	change := mustApply(t, s, w)
-	if _, now := mustList(t, s); len(change.Entries) != 1 || change.Revision <= revision || change.Revision != now ||
+	if _, now := mustList(t, s); len(change.Entries) != 1 || change.Revision <= revision.Revision || change.Revision != now.Revision ||
 		(change.Entries[0].After == nil) != w.Delete {
-		t.Errorf("at revision %d answered %+v", now, change)
+		t.Errorf("at %v answered %+v", now, change)
 	}
 }
 
@@ -88,7 +88,7 @@ func mustChangeNothing(t *testing.T, s storage.Store, want error, writes ...stor
 	}
 	after, now := mustList(t, s)
 	if change.Revision != 0 || len(change.Entries) > 0 || now != revision || !reflect.DeepEqual(before, after) {
-		t.Errorf("the failed apply answers %+v; revision %d became %d", change, revision, now)
+		t.Errorf("the failed apply answers %+v; position %v became %v", change, revision, now)
 	}
 }
 
@@ -98,9 +98,10 @@ func testOneChange(t *testing.T, _ Harness, s storage.Store) {
 	other := backend("b")
 	other.ID = backend("a").ID // free again, once a is deleted
 	change := mustApply(t, s, deletion("a"), put(other), storage.Write{Backend: backend("c"), IfUnchanged: true})
-	listed, revision := mustList(t, s)
-	if change.Revision <= start || change.Revision != revision {
-		t.Errorf("the change has revision %d, the store %d, before %d", change.Revision, revision, start)
+	listed, now := mustList(t, s)
+	revision := now.Revision
+	if change.Revision <= start.Revision || change.Revision != revision {
+		t.Errorf("the change has revision %d, the store %d, before %d", change.Revision, revision, start.Revision)
 	}
 	wantNames(t, []storage.Change{change}, "-a+b+c")
 	for _, b := range listed {
@@ -132,7 +133,7 @@ func testAtomicity(t *testing.T, _ Harness, s storage.Store) {
 		}{
 			{storage.Write{Backend: backend("c"), IfUnchanged: true}, storage.ErrConflict},
 			{storage.Write{Backend: stale, IfUnchanged: true}, storage.ErrConflict},
-			{storage.Write{Backend: storage.Backend{Name: "nobody", Revision: revision}, IfUnchanged: true}, storage.ErrConflict},
+			{storage.Write{Backend: storage.Backend{Name: "nobody", Revision: revision.Revision}, IfUnchanged: true}, storage.ErrConflict},
 			{deletion("nobody"), storage.ErrNotFound},
 		} {
 			writes := append(append(append([]storage.Write{}, good[:position]...), bad.write), good[position:]...)
@@ -165,8 +166,8 @@ func testMaxWrites(t *testing.T, _ Harness, s storage.Store) {
 		mustChangeNothing(t, s, nil, writes...)
 	}
 	change := mustApply(t, s, writes[:n]...)
-	if listed, revision := mustList(t, s); len(listed) != n || len(change.Entries) != n || change.Revision != revision {
-		t.Errorf("listed %d of %d at revision %d; answered %d at revision %d", len(listed), n, revision, len(change.Entries), change.Revision)
+	if listed, revision := mustList(t, s); len(listed) != n || len(change.Entries) != n || change.Revision != revision.Revision {
+		t.Errorf("listed %d of %d at %v; answered %d at revision %d", len(listed), n, revision, len(change.Entries), change.Revision)
 	}
 }
 
@@ -177,7 +178,7 @@ func testNoWrites(t *testing.T, _ Harness, s storage.Store) {
 		t.Errorf("answered %+v and %v", change, err)
 	}
 	if _, now := mustList(t, s); now != revision {
-		t.Errorf("the revision went from %d to %d", revision, now)
+		t.Errorf("the position went from %v to %v", revision, now)
 	}
 }
 

@@ -26,16 +26,16 @@ func churn(t *testing.T, s storage.Store, last int64) int64 {
 		above(mustApply(t, s, put(backend("b")), deletion("a"), put(backend("c"))).Revision)
 		above(mustDelete(t, s, "b"))
 		above(mustDelete(t, s, "c")) // the store is empty now
-		if _, revision := mustList(t, s); revision != last {
-			t.Errorf("listed at revision %d, want %d", revision, last)
+		if _, listed := mustList(t, s); listed.Revision != last {
+			t.Errorf("listed at revision %d, want %d", listed.Revision, last)
 		}
 	}
 	return last
 }
 
 func testRevisionsGrow(t *testing.T, _ Harness, s storage.Store) {
-	_, revision := mustList(t, s)
-	churn(t, s, max(revision, 0)) // above zero, also where the store began below
+	_, start := mustList(t, s)
+	churn(t, s, max(start.Revision, 0)) // above zero, also where the store began below
 }
 
 func testRevisionsReopened(t *testing.T, h Harness, s storage.Store) {
@@ -47,8 +47,8 @@ func testRevisionsReopened(t *testing.T, h Harness, s storage.Store) {
 		last = churn(t, s, last)
 		s = h.Reopen(t, s)
 		t.Cleanup(func() { _ = s.Close() })
-		if _, revision := mustList(t, s); revision < last {
-			t.Errorf("reopened at revision %d, was %d", revision, last)
+		if _, listed := mustList(t, s); listed.Revision < last {
+			t.Errorf("reopened at revision %d, was %d", listed.Revision, last)
 		}
 	}
 }
@@ -67,10 +67,11 @@ func testListRevision(t *testing.T, _ Harness, s storage.Store) {
 				}
 				continue
 			}
-			listed, revision, err := s.List(ctx)
+			listed, position, err := s.List(ctx)
 			if err != nil {
 				return err
 			}
+			revision := position.Revision
 			highest := int64(0)
 			for _, b := range listed {
 				highest = max(highest, b.Revision)

@@ -68,15 +68,15 @@ func samples() []storage.Backend {
 
 func testEmpty(t *testing.T, _ Harness, s storage.Store) {
 	backends, revision := mustList(t, s)
-	if len(backends) != 0 || revision < 0 {
-		t.Errorf("listed %d backends at revision %d", len(backends), revision)
+	if len(backends) != 0 || revision.Revision < 0 {
+		t.Errorf("listed %d backends at %v", len(backends), revision)
 	}
 	_, err := s.Get(testContext(t), "nobody")
 	wantError(t, "get", err, storage.ErrNotFound)
 	_, err = s.Apply(testContext(t), deletion("nobody"))
 	wantError(t, "delete", err, storage.ErrNotFound)
 	if _, now := mustList(t, s); now != revision {
-		t.Errorf("nothing was changed, but the revision went from %d to %d", revision, now)
+		t.Errorf("nothing was changed, but the position went from %v to %v", revision, now)
 	}
 }
 
@@ -187,7 +187,7 @@ func testDelete(t *testing.T, _ Harness, s storage.Store) {
 	}
 	wantBackend(t, *deleted.Entries[0].Before, full)
 
-	seen := mustWatch(t, s, full.Revision, 2)[1]
+	seen := mustWatch(t, s, at(full.Revision), 2)[1]
 	wantBackend(t, *seen.Entries[0].Before, full)
 	if seen.Entries[0].After != nil || seen.Revision != deleted.Revision {
 		t.Errorf("watched revision %d and %+v", seen.Revision, seen.Entries[0])

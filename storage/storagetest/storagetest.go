@@ -57,6 +57,10 @@ func Run(t *testing.T, h Harness) {
 		{"a watch after a list misses nothing", testListWatch},
 		{"a watch of unknown revisions is compacted", testWatchCompacted},
 		{"a watch after reopening", testWatchReopened},
+		{"a watch of another history is compacted", testWatchHistory},
+		{"a revision without a history is enough", testWatchWithoutHistory},
+		{"to be seen is no change", testSeen},
+		{"when a backend was seen survives reopening", testSeenReopened},
 		{"a watch may be left and repeated", testWatchBreak},
 		{"a watch ends with its context", testWatchContext},
 		{"a watcher may use the store", testWatchReentrant},
@@ -119,30 +123,33 @@ func mustDelete(t *testing.T, s storage.Store, name string) int64 {
 	return mustApply(t, s, deletion(name)).Revision
 }
 
-func mustList(t *testing.T, s storage.Store) ([]storage.Backend, int64) {
+func mustList(t *testing.T, s storage.Store) ([]storage.Backend, storage.Position) {
 	t.Helper()
-	backends, revision, err := s.List(testContext(t))
+	backends, at, err := s.List(testContext(t))
 	if err != nil {
 		t.Fatalf("list: %v", err)
 	}
-	return backends, revision
+	return backends, at
 }
 
-// mustWatch returns the next n changes after a revision.
-func mustWatch(t *testing.T, s storage.Store, after int64, n int) []storage.Change {
+// mustWatch returns the next n changes after a position.
+func mustWatch(t *testing.T, s storage.Store, after storage.Position, n int) []storage.Change {
 	t.Helper()
 	changes, err := watch(testContext(t), s, after, n)
 	if err != nil {
-		t.Fatalf("watch after %d: %v", after, err)
+		t.Fatalf("watch after %v: %v", after, err)
 	}
 	if len(changes) != n {
-		t.Fatalf("watch after %d ended with %d changes of %d", after, len(changes), n)
+		t.Fatalf("watch after %v ended with %d changes of %d", after, len(changes), n)
 	}
 	return changes
 }
 
+// at is a position of a caller that knows a revision only.
+func at(revision int64) storage.Position { return storage.Position{Revision: revision} }
+
 // watch collects n changes, or those before the watch ended.
-func watch(ctx context.Context, s storage.Store, after int64, n int) ([]storage.Change, error) {
+func watch(ctx context.Context, s storage.Store, after storage.Position, n int) ([]storage.Change, error) {
 	var changes []storage.Change
 	for change, err := range s.Watch(ctx, after) {
 		if err != nil {

@@ -48,12 +48,12 @@ func testWatchAll(t *testing.T, _ Harness, s storage.Store) {
 func testWatchMiddle(t *testing.T, _ Harness, s storage.Store) {
 	first := mustPut(t, s, backend("a")).Revision
 	change := mustApply(t, s, put(backend("b")), storage.Write{Backend: backend("c"), Cause: "why"}, deletion("a"))
-	if got := mustWatch(t, s, first, 1)[0].Entries[1].Cause; got != "why" || change.Entries[1].Cause != "why" {
+	if got := mustWatch(t, s, at(first), 1)[0].Entries[1].Cause; got != "why" || change.Entries[1].Cause != "why" {
 		t.Errorf("the cause is %q when watched and %q when applied", got, change.Entries[1].Cause)
 	}
 	mustPut(t, s, backend("d"))
-	wantNames(t, mustWatch(t, s, first, 2), "b+c+-a", "d")
-	wantNames(t, mustWatch(t, s, change.Revision, 1), "d")
+	wantNames(t, mustWatch(t, s, at(first), 2), "b+c+-a", "d")
+	wantNames(t, mustWatch(t, s, at(change.Revision), 1), "d")
 }
 
 func testWatchCurrent(t *testing.T, _ Harness, s storage.Store) {
@@ -119,12 +119,12 @@ func testWatchConcurrent(t *testing.T, _ Harness, s storage.Store) {
 }
 
 // watchInOrder returns the names of n changes by revision, and checks their order.
-func watchInOrder(ctx context.Context, s storage.Store, after int64, n int) (map[int64]string, error) {
-	changes, err := watch(ctx, s, after, n)
+func watchInOrder(ctx context.Context, s storage.Store, start storage.Position, n int) (map[int64]string, error) {
+	changes, err := watch(ctx, s, start, n)
 	if err != nil {
 		return nil, err
 	}
-	seen := map[int64]string{}
+	after, seen := start.Revision, map[int64]string{}
 	for _, change := range changes {
 		if change.Revision <= after {
 			return nil, fmt.Errorf("watched revision %d after %d", change.Revision, after)
@@ -223,19 +223,20 @@ func keepCopy(ctx context.Context, s storage.Store) (map[string]int64, error) {
 func testWatchCompacted(t *testing.T, _ Harness, s storage.Store) {
 	mustPut(t, s, backend("a"))
 	_, now := mustList(t, s)
-	for _, after := range []int64{-1, math.MinInt64, now + 1, math.MaxInt64} {
+	for _, revision := range []int64{-1, math.MinInt64, now.Revision + 1, math.MaxInt64} {
+		after := storage.Position{History: now.History, Revision: revision}
 		changes, errs := 0, 0
 		for change, err := range s.Watch(testContext(t), after) {
 			if err == nil {
-				t.Errorf("after %d: watched revision %d", after, change.Revision)
+				t.Errorf("after %v: watched revision %d", after, change.Revision)
 				changes++
 				break
 			}
 			errs++
-			wantError(t, fmt.Sprintf("watch after %d", after), err, storage.ErrCompacted)
+			wantError(t, fmt.Sprintf("watch after %v", after), err, storage.ErrCompacted)
 		}
 		if errs != 1 || changes != 0 {
-			t.Errorf("after %d: %d errors and %d changes, want one error", after, errs, changes)
+			t.Errorf("after %v: %d errors and %d changes, want one error", after, errs, changes)
 		}
 	}
 }
@@ -252,7 +253,7 @@ func testWatchReopened(t *testing.T, h Harness, s storage.Store) {
 	_, now := mustList(t, s)
 	mustPut(t, s, backend("c"))
 	wantNames(t, mustWatch(t, s, now, 1), "c")
-	changes, err := watch(testContext(t), s, first, 2)
+	changes, err := watch(testContext(t), s, at(first), 2)
 	if errors.Is(err, storage.ErrCompacted) && len(changes) == 0 {
 		return
 	}
