@@ -30,6 +30,7 @@ func TestEnv(t *testing.T) {
 		{"prod=wss://plexus.example.com:4444,dev=ws://127.0.0.1:4446", []storage.Backend{prod, dev}},
 		{" dev=ws://127.0.0.1:4446/ ,\tprod=WSS://plexus.example.com:4444\n, ", []storage.Backend{dev, prod}},
 		{"six=ws://[::1],a=wss://b", []storage.Backend{fromEnv("six", "ws", "::1", 80), fromEnv("a", "wss", "b", 443)}},
+		{"b=ws://bücher.example,z=ws://[fe80::1%25eth0]:1", []storage.Backend{fromEnv("b", "ws", "xn--bcher-kva.example", 80), fromEnv("z", "ws", "fe80::1%eth0", 1)}},
 		{"Hübe 1=ws://h,hübe 1=ws://h", []storage.Backend{fromEnv("Hübe 1", "ws", "h", 80), fromEnv("hübe 1", "ws", "h", 80)}},
 	} {
 		env, err := NewEnv(test.value)

@@ -7,8 +7,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"net/netip"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -114,22 +112,21 @@ func invalid(field, value, rule string) *FieldError {
 	return &FieldError{Field: field, Value: fmt.Sprintf("%q", value), Rule: rule}
 }
 
-// Normalize writes the protocol as it is stored: in lower case, and "ws" where
-// it is empty.
+// Normalize writes what may be written in several ways as it is stored: the protocol
+// in lower case, and "ws" where it is empty; the host as by [NormalizeHost].
 func (b *Backend) Normalize() {
-	if b.Protocol == "" {
-		b.Protocol = "ws"
-	}
-	b.Protocol = strings.ToLower(b.Protocol)
+	b.Protocol = strings.ToLower(cmp.Or(b.Protocol, "ws"))
+	b.Host, _ = NormalizeHost(b.Host)
 }
 
 // Validate checks a normalized backend by every rule for what may be registered
 // or listed by a source. It returns the first broken rule as a [*FieldError].
 func (b *Backend) Validate() error {
+	_, host := NormalizeHost(b.Host)
 	known := b.Source == SourceAuto || b.Source == SourceFile || b.Source == SourceManual || b.Source == SourceEnv
 	if err := cmp.Or(
 		ValidateName(b.Name),
-		validateHost(b.Host),
+		host,
 		validatePort(b.Port),
 		must(b.Protocol == "ws" || b.Protocol == "wss", "protocol", b.Protocol, `is neither "ws" nor "wss"`),
 		validateText("description", b.Description, maxDescriptionBytes),
@@ -179,41 +176,6 @@ func isInvisible(r rune) bool {
 	return r == '\u2800' || // a Braille pattern without a dot
 		unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 }
-
-// validateHost accepts a host name as DNS and host files know it (letters,
-// digits, hyphens and underscores in labels of up to 63 bytes), or an IP
-// address, an IPv6 one without brackets and with or without a zone.
-func validateHost(host string) *FieldError {
-	if host == "" {
-		return invalid("host", host, "is empty")
-	}
-	// netip accepts any zone that is not empty.
-	if addr, err := netip.ParseAddr(host); err == nil && !strings.ContainsFunc(addr.Zone(), notInZone) {
-		return nil
-	}
-	name := strings.TrimSuffix(host, ".")
-	labels := strings.Split(name, ".")
-	switch {
-	case len(name) > 253 || slices.ContainsFunc(labels, isWrongLabel):
-		return invalid("host", host, "is not a host name, IPv4 or IPv6 address (no scheme, path or port)")
-	case strings.Trim(labels[len(labels)-1], "0123456789") == "": // an IPv4 address that is written wrongly
-		return invalid("host", host, "is not an IPv4 address")
-	}
-	return nil
-}
-
-func isWrongLabel(label string) bool {
-	return label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' ||
-		strings.ContainsFunc(label, func(r rune) bool { return !isOfHost(r) })
-}
-
-// isOfHost reports whether a label may contain r. Some letters are invisible.
-func isOfHost(r rune) bool {
-	return r == '-' || r == '_' || unicode.IsDigit(r) || unicode.IsLetter(r) && !isInvisible(r)
-}
-
-// notInZone reports whether r can't be part of the name of a network interface.
-func notInZone(r rune) bool { return r != '.' && !isOfHost(r) }
 
 func validatePort(port int) *FieldError {
 	if port < 1 || port > 65535 {

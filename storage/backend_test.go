@@ -37,7 +37,7 @@ func TestValidateAccepts(t *testing.T) {
 		"the longest rooted host": func(b *storage.Backend) { b.Host = strings.Repeat("a.", 126) + "a." },
 		"IPv4":                    func(b *storage.Backend) { b.Host = "192.0.2.1" },
 		"IPv6":                    func(b *storage.Backend) { b.Host = "2001:db8::1" },
-		"IPv6, unspecified":       func(b *storage.Backend) { b.Host = "::" },
+		"IPv6, mapped":            func(b *storage.Backend) { b.Host = "::ffff:192.0.2.1" },
 		"IPv6 with a zone":        func(b *storage.Backend) { b.Host = "fe80::1%eth0" },
 		"the lowest port":         func(b *storage.Backend) { b.Port = 1 },
 		"the highest port":        func(b *storage.Backend) { b.Port = 65535 },
@@ -167,6 +167,14 @@ func TestValidateRefuses(t *testing.T) {
 		"metadata of two objects":        {func(b *storage.Backend) { b.Metadata = json.RawMessage("{}{}") }, "metadata", "JSON object"},
 		"metadata beyond a double":       {func(b *storage.Backend) { b.Metadata = json.RawMessage(`{"a":[1,"1e999",-1e999]}`) }, "metadata", "too large for a double"},
 		"a name with a format character": {func(b *storage.Backend) { b.Name = "a\u202eb" }, "name", "invisible character U+202E"},
+		"all addresses":                  {func(b *storage.Backend) { b.Host = "0.0.0.0" }, "host", "not the address of a machine"},
+		"all addresses, by IPv6":         {func(b *storage.Backend) { b.Host = "::%eth0" }, "host", "not the address of a machine"},
+		"a multicast address":            {func(b *storage.Backend) { b.Host = "ff02::1%eth0" }, "host", "many machines"},
+		"the broadcast address":          {func(b *storage.Backend) { b.Host = "255.255.255.255" }, "host", "many machines"},
+		"a digit of another script":      {func(b *storage.Backend) { b.Host = "hub٣.example" }, "host", "host name"},
+		"a hexadecimal IPv4":             {func(b *storage.Backend) { b.Host = "0x7f000001" }, "host", "IPv4"},
+		"a longer zone":                  {func(b *storage.Backend) { b.Host = "fe80::1%" + strings.Repeat("a", 64) }, "host", "host name"},
+		"a zone in another script":       {func(b *storage.Backend) { b.Host = "fe80::1%é" }, "host", "host name"},
 		"a host with a filler":           {func(b *storage.Backend) { b.Host = "local\u3164host" }, "host", "host name"},
 		"a zone with a filler":           {func(b *storage.Backend) { b.Host = "fe80::1%eth\u3164" }, "host", "host name"},
 		"metadata that is cut":           {func(b *storage.Backend) { b.Metadata = json.RawMessage("{") }, "metadata", "JSON object"},
@@ -220,6 +228,18 @@ func TestNormalize(t *testing.T) {
 			t.Errorf("%q becomes %q, want %q", given, b.Protocol, want)
 		}
 	}
+	for given, want := range map[string]string{
+		"Localhost": "Localhost", "2001:DB8::1": "2001:DB8::1", "fe80::1%eth0": "fe80::1%eth0",
+		"Bücher.example": "xn--bcher-kva.example", "bu\u0308cher.example": "xn--bcher-kva.example",
+		"hub٣": "hub٣", "ü:1": "ü:1", "": "",
+	} {
+		b := valid()
+		b.Host = given
+		b.Normalize()
+		if b.Host != want {
+			t.Errorf("%q becomes %q, want %q", given, b.Host, want)
+		}
+	}
 }
 
 func FuzzValidate(f *testing.F) {
@@ -235,9 +255,9 @@ func FuzzValidate(f *testing.F) {
 			Description: &description, Namespace: &namespace, Version: &version, Metadata: json.RawMessage(metadata),
 		}
 		b.Normalize()
-		once := b.Protocol
-		if b.Normalize(); b.Protocol != once {
-			t.Errorf("normalizing again makes %q of %q", b.Protocol, once)
+		once := b.Protocol + b.Host
+		if b.Normalize(); b.Protocol+b.Host != once {
+			t.Errorf("normalizing again makes %q of %q", b.Protocol+b.Host, once)
 		}
 		if err := b.Validate(); err != nil {
 			checkFieldError(t, err)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+
+	"github.com/plexus-go/plexus/internal/address"
 )
 
 // LocalAddress returns the address at which clients on this machine reach a TCP
@@ -19,6 +21,16 @@ func LocalAddress(listener net.Addr) netip.AddrPort {
 		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
 	return netip.AddrPortFrom(ip, at.Port())
+}
+
+// LocalURL returns the URL of a TCP listener at its [LocalAddress].
+func LocalURL(listener net.Addr, tls bool) string {
+	protocol := "ws"
+	if tls {
+		protocol = "wss"
+	}
+	at := LocalAddress(listener)
+	return address.URL(protocol, at.Addr().String(), int(at.Port()))
 }
 
 // CheckExposure returns an error where a hub would be served to other machines

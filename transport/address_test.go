@@ -17,7 +17,7 @@ func listenAddress(text string) net.Addr {
 func TestAddresses(t *testing.T) {
 	for text, want := range map[string]struct {
 		isLocal        bool   // only this machine reaches it
-		local, network string // where this machine reaches it; what counts as one address
+		local, network string // where this machine reaches it, in a URL; what counts as one address
 	}{
 		"127.0.0.1:4444":            {true, "127.0.0.1:4444", "127.0.0.1"},
 		"127.9.9.9:0":               {true, "127.9.9.9:0", "127.9.9.9"},
@@ -29,11 +29,11 @@ func TestAddresses(t *testing.T) {
 		"[::ffff:192.0.2.7]:4444":   {false, "192.0.2.7:4444", "192.0.2.7"},
 		"[2001:db8::7]:4444":        {false, "[2001:db8::7]:4444", "2001:db8::"},
 		"[2001:db8:1:2:3:4:5:6]:80": {false, "[2001:db8:1:2:3:4:5:6]:80", "2001:db8:1:2::"},
-		"[fe80::1%eth0]:4444":       {false, "[fe80::1%eth0]:4444", "fe80::"},
+		"[fe80::1%eth0]:4444":       {false, "[fe80::1%25eth0]:4444", "fe80::"},
 	} {
 		at := listenAddress(text)
-		if isLocal(at) != want.isLocal || LocalAddress(at).String() != want.local || networkOf(addressOf(text)).String() != want.network {
-			t.Errorf("%s: got %v, %s, %s", text, isLocal(at), LocalAddress(at), networkOf(addressOf(text)))
+		if isLocal(at) != want.isLocal || LocalURL(at, false) != "ws://"+want.local || networkOf(addressOf(text)).String() != want.network {
+			t.Errorf("%s: got %v, %s, %s", text, isLocal(at), LocalURL(at, false), networkOf(addressOf(text)))
 		}
 	}
 	socket := &net.UnixAddr{Name: "/tmp/hub.sock", Net: "unix"}

@@ -187,10 +187,6 @@ func ListenAndServe(ctx context.Context, address string, h *hub.Hub, options ...
 		return errors.Join(fmt.Errorf("serving %s: %w", h.Namespace(), err), h.Close())
 	}
 	s := New(h, options...)
-	scheme := "ws://"
-	if s.tls != nil {
-		scheme = "wss://"
-	}
-	s.log.Info("serving", "hub", h.Namespace(), "url", scheme+LocalAddress(l.Addr()).String())
+	s.log.Info("serving", "hub", h.Namespace(), "url", LocalURL(l.Addr(), s.tls != nil))
 	return errors.Join(s.Serve(ctx, l), h.Close())
 }

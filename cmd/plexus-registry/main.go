@@ -213,14 +213,10 @@ func listen(host string, port int) (net.Listener, error) {
 // clientURL is where a client reaches the registry: where it has a public name,
 // port 443 of that leads here.
 func clientURL(s *settings.Registry, at net.Addr) string {
-	switch {
-	case len(s.TLS.ACME.Names) > 0:
-		return "wss://" + s.TLS.ACME.Names[0]
-	case s.Encrypts():
-		return "wss://" + transport.LocalAddress(at).String()
-	default:
-		return "ws://" + transport.LocalAddress(at).String()
+	if names := s.TLS.ACME.Names; len(names) > 0 {
+		return "wss://" + names[0]
 	}
+	return transport.LocalURL(at, s.Encrypts())
 }
 
 // prober returns a function that asks a hub for its name. Its probes share TLS

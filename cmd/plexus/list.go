@@ -8,9 +8,11 @@ import (
 	"encoding/json"
 	"maps"
 	"math"
-	"net"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/plexus-go/plexus/internal/address"
 )
 
 func (c *command) list(ctx context.Context, _ []string) error {
@@ -105,7 +107,8 @@ func (b *backend) url() string {
 	if b.text("protocol") == "wss" {
 		protocol = "wss"
 	}
-	return protocol + "://" + net.JoinHostPort(b.text("host"), b.port())
+	port, _ := strconv.Atoi(b.port())
+	return address.URL(protocol, b.text("host"), port)
 }
 
 // status words how the backend is, in a few words.

@@ -5,7 +5,6 @@ package main
 import (
 	"cmp"
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/plexus-go/plexus/internal/address"
 	"github.com/plexus-go/plexus/transport/registryclient"
 )
 
@@ -177,7 +177,7 @@ func (o *options) addresses(getenv func(string) string) ([]string, error) {
 		return nil, usagef("invalid value for --host: %q (must be a host name or an IP address; --registry takes a URL)", o.host)
 	}
 	if o.port != 0 {
-		return []string{"ws://" + net.JoinHostPort(host, strconv.Itoa(o.port))}, nil
+		return []string{address.URL("ws", host, o.port)}, nil
 	}
 	return registryclient.DefaultURLs(host), nil
 }

@@ -34,7 +34,7 @@ func main() {
 	if err := errors.Join(err, h.Register(reg), h.Register(echo.New())); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("ws://%s\n", transport.LocalAddress(listener.Addr()))
+	fmt.Println(transport.LocalURL(listener.Addr(), false))
 	err = transport.New(h).Serve(ctx, listener)
 	log.Println("stopped:", errors.Join(err, reg.Close(), store.Close()))
 }

@@ -56,6 +56,6 @@ func serve(ctx context.Context, database string) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("ws://%s\n", transport.LocalAddress(listener.Addr()))
+	fmt.Println(transport.LocalURL(listener.Addr(), false))
 	return transport.New(h, transport.WithLogger(logger)).Serve(ctx, listener)
 }

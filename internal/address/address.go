@@ -14,13 +14,17 @@ import (
 	"github.com/plexus-go/plexus/storage"
 )
 
-// URL returns the URL of a hub. An IPv6 address is without brackets.
+// URL returns the URL of a hub, as [Parse] reads it. An IPv6 address is without
+// brackets, and may have a zone.
 func URL(protocol, host string, port int) string {
-	return protocol + "://" + net.JoinHostPort(host, strconv.Itoa(port))
+	host, _ = storage.NormalizeHost(host)
+	u := url.URL{Scheme: protocol, Host: net.JoinHostPort(host, strconv.Itoa(port))}
+	return u.String()
 }
 
-// Parse reads the URL of a hub, which may have a path and a query. The error is
-// the rule that text breaks: "must be a ws:// or wss:// URL". It shows no user.
+// Parse reads the URL of a hub, which may have a path and a query, and returns the
+// one to dial. The error is the rule that text breaks: "must be a ws:// or wss://
+// URL". It shows no user.
 func Parse(text string) (*url.URL, error) {
 	scheme, _, found := strings.Cut(strings.ToLower(text), "://")
 	if !found || scheme != "ws" && scheme != "wss" {
@@ -45,6 +49,13 @@ func Parse(text string) (*url.URL, error) {
 			return nil, errors.New("must have a port of 1–65535")
 		}
 	}
+	host, invalid := storage.NormalizeHost(u.Hostname())
+	if invalid != nil {
+		return nil, fmt.Errorf("%w: %w", errHost, invalid)
+	}
+	if host != u.Hostname() {
+		u.Host = strings.Replace(u.Host, u.Hostname(), host, 1)
+	}
 	return u, nil
 }
 
@@ -64,8 +75,6 @@ func Split(text string) (protocol, host string, port int, err error) {
 		err = errors.New("must not have a query")
 	case strings.Contains(text, "#"):
 		err = errors.New("must not have a fragment")
-	case !ValidHost(u.Hostname()):
-		err = errHost
 	}
 	if err != nil {
 		return "", "", 0, err
@@ -83,8 +92,8 @@ func Split(text string) (protocol, host string, port int, err error) {
 // ValidHost reports whether host is what a backend's host may be: a name, or an
 // IPv4 or IPv6 address without brackets.
 func ValidHost(host string) bool {
-	backend := storage.Backend{Name: "host", Host: host, Port: 1, Protocol: "ws", Source: storage.SourceManual}
-	return backend.Validate() == nil
+	_, err := storage.NormalizeHost(host)
+	return err == nil
 }
 
 // IsLoopback reports whether host, without brackets, is localhost or a loopback

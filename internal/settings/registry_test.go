@@ -117,6 +117,7 @@ func TestAFlagTakesPrecedenceOverAVariableAndThatOverTheDefault(t *testing.T) {
 		{func(s *Registry) any { return s.Port }, "--port", "REGISTRY_PORT", 4445, 1, 0, "1", "0", "65536"},
 		{func(s *Registry) any { return s.Port }, "-p", "REGISTRY_PORT", 4445, 65535, 8080, "65535", "8080", "x"},
 		{func(s *Registry) any { return s.Host }, "--host", "REGISTRY_HOST", "127.0.0.1", "::1", "example.com", "::1", "example.com", "[::1]"},
+		{func(s *Registry) any { return s.Host }, "--host", "REGISTRY_HOST", "127.0.0.1", "0.0.0.0", "::", "0.0.0.0", "::", "224.0.0.1"},
 		{func(s *Registry) any { return s.DBPath }, "--db-path", "REGISTRY_DB_PATH", filepath.Join(folder, "registry.db"), "a.db", "b.db", "a.db", "b.db", "\x00"},
 		{func(s *Registry) any { return s.ConfigPath }, "--config", "REGISTRY_CONFIG", filepath.Join(folder, "backends.toml"), "a.toml", "b.toml", "a.toml", "b.toml", "\x00"},
 		{func(s *Registry) any { return s.ConfigPath }, "-c", "REGISTRY_CONFIG", filepath.Join(folder, "backends.toml"), "a.toml", "b.toml", "a.toml", "b.toml", "\x00"},

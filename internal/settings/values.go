@@ -185,7 +185,10 @@ var (
 	parseNamespace = matching(func(text string) bool { return plugin.ValidateName(text) == nil && text != registry.Namespace },
 		"must be a letter, then letters, digits, hyphens and underscores, up to 64, and not "+registry.Namespace)
 	// An empty host would be every interface to the net package.
-	parseHost = matching(address.ValidHost,
+	parseHost = matching(func(text string) bool {
+		ip, err := netip.ParseAddr(text)
+		return err == nil && ip.IsUnspecified() || address.ValidHost(text)
+	},
 		"must be a host name, or an IPv4 or IPv6 address, without scheme, path and port")
 	parseAllowedHost = matching(isAllowedHost,
 		"must be a host name or an address, an IPv6 one in brackets, without a port")

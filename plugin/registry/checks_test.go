@@ -38,6 +38,9 @@ var addressChecks = []check{
 	{"host", `"127.0.0.1:4444"`, []string{"host", `"127.0.0.1:4444"`, "port"}},
 	{"host", `"256.0.0.1"`, []string{"host", `"256.0.0.1"`, "IPv4"}},
 	{"host", `"a\u0000b"`, []string{"host", `"a\x00b"`, "is not a host name"}},
+	{"host", `"0.0.0.0"`, []string{"host", `"0.0.0.0"`, "not the address of a machine"}},
+	{"host", `"ff02::1"`, []string{"host", `"ff02::1"`, "many machines"}},
+	{"host", `"hub٣"`, []string{"host", `"hub٣"`, "is not a host name"}},
 	{"host", `7`, []string{"`7`", "expected a string"}},
 
 	{"port", `1`, nil},
@@ -172,6 +175,20 @@ func TestProtocolIsStoredInLowerCase(t *testing.T) {
 		if got := h.get("alpha").Protocol; got != strings.ToLower(given) {
 			t.Errorf("updated to %q, got %q", given, got)
 		}
+	}
+}
+
+func TestHostIsStoredAsItIsDialled(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	const dialled = "xn--bcher-kva.example"
+	if got := h.register(object("name", "alpha", "host", "bücher.example", "port", 1)).Host; got != dialled {
+		t.Errorf("registered, answered %q", got)
+	}
+	h.register(`{"name": "alpha", "host": "h", "port": 1}`)
+	h.do("update", object("name", "alpha", "host", "bu\u0308cher.example"))
+	if got := h.get("alpha").Host; got != dialled {
+		t.Errorf("updated, got %q", got)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -95,13 +96,14 @@ type updateParams struct {
 
 // apply changes what is given of b.
 func (p *updateParams) apply(b *storage.Backend) {
-	b.Host = valueOr(p.Host, b.Host)
+	if p.Host != nil {
+		b.Host, _ = storage.NormalizeHost(*p.Host)
+	}
 	if p.Port != nil {
 		b.Port = int(*p.Port)
 	}
 	if p.Protocol != nil {
-		b.Protocol = *p.Protocol
-		b.Normalize()
+		b.Protocol = strings.ToLower(*p.Protocol)
 	}
 	b.Description = cmp.Or(p.Description, b.Description)
 	b.Namespace = cmp.Or(p.Namespace, b.Namespace)

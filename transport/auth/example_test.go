@@ -52,7 +52,7 @@ func Example() {
 	var running sync.WaitGroup
 	running.Go(func() { _ = server.Serve(ctx, l) })
 
-	url := "ws://" + transport.LocalAddress(l.Addr()).String()
+	url := transport.LocalURL(l.Addr(), false)
 	info, err := client.Info(ctx, url, client.WithToken(token))
 	fmt.Println(info.Name, err)
 	_, err = client.Info(ctx, url)

@@ -3,6 +3,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"strings"
 	"sync"
 
 	"github.com/gorilla/websocket"
@@ -30,7 +32,9 @@ var writeBuffers sync.Pool
 // the connection, so that nothing done with it outlasts ctx.
 func dial(ctx context.Context, s *connect.Settings, rawURL string) (c *connection, release func() bool, err error) {
 	failed := &DialError{URL: address.Redact(rawURL), Step: StepURL}
-	if _, failed.Err = address.Parse(rawURL); failed.Err != nil {
+	to, err := address.Parse(rawURL)
+	if err != nil {
+		failed.Err = err
 		return nil, nil, failed
 	}
 	failed.Step = StepConnect
@@ -51,7 +55,7 @@ func dial(ctx context.Context, s *connect.Settings, rawURL string) (c *connectio
 			return under, nil
 		},
 		Proxy:           s.Proxy,
-		TLSClientConfig: s.TLS,
+		TLSClientConfig: withoutZone(s.TLS, to.Hostname()),
 		ReadBufferSize:  bufferBytes,
 		WriteBufferSize: bufferBytes,
 		WriteBufferPool: &writeBuffers,
@@ -64,7 +68,7 @@ func dial(ctx context.Context, s *connect.Settings, rawURL string) (c *connectio
 			}
 		},
 	})
-	ws, response, err := dialer.DialContext(dialing, rawURL, s.Header)
+	ws, response, err := dialer.DialContext(dialing, to.String(), s.Header)
 	if err == nil && ctx.Err() != nil {
 		// gorilla has set the deadlines back, but the connection is closed.
 		ws.Close()
@@ -88,6 +92,18 @@ func dial(ctx context.Context, s *connect.Settings, rawURL string) (c *connectio
 	}
 	failed.Err = orContext(ctx, err)
 	return nil, nil, failed
+}
+
+// withoutZone returns the configuration for a host. A certificate is for an address,
+// and not for the interface that leads to it from here.
+func withoutZone(config *tls.Config, host string) *tls.Config {
+	ip, _, zoned := strings.Cut(host, "%")
+	if !zoned {
+		return config
+	}
+	config = cmp.Or(config, &tls.Config{}).Clone()
+	config.ServerName = cmp.Or(config.ServerName, ip)
+	return config
 }
 
 // maxHandshake bounds what is read from a hub before the upgrade, certificates

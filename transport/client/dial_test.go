@@ -5,6 +5,7 @@ package client_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -14,11 +15,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
+	"github.com/plexus-go/plexus/internal/address"
 	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/client"
 	"github.com/plexus-go/plexus/transport/websocket"
@@ -64,6 +67,46 @@ func TestTLSWithAndWithoutTrust(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// An address of one network needs its interface; a certificate does not name that.
+func TestAnAddressWithAZone(t *testing.T) {
+	loopback := slices.IndexFunc(interfaces(t), func(i net.Interface) bool { return i.Flags&net.FlagLoopback != 0 })
+	if loopback < 0 {
+		t.Skip("no loopback interface")
+	}
+	zone := "%" + interfaces(t)[loopback].Name
+	url, config := secure(t, "[::1]:0")
+	_, _, port, err := address.Split(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := client.Info(testkit.Context(t), address.URL("wss", "::1"+zone, port), client.WithTLS(config))
+	if err != nil || n.Name != "hub" || config.ServerName != "" {
+		t.Errorf("got %v, %v", n, err)
+	}
+}
+
+func interfaces(t *testing.T) []net.Interface {
+	t.Helper()
+	all, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// What the name server, and the hub, are asked for.
+func TestAnInternationalHostIsDialledInASCII(t *testing.T) {
+	asked := ""
+	_, err := client.Info(testkit.Context(t), "ws://bücher.example:4444/p?q=1", client.WithProxy(nil),
+		client.WithNetDial(func(_ context.Context, _, address string) (net.Conn, error) {
+			asked = address
+			return nil, net.ErrClosed
+		}))
+	if asked != "xn--bcher-kva.example:4444" || !dialFailed(err) {
+		t.Errorf("%q is dialled: %v", asked, err)
 	}
 }
 
