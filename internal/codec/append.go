@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // Appender is implemented by content that writes its own JSON: one valid value
@@ -33,12 +34,15 @@ func (e *SizeError) Error() string {
 }
 
 // appendOptions write unions by their declaration, durations as ISO 8601, and
-// maps in one order, so that equal content gives equal text.
+// maps in one order, so that equal content gives equal text. omitempty leaves out
+// what it does in encoding/json: zero numbers and false, too.
 var appendOptions = json.JoinOptions(
 	json.WithMarshalers(json.JoinMarshalers(
 		json.MarshalToFunc(marshalUnion),
 		json.MarshalToFunc(marshalDuration),
+		json.MarshalToFunc(marshalNumber),
 	)),
+	jsonv1.OmitEmptyWithLegacySemantics(true),
 	json.Deterministic(true),
 )
 

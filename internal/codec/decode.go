@@ -32,6 +32,7 @@ var decodeOptions = json.WithUnmarshalers(json.JoinUnmarshalers(
 	json.UnmarshalFromFunc(unmarshalUnion),
 	json.UnmarshalFromFunc(unmarshalEnumerated),
 	json.UnmarshalFromFunc(unmarshalDuration),
+	json.UnmarshalFromFunc(unmarshalNumber),
 ))
 
 // DecodeJSON reads content into what v points to: the reverse of AppendJSON.

@@ -13,6 +13,7 @@
 //	wording.go   the words of these errors
 //	union.go     tagged unions
 //	duration.go  durations
+//	number.go    numbers as text
 //	params.go    parameters, by name and by position
 //	nested.go    what is missing inside of parameters
 //	infer.go     JSON Schemas

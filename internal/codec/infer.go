@@ -129,6 +129,8 @@ func (inf *inference) define(t reflect.Type) (*jsonschema.Schema, error) {
 		return &jsonschema.Schema{Type: "string", Format: "date-time"}, nil
 	case stdjson.RawMessage, jsontext.Value:
 		return &jsonschema.Schema{}, nil
+	case stdjson.Number:
+		return &jsonschema.Schema{Type: "number"}, nil
 	case time.Duration:
 		return &jsonschema.Schema{Type: "string", Format: "duration"}, nil
 	}

@@ -5,6 +5,7 @@ package codec
 import (
 	"bytes"
 	"cmp"
+	stdjson "encoding/json"
 	"errors"
 	"reflect"
 	"strconv"
@@ -126,10 +127,12 @@ func mismatch(t reflect.Type, value []byte) string {
 	return got + ", expected " + expected(t)
 }
 
+var numberType = reflect.TypeFor[stdjson.Number]()
+
 // readsText reports whether a t is decoded from a string: then one that is
 // rejected has the right type and the wrong value.
 func readsText(t reflect.Type) bool {
-	return t == reflect.TypeFor[time.Duration]() || t.Kind() == reflect.String || isBytes(t) || isText(t)
+	return t == reflect.TypeFor[time.Duration]() || t.Kind() == reflect.String && t != numberType || isBytes(t) || isText(t)
 }
 
 // expected names a type.
@@ -145,6 +148,8 @@ func expected(t reflect.Type) string {
 		return "a date-time (RFC 3339)"
 	case time.Duration:
 		return "a duration, such as 90s or PT1M30S"
+	case stdjson.Number:
+		return "a number"
 	}
 	if isBytes(t) {
 		return "a string of base64"

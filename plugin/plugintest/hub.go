@@ -112,7 +112,7 @@ func (h *Hub) answer(path string, item *plugin.Item) {
 	} else {
 		h.t.Errorf("%s asks, and there is no answer left: %s", path, item.Question)
 	}
-	data, err := json.Marshal(map[string]any{"request_id": item.RequestID, "response_data": answerTo(item.Question, next)})
+	data, err := codec.AppendJSON(nil, map[string]any{"request_id": item.RequestID, "response_data": answerTo(item.Question, next)})
 	if err == nil {
 		err = h.hub.Respond(h.ctx, data)
 	}

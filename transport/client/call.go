@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/plugin"
 )
@@ -28,13 +29,15 @@ const maxRepeats = 3
 var ErrNoData = errors.New("the method answered without data")
 
 // Call calls a method of one of the hub's activations, "registry.list", with
-// parameters that json.Marshal takes; nil for none. Every range over the
-// sequence makes the call anew.
+// parameters: a struct such as the method's own, or a map; nil for none. They are
+// encoded as hubs decode them: unions, enumerations and durations as plugin.Stream
+// says, anything else as json.Marshal does, but for nil slices and maps, which are
+// empty ones. Every range over the sequence makes the call anew.
 //
 // The range ends with the stream. At a break, or when ctx is done, the stream is
-// ended at the hub. An error is a [*Error], a [*CallError], or that of
-// json.Marshal for the parameters. It ends the range, unless it is a [*Error]
-// that is Recoverable.
+// ended at the hub. An error is a [*Error], a [*CallError], or says that the
+// parameters can't be encoded. It ends the range, unless it is a [*Error] that is
+// Recoverable.
 //
 // Calls that find no connection wait for one as long as ctx allows. A call
 // whose connection is lost before it is sent is sent through the next one.
@@ -114,7 +117,7 @@ func (c call) run(ctx context.Context, yield func(plugin.Item, error) bool) {
 	var conn *connection
 	var err error
 	if c.params != nil {
-		if c.encoded, err = json.Marshal(c.params); err != nil {
+		if c.encoded, err = codec.AppendJSON(nil, c.params); err != nil {
 			yield(plugin.Item{}, fmt.Errorf("%s: parameters: %w", c.method, err))
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -15,7 +16,7 @@ const (
 	Confirm = "confirm" // answered with a bool
 	Prompt  = "prompt"  // with a string
 	Select  = "select"  // with the Value of a Choice, or a slice of them
-	Custom  = "custom"  // with anything that json.Marshal takes
+	Custom  = "custom"  // with anything that is a parameter of Call
 )
 
 // Question is what a method asks its caller while it runs.
@@ -64,7 +65,7 @@ func answerTo(kind string, value any) ([]byte, error) {
 	if value == nil {
 		return cancelled, nil
 	}
-	text, err := json.Marshal(value)
+	text, err := codec.AppendJSON(nil, value)
 	if err != nil {
 		return nil, err
 	}
@@ -74,10 +75,7 @@ func answerTo(kind string, value any) ([]byte, error) {
 	case Prompt:
 		return fmt.Appendf(nil, `{"type":"text","value":%s}`, text), nil
 	case Select:
-		switch {
-		case string(text) == "null": // a nil slice
-			text = []byte("[]")
-		case text[0] != '[':
+		if text[0] != '[' {
 			text = fmt.Appendf(nil, "[%s]", text)
 		}
 		return fmt.Appendf(nil, `{"type":"selected","values":%s}`, text), nil

@@ -5,7 +5,6 @@ package registryclient
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"github.com/plexus-go/plexus/internal/address"
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/transport/client"
 )
 
@@ -59,7 +59,7 @@ const (
 func (g *Registration) check() error {
 	g.Protocol = cmp.Or(g.Protocol, "ws")
 	g.TTL = cmp.Or(g.TTL, defaultTTL)
-	_, err := json.Marshal(g.Metadata)
+	_, err := codec.AppendJSON(nil, g.Metadata)
 	switch {
 	case g.Name == "":
 		return errors.New("the name is empty")
