@@ -18,8 +18,9 @@
 // see [URLs]. A token, cookie or header goes to the first of them only.
 //
 // Other registries give no leases and can't be watched: there a hub is kept
-// registered without a lease, and a Resolver asks for every name. Connections are
-// those of package client.
+// registered without a lease, and a Resolver asks for every name. Where a registry
+// can't register a name that it has, the entry is updated: it keeps its version and
+// metadata. Connections are those of package client.
 //
 // # Files
 //

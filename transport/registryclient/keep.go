@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"regexp"
 	"time"
 
 	"github.com/plexus-go/plexus/transport/client"
@@ -157,9 +158,12 @@ func (r *Registrar) announce(ctx context.Context, c *registry, hash string) erro
 		h.term = defaultTTL // the entry is checked all the same
 	}
 	a, err := c.ask(ctx, "register", params, "backend_registered")
-	if params["ttl_seconds"] != nil && refused(err) && !unknownMethod(err) {
+	if params["ttl_seconds"] != nil && refused(err) && !unknownMethod(err) && !nameTaken(err) {
 		delete(params, "ttl_seconds") // perhaps it does not know that parameter
 		a, err = c.ask(ctx, "register", params, "backend_registered")
+	}
+	if nameTaken(err) {
+		a, err = r.update(ctx, c, params)
 	}
 	if err != nil {
 		return err
@@ -170,6 +174,27 @@ func (r *Registrar) announce(ctx context.Context, c *registry, hash string) erro
 	}
 	r.note(stateRegistered, nil)
 	return nil
+}
+
+// nameTaken reports whether a registry can't register a name that it has already.
+func nameTaken(err error) bool {
+	e, ok := errors.AsType[*client.Error](err)
+	return ok && isTaken.MatchString(e.Message)
+}
+
+var isTaken = regexp.MustCompile(`(?i)unique constraint|duplicate (key|name)|already (exists|registered|taken|in use)`)
+
+// update gives the entry of the name the hub's address, and activates it. It keeps
+// its version and metadata.
+func (r *Registrar) update(ctx context.Context, c *registry, params map[string]any) (answer, error) {
+	for _, key := range []string{"version", "metadata", "source", "ttl_seconds"} {
+		delete(params, key)
+	}
+	a, err := c.ask(ctx, "update", params, "backend_updated")
+	if err == nil && (a.Backend == nil || !a.Backend.Active) {
+		_, err = r.ping(ctx, c)
+	}
+	return a, err
 }
 
 // deregister deregisters the hub, but not another one that has its name.

@@ -23,6 +23,7 @@ type oldRegistry struct {
 	strict bool // refuses parameters that it does not know
 	plain  bool // has none of deregister and ping
 	none   bool // is a hub without a registry
+	unique bool // can't register a name that is there
 
 	mu      sync.Mutex
 	entries map[string]object
@@ -71,12 +72,30 @@ func (o *oldRegistry) answer(method string, params object) (object, error) {
 		if _, ok := params["ttl_seconds"]; ok && o.strict {
 			return nil, errors.New(`"message":"Invalid params: unknown field: ttl_seconds","code":"-32602"`)
 		}
+		if entry != nil && o.unique {
+			return object{"type": "error", "message": "Failed to register backend: error returned from database: (code: 2067) UNIQUE constraint failed: backends.name"}, nil
+		}
 		entry = object{"name": name, "host": params["host"], "port": params["port"], "protocol": params["protocol"], "is_active": true, "metadata": nil}
 		o.entries[name] = entry
 		return object{"type": "backend_registered", "backend": entry}, nil
+	case method == "registry.update" && entry != nil:
+		entry = maps.Clone(entry)
+		for key, value := range params {
+			if key == "metadata" || key == "ttl_seconds" {
+				return nil, errors.New(`"message":"Invalid params: unknown field","code":"-32602"`)
+			}
+			entry[key] = value
+		}
+		o.entries[name] = entry
+		return object{"type": "backend_updated", "backend": entry}, nil
 	case method == "registry.get":
 		return object{"type": "backend", "backend": entry}, nil
 	case method == "registry.ping" && !o.plain:
+		if entry != nil && o.unique {
+			entry = maps.Clone(entry)
+			entry["is_active"] = true
+			o.entries[name] = entry
+		}
 		return object{"type": "ping", "name": name, "success": entry != nil, "message": ""}, nil
 	case method == "registry.deregister" && !o.plain && entry != nil:
 		o.deactivate(name)
@@ -154,6 +173,44 @@ func TestAHubIsKeptRegisteredInAnOldRegistry(t *testing.T) {
 				}
 				if _, active := old.has("alpha"); active != test.plain {
 					t.Errorf("it is closed; active: %v", active)
+				}
+			})
+		})
+	}
+}
+
+// There, the entry of an earlier run can only be updated.
+func TestAHubWhoseNameIsInAnOldRegistryUpdatesIt(t *testing.T) {
+	for name, active := range map[string]bool{"active": true, "inactive": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				old := newOldRegistry(true, false)
+				old.unique = true
+				old.answer("registry.register", object{"name": "alpha", "host": "192.0.2.1", "port": 1, "protocol": "wss"})
+				if !active {
+					old.deactivate("alpha")
+				}
+				p := pretend(t, old.serve)
+				var log lines
+				r := p.register(t, alpha(), log.option())
+				for range 3 {
+					old.mu.Lock()
+					e := old.entries["alpha"]
+					old.mu.Unlock()
+					if e["host"] != "127.0.0.1" || e["port"] != 4444.0 || e["protocol"] != "ws" || e["is_active"] != true {
+						t.Errorf("it is registered as %v", e)
+					}
+					p.pipes.Cut()
+					time.Sleep(time.Minute)
+				}
+				if n := log.Count("refuses"); n != 0 || old.count("registry.update") > 4 {
+					t.Errorf("%d updates; the log is %s", old.count("registry.update"), &log)
+				}
+				if err := r.Close(); err != nil {
+					t.Error(err)
+				}
+				if _, active := old.has("alpha"); active {
+					t.Error("it is closed, but active")
 				}
 			})
 		})
