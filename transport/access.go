@@ -29,6 +29,7 @@ type accessControl struct {
 	proxies      []netip.Prefix
 	authenticate Authenticate   // nil: no authentication
 	anonymous    *plugin.Caller // nil: not accepted where authenticate is set
+	insecure     bool           // other machines are served whatever is missing
 
 	local       bool // the listener is on loopback
 	rates       *rateLimiter
@@ -51,18 +52,23 @@ func (a *accessControl) init(next http.Handler, log *slog.Logger) {
 type source struct {
 	remote  string     // for logs and callers
 	limited netip.Addr // for limits; not valid: this machine, which has none by address
-	proxied bool       // a trusted proxy has passed it on
+	proxied string     // the header by which a proxy shows that it has passed it on; empty for none
+	trusted bool       // that proxy is a trusted one
 }
 
 func (a *accessControl) sourceOf(r *http.Request) source {
 	peer := addressOf(r.RemoteAddr)
-	from := source{remote: r.RemoteAddr}
-	if !a.local && !peer.IsLoopback() {
+	from := source{remote: r.RemoteAddr, proxied: proxyHeader(r.Header)}
+	switch {
+	case from.proxied == "" && !a.local && !peer.IsLoopback():
 		from.limited = networkOf(peer)
-	}
-	if values := r.Header["X-Forwarded-For"]; len(values) > 0 && within(peer, a.proxies) {
-		client := forwardedFor(peer, values, a.proxies)
-		from = source{remote: client.String(), limited: networkOf(client), proxied: true}
+	case from.proxied != "" && within(peer, a.proxies):
+		client := forwardedFor(peer, r.Header["X-Forwarded-For"], a.proxies)
+		from.remote, from.limited, from.trusted = client.String(), networkOf(client), true
+	case from.proxied != "" && peer.IsValid():
+		from.limited = networkOf(peer)
+	case from.proxied != "": // by a Unix socket
+		from.limited = netip.IPv6Loopback()
 	}
 	if from.remote == "" {
 		// A caller without an address would be one from within the program.
@@ -81,6 +87,7 @@ const (
 	wrongHostLocal
 	wrongHostProxied
 	wrongOrigin
+	otherProxy
 	noCredentials
 	wrongCredentials
 	overRate
@@ -106,6 +113,8 @@ var answers = [reasons]struct {
 		"its operator has allowed. The proxy must pass on the Host of the request.", ""},
 	wrongOrigin: {"origin", http.StatusForbidden,
 		"Pages of this origin may not connect to this hub. Its operator can allow the origin.", ""},
+	otherProxy: {"credentials", http.StatusForbidden, "A proxy that this hub does not trust has passed this request on, " +
+		"and no credentials are asked for. Its operator can allow that.", ""},
 	noCredentials:    {"credentials", http.StatusUnauthorized, "Credentials are needed.", ""},
 	wrongCredentials: {"credentials", http.StatusUnauthorized, "The credentials are not valid.", ""},
 	overRate:         {"rate", http.StatusTooManyRequests, "Too many requests from this address.", "1"},
@@ -154,10 +163,10 @@ func (a *accessControl) admit(r *http.Request, from source) (caller plugin.Calle
 	if why := a.connections.full(from.limited); why != none {
 		return caller, why, nil
 	}
-	if !a.allowsHost(r.Host, from.proxied) {
+	if !a.allowsHost(r.Host, from.trusted) {
 		why := wrongHost
 		switch {
-		case a.local && from.proxied:
+		case a.local && from.trusted:
 			why = wrongHostProxied
 		case a.local:
 			why = wrongHostLocal
@@ -167,7 +176,7 @@ func (a *accessControl) admit(r *http.Request, from source) (caller plugin.Calle
 	switch origins := r.Header["Origin"]; {
 	case len(origins) > 1:
 		return caller, malformed, nil
-	case len(origins) == 1 && !a.allowsOrigin(origins[0], from.proxied):
+	case len(origins) == 1 && !a.allowsOrigin(origins[0], from.proxied != ""):
 		return caller, wrongOrigin, fmt.Errorf("origin %.100q", origins[0])
 	}
 	caller, why, cause = a.callerOf(r, from)

@@ -98,6 +98,8 @@ func TestAccessControl(t *testing.T) {
 		"any host":    newTestAccess(t, false, origins),
 		"some hosts":  newTestAccess(t, false, origins, hosts),
 		"far proxied": newTestAccess(t, false, origins, hosts, proxies, auth),
+		"all open":    newTestAccess(t, true, auth, WithAnonymous("*")),
+		"insecure":    newTestAccess(t, true, WithInsecure()),
 	}
 	ann := plugin.Caller{Name: "ann", Means: "token", Scopes: []string{"registry:read"}}
 	anybody := plugin.Caller{Scopes: []string{"*"}}
@@ -165,6 +167,28 @@ func TestAccessControl(t *testing.T) {
 		{on: "far proxied", from: other, host: "hub.example",
 			header: http.Header{"X-Forwarded-For": {through}, "Authorization": {"Bearer good"}}, caller: ann},
 		{on: "far proxied", from: proxy, host: "hub.example", header: http.Header{"X-Forwarded-For": {through}}, status: 401},
+		{on: "proxied", from: v4, host: "localhost", header: http.Header{"Via": {"1.1 front"}}, status: 421},
+		// Proxies that are not trusted: their clients are no programs of this machine.
+		{on: "loopback", from: v4, host: "localhost", header: http.Header{"X-Forwarded-For": {through}}, status: 403},
+		{on: "loopback", from: v4, host: "localhost", header: http.Header{"X-Forwarded-For": {"127.0.0.1"}}, status: 403},
+		{on: "loopback", from: v4, host: "localhost", header: http.Header{"X-Forwarded-For": {""}}, status: 403},
+		{on: "loopback", from: v6, host: "localhost", header: http.Header{"Forwarded": {"for=127.0.0.1"}}, status: 403},
+		{on: "loopback", from: v4, host: "localhost", header: http.Header{"Via": {"1.1 front"}}, status: 403},
+		{on: "loopback", from: v4, host: "localhost", header: http.Header{"X-Forwarded-Proto": {"https"}}, status: 403},
+		{on: "loopback", from: v4, host: "localhost", header: http.Header{"X-Real-Ip": {through}}, status: 403},
+		{on: "loopback", from: "@", host: "localhost", header: http.Header{"Via": {"1.1 front"}}, status: 403},
+		{on: "limited", from: v4, host: "localhost", header: http.Header{"Via": {"1.1 front"}}, status: 403},
+		{on: "proxied", from: "192.0.2.1:1", host: "hub.example", header: http.Header{"X-Forwarded-For": {through}}, status: 403},
+		{on: "closed", from: v4, host: "localhost", header: http.Header{"Via": {"1.1 front"}}, status: 401},
+		{on: "closed", from: v4, host: "localhost", header: http.Header{"Via": {"1.1 front"}, "Authorization": {"Bearer good"}}, caller: ann},
+		{on: "closed", from: v4, host: "localhost", origin: page,
+			header: http.Header{"Via": {"1.1 front"}, "Authorization": {"Bearer good"}}, status: 403},
+		{on: "all open", from: v4, host: "localhost", caller: anybody},
+		{on: "all open", from: v4, host: "localhost", header: http.Header{"Via": {"1.1 front"}}, status: 401},
+		{on: "half open", from: v4, host: "localhost", header: http.Header{"Via": {"1.1 front"}},
+			caller: plugin.Caller{Scopes: []string{"registry:read"}}},
+		{on: "insecure", from: v4, host: "localhost", header: http.Header{"Via": {"1.1 front"}}, caller: anybody},
+		{on: "insecure", from: v4, host: "localhost", origin: page, header: http.Header{"Via": {"1.1 front"}}, status: 403},
 	}
 	for _, tt := range tests {
 		header := tt.header.Clone()
@@ -270,6 +294,26 @@ func TestWrongCredentialsCountAsManyRequests(t *testing.T) {
 		// Clients can't fill the disk.
 		if n := strings.Count(e.log.String(), "\n"); n > 10+10+4 {
 			t.Errorf("%s: %d lines in the log", from, n)
+		}
+	}
+}
+
+// TestLimitsOfAProxyThatIsNotTrusted: its clients have limits though it runs on
+// this machine, whose programs have none.
+func TestLimitsOfAProxyThatIsNotTrusted(t *testing.T) {
+	for _, from := range []string{"127.0.0.1:1", "[::1]:1", "@"} {
+		e := newTestAccess(t, true, WithInsecure(), WithLimits(Limits{MaxRequestRate: 1e-9, MaxRequestBurst: 5, MaxConnectionsPerAddress: 3}))
+		codes := map[int]int{}
+		for range 6 {
+			codes[e.ask(from, http.Header{"Via": {"1.1 front"}}).Code]++
+		}
+		if codes[200] != 3 || codes[429] != 3 {
+			t.Errorf("%s: through the proxy: %v", from, codes)
+		}
+		for range 6 {
+			if w := e.ask(from, nil); w.Code != 200 {
+				t.Errorf("%s: a program of this machine: %d", from, w.Code)
+			}
 		}
 	}
 }

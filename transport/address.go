@@ -34,10 +34,13 @@ func LocalURL(listener net.Addr, tls bool) string {
 }
 
 // CheckExposure returns an error where a hub would be served to other machines
-// without both TLS and authentication: by a listener that is not on loopback.
-func CheckExposure(listener net.Addr, tls, authentication bool) error {
+// without both TLS and authentication: by a listener that is not on loopback, or
+// by trusted proxies, whose TLS is their own.
+func CheckExposure(listener net.Addr, tls, authentication bool, proxies ...netip.Prefix) error {
 	missing := "TLS and no authentication"
 	switch {
+	case isLocal(listener) && len(proxies) > 0 && !authentication:
+		return fmt.Errorf("serving %s through a proxy: other machines can reach it, and there is no authentication", listener)
 	case isLocal(listener), tls && authentication:
 		return nil
 	case tls:
@@ -47,6 +50,11 @@ func CheckExposure(listener net.Addr, tls, authentication bool) error {
 	}
 	return fmt.Errorf("serving %s: other machines can reach this address, and there is no %s", listener, missing)
 }
+
+// WithInsecure serves other machines though [CheckExposure] has an objection,
+// which is an error of Serve otherwise: whoever reaches the port may then do
+// everything, or read what others do.
+func WithInsecure() Option { return func(s *Server) { s.access.insecure = true } }
 
 // isLocal reports whether only this machine reaches a listener.
 func isLocal(listener net.Addr) bool {

@@ -51,15 +51,24 @@ func TestExposure(t *testing.T) {
 	for _, tt := range []struct {
 		address   string
 		tls, auth bool
+		proxies   string
 		missing   string
 	}{
-		{"127.0.0.1:4444", false, false, ""},
-		{"0.0.0.0:4444", true, true, ""},
-		{"0.0.0.0:4444", false, false, "no TLS and no authentication"},
-		{"0.0.0.0:4444", true, false, "no authentication"},
-		{"0.0.0.0:4444", false, true, "no TLS"},
+		{"127.0.0.1:4444", false, false, "", ""},
+		{"0.0.0.0:4444", true, true, "", ""},
+		{"0.0.0.0:4444", false, false, "", "no TLS and no authentication"},
+		{"0.0.0.0:4444", true, false, "", "no authentication"},
+		{"0.0.0.0:4444", false, true, "", "no TLS"},
+		{"127.0.0.1:4444", false, false, "127.0.0.0/8", "no authentication"},
+		{"127.0.0.1:4444", true, false, "127.0.0.0/8", "no authentication"},
+		{"127.0.0.1:4444", false, true, "127.0.0.0/8", ""},
+		{"0.0.0.0:4444", false, true, "127.0.0.0/8", "no TLS"},
 	} {
-		err := CheckExposure(listenAddress(tt.address), tt.tls, tt.auth)
+		var proxies []netip.Prefix
+		if tt.proxies != "" {
+			proxies = prefixes(tt.proxies)
+		}
+		err := CheckExposure(listenAddress(tt.address), tt.tls, tt.auth, proxies...)
 		if (err == nil) != (tt.missing == "") || err != nil &&
 			(!strings.HasPrefix(err.Error(), "serving "+tt.address) || !strings.HasSuffix(err.Error(), "there is "+tt.missing)) {
 			t.Errorf("%+v: got %v", tt, err)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/internal/testkit"
+	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport"
 )
 
@@ -159,6 +161,51 @@ func TestWrongOptionsAreErrorsOfServe(t *testing.T) {
 		}
 		if !nobodyListens(l.Addr().String()) {
 			t.Error("the listener is still open")
+		}
+	}
+}
+
+// TestOtherMachinesAreServedOnlyIfThatIsMeant: a hub of one's own is as careful as
+// the registry.
+func TestOtherMachinesAreServedOnlyIfThatIsMeant(t *testing.T) {
+	known := transport.WithAuthentication(func(*http.Request) (plugin.Caller, error) { return plugin.Caller{}, transport.ErrNoCredentials })
+	encrypted := transport.WithTLS(&tls.Config{})
+	proxies := transport.WithTrustedProxies(netip.MustParsePrefix("127.0.0.0/8"))
+	hosts := transport.WithAllowedHosts("hub.example")
+	for _, test := range []struct {
+		name, address string
+		options       []transport.Option
+		missing       string // empty: it is served
+	}{
+		{"on loopback", "127.0.0.1:0", nil, ""},
+		{"on loopback by IPv6", "[::1]:0", nil, ""},
+		{"on all interfaces", ":0", nil, "no TLS and no authentication"},
+		{"on all interfaces by IPv4", "0.0.0.0:0", nil, "no TLS and no authentication"},
+		{"with TLS", ":0", []transport.Option{encrypted}, "no authentication"},
+		{"with authentication", ":0", []transport.Option{known}, "no TLS"},
+		{"with both", ":0", []transport.Option{encrypted, known}, ""},
+		{"with both, and some for all", ":0", []transport.Option{encrypted, known, transport.WithAnonymous("notes:read")}, ""},
+		{"with both, and everything for all", ":0", []transport.Option{encrypted, known, transport.WithAnonymous("*")}, "no authentication"},
+		{"with TLS, and little for all", ":0", []transport.Option{encrypted, transport.WithAnonymous()}, "no authentication"},
+		{"behind a proxy", "127.0.0.1:0", []transport.Option{proxies, hosts}, "no authentication"},
+		{"behind a proxy, with authentication", "127.0.0.1:0", []transport.Option{proxies, hosts, known}, ""},
+		{"said aloud", ":0", []transport.Option{transport.WithInsecure()}, ""},
+		{"said aloud, behind a proxy", "127.0.0.1:0", []transport.Option{transport.WithInsecure(), proxies, hosts}, ""},
+	} {
+		h, err := hub.New("hub")
+		must(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel() // it serves, and stops at once
+		options := append([]transport.Option{transport.WithLogger(slog.New(slog.DiscardHandler))}, test.options...)
+		l, err := net.Listen("tcp", test.address)
+		must(t, err)
+		err = transport.New(h, options...).Serve(ctx, l)
+		if (err == nil) != (test.missing == "") ||
+			err != nil && !strings.Contains(err.Error(), test.missing+": give WithTLS and WithAuthentication, or WithInsecure") {
+			t.Errorf("%s: %v", test.name, err)
+		}
+		if !nobodyListens(l.Addr().String()) {
+			t.Errorf("%s: the listener is still open", test.name)
 		}
 	}
 }

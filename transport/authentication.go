@@ -5,6 +5,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -61,6 +62,12 @@ func (a *accessControl) callerOf(r *http.Request, from source) (plugin.Caller, r
 	case err != nil && !errors.Is(err, ErrNoCredentials):
 		a.rates.charge(from.limited)
 		return plugin.Caller{}, wrongCredentials, err
+	case from.proxied != "" && !from.trusted && !a.insecure && !a.authenticates():
+		// It comes from elsewhere, and may not do what a program of this machine may.
+		if a.authenticate != nil {
+			return plugin.Caller{}, noCredentials, nil
+		}
+		return plugin.Caller{}, otherProxy, fmt.Errorf("header %s", from.proxied)
 	case a.anonymous != nil:
 		caller = *a.anonymous
 	case a.authenticate == nil:
@@ -70,6 +77,12 @@ func (a *accessControl) callerOf(r *http.Request, from source) (plugin.Caller, r
 	}
 	caller.Remote = from.remote
 	return caller, none, nil
+}
+
+// authenticates reports whether callers must authenticate before they may do
+// everything.
+func (a *accessControl) authenticates() bool {
+	return a.authenticate != nil && (a.anonymous == nil || !a.anonymous.May("*"))
 }
 
 // authenticateInTime authenticates a request within the time for the handshake.

@@ -19,6 +19,7 @@
 // connection. [Stats] count what was refused.
 //
 // By default, access control suits a hub that only its own machine reaches: that
-// machine's programs and pages may do everything, and other pages nothing.
-// [CheckExposure] returns an error where that is not enough.
+// machine's programs and pages may do everything; other pages, and callers behind a
+// proxy, nothing. A listener that other machines reach needs TLS and
+// authentication, or [WithInsecure]: see [CheckExposure].
 package transport

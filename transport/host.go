@@ -75,7 +75,7 @@ func WithAllowedOrigins(origins ...string) Option {
 }
 
 // allowsOrigin reports whether a page of that origin may connect. proxied says
-// that a trusted proxy has passed its request on.
+// that a proxy has passed its request on, trusted or not.
 func (a *accessControl) allowsOrigin(text string, proxied bool) bool {
 	o, err := address.ParseOrigin(text)
 	if err != nil { // "null" among others

@@ -4,16 +4,21 @@ package transport
 
 import (
 	"fmt"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
 )
 
 // WithTrustedProxies names the proxies whose X-Forwarded-For is trusted: it says
-// whose request they pass on. That of other peers, and other headers, are ignored.
-// The proxies must append the address of their peer to it, or replace it, and keep
-// the Host of the request: a server that listens on loopback then needs
-// [WithAllowedHosts].
+// whose request they pass on. The proxies must append the address of their peer to
+// it, or replace it, and keep the Host of the request: a server that listens on
+// loopback then needs [WithAllowedHosts].
+//
+// What other proxies write is not believed. But a request that shows that one has
+// passed it on, by X-Forwarded-For, Forwarded, Via or the like, does not count as
+// one of this machine: where nobody has to authenticate, it is rejected. A proxy
+// that adds no such header can't be told from its clients.
 func WithTrustedProxies(proxies ...netip.Prefix) Option {
 	return func(s *Server) {
 		for _, p := range proxies {
@@ -23,6 +28,22 @@ func WithTrustedProxies(proxies ...netip.Prefix) Option {
 		}
 		s.access.proxies = proxies
 	}
+}
+
+// proxyHeader returns a header of a request that only proxies write; empty if
+// there is none.
+func proxyHeader(header http.Header) string {
+	for name := range header {
+		switch name {
+		case "Forwarded", "Via", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "X-Original-Forwarded-For",
+			"X-Envoy-External-Address", "True-Client-Ip", "Cf-Connecting-Ip", "Fastly-Client-Ip", "Fly-Client-Ip":
+			return name
+		}
+		if strings.HasPrefix(name, "X-Forwarded-") || name == "X-Forwarded" {
+			return name
+		}
+	}
+	return ""
 }
 
 // maxHops is how many addresses of X-Forwarded-For are read.

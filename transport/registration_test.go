@@ -60,7 +60,7 @@ func TestWithRegistration(t *testing.T) {
 		"another address":    {"", url, registryclient.Registration{Host: "plexus.example.com", Port: 443, Protocol: "wss"}, "wss://plexus.example.com:443"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			options := []transport.Option{transport.WithRegistration(test.registry, test.r)}
+			options := []transport.Option{transport.WithRegistration(test.registry, test.r), transport.WithInsecure()}
 			if name == "with TLS" {
 				options = append(options, transport.WithTLS(&tls.Config{}))
 			}

@@ -78,7 +78,10 @@ func (s *Server) prepare(l net.Listener) (*http.Server, net.Listener, error) {
 		s.fail(errors.New("a server that listens on loopback behind a trusted proxy needs allowed hosts"))
 	}
 	if s.optionErrors != nil {
-		return nil, nil, s.optionErrors
+		return nil, nil, fmt.Errorf("serving %s: %w", l.Addr(), s.optionErrors)
+	}
+	if err := CheckExposure(l.Addr(), s.tls != nil, s.access.authenticates(), s.access.proxies...); err != nil && !s.access.insecure {
+		return nil, nil, fmt.Errorf("%w: give WithTLS and WithAuthentication, or WithInsecure if that is meant", err)
 	}
 	limits := s.access.limits
 	var http1 http.Protocols
@@ -104,14 +107,15 @@ func (s *Server) prepare(l net.Listener) (*http.Server, net.Listener, error) {
 // Serve serves the listener until ctx is done, and then stops gracefully:
 // streams end, calls finish, WebSockets close with code 1001. It returns nil
 // after a complete stop, an error if that took too long and connections were cut
-// off, the listener's error if that fails, and at once the error of an option. In
+// off, the listener's error if that fails, and at once the error of an option or of
+// [CheckExposure]. In
 // any case the listener is closed, and no connection is left. Serve may be called
 // once.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	server, limited, err := s.prepare(l)
 	if err != nil {
 		l.Close()
-		return fmt.Errorf("serving %s: %w", l.Addr(), err)
+		return err
 	}
 	defer s.background(ctx)()
 	failed := make(chan error, 1)

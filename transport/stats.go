@@ -18,7 +18,8 @@ type Stats struct {
 	//	malformed    a request with two origins
 	//	host         its Host is not an allowed one
 	//	origin       its page is not of an allowed origin
-	//	credentials  they are wrong, or missing where they are needed
+	//	credentials  they are wrong, or missing where they are needed, or a proxy
+	//	             that is not trusted has passed it on
 	//	rate         too many requests from one address
 	//	address      too many connections from one address
 	//	limit        too many connections in all

@@ -43,18 +43,16 @@ func openAccess(s *settings.Registry, at net.Addr, log *slog.Logger) (*access, e
 	if s.Anonymous != "none" {
 		a.mechanisms = append([]string{"anonymous"}, a.mechanisms...)
 	}
-	protected := s.Authenticates() && s.Anonymous != "all"
-	err := transport.CheckExposure(at, s.Encrypts(), protected)
-	if err == nil && len(s.TrustedProxies) > 0 && !protected {
-		// The TLS is the proxy's, but nobody authenticates.
-		err = fmt.Errorf("serving %s through a proxy: other machines can reach it, and there is no authentication", at)
-	}
+	err := transport.CheckExposure(at, s.Encrypts(), s.Authenticates() && s.Anonymous != "all", s.TrustedProxies...)
 	if err != nil {
 		if !s.Insecure {
 			return nil, fmt.Errorf("%w (give --tls-cert, --tls-key and --tokens, without --anonymous=all, or --insecure if that is meant)", err)
 		}
 		a.warning = err.Error()
 		log.Warn("insecure", "reason", a.warning)
+	}
+	if s.Insecure {
+		a.options = append(a.options, transport.WithInsecure())
 	}
 	a.options = append(a.options,
 		transport.WithLogger(log),

@@ -323,6 +323,47 @@ func TestTokenIsAddedAndRemoved(t *testing.T) {
 }
 
 // Other machines are served only by somebody who insists, and is warned.
+// TestProxiesThatAreNotTrusted: what comes through one is not from a program of
+// this machine, which may do everything by default.
+func TestProxiesThatAreNotTrusted(t *testing.T) {
+	t.Parallel()
+	tokens := filepath.Join(t.TempDir(), "tokens.toml")
+	secret := newToken(t, tokens, "ci", "--scope=registry:write")
+	for _, test := range []struct {
+		args              []string
+		direct, by, token int // the status of a request, of one by a proxy, and of that with a token; 0 is access
+	}{
+		{nil, 0, 403, 403},
+		{[]string{"--insecure"}, 0, 0, 0},
+		{[]string{"--tokens", tokens}, 0, 0, 0},
+		{[]string{"--tokens", tokens, "--anonymous=all"}, 0, 401, 0},
+		{[]string{"--tokens", tokens, "--anonymous=none"}, 401, 401, 0},
+	} {
+		p := start(t, command(t.TempDir(), test.args...))
+		for header, value := range map[string]string{"X-Forwarded-For": "192.0.2.7", "Forwarded": "for=127.0.0.1", "Via": "1.1 front"} {
+			for name, try := range map[string]struct {
+				header http.Header
+				want   int
+			}{
+				"directly": {nil, test.direct},
+				"by":       {http.Header{header: {value}}, test.by},
+				"token by": {http.Header{header: {value}, "Authorization": {"Bearer " + secret}}, test.token},
+			} {
+				conn, answer, err := testkit.DialWith(t, new(websocket.Dialer), p.url, try.header)
+				got := 0
+				if err != nil {
+					got = answer.StatusCode
+				} else {
+					conn.Close()
+				}
+				if got != try.want {
+					t.Errorf("%q: %s %s: status %d, want %d", test.args, name, header, got, try.want)
+				}
+			}
+		}
+	}
+}
+
 func TestExposure(t *testing.T) {
 	t.Parallel()
 	p := start(t, command(t.TempDir(), "--host=0.0.0.0", "--insecure"))
