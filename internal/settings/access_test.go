@@ -147,6 +147,8 @@ func TestToken(t *testing.T) {
 		{[]string{"--scope=registry:read"}, nil, Token{Scopes: []string{"registry:read"}, Path: filepath.Join(folder, "tokens.toml")}},
 		{[]string{"--scope", "registry:read", "--scope=registry:write:a*", "--expires=24h", "--description=d", "--tokens=t.toml"}, []string{"REGISTRY_TOKENS", "e.toml"},
 			Token{Scopes: []string{"registry:read", "registry:write:a*"}, Lifetime: 24 * time.Hour, Description: "d", Path: "t.toml"}},
+		{[]string{"--scope=notes:write", "--scope=registryx", "--scope=notes:write:team-a-*", "--scope=a:*", "--scope=b*"}, []string{"REGISTRY_TOKENS", "e.toml"},
+			Token{Scopes: []string{"notes:write", "registryx", "notes:write:team-a-*", "a:*", "b*"}, Path: "e.toml"}},
 		{[]string{"--scope=*", "--scope=registry:*"}, []string{"REGISTRY_TOKENS", "e.toml"}, Token{Scopes: []string{"*", "registry:*"}, Path: "e.toml"}},
 	} {
 		got, _, err := parse(test.args, atHome(t, test.env...))
@@ -156,6 +158,8 @@ func TestToken(t *testing.T) {
 	}
 	for args, want := range map[string]string{
 		"": "--scope is missing", "--scope=*,*": "must be registry:read", "--scope=": "must be registry:read", "--scope=registry": "must be registry:read",
+		"--scope=notes:read,notes:write": "must be registry:read", "--scope=notes:": "must be registry:read", "--scope=no*tes": "must be registry:read",
+		"--scope=:notes": "must be registry:read", "--scope=notes::read": "must be registry:read", "--scope=a\x7f": "must be registry:read",
 		"--scope=registry:wirte": "must be registry:read", "--scope=registry:read,registry:write": "must be registry:read",
 		"--scope=* --expires=-1s": "must be a duration", "--scope=* --what": "unknown flag: --what",
 	} {

@@ -22,7 +22,7 @@ func NewToken() *Token {
 	s := &Token{}
 	s.Table = Table{
 		{Name: "scope", Kind: "scope", Value: scopes(&s.Scopes), Required: true, Default: "none; there must be one",
-			Help: "What it allows: registry:read, registry:write, registry:admin, or registry:write:team-a-* for the names that begin with team-a-. Give the flag again for more."},
+			Help: "What it allows: registry:read, registry:write, registry:admin, or registry:write:team-a-* for the names that begin with team-a-; or any scope that other activations need, such as notes:write. Give the flag again for more."},
 		{Name: "expires", Kind: "duration", Value: one(&s.Lifetime, parseLifetime), Default: "never",
 			Help: "How long it is valid, such as 720h."},
 		{Name: "description", Kind: "text", Value: one(&s.Description, parseText), Default: "none",

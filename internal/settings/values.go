@@ -205,15 +205,27 @@ var (
 		"must be an https URL")
 	parseAnonymous = matching(func(text string) bool { return text == "none" || text == "read" || text == "all" },
 		"must be none, read or all")
-	// Those that the methods of a registry know.
-	parseScope = matching(regexp.MustCompile(`^(\*|registry:(\*|read|admin|write(:[^\s,]+)?))$`).MatchString,
-		"must be registry:read, registry:write, registry:write:NAME, registry:admin, registry:* or *")
+	// Of the registry, those that its methods know; of other activations, any.
+	parseScope = matching(isScope,
+		"must be registry:read, registry:write, registry:write:NAME, registry:admin, registry:* or *, or one of another activation, such as notes:write")
 )
 
 // isAllowedHost reports whether text is a host as it is in a URL.
 func isAllowedHost(text string) bool {
 	name, port, err := address.ParseHost(text)
 	return err == nil && port == "" && address.ValidHost(name) && !strings.HasSuffix(text, ":")
+}
+
+var (
+	registryScope = regexp.MustCompile(`^registry:(\*|read|admin|write(:[^\s,]+)?)$`)
+	otherScope    = regexp.MustCompile(`^([^\pZ\pC,:*]+:)*([^\pZ\pC,:*]+\*?|\*)$`)
+)
+
+func isScope(text string) bool {
+	if word, _, _ := strings.Cut(text, ":"); word == registry.Namespace {
+		return registryScope.MatchString(text)
+	}
+	return otherScope.MatchString(text)
 }
 
 // isPublicName reports whether a certificate authority may be asked for the name.
