@@ -88,14 +88,17 @@ func Unary[In, Out any](name, description string, fn func(ctx context.Context, i
 //
 // Structs become objects, by their json tags; a named struct inside another goes
 // to $defs, so types may be recursive. A field is optional, and its schema allows
-// null, if it is a pointer or tagged omitempty or omitzero. Further tags are
-// description and default (JSON; a string may go without its quotes); a field
-// named _ carries the title and description of the struct. Integers have a format
-// and bounds, time.Time is a date-time, time.Duration a duration ("PT1M30S";
-// "1m30s" is read, too), json.Number a number, []byte is base64, a type with a
-// MarshalText is a string, and any and json.RawMessage may be anything. Closed sets
-// of strings are [Enumerated], tagged unions are a [Union], and a type that writes
-// or reads its own JSON must be [Schematic].
+// null, if it is a pointer or tagged omitempty or omitzero; other options of the
+// json tag are refused, as are malformed tags, and structs without exported
+// fields. Further tags are description and default (JSON; a string may go without
+// its quotes), which parameters and answers to questions get at every depth, while
+// contents only show it in the schema; a field named _ carries the title and
+// description of the struct. Integers have a format and bounds, time.Time is a
+// date-time, time.Duration a duration ("PT1M30S"; "1m30s" is read, too),
+// json.Number a number, []byte is base64, a type with a MarshalText is a string,
+// and any and json.RawMessage may be anything. Closed sets of strings are
+// [Enumerated], tagged unions are a [Union], and a type that writes or reads its
+// own JSON must be [Schematic].
 //
 // No other item of the stream is sent while the content of one is encoded: a
 // MarshalJSON or an [Appender] that calls [Progress], [Ask] or yield waits for

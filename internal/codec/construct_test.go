@@ -5,10 +5,13 @@ package codec_test
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -66,6 +69,21 @@ type (
 	variantTime struct {
 		plugin.Union `discriminator:"kind"`
 		Time         *time.Time `tag:"time"`
+	}
+	variantDefault struct {
+		plugin.Union `discriminator:"kind"`
+		Circle       *circle `tag:"circle" default:"{}"`
+	}
+	variantNamed struct {
+		plugin.Union `discriminator:"kind"`
+		Circle       *circle `tag:"circle" json:"round"`
+	}
+	variantHidden struct {
+		plugin.Union `discriminator:"kind"`
+		Hidden       *struct{ a int } `tag:"hidden"`
+	}
+	selfDefault struct {
+		Next *selfDefault `json:"next" default:"{}"`
 	}
 	embedsUnion struct {
 		shape
@@ -175,6 +193,36 @@ func TestConstructionPanics(t *testing.T) {
 		{"a default for what is required", methodOf[struct {
 			A uint8 `default:"1"`
 		}], "not optional"},
+		{"a default of another type, within", unaryOf[struct {
+			In []struct {
+				A *uint8 `default:"256"`
+			}
+		}], "default 256"},
+		{"a default for what is required, within", methodOf[struct {
+			In map[string]struct {
+				A uint8 `default:"1"`
+			}
+		}], "not optional"},
+		{"an empty default that is no value", methodOf[struct {
+			A *int `default:""`
+		}], "invalid default"},
+		{"a default that lacks a member", methodOf[struct {
+			A *registerParams `default:"{\"name\":\"a\"}"`
+		}], "invalid default {\"name\":\"a\"}: missing field: A.host"},
+		{"a default that contains itself", methodOf[selfDefault], "contains itself"},
+		{"a default of an embedded struct", methodOf[struct {
+			Inner `default:"{}"`
+		}], "a default"},
+		{"a default of a field that is left out", methodOf[struct {
+			A int  `json:"-" default:"1"`
+			B *int `json:"b"`
+		}], "a default"},
+		{"a default of a variant", unaryOf[variantDefault], "default"},
+		{"a member name for a variant", unaryOf[variantNamed], "json"},
+		{"no exported fields", unaryOf[struct{ a, b int }], "no exported fields"},
+		{"no exported parameters", methodOf[struct{ a int }], "no exported fields"},
+		{"no exported fields, within", methodOf[struct{ A []sync.Mutex }], "no exported fields"},
+		{"no exported fields in a variant", unaryOf[variantHidden], "no exported fields"},
 		{"a bad type in Returns", func() plugin.Method {
 			return plugin.Unary("m", "", func(context.Context, plugin.None) (any, error) { return nil, nil }, plugin.Returns[chan int]())
 		}, "Returns: chan int has no JSON Schema"},
@@ -193,6 +241,58 @@ func TestConstructionPanics(t *testing.T) {
 		})
 	}
 	_ = variantUnexported{}.circle
+}
+
+// TestTags: those that mean nothing, or that change the JSON in a way which no
+// schema shows, are errors, at every depth.
+func TestTags(t *testing.T) {
+	for tag, want := range map[string]string{
+		`json:"a,string"`:                    `option "string"`,
+		`json:",string,omitzero"`:            `option "string"`,
+		`json:"a,format:RFC822"`:             `option "format:RFC822"`,
+		`json:"a,omitzero,format:'2, Jan'"`:  `option "format:'2"`,
+		`json:"a,case:ignore"`:               `option "case:ignore"`,
+		`json:"a,nocase"`:                    `option "nocase"`,
+		`json:",embed"`:                      `option "embed"`,
+		`json:",inline"`:                     `option "inline"`,
+		`json:",unknown"`:                    `option "unknown"`,
+		`json:"a,omitEmpty"`:                 `option "omitEmpty"`,
+		`json:"a, omitempty"`:                `option " omitempty"`,
+		`json:"a,omitzero,omitzero"`:         "duplicate",
+		`json:"a,"`:                          `option ""`,
+		`json:"a'b"`:                         "malformed",
+		`json:"a\\\"b"`:                      "malformed",
+		"json:\"\xff\"":                      "malformed tag",
+		`description:"\xff"`:                 "malformed tag",
+		`json:a`:                             "malformed tag",
+		`json: "a"`:                          "malformed tag",
+		`json:"a"description:"b"`:            "malformed tag",
+		`json:"a" description:"b`:            "malformed tag",
+		`json:"a" json:"b"`:                  "malformed tag",
+		`json`:                               "malformed tag",
+		`description:"a" json`:               "malformed tag",
+		`json:"a,omitempty" xml:"b"`:         "",
+		` json:"a"  description:"b\n\"c\"" `: "",
+		`json:"-,"`:                          `option ""`,
+		`json:"-"`:                           "",
+		`json:"a-b.c/é"`:                     "",
+		``:                                   "",
+	} {
+		one := reflect.StructOf([]reflect.StructField{{Name: "A", Type: reflect.TypeFor[*int](), Tag: reflect.StructTag(tag)}, {Name: "B", Type: reflect.TypeFor[int]()}})
+		deep := reflect.StructOf([]reflect.StructField{{Name: "In", Type: reflect.SliceOf(one)}})
+		_, inParameters := codec.ParametersOf(one)
+		_, within := codec.ParametersOf(deep)
+		_, inResults := codec.ResultSchema(one)
+		for _, err := range []error{inParameters, within, inResults} {
+			if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %q", tag, err, want)
+			}
+		}
+	}
+	hidden := reflect.StructOf([]reflect.StructField{{Name: "A", Type: reflect.TypeFor[int]()}, {Name: "b", PkgPath: "x", Type: reflect.TypeFor[int](), Tag: `json:"b"`}})
+	if _, err := codec.ResultSchema(hidden); err == nil || !strings.Contains(err.Error(), "unexported") {
+		t.Errorf("a tag of an unexported field: %v", err)
+	}
 }
 
 func TestConstructionPanicNamesTheMethodAndTheField(t *testing.T) {

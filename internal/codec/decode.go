@@ -55,10 +55,14 @@ func DecodeStrictly[T any](name string, value []byte, into *T) *Invalid {
 	case TooDeepAt(value, maxDepth) < len(value):
 		return invalid(fmt.Sprintf("%s: nested deeper than %d levels", name, maxDepth))
 	}
+	c := checkerOf(t, map[reflect.Type]*checker{})
+	if jsontext.Value(value).IsValid() {
+		value = c.fill(value)
+	}
 	if err := json.Unmarshal(value, into, decodeOptions); err != nil {
 		return invalid(reasonOf(name, t, value, err))
 	}
-	return checkerOf(t, map[reflect.Type]*checker{}).check(name, value)
+	return c.check(name, value)
 }
 
 // Invalid says what is wrong with something that a caller sent.

@@ -16,6 +16,8 @@
 //	number.go    numbers as text
 //	params.go    parameters, by name and by position
 //	nested.go    what is missing inside of parameters
+//	default.go   defaults
 //	infer.go     JSON Schemas
 //	fields.go    the JSON members of a struct
+//	tag.go       faults of tags
 package codec

@@ -21,6 +21,7 @@ type field struct {
 	description string
 	fallback    string   // the default, as JSON; empty for none
 	check       *checker // what is inside
+	fills       bool     // there are defaults inside; known for parameters
 }
 
 // takesNull reports whether the member may be null.
@@ -32,9 +33,16 @@ func fieldsOf(t reflect.Type) ([]field, error) {
 	var fields []field
 	for i := range t.NumField() {
 		f := t.Field(i)
+		if err := checkTag(f); err != nil {
+			return nil, fmt.Errorf("%s.%s: %w", t, f.Name, err)
+		}
+		fallback, hasDefault := f.Tag.Lookup("default")
 		tag := f.Tag.Get("json")
 		name, options, _ := strings.Cut(tag, ",")
-		if f.Anonymous && name == "" && f.Type.Kind() == reflect.Struct {
+		isMember := f.IsExported() && tag != "-"
+		if isEmbedded := f.Anonymous && name == "" && f.Type.Kind() == reflect.Struct; hasDefault && (isEmbedded || !isMember) {
+			return nil, fmt.Errorf("%s.%s: a default of what is no member", t, f.Name)
+		} else if isEmbedded {
 			embedded, err := fieldsOf(f.Type)
 			if err != nil {
 				return nil, err
@@ -58,14 +66,13 @@ func fieldsOf(t reflect.Type) ([]field, error) {
 		for option := range strings.SplitSeq(options, ",") {
 			optional = optional || option == "omitempty" || option == "omitzero"
 		}
-		fields = append(fields, field{
-			name:        name,
-			index:       []int{i},
-			typ:         f.Type,
-			optional:    optional,
-			description: f.Tag.Get("description"),
-			fallback:    f.Tag.Get("default"),
-		})
+		made := field{name: name, index: []int{i}, typ: f.Type, optional: optional, description: f.Tag.Get("description")}
+		if hasDefault {
+			if err := made.readDefault(fallback); err != nil {
+				return nil, fmt.Errorf("%s.%s: %w", t, name, err)
+			}
+		}
+		fields = append(fields, made)
 	}
 	return fields, nil
 }

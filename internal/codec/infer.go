@@ -255,6 +255,10 @@ func (inf *inference) structSchema(t reflect.Type) (*jsonschema.Schema, error) {
 	if err != nil {
 		return nil, err
 	}
+	// What else the decoder finds wrong with the type: no exported fields, say.
+	if err := json.Unmarshal([]byte("{}"), reflect.New(t).Interface(), decodeOptions); err != nil {
+		return nil, fmt.Errorf("%s: %w", t, err)
+	}
 	for _, f := range fields {
 		if s.Properties[f.name] != nil {
 			return nil, fmt.Errorf("%s has two fields %q", t, f.name)
@@ -265,6 +269,12 @@ func (inf *inference) structSchema(t reflect.Type) (*jsonschema.Schema, error) {
 		}
 		if f.optional {
 			property = nullable(property)
+		}
+		if err := f.checkDefault(); err != nil {
+			return nil, fmt.Errorf("%s.%s: %w", t, f.name, err)
+		}
+		if f.fallback != "" {
+			property.Default = stdjson.RawMessage(f.fallback)
 		}
 		property.Description = f.description
 		if s.Properties == nil {

@@ -79,11 +79,13 @@ func (c *checker) addMembers(t reflect.Type, known map[reflect.Type]*checker) er
 const maxDepth = 64
 
 // inspection is a walk through a value that is called name in errors. Its
-// decoder meets no error: all was read before.
+// decoder meets no error: all was read before. It looks for faults, or for
+// what has a default and is missing or null.
 type inspection struct {
 	*jsontext.Decoder
 	name string
 	text []byte
+	fill *[]edit // where defaults go, rather than faults; nil for a check
 }
 
 // check looks for the first fault.
@@ -91,7 +93,7 @@ func (c *checker) check(name string, text []byte) *Invalid {
 	if c == nil || c.onlyNull && !bytes.Contains(text, null) {
 		return nil
 	}
-	return inspection{jsontext.NewDecoder(bytes.NewBuffer(text)), name, text}.value(&field{optional: true, check: c})
+	return inspection{jsontext.NewDecoder(bytes.NewBuffer(text)), name, text, nil}.value(&field{optional: true, check: c})
 }
 
 var unchecked = &field{optional: true}
@@ -100,7 +102,12 @@ var unchecked = &field{optional: true}
 func (in inspection) value(f *field) *Invalid {
 	c := f.check
 	switch kind := in.PeekKind(); {
-	case kind == 'n' && !f.takesNull():
+	case kind == 'n' && in.fill != nil && f.fallback != "":
+		_ = in.SkipValue()
+		end := int(in.InputOffset())
+		*in.fill = append(*in.fill, edit{end - len(null), end, f.fallback})
+		return nil
+	case kind == 'n' && in.fill == nil && !f.takesNull():
 		_ = in.SkipValue()
 		return invalid(in.place() + ": " + mismatch(f.typ, null))
 	case kind == '{' && c != nil && c.union != nil:
@@ -120,9 +127,10 @@ func (in inspection) value(f *field) *Invalid {
 func (in inspection) elements(c *checker) *Invalid {
 	token, _ := in.ReadToken()
 	named := token.Kind() == '{'
-	given := make([]bool, len(c.members))
+	given, comma := make([]bool, len(c.members)), ""
 	for more(in.Decoder) {
 		f := c.element
+		comma = ","
 		if named {
 			name, _ := in.ReadToken()
 			if i, known := c.byName[name.String()]; known {
@@ -134,8 +142,14 @@ func (in inspection) elements(c *checker) *Invalid {
 		}
 	}
 	_, _ = in.ReadToken()
+	end := int(in.InputOffset()) - 1
 	for i, f := range c.members {
-		if !given[i] && !f.optional {
+		switch {
+		case given[i] || !named:
+		case in.fill != nil && f.fallback != "":
+			*in.fill = append(*in.fill, edit{end, end, comma + string(quote(f.name)) + ":" + f.fallback})
+			comma = ","
+		case in.fill == nil && !f.optional:
 			return missing(in.place() + "." + f.name)
 		}
 	}

@@ -5,12 +5,10 @@ package codec
 import (
 	"bytes"
 	stdjson "encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -58,39 +56,12 @@ func ParametersOf(t reflect.Type) (*Parameters, error) {
 		if !f.optional {
 			p.required = i + 1
 		}
-		if err := f.readDefault(); err != nil {
-			return nil, fmt.Errorf("%s.%s: %w", t, f.name, err)
-		}
-		if f.fallback != "" {
-			p.schema.Properties[f.name].Default = stdjson.RawMessage(f.fallback)
-		} else if f.optional {
+		f.fills = f.check.hasDefaults(map[*checker]bool{})
+		if f.optional && f.fallback == "" {
 			p.schema.Properties[f.name].Default = stdjson.RawMessage("null")
 		}
 	}
 	return p, nil
-}
-
-// readDefault checks the default and gives it the form that the schema shows.
-func (f *field) readDefault() error {
-	if f.fallback == "" {
-		return nil
-	}
-	if !f.optional {
-		return errors.New("it has a default, but is not optional")
-	}
-	if f.fallback[0] != '"' && readsText(pointed(f.typ)) {
-		f.fallback = string(quote(f.fallback)) // a string may be written without its quotes
-	}
-	value := reflect.New(f.typ)
-	if err := json.Unmarshal([]byte(f.fallback), value.Interface(), decodeOptions); err != nil {
-		return fmt.Errorf("invalid default %s: %w", f.fallback, err)
-	}
-	if pointed(f.typ) == reflect.TypeFor[time.Duration]() {
-		text, err := AppendJSON(nil, value.Interface())
-		f.fallback = string(text)
-		return err
-	}
-	return nil
 }
 
 // Schema returns the JSON Schema, with these examples; nil for no parameters.
@@ -185,6 +156,9 @@ func (f *field) decode(value []byte, into reflect.Value) (reason string, bad *In
 	}
 	if f.check != nil && !f.check.onlyNull && TooDeepAt(value, maxDepth) < len(value) {
 		return fmt.Sprintf("%s: nested deeper than %d levels", f.name, maxDepth), nil
+	}
+	if f.fills {
+		value = f.check.fill(value)
 	}
 	if err := json.Unmarshal(value, into.Addr().Interface(), decodeOptions); err != nil {
 		return reasonOf(f.name, f.typ, value, err), nil

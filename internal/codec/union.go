@@ -60,8 +60,16 @@ func readUnion(t reflect.Type) (*union, error) {
 	seen := map[string]bool{}
 	for i := range t.NumField() {
 		f := t.Field(i)
+		if err := checkTag(f); err != nil {
+			return nil, fmt.Errorf("%s.%s: %w", t, f.Name, err)
+		}
 		if f.Type == unionType || f.Name == "_" {
 			continue
+		}
+		for _, key := range []string{"json", "default"} {
+			if _, given := f.Tag.Lookup(key); given {
+				return nil, fmt.Errorf("%s.%s: a variant has no %s tag", t, f.Name, key)
+			}
 		}
 		tag := f.Tag.Get("tag")
 		if tag == "" || seen[tag] || !f.IsExported() || f.Type.Kind() != reflect.Pointer || f.Type.Elem().Kind() != reflect.Struct {
