@@ -101,6 +101,11 @@ func (c *command) follow(ctx context.Context, root *cobra.Command, l line) error
 	return err
 }
 
+// timedOut is the error of a call that --timeout has ended.
+func (c *command) timedOut(method string) error {
+	return fmt.Errorf("%s timed out: it was ended after --timeout %v", method, c.options.timeout)
+}
+
 // call calls a method and shows the items as they come.
 func (c *command) call(ctx context.Context, at *hub, method string, params any, show func(*plugin.Item) error) error {
 	defer c.prompter.surplus()
@@ -115,7 +120,7 @@ func (c *command) call(ctx context.Context, at *hub, method string, params any, 
 		case err != nil:
 			c.printer.clear()
 			if began && errors.Is(err, context.DeadlineExceeded) {
-				return fmt.Errorf("%s timed out: it was ended after --timeout %v", method, c.options.timeout)
+				return c.timedOut(method)
 			}
 			return err
 		}

@@ -47,10 +47,11 @@ type hub struct {
 
 // hubs are the connections of one command.
 type hubs struct {
-	options *options
-	getenv  func(string) string
-	answers func(context.Context, client.Question) (any, error)
-	note    func(format string, args ...any) // reports what --verbose is for
+	options  *options
+	getenv   func(string) string
+	answers  func(context.Context, client.Question) (any, error)
+	note     func(format string, args ...any) // reports what --verbose is for
+	settings []client.Option                  // of all connections, besides the usual ones
 	// commands are the names of the commands of plexus, to propose.
 	commands []string
 
@@ -67,6 +68,14 @@ func (h *hubs) close() {
 	all.Wait()
 }
 
+// hangUp closes one connection.
+func (h *hubs) hangUp(at *hub) {
+	h.mu.Lock()
+	h.open = slices.DeleteFunc(h.open, func(c *client.Client) bool { return c == at.Client })
+	h.mu.Unlock()
+	at.Close()
+}
+
 // bounded is how long a step before the call may take.
 func (h *hubs) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	// A time that the user gave holds for everything, and is longer on purpose.
@@ -79,14 +88,14 @@ func (h *hubs) dial(ctx context.Context, url string, credentials bool) (*hub, er
 	if err != nil {
 		return nil, err
 	}
-	settings := []client.Option{
+	settings := append(slices.Clone(h.settings),
 		client.WithTLS(config),
 		client.WithoutReconnect(),
 		client.WithDialTimeout(cmp.Or(h.options.timeout, stepTimeout)),
 		client.WithMessageLimit(maxMessageBytes),
 		client.WithQueue(queueItems, queueBytes, time.Hour),
 		client.WithAnswers(h.answers),
-	}
+	)
 	if credentials {
 		for name, values := range h.options.credentials(h.getenv) {
 			for _, value := range values {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/plexus-go/plexus/internal/testkit"
 )
 
 // TestPages lists a registry that gives its entries page by page, and one
@@ -61,12 +63,13 @@ func TestWatchErrors(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, "h", func(c *fakeCall) {
 		c.stream("7", fakeData(`{"type":"error","message":"one"}`), fakeError("two", "-1", true),
-			fakeData(`{"type":"backend_deleted","name":"a"}`), fakeDone)
+			fakeData(`{"type":"backend_deleted","name":"a"}`))
 	})
 	const want = "plexus: registry.watch: one\nplexus: registry.watch: two (-1)\n"
-	if r := plexus(t, f.url, "watch", "--pretty"); r.status != failed || r.stdout != "deleted       a\n" || r.stderr != want {
-		t.Errorf("got %+v", r)
-	}
+	w := startWatch(t, f.url, "--pretty")
+	w.want("deleted       a")
+	testkit.Eventually(t, "the errors are reported", func() bool { return w.stderr.String() == want })
+	w.interrupt()
 }
 
 func TestEventLines(t *testing.T) {
