@@ -79,7 +79,7 @@ func (a *access) authenticate(s *settings.Registry, log *slog.Logger) error {
 }
 
 // counters are those that registry.status shows.
-func counters(s transport.Stats) map[string]int64 {
+func counters(s transport.Stats, logDropped int64) map[string]int64 {
 	c := s.WebSocket
 	all := map[string]int64{
 		"connections":    s.Connections,
@@ -93,6 +93,7 @@ func counters(s transport.Stats) map[string]int64 {
 		"closed_stalled": c.Stalled,
 		"closed_idle":    c.Idle,
 		"memory":         c.Held,
+		"log_dropped":    logDropped,
 	}
 	for reason, n := range s.Refused {
 		all["refused_"+reason] = n

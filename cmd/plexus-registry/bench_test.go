@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -97,11 +99,18 @@ func serveHere(b *testing.B) (url string) {
 	ctx, stop := context.WithCancel(context.Background())
 	stdout, address := io.Pipe()
 	ended := make(chan error, 1)
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { null.Close() })
+	problems := newErrorOutput(null)
+	problems.level.Set(slog.Level(math.MaxInt))
 	go func() {
 		s := settings.NewRegistry()
 		s.Port, s.ConfigPath, s.DBPath = 0, filepath.Join(dir, "backends.toml"), filepath.Join(dir, "registry.db")
 		s.AutoRegister, s.Health.Interval, s.Anonymous = nil, 0, "all"
-		err := serve(ctx, s, slog.New(slog.DiscardHandler), address)
+		err := serve(&signals{stop: ctx}, s, problems, address)
 		address.CloseWithError(err)
 		ended <- err
 	}()

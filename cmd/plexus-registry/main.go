@@ -4,12 +4,12 @@
 // else, on port 4445.
 //
 // The first line that it prints is the address that clients connect to; its
-// log goes to standard error, as text on a terminal and as JSON elsewhere.
-// SIGINT and SIGTERM stop it gracefully, a second one at once.
+// log goes to standard error, as text on a terminal and as JSON elsewhere. It waits
+// for the reader of neither. SIGINT and SIGTERM stop it gracefully, a second one at
+// once; SIGHUP reloads what it lists.
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -19,18 +19,16 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"os/signal"
 	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/plexus-go/plexus/config"
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/logqueue"
 	"github.com/plexus-go/plexus/internal/settings"
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage/sqlite"
@@ -50,38 +48,29 @@ const (
 )
 
 func run(args []string, getenv func(string) string, stdout io.Writer, stderr *os.File) int {
+	caught := catchSignals() // before anything else
+	out, problems := &output{Writer: stdout}, newErrorOutput(stderr)
+	defer problems.Close(flush)
 	status := misused // until the settings are read
 	command := newCommand(getenv, func(s *settings.Registry) error {
 		status = failed
-		return serve(untilSignal(), s, newLogger(stderr, s.LogLevel), stdout)
+		problems.level.Set(s.LogLevel)
+		return serve(caught, s, problems, stdout)
 	})
 	command.AddCommand(newTokenCommand(getenv, &status))
 	command.SetArgs(args)
-	out := &output{Writer: stdout}
 	command.SetOut(out)
-	command.SetErr(stderr)
+	command.SetErr(problems)
 	err := command.Execute()
 	if out.err != nil { // cobra ignores that the help can't be written
 		err, status = out.err, failed
 	}
 	if err != nil {
 		// One line, though several things may have failed.
-		fmt.Fprintf(stderr, "plexus-registry: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
+		fmt.Fprintf(problems, "plexus-registry: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
 		return status
 	}
 	return succeeded
-}
-
-// output keeps the first error of writing to it.
-type output struct {
-	io.Writer
-	err error
-}
-
-func (o *output) Write(text []byte) (int, error) {
-	n, err := o.Writer.Write(text)
-	o.err = cmp.Or(o.err, err)
-	return n, err
 }
 
 // newCommand makes the command line, which calls run with the settings.
@@ -114,24 +103,16 @@ func newCommand(getenv func(string) string, run func(*settings.Registry) error) 
 	return command
 }
 
-// untilSignal returns a context that is done at the first SIGINT or SIGTERM.
-// From then on the next one has its usual effect.
-func untilSignal() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() { // it may last as long as the process
-		<-signals
-		// Before anybody can see that it is ending: a second signal that comes
-		// then must not be lost.
-		signal.Stop(signals)
-		cancel()
+// serve runs the hub until a signal asks it to stop.
+func serve(caught *signals, s *settings.Registry, problems *errorOutput, stdout io.Writer) (err error) {
+	log, ctx := problems.logger(problems), caught.stop
+	slog.SetDefault(log) // for net/http, which logs with package log
+	starting := true
+	defer func() {
+		if starting && ctx.Err() != nil { // which is why it did not start
+			err = nil
+		}
 	}()
-	return ctx
-}
-
-// serve runs the hub until ctx is done.
-func serve(ctx context.Context, s *settings.Registry, log *slog.Logger, stdout io.Writer) (err error) {
 	// What can fail without a trace comes first: a start that fails has not
 	// touched the database then, which the registry that holds the port may
 	// be using.
@@ -169,7 +150,7 @@ func serve(ctx context.Context, s *settings.Registry, log *slog.Logger, stdout i
 		registry.WithLogger(log),
 		registry.WithRegistrations(s.MaxRegistrations),
 		registry.WithNameBytes(s.MaxNameBytes),
-		registry.WithCounters(func() map[string]int64 { return counters(server.Stats()) }),
+		registry.WithCounters(func() map[string]int64 { return counters(server.Stats(), problems.Dropped()) }),
 		registry.WithVersion(version()),
 		registry.WithSource(file),
 		registry.WithSource(s.Backends),
@@ -188,14 +169,17 @@ func serve(ctx context.Context, s *settings.Registry, log *slog.Logger, stdout i
 	defer beside.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	beside.Go(func() { reloadOnHangup(ctx, reg, log) })
+	beside.Go(func() { reloadOnHangup(ctx, caught.hangup, reg, log) })
 	if err := h.Register(reg); err != nil {
 		return err
 	}
 
-	fmt.Fprintln(stdout, clientURL(s, listener.Addr()))
+	address := logqueue.New(stdout, 1<<10, nil)
+	defer address.Close(0)
+	fmt.Fprintln(address, clientURL(s, listener.Addr()))
 	log.Info("serving", "hub", h.Namespace(), "address", listener.Addr().String(),
 		"database", s.DBPath, "config", s.ConfigPath, "version", version())
+	starting = false
 	err = server.Serve(ctx, listener)
 	log.Info("stopped")
 	return err
@@ -232,10 +216,7 @@ func prober() func(ctx context.Context, url string) (name string, err error) {
 
 // reloadOnHangup does what registry.reload does at each SIGHUP, until ctx is
 // done.
-func reloadOnHangup(ctx context.Context, reg *registry.Registry, log *slog.Logger) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
+func reloadOnHangup(ctx context.Context, hangup <-chan os.Signal, reg *registry.Registry, log *slog.Logger) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -247,14 +228,6 @@ func reloadOnHangup(ctx context.Context, reg *registry.Registry, log *slog.Logge
 			}
 		}
 	}
-}
-
-func newLogger(w *os.File, level slog.Level) *slog.Logger {
-	options := &slog.HandlerOptions{Level: level}
-	if term.IsTerminal(int(w.Fd())) {
-		return slog.New(slog.NewTextHandler(w, options))
-	}
-	return slog.New(slog.NewJSONHandler(w, options))
 }
 
 // version is that of the module, as it was built.
