@@ -29,8 +29,9 @@ type registration struct {
 // PLEXUS_NO_REGISTRY (1, true or yes) turns registration off, even with a URL.
 //
 // The empty fields of r are filled in: name, version and hash are the hub's; host
-// and port are those of [LocalAddress]; the protocol is wss with TLS. For clients
-// on other machines, or behind a proxy, set Host, Port and Protocol.
+// and port are those of the listener, and where that listens on all interfaces, the
+// address from which the registry is reached; the protocol is wss with TLS. Behind
+// a proxy, set Host, Port and Protocol.
 //
 // The hub serves with or without a registry; see [registryclient.Register] for the
 // options and how a lost registry is found again. A graceful stop deregisters the
@@ -51,10 +52,6 @@ func (s *Server) register(ctx context.Context, at net.Addr) (stop func()) {
 	schema := s.hub.Schema()
 	r := s.registration.hub
 	r.Name = cmp.Or(r.Name, s.hub.Namespace())
-	if address := LocalAddress(at); address.IsValid() {
-		r.Host = cmp.Or(r.Host, address.Addr().String())
-		r.Port = cmp.Or(r.Port, int(address.Port()))
-	}
 	if r.Protocol == "" && s.tls != nil {
 		r.Protocol = "wss"
 	}

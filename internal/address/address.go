@@ -49,9 +49,9 @@ func Parse(text string) (*url.URL, error) {
 			return nil, errors.New("must have a port of 1–65535")
 		}
 	}
-	host, invalid := storage.NormalizeHost(u.Hostname())
-	if invalid != nil {
-		return nil, fmt.Errorf("%w: %w", errHost, invalid)
+	host, err := Host(u.Hostname())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errHost, err)
 	}
 	if host != u.Hostname() {
 		u.Host = strings.Replace(u.Host, u.Hostname(), host, 1)
@@ -89,11 +89,14 @@ func Split(text string) (protocol, host string, port int, err error) {
 	return u.Scheme, u.Hostname(), port, nil
 }
 
-// ValidHost reports whether host is what a backend's host may be: a name, or an
-// IPv4 or IPv6 address without brackets.
-func ValidHost(host string) bool {
-	_, err := storage.NormalizeHost(host)
-	return err == nil
+// Host returns a host as it is dialled, see [storage.NormalizeHost]. The error says
+// why it can't be a backend's.
+func Host(text string) (string, error) {
+	host, invalid := storage.NormalizeHost(text)
+	if invalid != nil {
+		return host, invalid
+	}
+	return host, nil
 }
 
 // IsLoopback reports whether host, without brackets, is localhost or a loopback

@@ -90,7 +90,8 @@ func FuzzSplit(f *testing.F) {
 	f.Add("WS://u:p@h%41")
 	f.Fuzz(func(t *testing.T, text string) {
 		protocol, host, port, err := Split(text)
-		if err == nil && (protocol != "ws" && protocol != "wss" || !ValidHost(host) || port < 1 || port > 65535) {
+		dialled, invalid := Host(host)
+		if err == nil && (protocol != "ws" && protocol != "wss" || invalid != nil || dialled != host || port < 1 || port > 65535) {
 			t.Errorf("%q: got %q, %q, %d", text, protocol, host, port)
 		}
 	})

@@ -187,7 +187,7 @@ var (
 	// An empty host would be every interface to the net package.
 	parseHost = matching(func(text string) bool {
 		ip, err := netip.ParseAddr(text)
-		return err == nil && ip.IsUnspecified() || address.ValidHost(text)
+		return err == nil && ip.IsUnspecified() || isHost(text)
 	},
 		"must be a host name, or an IPv4 or IPv6 address, without scheme, path and port")
 	parseAllowedHost = matching(isAllowedHost,
@@ -210,10 +210,15 @@ var (
 		"must be registry:read, registry:write, registry:write:NAME, registry:admin, registry:* or *, or one of another activation, such as notes:write")
 )
 
+func isHost(text string) bool {
+	_, err := address.Host(text)
+	return err == nil
+}
+
 // isAllowedHost reports whether text is a host as it is in a URL.
 func isAllowedHost(text string) bool {
 	name, port, err := address.ParseHost(text)
-	return err == nil && port == "" && address.ValidHost(name) && !strings.HasSuffix(text, ":")
+	return err == nil && port == "" && isHost(name) && !strings.HasSuffix(text, ":")
 }
 
 var (
@@ -231,7 +236,7 @@ func isScope(text string) bool {
 // isPublicName reports whether a certificate authority may be asked for the name.
 func isPublicName(text string) bool {
 	_, notIP := netip.ParseAddr(text)
-	return address.ValidHost(text) && notIP != nil && strings.Contains(strings.Trim(text, "."), ".") && !strings.Contains(text, "_")
+	return isHost(text) && notIP != nil && strings.Contains(strings.Trim(text, "."), ".") && !strings.Contains(text, "_")
 }
 
 func parseNetwork(text string) (netip.Prefix, error) {

@@ -67,7 +67,8 @@ func WithDiscovery(addresses ...Address) Option {
 }
 
 // WithSelf registers the hub that hosts the registry, under its name and its
-// address, which transport.LocalAddress makes of its listener's.
+// address, which transport.LocalAddress makes of its listener's. Where that listens
+// on all interfaces, and clients are on other machines, give the one they reach.
 func WithSelf(name string, address netip.AddrPort) Option {
 	return func(r *Registry) {
 		if !address.IsValid() {

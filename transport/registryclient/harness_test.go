@@ -71,10 +71,10 @@ const url = "ws://hub"
 
 // options make a client take the route.
 func (r *route) options(more ...client.Option) []client.Option {
-	return append(more, client.WithProxy(nil), client.WithNetDial(func(ctx context.Context, network, address string) (net.Conn, error) {
+	return append([]client.Option{client.WithProxy(nil), client.WithNetDial(func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := r.pipes.Dial(ctx, network, address)
 		return clientConn{conn, r}, err
-	}))
+	})}, more...)
 }
 
 // clientConn lets time pass while it sends, and no other one send meanwhile: the

@@ -27,6 +27,7 @@ type held struct {
 	lease    string        // its lease; empty for none, or one that is gone
 	term     time.Duration // of the lease, renewed after a third of it
 	unleased bool          // register was answered without a lease on this connection
+	host     string        // as it was announced
 	hash     string        // the hub's, as it was announced
 }
 
@@ -74,6 +75,7 @@ func (r *Registrar) session(ctx, calls context.Context) (connected bool, err err
 		r.held = held{url: c.url}
 	}
 	defer c.Close()
+	r.registration.reachedFrom(c.local)
 	r.held.unleased = false
 	for {
 		if ctx.Err() != nil {
@@ -98,7 +100,7 @@ func (r *Registrar) session(ctx, calls context.Context) (connected bool, err err
 func (r *Registrar) keep(ctx context.Context, c *registry) error {
 	h := &r.held
 	hash := r.registration.hash()
-	if h.lease != "" && hash == h.hash {
+	if h.lease != "" && hash == h.hash && r.registration.Host == h.host {
 		if there, err := r.ping(ctx, c); there || err != nil {
 			return err
 		}
@@ -108,7 +110,7 @@ func (r *Registrar) keep(ctx context.Context, c *registry) error {
 		switch {
 		case err != nil && !answered(err):
 			return err
-		case b != nil && b.Active && !r.registration.at(b) && h.answered:
+		case b != nil && b.Active && !r.registration.at(b, h.host) && h.answered:
 			h.lease = ""
 			r.note(stateTaken, fmt.Errorf("the entry is for %s", b.URL()))
 			return nil
@@ -168,7 +170,7 @@ func (r *Registrar) announce(ctx context.Context, c *registry, hash string) erro
 	if err != nil {
 		return err
 	}
-	h.answered, h.lease, h.unleased, h.hash = true, a.LeaseID, a.LeaseID == "", hash
+	h.answered, h.lease, h.unleased, h.host, h.hash = true, a.LeaseID, a.LeaseID == "", r.registration.Host, hash
 	if b := a.Backend; b != nil && b.TTLSeconds > 0 && b.TTLSeconds < int64(h.term/time.Second) {
 		h.term = time.Duration(b.TTLSeconds) * time.Second
 	}
@@ -215,7 +217,7 @@ func (r *Registrar) deregister(ctx context.Context, c *registry) error {
 	switch {
 	case err != nil && !answered(err):
 		return err
-	case err == nil && (b == nil || !b.Active || !r.registration.at(b) || !sameProcess(b)):
+	case err == nil && (b == nil || !b.Active || !r.registration.at(b, r.held.host) || !sameProcess(b)):
 		return nil
 	}
 	_, err = c.ask(ctx, "deregister", r.named(), "backend_deregistered")

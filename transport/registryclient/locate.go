@@ -135,9 +135,10 @@ func (l *locator) connect(ctx, abort context.Context) (*registry, error) {
 // registry is a connection to one.
 type registry struct {
 	*client.Client
-	url  string
-	lost chan struct{} // closed when the connection is lost
-	err  error         // why, once lost
+	url   string
+	local net.Addr      // our end of the connection
+	lost  chan struct{} // closed when the connection is lost
+	err   error         // why, once lost
 }
 
 // dial connects to a hub. Only the first address gets credentials: they were
@@ -152,6 +153,7 @@ func (l *locator) dial(ctx, abort context.Context, url string, credentials bool)
 	settings.NetDial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := l.NetDial(ctx, network, address)
 		if err == nil {
+			r.local = conn.LocalAddr()
 			context.AfterFunc(abort, func() { conn.Close() })
 		}
 		return conn, err

@@ -10,20 +10,22 @@ import (
 	"io"
 	"maps"
 	"net"
-	"net/netip"
 	"os"
 	"sync"
 	"time"
 
-	"github.com/plexus-go/plexus/internal/address"
 	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/transport/client"
 )
 
 // Registration describes a hub to a registry.
 type Registration struct {
-	Name     string // the hub's namespace
-	Host     string // where clients reach it; IPv6 addresses without brackets
+	Name string // the hub's namespace
+	// Host and Port are where clients reach it, an IPv6 address without brackets.
+	// Where they are empty, they are those of the Listener. One that listens on all
+	// interfaces is reached at the address from which this machine reaches the
+	// registry, or at 127.0.0.1 where the registry is on this machine.
+	Host     string
 	Port     int
 	Protocol string // "ws", also where it is empty, or "wss"
 
@@ -40,7 +42,8 @@ type Registration struct {
 
 	// Listener is where the hub listens: a registry is not looked for there.
 	// Nil stands for Host and Port.
-	Listener net.Addr
+	Listener   net.Addr
+	everywhere bool // it is reached at the address from which the registry is
 
 	// TTL is how long the registry keeps the hub active after it was last
 	// heard from, in whole seconds from 5 seconds to a day. 0 stands for 30 seconds;
@@ -60,11 +63,12 @@ func (g *Registration) check() error {
 	g.Protocol = cmp.Or(g.Protocol, "ws")
 	g.TTL = cmp.Or(g.TTL, defaultTTL)
 	_, err := codec.AppendJSON(nil, g.Metadata)
+	hostErr := g.checkHost()
 	switch {
 	case g.Name == "":
 		return errors.New("the name is empty")
-	case g.Host == "":
-		return errors.New("the host is empty")
+	case hostErr != nil:
+		return hostErr
 	case g.Port < 1 || g.Port > 65535:
 		return fmt.Errorf("port %d is not 1–65535", g.Port)
 	case g.Protocol != "ws" && g.Protocol != "wss":
@@ -103,23 +107,6 @@ func (g *Registration) hash() string {
 		return ""
 	}
 	return g.SchemaHash()
-}
-
-// at reports whether an entry has this hub's address, however loopback is
-// written there.
-func (g *Registration) at(b *Backend) bool {
-	return b.Port == g.Port && cmp.Or(b.Protocol, "ws") == g.Protocol &&
-		(b.Host == g.Host || address.IsLoopback(b.Host) && address.IsLoopback(g.Host))
-}
-
-// localPort returns the port at which the hub listens on 127.0.0.1, if it
-// does.
-func (g *Registration) localPort() (port int, ok bool) {
-	if g.Listener == nil {
-		return g.Port, address.IsLoopback(g.Host)
-	}
-	at, err := netip.ParseAddrPort(g.Listener.String())
-	return int(at.Port()), err == nil && (at.Addr().IsUnspecified() || at.Addr().Unmap().IsLoopback())
 }
 
 // Registrar keeps one hub registered. Make it with [Register].

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -30,9 +32,13 @@ func TestRegisterRejectsInvalidArguments(t *testing.T) {
 		g    registryclient.Registration
 		want string
 	}{
-		"address":  {"http://127.0.0.1:4444", alpha(), "must be a ws:// or wss:// URL"},
-		"name":     {"ws://x", change(func(g *registryclient.Registration) { g.Name = "" }), "name"},
-		"host":     {"ws://x", change(func(g *registryclient.Registration) { g.Host = "" }), "host"},
+		"address": {"http://127.0.0.1:4444", alpha(), "must be a ws:// or wss:// URL"},
+		"name":    {"ws://x", change(func(g *registryclient.Registration) { g.Name = "" }), "name"},
+		"host":    {"ws://x", change(func(g *registryclient.Registration) { g.Host = "" }), "host"},
+		"no TCP": {"ws://x", change(func(g *registryclient.Registration) {
+			g.Host, g.Listener = "", &net.UnixAddr{Name: "/x", Net: "unix"}
+		}), "host"},
+		"all":      {"ws://x", change(func(g *registryclient.Registration) { g.Host = "0.0.0.0" }), "not the address of a machine"},
 		"port":     {"ws://x", change(func(g *registryclient.Registration) { g.Port = 65536 }), "65536"},
 		"protocol": {"ws://x", change(func(g *registryclient.Registration) { g.Protocol = "http" }), "http"},
 		"ttl":      {"ws://x", change(func(g *registryclient.Registration) { g.TTL = time.Second }), "ttl"},
@@ -48,6 +54,72 @@ func TestRegisterRejectsInvalidArguments(t *testing.T) {
 		})
 	}
 }
+
+// A hub that says no host is registered where it listens; on all interfaces, at the
+// address from which it reaches the registry, which may change.
+func TestAHubIsRegisteredAtTheAddressThatOthersReach(t *testing.T) {
+	tcp := func(address string) net.Addr { return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(address)) }
+	for name, test := range map[string]struct {
+		host     string // what is said
+		listener net.Addr
+		from     string // where the connection to the registry comes from
+		want     string
+	}{
+		"another machine":             {"", tcp("[::]:4444"), "192.0.2.7:50000", "ws://192.0.2.7:4444"},
+		"another machine, mapped":     {"", tcp("[::]:4444"), "[::ffff:192.0.2.7]:50000", "ws://192.0.2.7:4444"},
+		"another machine, by IPv4":    {"", tcp("0.0.0.0:4444"), "192.0.2.7:50000", "ws://192.0.2.7:4444"},
+		"another machine, by IPv6":    {"", tcp("[::]:4444"), "[2001:db8::7]:50000", "ws://[2001:db8::7]:4444"},
+		"another machine, with zone":  {"", tcp("[::]:4444"), "[fe80::7%eth0]:50000", "ws://[fe80::7%25eth0]:4444"},
+		"this machine":                {"", tcp("[::]:4444"), "127.0.0.1:50000", "ws://127.0.0.1:4444"},
+		"this machine, by IPv6":       {"", tcp("[::]:4444"), "[::1]:50000", "ws://127.0.0.1:4444"},
+		"no IPv6 that is listened on": {"", tcp("0.0.0.0:4444"), "[2001:db8::7]:50000", "ws://127.0.0.1:4444"},
+		"one interface":               {"", tcp("192.0.2.1:4444"), "192.0.2.7:50000", "ws://192.0.2.1:4444"},
+		"one interface, mapped":       {"", tcp("[::ffff:192.0.2.1]:4444"), "192.0.2.7:50000", "ws://192.0.2.1:4444"},
+		"loopback":                    {"", tcp("127.0.0.1:4444"), "192.0.2.7:50000", "ws://127.0.0.1:4444"},
+		"said":                        {"hub.example", tcp("[::]:4444"), "192.0.2.7:50000", "ws://hub.example:4444"},
+		"said in another script":      {"bücher.example", nil, "192.0.2.7:50000", "ws://xn--bcher-kva.example:4444"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withRegistry(t, func(t *testing.T, s *registryServer) {
+				from := tcp(test.from)
+				g := registryclient.Registration{Name: "alpha", Host: test.host, Listener: test.listener}
+				if test.listener == nil {
+					g.Port = 4444
+				}
+				var log lines
+				s.register(t, g, s.comesFrom(&from), log.option())
+				if b := s.entries()["alpha"]; b.URL() != test.want || !b.Active {
+					t.Errorf("it is registered as %+v, want %s", b, test.want)
+				}
+				moved := test.want
+				if test.want == "ws://192.0.2.7:4444" { // it follows the machine
+					from, moved = tcp("192.0.2.8:50000"), "ws://192.0.2.8:4444"
+				}
+				s.pipes.CutAll()
+				soon(t, "registered again", func() bool { return s.entries()["alpha"].URL() == moved })
+				time.Sleep(time.Minute)
+				if b := s.entries()["alpha"]; b.URL() != moved || !b.Active || log.Count("another hub") > 0 {
+					t.Errorf("it is registered as %+v, want %s; the log is %s", b, moved, &log)
+				}
+			})
+		})
+	}
+}
+
+// comesFrom makes the connections through the route come from an address.
+func (r *route) comesFrom(from *net.Addr) client.Option {
+	return client.WithNetDial(func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := r.pipes.Dial(ctx, network, address)
+		return addressedConn{clientConn{conn, r}, *from}, err
+	})
+}
+
+type addressedConn struct {
+	clientConn
+	local net.Addr
+}
+
+func (c addressedConn) LocalAddr() net.Addr { return c.local }
 
 func TestAHubIsRegisteredUntilItIsClosed(t *testing.T) {
 	withRegistry(t, func(t *testing.T, s *registryServer) {
