@@ -37,7 +37,7 @@ func parseBackend(table *tomlfile.Table) (storage.Backend, error) {
 	backend := storage.Backend{
 		Name: table.String("name"), Host: table.String("host"), Port: table.Int("port"), Protocol: table.String("protocol"),
 		Description: optional("description"), Namespace: optional("namespace"),
-		Source: storage.SourceFile, Active: true,
+		Source: storage.SourceFile,
 	}
 	table.Require("name", "host", "port")
 	table.Unique("name")

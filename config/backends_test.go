@@ -14,7 +14,7 @@ import (
 
 // fromFile is a backend as the file gives it.
 func fromFile(name, host string, port int) storage.Backend {
-	return storage.Backend{Name: name, Host: host, Port: port, Protocol: "ws", Source: storage.SourceFile, Active: true}
+	return storage.Backend{Name: name, Host: host, Port: port, Protocol: "ws", Source: storage.SourceFile}
 }
 
 func TestParseBackends(t *testing.T) {
@@ -115,7 +115,7 @@ func FuzzParseBackends(f *testing.F) {
 			if err := backend.Validate(); err != nil {
 				t.Errorf("%+v: %v", backend, err)
 			}
-			if backend.Source != storage.SourceFile || !backend.Active || names[backend.Name] {
+			if backend.Source != storage.SourceFile || !backend.Active() || names[backend.Name] {
 				t.Errorf("of another source, inactive, or there twice: %+v", backend)
 			}
 			names[backend.Name] = true

@@ -58,7 +58,7 @@ func parseEntry(entry string) (storage.Backend, error) {
 	if err != nil {
 		return storage.Backend{}, fmt.Errorf("the URL %w", err)
 	}
-	backend := storage.Backend{Name: name, Protocol: protocol, Host: host, Port: port, Source: storage.SourceEnv, Active: true}
+	backend := storage.Backend{Name: name, Protocol: protocol, Host: host, Port: port, Source: storage.SourceEnv}
 	return backend, backend.Validate()
 }
 

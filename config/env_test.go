@@ -15,7 +15,7 @@ import (
 )
 
 func fromEnv(name, protocol, host string, port int) storage.Backend {
-	return storage.Backend{Name: name, Protocol: protocol, Host: host, Port: port, Source: storage.SourceEnv, Active: true}
+	return storage.Backend{Name: name, Protocol: protocol, Host: host, Port: port, Source: storage.SourceEnv}
 }
 
 func TestEnv(t *testing.T) {

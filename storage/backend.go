@@ -23,17 +23,6 @@ const (
 	SourceEnv    Source = "env"    // REGISTRY_BACKENDS
 )
 
-// Reason is why a backend is inactive.
-type Reason string
-
-// The reasons.
-const (
-	ReasonDeregistered Reason = "deregistered" // a call of deregister
-	ReasonDropped      Reason = "dropped"      // its source no longer lists it
-	ReasonExpired      Reason = "expired"      // its lease was not renewed
-	ReasonUnhealthy    Reason = "unhealthy"    // its probes failed, or it answered under another name
-)
-
 // The bounds of a backend.
 const (
 	MaxNameBytes        = 255
@@ -69,10 +58,8 @@ type Backend struct {
 	// Adopted is set where another program has stored the entry, and its source
 	// has not listed it since. Such a source has not dropped the entry.
 	Adopted bool
-	Active  bool
-	// Reason is why the backend is inactive; empty where that is not known, and
-	// for an active one.
-	Reason Reason
+	// Inactive is why the backend is inactive; 0 for an active one.
+	Inactive Reasons
 
 	RegisteredAt int64 // when its address was last registered
 	LastSeen     int64 // when it last answered or reported; 0 for never
@@ -87,6 +74,9 @@ type Backend struct {
 	// Revision is that of the last change, above 0 once stored.
 	Revision int64
 }
+
+// Active reports whether nothing says that the backend is inactive.
+func (b *Backend) Active() bool { return b.Inactive == 0 }
 
 // FieldError says which field of a backend breaks which rule.
 type FieldError struct {

@@ -54,7 +54,8 @@ const (
 type condition struct {
 	address  string // what was probed; another address begins anew
 	status   HealthStatus
-	failures int // in a row
+	answered bool // the last probe, under its name
+	failures int  // in a row
 	reason   string
 	latency  time.Duration
 	seen     int64  // when it last answered, Unix seconds
@@ -72,13 +73,18 @@ func (c *condition) flapping() bool {
 
 // next is the condition after one more probe. A failure that is our own is shown,
 // and does not count as one of the backend.
-func (c *condition) next(p probed, ours bool, now int64) *condition {
-	n := &condition{address: p.address}
-	if c != nil && c.address == p.address {
-		*n = *c
+func (e *entry) next(p probed, ours bool, now int64) *condition {
+	n := &condition{address: p.address, status: e.info.Health}
+	if e.condition != nil {
+		*n = *e.condition
 	}
+	n.answered = p.err == nil
+	critical := n.status == statusCritical // it takes an answer to become another
 	if p.err != nil && ours {
-		n.status, n.reason = statusWarning, printable(p.err)
+		n.reason = printable(p.err)
+		if !critical {
+			n.status = statusWarning
+		}
 		return n
 	}
 	n.results <<= 1
@@ -86,7 +92,10 @@ func (c *condition) next(p probed, ours bool, now int64) *condition {
 	n.latency = p.latency
 	if p.err == nil {
 		n.status, n.failures, n.reason, n.seen = statusPassing, 0, "", now
-		if n.flapping() {
+		switch {
+		case n.flapping() && critical:
+			n.status, n.reason = statusCritical, "it answers, and is flapping"
+		case n.flapping():
 			n.status = statusWarning
 		}
 		return n
@@ -94,7 +103,7 @@ func (c *condition) next(p probed, ours bool, now int64) *condition {
 	n.results |= 1
 	n.failures++
 	n.status, n.reason = statusWarning, printable(p.err)
-	if n.failures >= maxFailures || errors.As(p.err, &misnamed{}) {
+	if critical || n.failures >= maxFailures || errors.As(p.err, &misnamed{}) {
 		n.status = statusCritical
 	}
 	return n

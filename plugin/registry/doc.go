@@ -44,13 +44,15 @@
 //
 // # Health and leases
 //
-// With [WithHealth], every entry is asked for its name in every round (health.go,
-// condition.go). An entry that fails three times in a row, or answers under
-// another name, is deactivated, and activated when it answers correctly. An entry
-// that is inactive for another reason is not activated by answering.
+// An entry is active while there is no reason against it (storage.Reasons). Each
+// reason is set and removed by itself.
 //
-// An entry that is registered with a ttl is deactivated unless it is pinged or
-// registered again within that time (lease.go). Each such registration has a lease
+// With [WithHealth], every entry is asked for its name in every round (health.go,
+// condition.go). The health of an entry is critical when it has failed three times in
+// a row, or answers under another name, until it answers correctly.
+//
+// An entry that is registered with a ttl expires unless it is pinged or registered
+// again within that time (lease.go). Each such registration has a lease
 // id; ping, deregister and delete with that id do not affect a later registration.
 //
 // # Access control

@@ -42,9 +42,10 @@ type backendEvent struct {
 
 // nameEvent names an entry.
 type nameEvent struct {
-	Name     string `json:"name"`
-	Revision int64  `json:"revision,omitzero" description:"Revision of the change, where changes are watched"`
-	History  string `json:"history,omitzero" description:"Identifies where the revision counts: give it back with after"`
+	Name           string         `json:"name"`
+	Revision       int64          `json:"revision,omitzero" description:"Revision of the change, where changes are watched"`
+	History        string         `json:"history,omitzero" description:"Identifies where the revision counts: give it back with after"`
+	InactiveReason InactiveReason `json:"inactive_reason,omitzero" description:"Why the backend is inactive now"`
 }
 
 // backendsEvent is a list, the newest entry first.
@@ -171,6 +172,8 @@ type BackendInfo struct {
 	Flapping        bool         `json:"flapping,omitzero" description:"Whether it changes between good and bad too often to be trusted"`
 	TTLSeconds      int64        `json:"ttl_seconds,omitzero" description:"How long its lease lasts from one renewal to the next"`
 
+	InactiveReason InactiveReason `json:"inactive_reason,omitzero" description:"Why it is inactive; absent where it is active"`
+
 	encoded []byte // the JSON of all that, made by newInfo
 }
 
@@ -188,12 +191,17 @@ func newInfo(b storage.Backend, c *condition) *BackendInfo {
 		Version:      b.Version,
 		Metadata:     anyMetadata(b.Metadata),
 		Source:       BackendSource(b.Source),
-		IsActive:     b.Active,
+		IsActive:     b.Active(),
 		RegisteredAt: b.RegisteredAt,
 		CreatedAt:    b.CreatedAt,
 		UpdatedAt:    b.UpdatedAt,
 		Health:       statusUnknown,
 		TTLSeconds:   b.LeaseSeconds,
+
+		InactiveReason: InactiveReason(b.Inactive.First()),
+	}
+	if b.Inactive.Has(storage.ReasonUnhealthy) { // found by an earlier run
+		info.Health = statusCritical
 	}
 	seen := b.LastSeen
 	if c != nil {
@@ -235,6 +243,29 @@ func (BackendSource) Enum() []plugin.Choice {
 
 // EnumDescription says what the enumeration is.
 func (BackendSource) EnumDescription() string { return "Source of a backend registration" }
+
+// InactiveReason is why an entry is inactive: where there are several reasons, the
+// first of them in the order of Enum.
+type InactiveReason string
+
+var _ plugin.Enumerated = InactiveReason("")
+
+// Enum lists the reasons.
+func (InactiveReason) Enum() []plugin.Choice {
+	described := func(reason storage.Reasons, text string) plugin.Choice {
+		return plugin.Choice{Value: reason.String(), Description: text}
+	}
+	return []plugin.Choice{
+		described(storage.ReasonDeregistered, "It said goodbye, or somebody deregistered it"),
+		described(storage.ReasonDropped, "The file or the environment no longer lists it"),
+		described(storage.ReasonExpired, "Its lease was not renewed in time"),
+		described(storage.ReasonUnhealthy, "Its health is critical"),
+		described(storage.ReasonUnknown, "Another program has stored it as inactive"),
+	}
+}
+
+// EnumDescription says what the enumeration is.
+func (InactiveReason) EnumDescription() string { return "Why a backend is inactive" }
 
 // metadata is a JSON object, kept as it came. That it is one is checked where
 // the parameters are validated.

@@ -20,7 +20,7 @@ import (
 func theirs(name string) storage.Backend {
 	return storage.Backend{
 		ID: "id of " + name, Name: name, Host: "theirs", Port: 1, Protocol: "ws", Source: storage.SourceManual,
-		Runtime: true, Active: true, RegisteredAt: 1, CreatedAt: 1, UpdatedAt: 1,
+		Runtime: true, RegisteredAt: 1, CreatedAt: 1, UpdatedAt: 1,
 	}
 }
 
@@ -48,7 +48,7 @@ func TestChangesOfOthersAreFollowed(t *testing.T) {
 		same(t, "after a put", h.names(""), []string{"ours", "theirs"})
 
 		changed := theirs("theirs")
-		changed.Port, changed.Active = 2, false
+		changed.Port, changed.Inactive = 2, storage.ReasonUnknown
 		put(t, h.store, changed)
 		synctest.Wait()
 		same(t, "after a change", h.get("theirs").Port, 2)

@@ -112,6 +112,7 @@ type entry struct {
 	Health       string          `json:"health"`
 	HealthError  string          `json:"health_error"`
 	Flapping     bool            `json:"flapping"`
+	Reason       string          `json:"inactive_reason"`
 }
 
 func (e entry) String() string {
@@ -132,6 +133,7 @@ type event struct {
 	Next     string  `json:"next"`
 	Revision int64   `json:"revision"`
 	History  string  `json:"history"`
+	Reason   string  `json:"inactive_reason"`
 }
 
 // described is the event as "type name".

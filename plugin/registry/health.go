@@ -42,12 +42,28 @@ type probed struct {
 	latency time.Duration
 }
 
+// probes reports whether entries are probed.
+func (h *Health) probes() bool { return h.Interval > 0 && h.Probe != nil }
+
+// forgetHealth takes back what probes of an earlier run have found, where there are
+// none in this run.
+func (r *Registry) forgetHealth(ctx context.Context) error {
+	var writes []storage.Write
+	entries, _ := r.view.all()
+	for _, e := range entries {
+		if w, ok := follows(e.backend, &condition{status: statusUnknown}, time.Now().Unix()); ok {
+			writes = append(writes, w)
+		}
+	}
+	return r.applyUnchanged(ctx, writes)
+}
+
 // watchHealth discovers and probes, now and in every round, until ctx is done.
 func (r *Registry) watchHealth(ctx context.Context) {
 	cutOff := false
 	for {
 		r.discover(ctx)
-		if r.health.Interval == 0 || r.health.Probe == nil {
+		if !r.health.probes() {
 			return
 		}
 		cutOff = r.round(ctx, cutOff)
@@ -84,12 +100,12 @@ func (r *Registry) round(ctx context.Context, wasCutOff bool) (cutOff bool) {
 	conditions := make([]*condition, len(outcomes))
 	var writes []storage.Write
 	for i, p := range outcomes {
-		c := p.entry.condition.next(p, cutOff || isLocal(p.err), now)
+		c := p.entry.next(p, cutOff || isLocal(p.err), now)
 		conditions[i] = c
 		if w, ok := follows(p.entry.backend, c, now); ok {
 			writes = append(writes, w)
 			r.log.Info("health changes a backend", "backend", w.Backend.Name, "address", p.address,
-				"active", w.Backend.Active, "why", c.reason)
+				"active", w.Backend.Active(), "why", c.reason)
 		}
 	}
 	r.view.setConditions(outcomes, conditions)
@@ -144,7 +160,7 @@ func (r *Registry) probe(ctx context.Context, e *entry) probed {
 // ours. One that answers, under whatever name, was reached.
 func massFailure(outcomes []probed) (ours bool, failed, active int) {
 	for _, p := range outcomes {
-		if !p.entry.backend.Active {
+		if !p.entry.backend.Active() {
 			continue
 		}
 		active++
@@ -156,17 +172,25 @@ func massFailure(outcomes []probed) (ours bool, failed, active int) {
 }
 
 // follows returns the write that follows from the condition of an entry, if there
-// is one. An entry that is inactive for another reason than its health stays so,
-// though it answers.
+// is one: whether it is unhealthy, and that it is there though somebody said that
+// it was gone. Its lease, and what its source lists, are not changed.
 func follows(b storage.Backend, c *condition, now int64) (storage.Write, bool) {
-	w := storage.Write{Backend: b, IfUnchanged: true}
+	w := storage.Write{Backend: b, IfUnchanged: true, Cause: causeUpdated}
+	if c.answered {
+		w.Backend.Inactive &^= storage.ReasonDeregistered | storage.ReasonUnknown
+	}
+	if c.status == statusCritical {
+		w.Backend.Inactive |= storage.ReasonUnhealthy
+	} else {
+		w.Backend.Inactive &^= storage.ReasonUnhealthy
+	}
 	switch {
-	case b.Active && c.status == statusCritical:
-		w.Backend.Active, w.Backend.Reason, w.Cause = false, storage.ReasonUnhealthy, causeDeregistered
-	case !b.Active && c.status == statusPassing && (b.Reason == storage.ReasonUnhealthy || b.Reason == ""):
-		w.Backend.Active, w.Backend.Reason, w.Cause = true, "", causeRegistered
-	default:
+	case w.Backend.Inactive == b.Inactive:
 		return w, false
+	case b.Active():
+		w.Cause = causeDeregistered
+	case w.Backend.Active():
+		w.Cause = causeRegistered
 	}
 	w.Backend.UpdatedAt, w.Backend.LastSeen = now, max(b.LastSeen, c.seen)
 	return w, true

@@ -27,10 +27,11 @@ type patient struct {
 
 const interval = 30 * time.Second
 
-func newPatient(t *testing.T, store storage.Store) *patient {
+func newPatient(t *testing.T, store storage.Store, options ...registry.Option) *patient {
 	t.Helper()
 	answering := &hubs{answer: map[string]string{}}
-	h := over(t, store, registry.WithHealth(registry.Health{Probe: answering.probe, Interval: interval, Timeout: 2 * time.Second}))
+	h := over(t, store, append(options,
+		registry.WithHealth(registry.Health{Probe: answering.probe, Interval: interval, Timeout: 2 * time.Second}))...)
 	synctest.Wait()
 	return &patient{h, answering}
 }
@@ -184,16 +185,6 @@ func TestInactiveBackendsDoNotCountForAMassFailure(t *testing.T) {
 		p.down("n2", "n3")
 		p.rounds(5)
 		p.expect("n2", "critical", false)
-	})
-}
-
-func TestHealthDoesNotActivateDeregisteredBackends(t *testing.T) {
-	bubble(t, func(t *testing.T, p *patient) {
-		p.register("gone", "b", "c", "d")
-		p.up("gone", "b", "c", "d")
-		p.do("deregister", object("name", "gone"))
-		p.rounds(3)
-		p.expect("gone", "passing", false)
 	})
 }
 

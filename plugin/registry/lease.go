@@ -91,7 +91,7 @@ func (l *leases) forget(name string, d deadline) {
 // restoreLease starts the lease of the stored entry, after a registration of it
 // has started its own and failed.
 func (r *Registry) restoreLease(name string) {
-	if e := r.view.get(name); e != nil && e.backend.Active {
+	if e := r.view.get(name); e != nil && !e.backend.Inactive.Has(storage.ReasonExpired) {
 		r.leases.start(e.backend)
 	} else {
 		r.leases.end(name)
@@ -99,7 +99,7 @@ func (r *Registry) restoreLease(name string) {
 }
 
 // watchLeases deactivates the entries whose leases are not renewed in time, until
-// ctx is done.
+// ctx is done. The lease of an entry that is inactive for another reason runs on.
 func (r *Registry) watchLeases(ctx context.Context) {
 	for {
 		select {
@@ -118,10 +118,10 @@ func (r *Registry) watchLeases(ctx context.Context) {
 	}
 }
 
-// expire deactivates the entry whose lease had that deadline.
+// expire notes that the lease with that deadline is over.
 func (r *Registry) expire(ctx context.Context, name string, d deadline) error {
 	_, err := r.write(ctx, name, func(old *storage.Backend, now int64) (storage.Write, error) {
-		if old == nil || old.LeaseID != d.lease || !old.Active || !r.leases.has(name, d) {
+		if old == nil || old.LeaseID != d.lease || old.Inactive.Has(storage.ReasonExpired) || !r.leases.has(name, d) {
 			return storage.Write{}, refusal("the lease was renewed")
 		}
 		return deactivated(*old, storage.ReasonExpired, now), nil

@@ -35,6 +35,7 @@ func (r *Registry) register(ctx context.Context, in registerParams) (event, erro
 		} else {
 			w.Backend = in.backend(*old)
 			w.Backend.LastSeen = now
+			relocate(*old, &w.Backend)
 			if !sameRegistration(*old, w.Backend) {
 				w.Backend.RegisteredAt, w.Backend.UpdatedAt = now, now
 			}
@@ -54,7 +55,7 @@ func (r *Registry) register(ctx context.Context, in registerParams) (event, erro
 // its lease, and when it was last seen.
 func sameRegistration(old, b storage.Backend) bool {
 	return sameListing(old, b) && sameText(old.Version, b.Version) && bytes.Equal(old.Metadata, b.Metadata) &&
-		old.Source == b.Source && old.Runtime == b.Runtime && old.Active == b.Active && old.LeaseSeconds == b.LeaseSeconds
+		old.Source == b.Source && old.Runtime == b.Runtime && old.Inactive == b.Inactive && old.LeaseSeconds == b.LeaseSeconds
 }
 
 // get returns the entry of that name; that there is none is not an error.
@@ -77,6 +78,7 @@ func (r *Registry) update(ctx context.Context, in updateParams) (event, error) {
 			return w, nil // nothing is given
 		}
 		in.apply(&w.Backend)
+		relocate(*old, &w.Backend)
 		w.Backend.UpdatedAt = now
 		if !w.Backend.Runtime {
 			w.Backend.Source, w.Backend.Runtime, w.Backend.Adopted = storage.SourceManual, true, false
@@ -114,7 +116,16 @@ func (r *Registry) delete(ctx context.Context, in leaseParams) (event, error) {
 	return event{Deleted: &nameEvent{Name: in.Name}}, nil
 }
 
-// ping notes that a backend was seen, activates it and renews its lease.
+// relocate makes what probes have found of old void for b, if that is at another
+// address.
+func relocate(old storage.Backend, b *storage.Backend) {
+	if addressOf(old) != addressOf(*b) {
+		b.Inactive &^= storage.ReasonUnhealthy
+	}
+}
+
+// ping notes that a backend was seen, renews its lease, and takes back a goodbye.
+// It changes neither what probes have found nor what a source lists.
 func (r *Registry) ping(ctx context.Context, in leaseParams) (event, error) {
 	activated := false
 	_, err := r.write(ctx, in.Name, func(old *storage.Backend, now int64) (storage.Write, error) {
@@ -123,8 +134,14 @@ func (r *Registry) ping(ctx context.Context, in leaseParams) (event, error) {
 		}
 		w := storage.Write{Backend: *old, Cause: causeUpdated}
 		w.Backend.LastSeen = now
-		if activated = !old.Active; activated {
-			w.Backend.Active, w.Backend.Reason, w.Backend.UpdatedAt = true, "", now
+		w.Backend.Inactive &= storage.ReasonUnhealthy | storage.ReasonDropped
+		if old.Runtime { // no source owns it
+			w.Backend.Inactive &^= storage.ReasonDropped
+		}
+		if w.Backend.Inactive != old.Inactive {
+			w.Backend.UpdatedAt = now
+		}
+		if activated = !old.Active() && w.Backend.Active(); activated {
 			w.Cause = causeRegistered
 		}
 		r.leases.start(w.Backend)
@@ -155,13 +172,16 @@ func (r *Registry) deregister(ctx context.Context, in leaseParams) (event, error
 	return event{Deregistered: &nameEvent{Name: in.Name}}, nil
 }
 
-// deactivated is the write that deactivates b, and makes the reason its last one.
-func deactivated(b storage.Backend, reason storage.Reason, now int64) storage.Write {
-	if b.Active {
-		b.Active, b.UpdatedAt = false, now
+// deactivated is the write that adds a reason why b is inactive.
+func deactivated(b storage.Backend, reason storage.Reasons, now int64) storage.Write {
+	w := storage.Write{Backend: b, Cause: causeUpdated}
+	if b.Active() || reason == storage.ReasonDeregistered {
+		w.Cause = causeDeregistered
 	}
-	b.Reason = reason
-	return storage.Write{Backend: b, Cause: causeDeregistered}
+	if w.Backend.Inactive |= reason; w.Backend.Inactive != b.Inactive {
+		w.Backend.UpdatedAt = now
+	}
+	return w
 }
 
 // reload loads the sources again, and answers why one can't be loaded.

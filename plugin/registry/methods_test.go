@@ -168,7 +168,7 @@ func TestDeregisterKeepsTheEntry(t *testing.T) {
 		for range 2 { // the second changes nothing
 			a := h.call(context.Background(), "deregister", `{"name": "alpha"}`)
 			same(t, "deregister", string(a.content), `{"type":"backend_deregistered","name":"alpha"}`)
-			want.Active, want.UpdatedAt = false, now
+			want.Active, want.Reason, want.UpdatedAt = false, "deregistered", now
 			same(t, "got", h.get("alpha"), want)
 			same(t, "active", h.names(""), []string{})
 			same(t, "all", h.names(`{"active_only": false}`), []string{"alpha"})

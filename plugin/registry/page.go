@@ -31,7 +31,7 @@ func (r *Registry) list(_ context.Context, in listParams) (event, error) {
 		page.Backends = make([]*BackendInfo, 0, min(limit, int64(len(oldest))))
 		for _, e := range slices.Backward(oldest) {
 			b := &e.backend
-			if activeOnly && !b.Active ||
+			if activeOnly && !b.Active() ||
 				in.Namespace != nil && !sameText(in.Namespace, b.Namespace) ||
 				in.Source != nil && *in.Source != string(b.Source) {
 				continue

@@ -55,7 +55,7 @@ func (p *registerParams) backend(old storage.Backend) storage.Backend {
 	}
 	b.Source = storage.Source(valueOr(p.Source, string(storage.SourceManual)))
 	b.Runtime, b.Adopted = true, false
-	b.Active, b.Reason = true, ""
+	b.Inactive &= storage.ReasonUnhealthy
 	b.LeaseID, b.LeaseSeconds = "", 0
 	if p.TTLSeconds != nil {
 		b.LeaseID, b.LeaseSeconds = uuid.NewString(), int64(*p.TTLSeconds)

@@ -75,7 +75,7 @@ func (fs *feeds) plan(stored []storage.Backend, now int64) (writes []storage.Wri
 		}
 	}
 	for _, old := range stored {
-		if planned[old.Name] || old.Runtime || old.Adopted || !old.Active {
+		if planned[old.Name] || old.Runtime || old.Adopted || old.Inactive.Has(storage.ReasonDropped) {
 			continue
 		}
 		if owner := fs.of(old.Source); owner == nil || !owner.loaded || owner.from == nil {
@@ -93,7 +93,7 @@ func (fs *feeds) plan(stored []storage.Backend, now int64) (writes []storage.Wri
 // change. old is what is stored, nil for nothing.
 func (fs *feeds) planListed(f *feed, old *storage.Backend, b storage.Backend, id string, now int64) (w *storage.Write, visible bool) {
 	if old == nil {
-		b.ID, b.Revision, b.Source, b.Active = id, 0, f.source, true
+		b.ID, b.Revision, b.Source = id, 0, f.source
 		b.RegisteredAt, b.CreatedAt, b.UpdatedAt = now, now, now
 		return &storage.Write{Backend: b, IfUnchanged: true, Cause: causeRegistered}, true
 	}
@@ -102,19 +102,23 @@ func (fs *feeds) planListed(f *feed, old *storage.Backend, b storage.Backend, id
 	}
 	w = &storage.Write{Backend: *old, IfUnchanged: true, Cause: causeUpdated}
 	w.Backend.Source, w.Backend.Adopted = f.source, false
-	returns := !old.Active && old.Reason == storage.ReasonDropped
-	if old.Source == f.source && sameListing(*old, b) && !returns {
-		if !old.Adopted {
-			w = nil
+	if old.Source == f.source && sameListing(*old, b) {
+		if !old.Inactive.Has(storage.ReasonDropped) {
+			if !old.Adopted {
+				w = nil
+			}
+			return w, false
 		}
-		return w, false
-	}
-	if !old.Active {
-		w.Cause = causeRegistered
+		w.Backend.Inactive &^= storage.ReasonDropped
+	} else {
+		w.Backend.Inactive &= storage.ReasonUnhealthy
 	}
 	w.Backend.Host, w.Backend.Port, w.Backend.Protocol = b.Host, b.Port, b.Protocol
 	w.Backend.Description, w.Backend.Namespace = b.Description, b.Namespace
-	w.Backend.Active, w.Backend.Reason = true, ""
+	relocate(*old, &w.Backend)
+	if !old.Active() && w.Backend.Active() {
+		w.Cause = causeRegistered
+	}
 	w.Backend.RegisteredAt, w.Backend.UpdatedAt = now, now
 	return w, true
 }

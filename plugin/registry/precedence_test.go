@@ -25,12 +25,15 @@ const (
 
 // modelEntry is what the model knows of an entry.
 type modelEntry struct {
-	owner, host     string
-	source          string // of what was registered by a call
-	active, dropped bool
-	lease           time.Time // zero for none
-	ttl             time.Duration
+	owner, host string
+	source      string    // of what was registered by a call
+	lease       time.Time // zero for none
+	ttl         time.Duration
+
+	deregistered, dropped, expired bool
 }
+
+func (e *modelEntry) active() bool { return !e.deregistered && !e.dropped && !e.expired }
 
 // model is the table of precedence, written down once more.
 type model struct {
@@ -70,23 +73,21 @@ func (m *model) settle() {
 		e := m.entries[name]
 		switch {
 		case e == nil && owner != "":
-			m.entries[name] = &modelEntry{owner: owner, host: host, active: true}
+			m.entries[name] = &modelEntry{owner: owner, host: host}
 		case e == nil || e.owner == byCall:
 		case owner == "":
-			if e.active && e.owner != byAuto {
-				e.active, e.dropped = false, true
-			}
-		case owner != e.owner || host != e.host || !e.active && e.dropped:
-			e.owner, e.host, e.active, e.dropped = owner, host, true, false
+			e.dropped = e.dropped || e.owner != byAuto
+		case owner != e.owner || host != e.host:
+			*e = modelEntry{owner: owner, host: host}
+		default:
+			e.dropped = false
 		}
 	}
 }
 
 func (m *model) expire(now time.Time) {
 	for _, e := range m.entries {
-		if e.active && !e.lease.IsZero() && !now.Before(e.lease) {
-			e.active, e.dropped = false, false
-		}
+		e.expired = e.expired || !e.lease.IsZero() && !now.Before(e.lease)
 	}
 }
 
@@ -156,7 +157,7 @@ func drive(t *testing.T, rng *rand.Rand, steps int) {
 		m.load(byAuto, maps.Clone(everFound))
 		m.settle()
 		for _, e := range m.entries {
-			if e.active && e.ttl > 0 {
+			if !e.expired && e.ttl > 0 {
 				e.lease = time.Now().Add(e.ttl)
 			}
 		}
@@ -179,7 +180,7 @@ func drive(t *testing.T, rng *rand.Rand, steps int) {
 				e = &modelEntry{}
 				m.entries[name] = e
 			}
-			*e = modelEntry{owner: byCall, source: "manual", host: host, active: true}
+			*e = modelEntry{owner: byCall, source: "manual", host: host}
 			if rng.IntN(2) == 0 {
 				e.source = "auto"
 				params = append(params, "source", e.source)
@@ -213,7 +214,8 @@ func drive(t *testing.T, rng *rand.Rand, steps int) {
 			did = "delete " + name
 		case 4:
 			if e := m.entries[name]; e != nil {
-				e.active, e.dropped = true, false
+				e.deregistered, e.expired = false, false
+				e.dropped = e.dropped && e.owner != byCall
 				if e.ttl > 0 {
 					e.lease = time.Now().Add(e.ttl)
 				}
@@ -222,7 +224,7 @@ func drive(t *testing.T, rng *rand.Rand, steps int) {
 			did = "ping " + name
 		case 5:
 			if e := m.entries[name]; e != nil {
-				e.active, e.dropped = false, false
+				e.deregistered = true
 			}
 			h.quick("deregister", object("name", name))
 			did = "deregister " + name
@@ -274,7 +276,7 @@ func compare(h *harness, m *model) string {
 		if source == byCall {
 			source = e.source
 		}
-		want[name] = fmt.Sprintf("%s at %s, active %v", source, e.host, e.active)
+		want[name] = fmt.Sprintf("%s at %s, active %v", source, e.host, e.active())
 	}
 	if maps.Equal(got, want) {
 		return ""

@@ -73,16 +73,18 @@ func New(ctx context.Context, store storage.Store, options ...Option) (*Registry
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r.stop = stop
 	r.running.Go(func() { r.follow(running) })
-	if _, err := r.Reload(ctx); err != nil {
+	_, err := r.Reload(ctx)
+	if err == nil && !r.health.probes() {
+		err = r.forgetHealth(ctx)
+	}
+	if err != nil {
 		stop()
 		r.running.Wait()
 		return nil, err
 	}
 	entries, _ := r.view.all()
 	for _, e := range entries {
-		if e.backend.Active {
-			r.leases.start(e.backend) // one full term after a restart
-		}
+		r.restoreLease(e.backend.Name) // one full term after a restart
 	}
 	r.start(running)
 	return r, nil

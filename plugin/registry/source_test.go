@@ -19,7 +19,7 @@ import (
 
 // listed is a backend as a source lists it.
 func listed(name string) storage.Backend {
-	return storage.Backend{Name: name, Host: "file.example", Port: 4444, Protocol: "wss", Source: storage.SourceFile, Active: true}
+	return storage.Backend{Name: name, Host: "file.example", Port: 4444, Protocol: "wss", Source: storage.SourceFile}
 }
 
 func withPort(port int, b storage.Backend) storage.Backend {
@@ -70,7 +70,7 @@ func TestSourceAddsChangesDropsAndBringsBack(t *testing.T) {
 		source.list(listed("kept"), different, listed("added"))
 		h.reload(2)
 		changed.Port, changed.Description, changed.RegisteredAt, changed.UpdatedAt = 5, new("new"), now, now
-		dropped.Active, dropped.UpdatedAt = false, now
+		dropped.Active, dropped.Reason, dropped.UpdatedAt = false, "dropped", now
 		same(t, "kept", h.get("kept"), kept)
 		same(t, "changed", h.get("changed"), changed)
 		same(t, "dropped", h.get("dropped"), dropped)
@@ -83,7 +83,7 @@ func TestSourceAddsChangesDropsAndBringsBack(t *testing.T) {
 		now = later()
 		source.list(listed("kept"), different, listed("added"), withPort(6, listed("dropped")))
 		h.reload(1)
-		dropped.Active, dropped.Port, dropped.RegisteredAt, dropped.UpdatedAt = true, 6, now, now
+		dropped.Active, dropped.Reason, dropped.Port, dropped.RegisteredAt, dropped.UpdatedAt = true, "", 6, now, now
 		same(t, "returned", h.get("dropped"), dropped)
 
 		source.list()

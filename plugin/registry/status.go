@@ -67,7 +67,7 @@ func (r *Registry) status(ctx context.Context, _ plugin.None) (event, error) {
 	for _, e := range entries {
 		s.BySource[string(e.backend.Source)]++
 		s.ByHealth[string(e.info.Health)]++
-		if e.backend.Active {
+		if e.backend.Active() {
 			s.Active++
 		}
 	}

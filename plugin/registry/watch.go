@@ -129,7 +129,8 @@ func (w *watcher) event(e storage.EntryChange, at storage.Position) event {
 	switch {
 	case e.After == nil:
 		return event{Deleted: name}
-	case e.Cause == causeDeregistered || e.Cause == "" && !e.After.Active:
+	case e.Cause == causeDeregistered || !e.After.Active() && (e.Before == nil || e.Before.Active()):
+		name.InactiveReason = InactiveReason(e.After.Inactive.First())
 		return event{Deregistered: name}
 	}
 	changed := &backendEvent{Backend: *w.registry.view.infoOf(e.After), Revision: at.Revision, History: at.History}

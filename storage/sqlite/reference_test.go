@@ -39,7 +39,7 @@ func TestReferenceDatabase(t *testing.T) {
 		for _, b := range rows {
 			listed = append(listed, b.Name)
 			registered := b.Source == storage.SourceManual || b.Source == storage.SourceAuto
-			if b.Runtime != registered || b.Adopted == registered || b.Reason != "" || b.LeaseID != "" || b.Revision != first || first < 1 {
+			if b.Runtime != registered || b.Adopted == registered || b.Inactive.Has(^storage.ReasonUnknown) || b.LeaseID != "" || b.Revision != first || first < 1 {
 				t.Errorf("%s opening: at revision %d there is %+v", opening, first, b)
 			}
 		}
@@ -83,14 +83,39 @@ INSERT INTO backends (id, name, host, port, protocol, source, registered_at, cre
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !theirs.Runtime || file.Runtime || !theirs.Active {
-		t.Errorf("runtime %v and %v, active %v", theirs.Runtime, file.Runtime, theirs.Active)
+	if !theirs.Runtime || file.Runtime || !theirs.Active() {
+		t.Errorf("runtime %v and %v, active %v", theirs.Runtime, file.Runtime, theirs.Active())
 	}
 	if theirs.Revision != file.Revision || theirs.Revision <= last {
 		t.Errorf("revisions %d and %d after %d", theirs.Revision, file.Revision, last)
 	}
 	if next := mustPut(t, s, "next").Revision; next <= max(theirs.Revision, file.Revision) {
 		t.Errorf("revision %d after %d and %d", next, theirs.Revision, file.Revision)
+	}
+}
+
+// Another program knows no reasons: it changes is_active alone.
+func TestOtherProgramsActivateAndDeactivate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "registry.db")
+	s := mustOpen(t, path)
+	mustPut(t, s, "here")
+	gone := mustPut(t, s, "gone")
+	gone.Inactive = storage.ReasonDeregistered | storage.ReasonUnhealthy
+	if _, err := s.Apply(t.Context(), storage.Write{Backend: gone}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := query(t, path, "SELECT group_concat(is_active || inactive_reason, ' ') FROM (SELECT * FROM backends ORDER BY name)"); got != "0deregistered,unhealthy 1" {
+		t.Errorf("stored are %s", got)
+	}
+	script(t, path, "UPDATE backends SET is_active = 1 - is_active")
+	s = mustOpen(t, path)
+	for name, want := range map[string]storage.Reasons{"gone": 0, "here": storage.ReasonUnknown} {
+		if b, err := s.Get(t.Context(), name); err != nil || b.Inactive != want {
+			t.Errorf("%s: inactive %q, %v; want %q", name, b.Inactive, err, want)
+		}
 	}
 }
 

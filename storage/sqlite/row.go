@@ -74,16 +74,16 @@ func digest(b *storage.Backend) uint64 {
 	}
 	row := make([]byte, 0, 1024)
 	for _, text := range []*string{&b.Name, &b.ID, &b.Host, &b.Protocol, b.Description, b.Namespace, b.Version,
-		(*string)(&b.Source), &b.LeaseID, (*string)(&b.Reason)} {
+		(*string)(&b.Source), &b.LeaseID} {
 		if text != nil {
 			row = append(row, *text...)
 		}
 		row = append(row, '/', byte(len(row)))
 	}
-	for _, number := range []int64{int64(b.Port), b.RegisteredAt, b.CreatedAt, b.UpdatedAt, b.LeaseSeconds, b.Revision} {
+	for _, number := range []int64{int64(b.Port), b.RegisteredAt, b.CreatedAt, b.UpdatedAt, b.LeaseSeconds, b.Revision, int64(b.Inactive)} {
 		row = binary.AppendVarint(row, number)
 	}
-	for _, is := range []bool{b.Active, b.Runtime, b.Adopted, b.Description != nil, b.Namespace != nil, b.Version != nil, b.Metadata != nil} {
+	for _, is := range []bool{b.Runtime, b.Adopted, b.Description != nil, b.Namespace != nil, b.Version != nil, b.Metadata != nil} {
 		row = strconv.AppendBool(row, is)
 	}
 	sum := uint64(0xcbf29ce484222325) // FNV-1a
@@ -164,7 +164,7 @@ func bind(stmt *sqlite.Stmt, b *storage.Backend) {
 		stmt.BindText(9, string(b.Metadata))
 	}
 	stmt.BindText(10, string(b.Source))
-	stmt.BindBool(11, b.Active)
+	stmt.BindBool(11, b.Active())
 	stmt.BindInt64(12, b.RegisteredAt)
 	// The reference registry knows "never" as null.
 	if b.LastSeen == 0 {
@@ -178,7 +178,7 @@ func bind(stmt *sqlite.Stmt, b *storage.Backend) {
 	stmt.BindText(17, b.LeaseID)
 	stmt.BindInt64(18, b.LeaseSeconds)
 	stmt.BindInt64(19, b.Revision)
-	stmt.BindText(20, string(b.Reason))
+	stmt.BindText(20, b.Inactive.String())
 	stmt.BindBool(21, b.Adopted)
 }
 
@@ -202,7 +202,6 @@ func scan(stmt *sqlite.Stmt, b *storage.Backend) {
 		Namespace:    scanOptional(stmt, 6),
 		Version:      scanOptional(stmt, 7),
 		Source:       storage.Source(stmt.ColumnText(9)),
-		Active:       stmt.ColumnInt64(10) != 0,
 		RegisteredAt: stmt.ColumnInt64(11),
 		LastSeen:     stmt.ColumnInt64(12),
 		CreatedAt:    stmt.ColumnInt64(13),
@@ -211,8 +210,11 @@ func scan(stmt *sqlite.Stmt, b *storage.Backend) {
 		LeaseID:      stmt.ColumnText(16),
 		LeaseSeconds: stmt.ColumnInt64(17),
 		Revision:     stmt.ColumnInt64(18),
-		Reason:       storage.Reason(stmt.ColumnText(19)),
 		Adopted:      stmt.ColumnInt64(20) != 0,
+	}
+	// Other programs know no reasons, and change is_active alone.
+	if stmt.ColumnInt64(10) == 0 {
+		b.Inactive = cmp.Or(storage.ParseReasons(stmt.ColumnText(19)), storage.ReasonUnknown)
 	}
 	if !stmt.ColumnIsNull(8) {
 		b.Metadata = json.RawMessage(stmt.ColumnText(8))

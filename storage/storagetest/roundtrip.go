@@ -56,9 +56,9 @@ func samples() []storage.Backend {
 			if flag {
 				b = backend(string(source) + " set")
 			}
-			b.Source, b.Runtime, b.Adopted, b.Active = source, flag, !flag, !flag
-			if !b.Active {
-				b.Reason = storage.ReasonExpired
+			b.Source, b.Runtime, b.Adopted = source, flag, !flag
+			if flag {
+				b.Inactive = storage.ReasonExpired | storage.ReasonUnhealthy
 			}
 			all = append(all, b)
 		}

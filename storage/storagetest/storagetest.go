@@ -90,7 +90,7 @@ func testContext(t *testing.T) context.Context {
 func backend(name string) storage.Backend {
 	return storage.Backend{
 		ID: "id of " + name, Name: name, Host: "127.0.0.1", Port: 4444, Protocol: "ws",
-		Source: storage.SourceManual, Runtime: true, Active: true,
+		Source: storage.SourceManual, Runtime: true,
 		RegisteredAt: 1700000000, CreatedAt: 1700000000, UpdatedAt: 1700000000,
 	}
 }

@@ -135,7 +135,7 @@ func TestWatchLosesNoNameOfAChangeWithinWhichItIsCutOff(t *testing.T) {
 			writes := make([]storage.Write, names)
 			for i := range writes {
 				name := fmt.Sprint("n", i)
-				writes[i].Backend = storage.Backend{ID: name, Name: name, Host: "h", Port: port, Protocol: "ws", Active: true}
+				writes[i].Backend = storage.Backend{ID: name, Name: name, Host: "h", Port: port, Protocol: "ws"}
 			}
 			if _, err := s.store.Apply(t.Context(), writes...); err != nil {
 				t.Fatal(err)
