@@ -25,9 +25,8 @@ type Hub struct {
 	// The hub's own methods.
 	root   map[string]*Route // called directly
 	nested map[string]*Route // called through call
-	info   *Route
+	info   atomic.Pointer[Route]
 
-	mechanisms []string
 	middleware []plugin.Middleware
 	drain      time.Duration
 	questions  sync.Map // of *question by id
@@ -64,12 +63,6 @@ func WithMiddleware(wraps ...plugin.Middleware) Option {
 // before they cancel them; the default is 5 seconds.
 func WithDrain(limit time.Duration) Option { return func(h *Hub) { h.drain = limit } }
 
-// WithMechanisms sets the mechanisms of authentication that _info lists:
-// "bearer", "cookie" and the like; the default is "anonymous" alone.
-func WithMechanisms(kinds ...string) Option {
-	return func(h *Hub) { h.mechanisms = kinds }
-}
-
 // New makes a hub without activations. The namespace is its name, which
 // clients learn by _info and call it by: see plugin.ValidateName.
 func New(namespace string, options ...Option) (*Hub, error) {
@@ -82,10 +75,10 @@ func New(namespace string, options ...Option) (*Hub, error) {
 		description: "Central routing and introspection",
 		log:         slog.Default(),
 		own:         []string{namespace},
-		mechanisms:  []string{"anonymous"},
 		drain:       5 * time.Second,
 		starting:    map[string]bool{},
 	}
+	h.SetMechanisms("anonymous")
 	for _, option := range options {
 		option(h)
 	}
@@ -97,13 +90,17 @@ func New(namespace string, options ...Option) (*Hub, error) {
 	own = append(own, schemaMethodOf(h.methods, func() raw { return h.table.Load().text }, nestedNamespace))
 	h.root = h.ownRoutes(own, namespace, h.own)
 	h.nested = h.ownRoutes(own, nestedNamespace, []string{nestedNamespace})
-	h.info = h.infoRoute()
 	h.replace(map[string]*mount{})
 	return h, nil
 }
 
 // Namespace returns the hub's name.
 func (h *Hub) Namespace() string { return h.namespace }
+
+// SetMechanisms sets the mechanisms of authentication that _info lists: "bearer",
+// "cookie" and the like; the default is "anonymous" alone. Servers that
+// authenticate callers call it.
+func (h *Hub) SetMechanisms(kinds ...string) { h.info.Store(h.infoRoute(kinds)) }
 
 // Hash returns the hash of the hub's schema, which changes with every schema
 // below it.

@@ -47,7 +47,7 @@ func bindOwn(method plugin.Method, name string, params []byte) (any, error) {
 	return method.Bind(params, true)
 }
 
-func (h *Hub) infoRoute() *Route {
+func (h *Hub) infoRoute(mechanisms []string) *Route {
 	type mechanism struct {
 		Kind string `json:"kind"`
 	}
@@ -58,7 +58,7 @@ func (h *Hub) infoRoute() *Route {
 		} `json:"auth_capabilities"`
 	}
 	info.Backend = h.namespace
-	for _, kind := range h.mechanisms {
+	for _, kind := range mechanisms {
 		info.Auth.Mechanisms = append(info.Auth.Mechanisms, mechanism{kind})
 	}
 	content := encoded(info)

@@ -34,7 +34,7 @@ func (h *Hub) newRoute(method plugin.Method, provenance []string, path, contentT
 }
 
 // Info returns the route of _info.
-func (h *Hub) Info() *Route { return h.info }
+func (h *Hub) Info() *Route { return h.info.Load() }
 
 // Find returns the route of a method; nil if there is none. The namespace is
 // that of an activation, or the hub's own for call, schema, hash and hashes. The

@@ -241,6 +241,23 @@ func TestRefusalsOfCredentialsHaveNoDetails(t *testing.T) {
 	}
 }
 
+// TestWhoProvesNothingHasNoCredentials: a function that forgets the error gives
+// nobody access, and the log tells why.
+func TestWhoProvesNothingHasNoCredentials(t *testing.T) {
+	nothing := WithAuthentication(func(*http.Request) (plugin.Caller, error) { return plugin.Caller{}, nil })
+	e := newTestAccess(t, true, nothing)
+	if w := e.ask("127.0.0.1:1", nil); w.Code != http.StatusUnauthorized || e.caller != nil {
+		t.Errorf("got %d, caller %v", w.Code, e.caller)
+	}
+	if log := e.log.String(); !strings.Contains(log, "the caller has no name, no means and no scopes") {
+		t.Errorf("the log says %s", log)
+	}
+	e = newTestAccess(t, true, nothing, WithAnonymous("notes:read"))
+	if e.ask("127.0.0.1:1", nil); e.caller == nil || !reflect.DeepEqual(e.caller.Scopes, []string{"notes:read"}) {
+		t.Errorf("where others are accepted: caller %v", e.caller)
+	}
+}
+
 func TestAnErrorOfAuthenticationRefusesACaller(t *testing.T) {
 	for name, authenticate := range map[string]Authenticate{
 		"beside a caller": func(*http.Request) (plugin.Caller, error) {

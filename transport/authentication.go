@@ -13,9 +13,10 @@ import (
 )
 
 // Authenticate returns the caller of a request, by its headers or its TLS
-// certificate. The error is [ErrNoCredentials] for a request without credentials;
-// a caller without name, means and scopes says the same. With any other error
-// the credentials are wrong: the error is logged, and the client does not see it.
+// certificate. The error is [ErrNoCredentials] for a request without credentials.
+// With any other error the credentials are wrong: the error is logged, and the
+// client does not see it. A caller without name, means and scopes has proved
+// nothing, and counts as one without credentials.
 //
 // It is called by many goroutines at once, with a context that ends after
 // [Limits].HandshakeTimeout. While the connection is open, it is called again with
@@ -28,21 +29,30 @@ type Authenticate func(*http.Request) (plugin.Caller, error)
 // credentials.
 var ErrNoCredentials = errors.New("no credentials")
 
+// errNobody is logged where a caller is refused that has proved nothing.
+var errNobody = fmt.Errorf("%w: the caller has no name, no means and no scopes", ErrNoCredentials)
+
 // WithAuthentication accepts only callers that authenticate returns, and those
 // without credentials where [WithAnonymous] accepts them. Without it, every
-// client may do everything, or what WithAnonymous says.
+// client may do everything, or what WithAnonymous says. For tokens, JWTs and client
+// certificates, the Option of an Authenticator of package auth is all that is
+// needed.
 //
-// Each of run keeps credentials current until ctx is done, as Authenticator.Run of
-// package auth does. Serve calls it, and waits for its end. It calls changed when
-// credentials may no longer be valid, or allow something else: then Serve
-// authenticates the callers of all open connections again, and closes those whose
-// credentials fail.
+// Each of run keeps credentials current until ctx is done. Serve calls it, and
+// waits for its end. It calls changed when credentials may no longer be valid, or
+// allow something else: then Serve authenticates the callers of all open
+// connections again, and closes those whose credentials fail.
 func WithAuthentication(authenticate Authenticate, run ...func(ctx context.Context, changed func())) Option {
 	return func(s *Server) {
 		s.access.authenticate = authenticate
 		s.run = append(s.run, run...)
 	}
 }
+
+// WithMechanisms sets the kinds of credentials that the hub's _info lists, "bearer"
+// for one; see [hub.Hub.SetMechanisms]. "anonymous" is added where [WithAnonymous]
+// accepts callers without.
+func WithMechanisms(kinds ...string) Option { return func(s *Server) { s.mechanisms = kinds } }
 
 // WithAnonymous accepts clients without credentials, and gives them these
 // scopes; with none, they can do what needs no scope. Wrong credentials are
@@ -57,9 +67,12 @@ func (a *accessControl) callerOf(r *http.Request, from source) (plugin.Caller, r
 	if a.authenticate != nil {
 		caller, err = a.authenticateInTime(r)
 	}
+	if err == nil && caller.Name == "" && caller.Means == "" && caller.Scopes == nil {
+		err = errNobody
+	}
 	switch {
-	case err == nil && (caller.Name != "" || caller.Means != "" || caller.Scopes != nil):
-	case err != nil && !errors.Is(err, ErrNoCredentials):
+	case err == nil:
+	case !errors.Is(err, ErrNoCredentials):
 		a.rates.charge(from.limited)
 		return plugin.Caller{}, wrongCredentials, err
 	case from.proxied != "" && !from.trusted && !a.insecure && !a.authenticates():
@@ -73,7 +86,7 @@ func (a *accessControl) callerOf(r *http.Request, from source) (plugin.Caller, r
 	case a.authenticate == nil:
 		caller = plugin.Caller{Scopes: []string{"*"}}
 	default:
-		return plugin.Caller{}, noCredentials, nil
+		return plugin.Caller{}, noCredentials, err
 	}
 	caller.Remote = from.remote
 	return caller, none, nil

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,6 +14,7 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport"
@@ -72,6 +74,45 @@ func TestRecheck(t *testing.T) {
 	}
 	for _, name := range []string{"same", ""} {
 		all[name].Quiet() // it is still served
+	}
+}
+
+// TestInfoSaysHowCallersAuthenticate, without being told twice.
+func TestInfoSaysHowCallersAuthenticate(t *testing.T) {
+	nobody := func(*http.Request) (plugin.Caller, error) { return plugin.Caller{}, transport.ErrNoCredentials }
+	for _, test := range []struct {
+		options []transport.Option
+		want    []string
+	}{
+		{nil, []string{"anonymous"}},
+		{[]transport.Option{transport.WithAuthentication(nobody), transport.WithMechanisms("bearer", "cookie")}, []string{"bearer", "cookie"}},
+		{[]transport.Option{transport.WithMechanisms("bearer"), transport.WithAnonymous(), transport.WithAuthentication(nobody)},
+			[]string{"anonymous", "bearer"}},
+	} {
+		h, err := hub.New("hub")
+		must(t, err)
+		transport.New(h, test.options...)
+		call, err := h.Info().Bind(nil)
+		must(t, err)
+		var info struct {
+			Auth struct {
+				Mechanisms []struct {
+					Kind string `json:"kind"`
+				} `json:"mechanisms"`
+			} `json:"auth_capabilities"`
+		}
+		for item := range call.Items(t.Context()) {
+			if item.Kind == plugin.KindData {
+				must(t, item.Decode(&info))
+			}
+		}
+		var kinds []string
+		for _, m := range info.Auth.Mechanisms {
+			kinds = append(kinds, m.Kind)
+		}
+		if !slices.Equal(kinds, test.want) {
+			t.Errorf("_info lists %q, want %q", kinds, test.want)
+		}
 	}
 }
 

@@ -25,6 +25,7 @@ type Server struct {
 	registration *registration // nil for none
 	tls          *tls.Config
 	run          []func(ctx context.Context, changed func()) // while Serve does
+	mechanisms   []string                                    // nil: what the hub lists stays
 	optionErrors error
 
 	access accessControl
@@ -62,6 +63,12 @@ func New(h *hub.Hub, options ...Option) *Server {
 	s := &Server{hub: h, log: slog.Default(), stop: 8 * time.Second}
 	for _, option := range options {
 		option(s)
+	}
+	if s.mechanisms != nil {
+		if s.access.anonymous != nil {
+			s.mechanisms = append([]string{"anonymous"}, s.mechanisms...)
+		}
+		h.SetMechanisms(s.mechanisms...)
 	}
 	s.ws = websocket.NewServer(h, s.access.limits.Limits, s.log)
 	s.access.init(s.ws, s.log)

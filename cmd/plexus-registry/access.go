@@ -15,9 +15,8 @@ import (
 
 // access is access control, as the settings ask for it.
 type access struct {
-	mechanisms []string // of authentication, for _info
-	warning    string   // empty where nothing is unsafe
-	options    []transport.Option
+	warning string // empty where nothing is unsafe
+	options []transport.Option
 }
 
 // openAccess reads the files that the settings name. It refuses to serve other
@@ -39,9 +38,6 @@ func openAccess(s *settings.Registry, at net.Addr, log *slog.Logger) (*access, e
 		a.options = append(a.options, transport.WithAnonymous("*"))
 	case "read":
 		a.options = append(a.options, transport.WithAnonymous(registry.ScopeRead))
-	}
-	if s.Anonymous != "none" {
-		a.mechanisms = append([]string{"anonymous"}, a.mechanisms...)
 	}
 	err := transport.CheckExposure(at, s.Encrypts(), s.Authenticates() && s.Anonymous != "all", s.TrustedProxies...)
 	if err != nil {
@@ -73,8 +69,7 @@ func (a *access) authenticate(s *settings.Registry, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	a.mechanisms = all.Kinds()
-	a.options = append(a.options, transport.WithAuthentication(all.Authenticate, all.Run))
+	a.options = append(a.options, all.Option())
 	return nil
 }
 

@@ -139,7 +139,7 @@ func serve(caught *signals, s *settings.Registry, problems *errorOutput, stdout 
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 
-	h, err := hub.New(s.HubNamespace, hub.WithLogger(log), hub.WithMechanisms(access.mechanisms...))
+	h, err := hub.New(s.HubNamespace, hub.WithLogger(log))
 	if err != nil {
 		return err
 	}

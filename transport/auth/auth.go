@@ -60,8 +60,8 @@ func New(config Config) (*Authenticator, error) {
 }
 
 // Run reads files again when they have changed, and fetches keys from a URL every
-// 15 minutes, until ctx is done. It calls changed after that, for
-// [transport.WithAuthentication]. A file that is broken, missing or empty changes
+// 15 minutes, until ctx is done. It calls changed after that. The server of
+// [Authenticator.Option] runs it. A file that is broken, missing or empty changes
 // nothing, which is logged once: to remove the last token, write token = []. Keys
 // that can't be fetched stay in use for a day.
 func (a *Authenticator) Run(ctx context.Context, changed func()) {
@@ -100,6 +100,17 @@ func (a *Authenticator) Authenticate(r *http.Request) (plugin.Caller, error) {
 
 // errKind is the error for credentials of a kind that is not accepted.
 var errKind = errors.New("credentials of a kind that is not accepted here")
+
+// Option makes a server authenticate its callers by a, keep that current by
+// [Authenticator.Run], and list in the hub's _info how to authenticate:
+//
+//	transport.New(h, a.Option())
+func (a *Authenticator) Option() transport.Option {
+	return func(s *transport.Server) {
+		transport.WithAuthentication(a.Authenticate, a.Run)(s)
+		transport.WithMechanisms(a.Kinds()...)(s)
+	}
+}
 
 // Kinds returns how clients may authenticate, in the words of _info: "bearer",
 // "api_key", "cookie", "subprotocol", and "certificate" where that is accepted.

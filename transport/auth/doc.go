@@ -5,7 +5,7 @@
 //
 //	a, err := auth.New(auth.Config{Tokens: "tokens.toml", Log: log})
 //	…
-//	server := transport.New(h, transport.WithAuthentication(a.Authenticate, a.Run))
+//	server := transport.New(h, a.Option())
 //
 // An [Authenticator] (auth.go) knows three ways: secrets that a file lists by their
 // hashes (tokens.go, parse.go, add.go); JWTs, tokens that an issuer has signed
@@ -23,8 +23,9 @@
 //	name = "spiffe://example.org/web"    # the first URI, else the first DNS name, else the common name
 //	scopes = ["registry:read"]
 //
-// To join it with a way of your own, call yours first, and let it return
-// [transport.ErrNoCredentials] for credentials that it doesn't know.
+// To join it with a way of your own, give [transport.WithAuthentication] a function
+// that tries yours first, and then [Authenticator.Authenticate]; and
+// [Authenticator.Run].
 //
 // A secret comes in one of four places (credentials.go): the header Authorization
 // (Bearer), the header X-Plexus-API-Key, the cookie access_token, and for

@@ -46,8 +46,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	server := transport.New(h, transport.WithLogger(slog.New(slog.DiscardHandler)),
-		transport.WithAuthentication(callers.Authenticate, callers.Run))
+	server := transport.New(h, transport.WithLogger(slog.New(slog.DiscardHandler)), callers.Option())
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = server.Serve(ctx, l) })
