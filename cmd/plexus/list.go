@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/plexus-go/plexus/internal/address"
+	"github.com/plexus-go/plexus/internal/helptext"
 )
 
 func (c *command) list(ctx context.Context, _ []string) error {
@@ -62,16 +63,13 @@ func (c *command) alone(first *hub) error {
 	return c.printer.text(hubTable([]string{"NAME", "ADDRESS"}, [][]string{{first.name, first.url}}))
 }
 
-// maxAbout bounds what is shown of a description, in characters.
+// maxAbout bounds what is shown of a description, in cells.
 const maxAbout = 60
 
 func backendTable(all []*backend) string {
 	var rows [][]string
 	for _, b := range all {
-		about := oneLine(cmp.Or(b.text("health_error"), b.text("description")))
-		if runes := []rune(about); len(runes) > maxAbout {
-			about = string(runes[:maxAbout-1]) + "…"
-		}
+		about := helptext.Cut(oneLine(cmp.Or(b.text("health_error"), b.text("description"))), maxAbout)
 		rows = append(rows, []string{oneLine(b.name()), oneLine(b.url()), oneLine(b.status()), oneLine(b.text("version")), about})
 	}
 	return hubTable([]string{"NAME", "ADDRESS", "STATUS", "VERSION", "ABOUT"}, rows)

@@ -58,6 +58,48 @@ c     ws://:0       inactive
 	}
 }
 
+// TestAlignedTables: columns stand one below the other on a terminal, whatever the
+// names are written in, and one that is long moves only what follows it.
+func TestAlignedTables(t *testing.T) {
+	entries := func(names ...string) (all []*backend) {
+		for _, name := range names {
+			all = append(all, &backend{newObject("name", name, "host", "h", "port", json.Number("1"), "is_active", true)})
+		}
+		return all
+	}
+	long, longer := strings.Repeat("l", 41), strings.Repeat("l", 255)
+	for _, test := range []struct {
+		names []string
+		want  []string // how the lines begin
+	}{
+		{[]string{"abcdef", "日本", "cafe\u0301", "café", "ハブ", "😀", "각각각", "각각", "ﾊﾌﾞ", "नमस्ते"}, []string{
+			"NAME    ADDRESS", "abcdef  ws://", "日本    ws://", "cafe\u0301    ws://", "café    ws://", "ハブ    ws://", "😀      ws://", "각각각  ws://", "각각    ws://", "ﾊﾌﾞ     ws://", "नमस्ते    ws://"}},
+		{[]string{"a", longer, "b"}, []string{"NAME  ADDRESS", "a     ws://", longer + "  ws://h:1  active", "b     ws://"}},
+		{[]string{longer}, []string{"NAME  ADDRESS", longer + "  ws://h:1"}},
+		{[]string{"a", strings.Repeat("日", 60)}, []string{"NAME  ADDRESS", "a     ws://", strings.Repeat("日", 60) + "  ws://h:1"}},
+		{[]string{long, "a", long, long}, []string{"NAME" + strings.Repeat(" ", 39) + "ADDRESS", long + "  ws://", "a" + strings.Repeat(" ", 42) + "ws://", long + "  ws://", long + "  ws://"}},
+	} {
+		lines := strings.Split(backendTable(entries(test.names...)), "\n")
+		for i, want := range test.want {
+			if !strings.HasPrefix(lines[i], want) {
+				t.Errorf("got %q, want %q", lines[i], want)
+			}
+		}
+	}
+	// What is shown of a description ends at the same place.
+	b := &backend{newObject("name", "a", "description", strings.Repeat("日", 100))}
+	if got := backendTable([]*backend{b}); !strings.HasSuffix(got, " "+strings.Repeat("日", 29)+"…\n") {
+		t.Errorf("got %s", got)
+	}
+	const event = `{"type":"backend_registered","backend":{"name":"日本","host":"h","port":1,"is_active":true}}`
+	if got, want := eventLines([]byte(event)), "registered    日本                 ws://h:1 active\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := readable([]any{newObject("a", "日本", "b", "x"), newObject("a", "y", "b", "z")}), "A     B\n日本  x\ny     z\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // TestWatchErrors: errors of the registry are no events.
 func TestWatchErrors(t *testing.T) {
 	t.Parallel()

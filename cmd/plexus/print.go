@@ -202,9 +202,7 @@ func (p *printer) progress(i *plugin.Item) {
 	}
 	// A line that wraps can't be taken back; some terminals wrap one that is as
 	// wide as they are.
-	if runes := []rune(line); len(runes) >= width {
-		line = string(runes[:max(0, width-2)]) + "…"
-	}
+	line = helptext.Cut(line, width-1)
 	if line != p.bar {
 		p.clear()
 		fmt.Fprint(p.err, line)

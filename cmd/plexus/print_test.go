@@ -164,6 +164,16 @@ func TestNarrow(t *testing.T) {
 	}
 }
 
+// TestWideProgress: neither is one in wide characters.
+func TestWideProgress(t *testing.T) {
+	var out bytes.Buffer
+	p := printer{err: &out, columns: func() int { return 11 }}
+	p.progress(&plugin.Item{Kind: plugin.KindProgress, Message: strings.Repeat("日", 300), Percentage: -1})
+	if got, want := out.String(), "… 日日日…"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // TestHarmlessJSON: on a terminal JSON does nothing to that either; elsewhere it
 // stays as it came.
 func TestHarmlessJSON(t *testing.T) {

@@ -3,11 +3,10 @@
 package main
 
 import (
-	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
-	"unicode/utf8"
+
+	"github.com/plexus-go/plexus/internal/helptext"
 )
 
 // maxDepth bounds how deep values are laid out: what is nested deeper is JSON in
@@ -141,17 +140,34 @@ func tableOf(list []any) (head []string, rows [][]string) {
 	return head, rows
 }
 
+// maxColumn is how wide a column is made for a few long cells: what follows those
+// in their line is moved, and the other lines stay as they are.
+const maxColumn = 40
+
 // table lays out a table; nil where it is wider than maxWidth.
 func table(head []string, rows [][]string, maxWidth int) (lines []string) {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	for _, row := range append([][]string{head}, rows...) {
-		fmt.Fprintln(w, strings.Join(row, "\t"))
+	rows = append([][]string{head}, rows...)
+	columns := make([]int, len(head)) // how wide they are
+	for i := range columns {
+		var all []int
+		for _, row := range rows {
+			all = append(all, helptext.Cells(row[i]))
+		}
+		slices.Sort(all)
+		limit := max(maxColumn, all[(len(all)-1)/2])
+		for _, n := range all {
+			if n <= limit {
+				columns[i] = n
+			}
+		}
 	}
-	w.Flush()
-	for line := range strings.Lines(b.String()) {
-		line = strings.TrimRight(line, " \n")
-		if utf8.RuneCountInString(line) > maxWidth {
+	for _, row := range rows {
+		line := ""
+		for i, cell := range row {
+			line += helptext.Pad(cell, columns[i]) + "  "
+		}
+		line = strings.TrimRight(line, " ")
+		if helptext.Cells(line) > maxWidth {
 			return nil
 		}
 		lines = append(lines, line)

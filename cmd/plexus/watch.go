@@ -7,11 +7,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/plexus-go/plexus/internal/connect"
+	"github.com/plexus-go/plexus/internal/helptext"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport/client"
 )
@@ -145,8 +145,11 @@ func eventLines(content []byte) string {
 		revision = "  revision " + number.String()
 	}
 	kind := strings.TrimPrefix(event.text("type"), "backend_")
+	head := func(kind, name string) string {
+		return helptext.Pad(oneLine(kind), 13) + " " + helptext.Pad(oneLine(name), 19)
+	}
 	line := func(kind string, b *backend) string {
-		return fmt.Sprintf("%-13s %-19s  %s %s%s\n", oneLine(kind), oneLine(b.name()), oneLine(b.url()), oneLine(b.status()), revision)
+		return head(kind, b.name()) + "  " + oneLine(b.url()) + " " + oneLine(b.status()) + revision + "\n"
 	}
 	if event.get("backends") != nil {
 		var text strings.Builder
@@ -160,5 +163,5 @@ func eventLines(content []byte) string {
 	if b := readBackend(event.get("backend")); b != nil {
 		return line(kind, b)
 	}
-	return strings.TrimRight(fmt.Sprintf("%-13s %-19s %s", oneLine(kind), oneLine(event.text("name")), revision), " ") + "\n"
+	return strings.TrimRight(head(kind, event.text("name"))+" "+revision, " ") + "\n"
 }

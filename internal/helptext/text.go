@@ -6,13 +6,12 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
-// Width is the most characters in a line, the width of an old terminal. The text
+// Width is the most cells in a line, the width of an old terminal. The text
 // is the same in all of them.
 const Width = 80
 
@@ -48,14 +47,14 @@ func (t *Text) Paragraphs(indent, text string) {
 func (t *Text) Columns(rows [][2]string) {
 	width := 0
 	for _, row := range rows {
-		if n := utf8.RuneCountInString(row[0]); n <= 24 { // a few long ones don't count
+		if n := Cells(row[0]); n <= 24 { // a few long ones don't count
 			width = max(width, n)
 		}
 	}
 	for _, row := range rows {
 		name, about := row[0], row[1]
-		n := max(width, utf8.RuneCountInString(name)) + 4
-		first, next := "  "+name+strings.Repeat(" ", n-2-utf8.RuneCountInString(name)), strings.Repeat(" ", n)
+		n := max(width, Cells(name)) + 4
+		first, next := Pad("  "+name, n), strings.Repeat(" ", n)
 		switch {
 		case about == "":
 			first, next, about = "  ", "  ", name
@@ -92,19 +91,20 @@ func (t *Text) Flag(f *pflag.Flag) {
 // lines wraps text. A word that is longer than a line is broken.
 func (t *Text) lines(first, next, text string) {
 	line, empty := first, true
-	room := func() int { return Width - utf8.RuneCountInString(line) }
+	room := func() int { return Width - Cells(line) }
 	for _, word := range strings.Fields(text) {
-		if !empty && utf8.RuneCountInString(word)+1 > room() {
+		if !empty && Cells(word)+1 > room() {
 			t.WriteString(strings.TrimRight(line, " ") + "\n")
 			line, empty = next, true
 		}
 		if !empty {
 			line += " "
 		}
-		for runes := []rune(word); ; {
-			n := min(len(runes), max(1, room()))
-			line, empty = line+string(runes[:n]), false
-			if runes = runes[n:]; len(runes) == 0 {
+		for {
+			var head string
+			head, word = split(word, max(2, room()))
+			line, empty = line+head, false
+			if word == "" {
 				break
 			}
 			t.WriteString(line + "\n")
