@@ -111,16 +111,20 @@ func (b *backend) url() string {
 
 // status words how the backend is, in a few words.
 func (b *backend) status() string {
-	health := b.text("health")
+	status, more := cmp.Or(b.text("health"), "active"), "" // older registries know no more
 	switch {
 	case !b.is("is_active"):
-		return "inactive"
-	case health == "":
-		return "active" // older registries know no more
+		status, more = "inactive", b.text("inactive_reason")
 	case b.is("flapping"):
-		return health + ", flapping"
+		more = "flapping"
 	}
-	return health
+	if more != "" {
+		status += ", " + more
+	}
+	if other := b.text("answers_as"); other != "" {
+		status += ", answers as " + other
+	}
+	return status
 }
 
 // maxPages bounds how many pages of a list are asked for.

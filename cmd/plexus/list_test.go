@@ -41,6 +41,11 @@ func TestBackendTable(t *testing.T) {
 		`{"name":"a","host":"h","port":1,"protocol":"wss","is_active":true,"description":"one\ntwo\u001b"}`,
 		`{"name":"b","host":"::1","port":2,"is_active":true,"health":"critical","flapping":true,"health_error":"down","description":"d","version":"1.0"}`,
 		`{"name":"c","host":null,"port":"3","protocol":"http","is_active":"yes"}`,
+		`{"name":"d","host":"h","port":4,"is_active":false,"inactive_reason":"unhealthy","health":"critical","flapping":true,"health_error":"refused"}`,
+		`{"name":"e","host":"h","port":5,"is_active":false,"inactive_reason":"said\ngoodbye\u001b"}`,
+		`{"name":"f","host":"h","port":6,"is_active":true,"inactive_reason":"expired","health":"passing","answers_as":"plexus"}`,
+		`{"name":"g","host":"h","port":7,"is_active":true,"answers_as":"plexus"}`,
+		`{"name":"h","host":"h","port":8,"is_active":false,"inactive_reason":7,"answers_as":"plexus"}`,
 		`{"name":null}`,
 		`[]`,
 	} {
@@ -48,10 +53,15 @@ func TestBackendTable(t *testing.T) {
 			all = append(all, b)
 		}
 	}
-	const want = `NAME  ADDRESS       STATUS              VERSION  ABOUT
-a     wss://h:1     active                       one two\u001b
-b     ws://[::1]:2  critical, flapping  1.0      down
+	const want = `NAME  ADDRESS       STATUS                        VERSION  ABOUT
+a     wss://h:1     active                                 one two\u001b
+b     ws://[::1]:2  critical, flapping            1.0      down
 c     ws://:0       inactive
+d     ws://h:4      inactive, unhealthy                    refused
+e     ws://h:5      inactive, said goodbye\u001b
+f     ws://h:6      passing, answers as plexus
+g     ws://h:7      active, answers as plexus
+h     ws://h:8      inactive, answers as plexus
 `
 	if got := backendTable(all); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -122,6 +132,11 @@ func TestEventLines(t *testing.T) {
 		{`{"type":"backend_registered","backend":{"name":"a","host":"h","port":1,"is_active":true,"health":"passing"},"revision":8}`,
 			"registered    a                    ws://h:1 passing  revision 8\n"},
 		{`{"type":"backend_deleted","name":"a","revision":9}`, "deleted       a                     revision 9\n"},
+		{`{"type":"backend_deregistered","name":"a","inactive_reason":"expired","revision":9}`, "deregistered  a                    expired  revision 9\n"},
+		{`{"type":"backend_deregistered","name":"a","inactive_reason":"deregistered"}`, "deregistered  a\n"},
+		{`{"type":"backend_deregistered","name":"a","inactive_reason":"expired"}`, "deregistered  a                    expired\n"},
+		{`{"type":"backend_updated","backend":{"name":"a","host":"h","port":1,"inactive_reason":"unhealthy"},"revision":8}`,
+			"updated       a                    ws://h:1 inactive, unhealthy  revision 8\n"},
 		{`{"type":"unheard\u001b"}`, "unheard\\u001b\n"},
 		{`7`, "\n"},
 	} {

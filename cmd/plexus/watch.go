@@ -163,5 +163,9 @@ func eventLines(content []byte) string {
 	if b := readBackend(event.get("backend")); b != nil {
 		return line(kind, b)
 	}
-	return strings.TrimRight(head(kind, event.text("name"))+" "+revision, " ") + "\n"
+	why := ""
+	if reason := event.text("inactive_reason"); reason != "" && reason != kind {
+		why = " " + oneLine(reason)
+	}
+	return strings.TrimRight(head(kind, event.text("name"))+" "+why+revision, " ") + "\n"
 }
