@@ -21,6 +21,7 @@ type follower struct {
 	report func(c *registry, e Event, err error) error
 
 	url      string    // of the registry that was watched last
+	history  string    // where its revisions count; empty where it does not say
 	revision int64     // the last one that was seen there
 	heard    time.Time // when that was; zero where it can't be resumed from
 }
@@ -80,7 +81,11 @@ func (f *follower) follow(ctx context.Context, c *registry) error {
 		return err
 	}
 	if reached >= 0 {
-		if err = f.watch(ctx, c, map[string]any{"after": f.revision}, reached); !errors.Is(err, errForgotten) {
+		params := map[string]any{"after": f.revision}
+		if f.history != "" {
+			params["history"] = f.history
+		}
+		if err = f.watch(ctx, c, params, reached); !errors.Is(err, errForgotten) {
 			return err
 		}
 	}
@@ -94,20 +99,26 @@ var errForgotten = errors.New("it can't be resumed")
 // reached returns the revision that the registry has reached, if it is the one
 // whose revision is known; else -1, and it has to be listed again.
 //
-// A registry that was restarted may have another database, or an older one,
-// with revisions of the same numbers. So only one that has been up since it
-// was last heard can be resumed from.
+// A registry that was restarted may have another database, or an older one, with
+// revisions of the same numbers. One whose revisions have a history refuses those of
+// another, but says nothing where it accepts them and has no news: then it is listed.
+// Any other one can be resumed from only if it has been up since it was last heard.
 func (f *follower) reached(ctx context.Context, c *registry) (int64, error) {
 	if f.heard.IsZero() {
 		return -1, nil
 	}
 	a, err := c.ask(ctx, "status", nil, "status", client.Idempotent())
+	if a.History == "" {
+		f.history = "" // it would not know what that is
+	}
 	switch {
 	case refused(err):
 		return -1, nil
 	case err != nil:
 		return -1, err
-	case time.Duration(a.UptimeSeconds)*time.Second < time.Since(f.heard) || a.Revision < f.revision:
+	case a.Revision < f.revision || a.History != f.history && a.Revision == f.revision && f.history != "":
+		return -1, nil
+	case (a.History == "" || f.history == "") && time.Duration(a.UptimeSeconds)*time.Second < time.Since(f.heard):
 		return -1, nil
 	}
 	return a.Revision, nil
@@ -150,7 +161,7 @@ func (f *follower) watch(ctx context.Context, c *registry, params map[string]any
 		if e.Kind == "" {
 			continue // a kind unknown here
 		}
-		f.revision, f.heard = e.Revision, time.Now()
+		f.history, f.revision, f.heard = e.history, e.Revision, time.Now()
 		if e.Kind == EventListed {
 			resuming = false
 		}

@@ -53,6 +53,7 @@ type answer struct {
 	Backends      []Backend `json:"backends"`
 	LeaseID       string    `json:"lease_id"`
 	Revision      int64     `json:"revision"`
+	History       string    `json:"history"`
 	UptimeSeconds int64     `json:"uptime_seconds"`
 }
 

@@ -33,6 +33,7 @@ type Event struct {
 	Backend  Backend   // the entry, of EventRegistered and EventUpdated
 	Backends []Backend // of EventListed, the newest first
 	Revision int64     // of the registry: everything up to it was yielded with this event
+	history  string    // where the revision counts; empty where the registry does not say
 }
 
 // ErrNoWatch means that the registry can't be watched: it is of another kind,
@@ -47,7 +48,7 @@ var ErrNoWatch = errors.New("the registry can't be watched")
 // When the registry is lost, the range yields an error, once, and goes on: it
 // waits until the registry is back, as long as ctx allows. Then the missed
 // changes follow, and EventResumed; or EventListed, where those are not kept
-// any more or the registry was restarted. The range ends at a break, when ctx
+// any more or the registry has another history: that of a copy, for example. The range ends at a break, when ctx
 // is done (without an error), or with an error: a [*client.DialError] for an
 // invalid address, ErrNoRegistry or ErrNoWatch.
 func Watch(ctx context.Context, registryURL string, options ...client.Option) iter.Seq2[Event, error] {
@@ -98,7 +99,7 @@ func readEvent(content json.RawMessage) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	e := Event{Kind: EventKind(a.Type), Name: a.Name, Revision: a.Revision}
+	e := Event{Kind: EventKind(a.Type), Name: a.Name, Revision: a.Revision, history: a.History}
 	switch e.Kind {
 	case EventListed:
 		if len(a.Backends) > maxBackends {

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"math"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -89,6 +90,57 @@ func TestWatchYieldsAListAndEveryChange(t *testing.T) {
 		} else if first != "backends gamma" {
 			t.Errorf("got %q", first)
 		}
+	})
+}
+
+// The position is that of the stopped one, which nobody else has gone on from.
+func TestWatchYieldsOnlyWhatWasMissedWhileTheRegistryWasRestarted(t *testing.T) {
+	withDatabase(t, "registry.db", func(t *testing.T, s *registryServer) {
+		s.call("register", object{"name": "alpha", "host": "h", "port": 1})
+		yielded := watching(t, s.route)
+		wants(t, yielded, "backends alpha")
+		s.kill()
+		wants(t, yielded, "lost")
+		s.pipes.SetDown(true)
+		s.start()
+		if _, err := s.store.Apply(t.Context(), storage.Write{Cause: "backend_registered", Backend: storage.Backend{
+			ID: "b", Name: "beta", Host: "h", Port: 2, Protocol: "ws"}}); err != nil {
+			t.Fatal(err)
+		}
+		s.pipes.SetDown(false)
+		wants(t, yielded, "backend_registered beta 2", "resumed")
+	})
+}
+
+// Its revisions have the numbers of what is lost.
+func TestWatchListsARegistryThatWasRestoredFromACopy(t *testing.T) {
+	withDatabase(t, "registry.db", func(t *testing.T, s *registryServer) {
+		s.call("register", object{"name": "alpha", "host": "h", "port": 1})
+		s.kill()
+		copied, err := os.ReadFile(s.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.start()
+		yielded := watching(t, s.route)
+		wants(t, yielded, "backends alpha")
+		s.call("update", object{"name": "alpha", "port": 2})
+		wants(t, yielded, "backend_updated alpha 2")
+		s.kill()
+		wants(t, yielded, "lost")
+		s.pipes.SetDown(true)
+		if err := os.WriteFile(s.path, copied, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.start()
+		for port := range 3 {
+			if _, err := s.store.Apply(t.Context(), storage.Write{Backend: storage.Backend{
+				ID: "b", Name: "beta", Host: "h", Port: port + 1, Protocol: "ws"}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.pipes.SetDown(false)
+		wants(t, yielded, "backends alpha beta")
 	})
 }
 
@@ -240,27 +292,43 @@ func TestWatchFailsAtOnceWhereToTryAgainWouldNotHelp(t *testing.T) {
 }
 
 func TestTheRegistryIsListedAgainWhereTheWatchCannotResume(t *testing.T) {
-	const list = `{"type":"backends","backends":[{"name":"alpha","host":"h","port":1},{"name":"unusable"}],"revision":%d}`
+	const list = `{"type":"backends","backends":[{"name":"alpha","host":"h","port":1},{"name":"unusable"}],"revision":%d%s}`
 	status := func(uptime, revision int) string {
 		return data(fmt.Sprintf(`{"type":"status","uptime_seconds":%d,"revision":%d}`, uptime, revision))
 	}
+	in := func(history string, revision int) string {
+		return data(fmt.Sprintf(`{"type":"status","uptime_seconds":3600,"revision":%d,"history":%q}`, revision, history))
+	}
 	noStatus := `"type":"error",` + meta + `,"message":"Method not found: registry.status","code":"-32601","recoverable":false`
 	tests := map[string]struct {
+		history string // where the revisions counted
 		status  string
 		resumes bool
 		want    []string
 	}{
-		"the changes are gone":     {status(3600, 9), true, []string{"backends alpha"}},
-		"it was restarted":         {status(30, 9), false, []string{"backends alpha"}},
-		"its revision is older":    {status(3600, 3), false, []string{"backends alpha"}},
-		"it does not say":          {noStatus, false, []string{"backends alpha"}},
-		"nothing was missed":       {status(3600, 7), true, []string{"resumed", "backends alpha"}},
-		"it answers with a riddle": {data(`{"type":"riddle"}`), false, []string{"lost"}},
+		"the changes are gone":     {"", status(3600, 9), true, []string{"backends alpha"}},
+		"it was restarted":         {"", status(30, 9), false, []string{"backends alpha"}},
+		"its revision is older":    {"", status(3600, 3), false, []string{"backends alpha"}},
+		"it does not say":          {"", noStatus, false, []string{"backends alpha"}},
+		"nothing was missed":       {"", status(3600, 7), true, []string{"resumed", "backends alpha"}},
+		"it answers with a riddle": {"", data(`{"type":"riddle"}`), false, []string{"lost"}},
+		// A registry that was restored from a copy counts the same numbers anew.
+		"another history":                  {"a", in("b", 9), true, []string{"backends alpha"}},
+		"another history, as far":          {"a", in("b", 7), false, []string{"backends alpha"}},
+		"another history, less far":        {"a", in("b", 3), false, []string{"backends alpha"}},
+		"the same history, as far":         {"a", in("a", 7), true, []string{"resumed", "backends alpha"}},
+		"it knows nothing of histories":    {"a", status(30, 9), false, []string{"backends alpha"}},
+		"it did not, and now it does":      {"", in("b", 9), true, []string{"backends alpha"}},
+		"the same history, changes missed": {"a", in("a", 9), true, []string{"backends alpha"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				connections := 0
+				history := ""
+				if test.history != "" {
+					history = fmt.Sprintf(`,"history":%q`, test.history)
+				}
 				p := pretend(t, func(c *peer) {
 					c.Info("h")
 					if connections++; connections > 1 {
@@ -278,19 +346,22 @@ func TestTheRegistryIsListedAgainWhereTheWatchCannotResume(t *testing.T) {
 					if resumes := strings.Contains(r.Text, `"after":7`); resumes != (test.resumes && connections > 1) {
 						t.Errorf("the client sent %s", r.Text)
 					} else if resumes {
+						if strings.Contains(r.Text, `"history":"a"`) != (test.history != "") || strings.Contains(r.Text, `"history":"b"`) {
+							t.Errorf("the client sent %s", r.Text)
+						}
 						c.Item("6", data(`{"type":"error","message":"Revision 7 can't be resumed from"}`))
 						c.Item("6", done)
 						for r = c.Called("7"); r != nil && r.Method == "h.call_unsub"; {
 							r = c.Called("7")
 						}
-						c.Item("7", data(fmt.Sprintf(list, 9)))
+						c.Item("7", data(fmt.Sprintf(list, 9, history)))
 						c.Gone()
 						return
 					}
-					c.Item("6", data(fmt.Sprintf(list, 6)))
+					c.Item("6", data(fmt.Sprintf(list, 6, history)))
 					c.Item("6", `"type":"error",`+meta+`,"message":"for a moment","recoverable":true`)
 					c.Item("6", data(`{"type":"backend_reviewed","name":"alpha","revision":8}`))
-					c.Item("6", data(`{"type":"backend_updated","backend":{"name":"alpha","host":"h","port":2},"revision":7}`))
+					c.Item("6", data(`{"type":"backend_updated","backend":{"name":"alpha","host":"h","port":2},"revision":7`+history+`}`))
 					c.Gone()
 				})
 				yielded := watching(t, p)
