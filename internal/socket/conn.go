@@ -250,6 +250,13 @@ func (c *Conn) finishWriting(within time.Duration) {
 	}
 }
 
+// CloseWrite tells the peer that nothing more will come, if the connection can.
+func (c *Conn) CloseWrite() {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite() // it is closed soon
+	}
+}
+
 // Drain reads on for a while and discards what it reads. A socket that is
 // closed with something unread would take back what was written last.
 func (c *Conn) Drain(within time.Duration) {

@@ -11,7 +11,7 @@
 //   - It sets the deadlines. A peer that sends nothing for [Limits].Silence is
 //     lost, and one that does not take 64 KiB within [Limits].Stall is stalled.
 //     The Set…Deadline methods do nothing, so the library can't interfere.
-//   - It ends in an orderly way ([Conn.Finish], [Conn.Drain]), or at once
+//   - It ends in an orderly way ([Conn.Finish], [Conn.CloseWrite], [Conn.Drain]), or at once
 //     ([Conn.Abort]).
 //
 // [ReadMessage] reads a message of limited length.

@@ -18,5 +18,6 @@
 //
 // Both read with one parser (parser.go). What clients send is read strictly:
 // names are case-sensitive, no name may stand twice in one object, and text must
-// be UTF-8. What hubs send is read leniently.
+// be UTF-8; a request that breaks this is refused under its id. What hubs send is
+// read leniently.
 package wire

@@ -48,7 +48,7 @@ func ParseFrame(text []byte) (*Frame, error) {
 	object := p.dec.PeekKind() == '{'
 	f := new(Frame)
 	p.reply(f)
-	if !object || p.failed || !p.atEnd() {
+	if !object || p.err != nil || !p.atEnd() {
 		return nil, fmt.Errorf("not a JSON object: %.64q", text)
 	}
 	return f, nil
@@ -188,7 +188,7 @@ func PeekSubscription(beginning []byte) (id []byte) {
 		p.object(func(name []byte) {
 			value := p.value()
 			// A number at the very end may go on.
-			if string(name) == "subscription" && !p.failed && p.dec.InputOffset() < int64(len(beginning)) {
+			if string(name) == "subscription" && p.err == nil && p.dec.InputOffset() < int64(len(beginning)) {
 				id = value
 			}
 		})

@@ -12,13 +12,13 @@ import (
 )
 
 // parser reads one frame, whoever sent it. What it returns are parts of the
-// frame. Once failed, the frame is not JSON that this package accepts, and
+// frame. Once it has an err, the frame is not JSON that this package accepts, and
 // whatever was read of it is void.
 type parser struct {
 	frame  []byte
 	buffer bytes.Buffer
 	dec    *jsontext.Decoder
-	failed bool
+	err    error
 }
 
 var parsers = sync.Pool{New: func() any { return &parser{dec: jsontext.NewDecoder(new(bytes.Buffer))} }}
@@ -28,7 +28,7 @@ var parsers = sync.Pool{New: func() any { return &parser{dec: jsontext.NewDecode
 // and text must be UTF-8.
 func newParser(frame []byte, options ...jsontext.Options) *parser {
 	p := parsers.Get().(*parser)
-	p.frame, p.failed = frame, false
+	p.frame, p.err = frame, nil
 	p.buffer = *bytes.NewBuffer(frame)
 	p.dec.Reset(&p.buffer, options...)
 	return p
@@ -48,7 +48,7 @@ func (p *parser) object(each func(name []byte)) {
 		return
 	}
 	p.token()
-	for !p.failed && p.dec.PeekKind() == '"' {
+	for p.err == nil && p.dec.PeekKind() == '"' {
 		name := unquoted(p.value())
 		begin := p.dec.InputOffset()
 		if each(name); p.dec.InputOffset() == begin {
@@ -62,7 +62,7 @@ func (p *parser) object(each func(name []byte)) {
 func (p *parser) value() []byte {
 	v, err := p.dec.ReadValue()
 	if err != nil {
-		p.failed = true
+		p.err = err
 		return nil
 	}
 	end := int(p.dec.InputOffset())
@@ -72,7 +72,7 @@ func (p *parser) value() []byte {
 // token skips a token whose kind is known.
 func (p *parser) token() {
 	if _, err := p.dec.ReadToken(); err != nil {
-		p.failed = true
+		p.err = err
 	}
 }
 
@@ -95,7 +95,7 @@ func (p *parser) texts() []string {
 	}
 	var all []string
 	p.token()
-	for !p.failed && p.dec.PeekKind() != ']' && p.dec.PeekKind() != 0 {
+	for p.err == nil && p.dec.PeekKind() != ']' && p.dec.PeekKind() != 0 {
 		all = append(all, p.text())
 	}
 	p.token()

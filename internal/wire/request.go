@@ -5,6 +5,7 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -54,6 +55,10 @@ type Message struct {
 // be 2 or more. The slices of the message are parts of frame. A frame that is
 // no message at all is returned as a request with an Err.
 //
+// A request that is JSON, but not what this package accepts, is answered under its
+// id, and the other members of its batch are read. A frame that is an answer is a
+// notification, which starts nothing: two peers could answer each other for ever.
+//
 // Of a frame that is too deep, the rest is not read: the error answers the id
 // that stood before, or none. In a batch it is the error of the whole batch.
 func Parse(frame []byte, maxDepth int) Message {
@@ -64,34 +69,62 @@ func Parse(frame []byte, maxDepth int) Message {
 	deep := codec.TooDeepAt(frame, maxDepth)
 	p := newParser(frame[:deep])
 	defer p.free()
-	var m Message
-	if frame[0] == '[' {
-		m = p.batch()
-	} else {
-		m.Request = p.request()
-	}
+	m := p.message(p.request)
 	switch {
-	case deep < len(frame):
-		// No parse error, since the rest was not read, and not one of params,
-		// which need not be where it is deep.
-		err := invalid("the message is nested deeper than %d levels, the limit", maxDepth)
-		return Message{Request: Request{IDText: m.Request.IDText, Err: err}, Deep: true}
-	case p.failed || !p.atEnd():
+	case deep == len(frame) && (p.err != nil || !p.atEnd()):
+		return parseAgain(frame)
+	case deep == len(frame), m.Request.Notif && m.Request.Method == "": // the latter is an answer
+		return m
+	}
+	// No parse error, since the rest was not read, and not one of params, which
+	// need not be where it is deep.
+	err := invalid("the message is nested deeper than %d levels, the limit", maxDepth)
+	return Message{Request: Request{IDText: m.Request.IDText, Err: err}, Deep: true}
+}
+
+// parseAgain reads a frame that was not accepted. Each of its requests has an
+// error, or is accepted by itself.
+func parseAgain(frame []byte) Message {
+	p := newParser(frame, lenient...)
+	defer p.free()
+	m := p.message(func() Request { return alone(p.value()) })
+	if p.err != nil || !p.atEnd() { // nor is it JSON
 		return Message{Request: Request{Err: ParseError}}
 	}
 	return m
 }
 
-func (p *parser) batch() Message {
+// notAccepted is the error of JSON that two readers could read differently.
+func notAccepted(err error) *jsonrpc2.Error {
+	reason := "text that is not Unicode"
+	if errors.Is(err, jsontext.ErrDuplicateName) {
+		reason = "a name stands twice in one object"
+	}
+	const maxPointer = 100
+	if at, ok := errors.AsType[*jsontext.SyntacticError](err); ok && at.JSONPointer != "" && len(at.JSONPointer) <= maxPointer {
+		reason += ": " + string(at.JSONPointer)
+	}
+	return NewError(jsonrpc2.CodeParseError, ParseError.Message, reason)
+}
+
+// message reads a batch, whose objects member reads, or one object.
+func (p *parser) message(member func() Request) (m Message) {
+	if p.dec.PeekKind() != '[' {
+		m.Request = member()
+		return m
+	}
 	p.token()
-	var m Message
-	for !p.failed && p.dec.PeekKind() != ']' {
+	for p.err == nil && p.dec.PeekKind() != ']' {
 		switch {
 		case len(m.Batch) == MaxBatch:
 			p.value()
 			m.Request.Err = invalid("a batch has at most %d members", MaxBatch)
 		case p.dec.PeekKind() == '{':
-			m.Batch = append(m.Batch, p.request())
+			r := member()
+			if r.Err == ParseError { // which is for one that is not in a batch
+				r.Err = InvalidRequest
+			}
+			m.Batch = append(m.Batch, r)
 		default:
 			p.value()
 			m.Batch = append(m.Batch, Request{Err: InvalidRequest})
@@ -107,43 +140,82 @@ func (p *parser) batch() Message {
 	return m
 }
 
-// request reads an object.
-func (p *parser) request() Request {
-	var version, id, method, params []byte
-	found := false // something of a request
+// members are those of a request, as JSON text.
+type members struct {
+	version, id, method, params []byte
+
+	ids    int  // how often there is an id
+	found  bool // something of a request
+	answer bool // something of an answer
+}
+
+// members reads an object.
+func (p *parser) members() (m members) {
 	p.object(func(name []byte) {
 		value := p.value()
 		switch string(name) {
 		case "jsonrpc":
-			version, found = value, true
+			m.version, m.found = value, true
 		case "id":
-			id, found = value, true
+			m.id, m.found = value, true
+			m.ids++
 		case "method":
-			method, found = value, true
+			m.method, m.found = value, true
 		case "params":
-			params = value
+			m.params = value
+		case "result", "error":
+			m.answer = true
 		}
 	})
-	if !found { // other Plexus implementations answer so
+	m.answer = m.answer && (m.method == nil || string(m.method) == "null")
+	return m
+}
+
+// request reads an object.
+func (p *parser) request() Request {
+	m := p.members()
+	switch {
+	case m.answer:
+		return Request{Request: jsonrpc2.Request{Notif: true}}
+	case !m.found: // other Plexus implementations answer so
 		return Request{Err: ParseError}
-	}
-	if id != nil && !validID(id) {
+	case m.id != nil && !validID(m.id):
 		return Request{Err: InvalidRequest}
-	}
-	if len(id) > MaxID { // nor is it sent back
+	case len(m.id) > MaxID: // nor is it sent back
 		return Request{Err: invalid("the id is longer than %d bytes", MaxID)}
 	}
-	r := Request{IDText: id}
-	name := unquoted(method)
+	r := Request{IDText: m.id}
+	name := unquoted(m.method)
 	switch {
-	case !isString(version) || string(unquoted(version)) != "2.0" || !isString(method):
+	case !isString(m.version) || string(unquoted(m.version)) != "2.0" || !isString(m.method):
 		r.Err = InvalidRequest
 		return r
 	case len(name) > MaxMethod:
 		r.Err = invalid("the method's name is longer than %d bytes", MaxMethod)
 		return r
 	}
-	r.Method, r.Params, r.ID, r.Notif = string(name), raw(params), requestID(id), id == nil
+	r.Method, r.Params, r.ID, r.Notif = string(name), raw(m.params), requestID(m.id), m.id == nil
+	return r
+}
+
+// alone reads the text of one request, which is JSON. One that is not accepted
+// has an error, and its id if there is just one.
+func alone(text []byte) Request {
+	p := newParser(text)
+	defer p.free()
+	if r := p.request(); p.err == nil {
+		return r
+	}
+	again := newParser(text, lenient...)
+	defer again.free()
+	m := again.members()
+	if m.answer {
+		return Request{Request: jsonrpc2.Request{Notif: true}}
+	}
+	r := Request{Err: notAccepted(p.err)}
+	if m.ids == 1 && validID(m.id) && len(m.id) <= MaxID && jsontext.Value(m.id).IsValid() {
+		r.IDText = m.id
+	}
 	return r
 }
 

@@ -45,7 +45,8 @@ func shown(r wire.Request) string {
 }
 
 func TestParse(t *testing.T) {
-	const parseError, invalid = "fault -32700 to null", "fault -32600 to null"
+	const parseError, parseErrorTo7, invalid = "fault -32700 to null", "fault -32700 to 7", "fault -32600 to null"
+	const nothing = " id none params none" // a notification, which starts nothing
 	const head, request = `{"jsonrpc":"2.0","id":7,"method":"m"`, `{"jsonrpc":"2.0","id":1,"method":"m"}`
 	for _, test := range []struct {
 		name, frame, want string
@@ -80,7 +81,19 @@ func TestParse(t *testing.T) {
 		{"no method", `{"jsonrpc":"2.0","id":7}`, "fault -32600 to 7"},
 		{"a method that is a number", `{"jsonrpc":"2.0","id":7,"method":5}`, "fault -32600 to 7"},
 		{"a method that is null", `{"jsonrpc":"2.0","id":null,"method":null}`, invalid},
-		{"an answer", `{"jsonrpc":"2.0","id":7,"result":1}`, "fault -32600 to 7"},
+		{"an answer", `{"jsonrpc":"2.0","id":7,"result":1}`, nothing},
+		{"an answer that is null", `{"jsonrpc":"2.0","id":7,"result":null}`, nothing},
+		{"an answer that is an error", `{"jsonrpc":"2.0","id":"7","error":{"code":-32700,"message":"Parse error"}}`, nothing},
+		{"an error that answers nothing", `{"jsonrpc":"2.0","id":null,"error":{}}`, nothing},
+		{"an error without an id", `{"jsonrpc":"2.0","error":{}}`, nothing},
+		{"an answer without a version", `{"id":7,"result":1}`, nothing},
+		{"an answer in another version", `{"jsonrpc":"1.0","id":7,"result":1,"error":null}`, nothing},
+		{"an answer to an id that is none", `{"jsonrpc":"2.0","id":1.5,"error":{}}`, nothing},
+		{"an answer with a method that is null", `{"jsonrpc":"2.0","id":7,"method":null,"result":1}`, nothing},
+		{"an answer with a name twice", `{"jsonrpc":"2.0","id":7,"result":{"a":1,"a":1}}`, nothing},
+		{"an answer with half a pair", `{"jsonrpc":"2.0","id":7,"result":"\ud800"}`, nothing},
+		{"an answer that is cut off", `{"jsonrpc":"2.0","id":7,"result":"`, parseError},
+		{"a request with a result", `{"jsonrpc":"2.0","id":7,"method":"m","result":1}`, "m id 7 params none"},
 		{"a notification without method", `{"jsonrpc":"2.0"}`, invalid},
 
 		{"nothing", ``, parseError},
@@ -95,21 +108,21 @@ func TestParse(t *testing.T) {
 		{"something after the object", `{"jsonrpc":"2.0","id":7,"method":"m"} x`, parseError},
 		{"a comma too many", `{"jsonrpc":"2.0","id":7,"method":"m",}`, parseError},
 		{"no quotes", `{jsonrpc:"2.0","id":7,"method":"m"}`, parseError},
-		{"a member twice, spelled differently", `{"jsonrpc":"2.0","id":7,"method":"m","m\u0065thod":"n"}`, parseError},
-		{"what is not UTF-8", "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"\xff\"}", parseError},
+		{"a member twice, spelled differently", `{"jsonrpc":"2.0","id":7,"method":"m","m\u0065thod":"n"}`, parseErrorTo7},
+		{"what is not UTF-8", "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"\xff\"}", parseErrorTo7},
 		{"a zero byte", "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"m\"}\x00", parseError},
 		{"a number with a leading zero", `{"jsonrpc":"2.0","id":07,"method":"m"}`, parseError},
 
 		// Two readers of JSON-RPC could see two requests in one of these.
 		{"an id twice", head + `,"id":8}`, parseError},
-		{"jsonrpc twice", head + `,"jsonrpc":"2.0"}`, parseError},
-		{"a method twice", head + `,"method":"m"}`, parseError},
-		{"params twice", head + `,"params":1,"params":1}`, parseError},
-		{"an unknown name twice", head + `,"x":1,"x":1}`, parseError},
-		{"a name twice in params", head + `,"params":{"a":1,"a":1}}`, parseError},
-		{"a name twice deep in params", head + `,"params":[{"b":[{"a":1,"a":2}]}]}`, parseError},
-		{"a name twice deep in many levels", head + `,"params":[{"a":1,"\u0061":2},` + strings.Repeat("[],", 80) + `[]]}`, parseError},
-		{"a name twice in an unknown member", head + `,"x":{"a":1,"a":1}}`, parseError},
+		{"jsonrpc twice", head + `,"jsonrpc":"2.0"}`, parseErrorTo7},
+		{"a method twice", head + `,"method":"m"}`, parseErrorTo7},
+		{"params twice", head + `,"params":1,"params":1}`, parseErrorTo7},
+		{"an unknown name twice", head + `,"x":1,"x":1}`, parseErrorTo7},
+		{"a name twice in params", head + `,"params":{"a":1,"a":1}}`, parseErrorTo7},
+		{"a name twice deep in params", head + `,"params":[{"b":[{"a":1,"a":2}]}]}`, parseErrorTo7},
+		{"a name twice deep in many levels", head + `,"params":[{"a":1,"\u0061":2},` + strings.Repeat("[],", 80) + `[]]}`, parseErrorTo7},
+		{"a name twice in an unknown member", head + `,"x":{"a":1,"a":1}}`, parseErrorTo7},
 		{"a method in another case", `{"jsonrpc":"2.0","id":7,"Method":"m"}`, "fault -32600 to 7"},
 		{"jsonrpc in another case", `{"JsonRPC":"2.0","id":7,"method":"m"}`, "fault -32600 to 7"},
 		{"an id in another case", `{"jsonrpc":"2.0","ID":7,"method":"m"}`, "m id none params none"},
@@ -121,13 +134,13 @@ func TestParse(t *testing.T) {
 		{"an id beyond 2^53", `{"jsonrpc":"2.0","id":9007199254740993,"method":"m","params":[9007199254740993]}`, "m id 9007199254740993 params [9007199254740993]"},
 		{"an id that is minus nought", `{"jsonrpc":"2.0","id":-0,"method":"m"}`, "m id -0 params none"},
 		{"a number beyond a double", head + `,"params":[1e999]}`, "m id 7 params [1e999]"},
-		{"invalid UTF-8 in params", head + ",\"params\":[\"\xc0\x80\"]}", parseError},
-		{"a surrogate in UTF-8", head + ",\"params\":[\"\xed\xa0\x80\"]}", parseError},
-		{"half a pair in params", head + `,"params":["\udc00"]}`, parseError},
-		{"half a pair in a name", head + `,"params":{"\ud800":1}}`, parseError},
+		{"invalid UTF-8 in params", head + ",\"params\":[\"\xc0\x80\"]}", parseErrorTo7},
+		{"a surrogate in UTF-8", head + ",\"params\":[\"\xed\xa0\x80\"]}", parseErrorTo7},
+		{"half a pair in params", head + `,"params":["\udc00"]}`, parseErrorTo7},
+		{"half a pair in a name", head + `,"params":{"\ud800":1}}`, parseErrorTo7},
 		{"half a pair in an id", `{"jsonrpc":"2.0","id":"\ud800x","method":"m"}`, parseError},
 		{"a byte order mark before it", "\xef\xbb\xbf" + head + `}`, parseError},
-		{"half a pair in a method", `{"jsonrpc":"2.0","id":7,"method":"\ud800"}`, parseError},
+		{"half a pair in a method", `{"jsonrpc":"2.0","id":7,"method":"\ud800"}`, parseErrorTo7},
 		{"a byte order mark within", "{\xef\xbb\xbf" + head[1:] + `}`, parseError},
 		{"two requests", head + `}` + head + `}`, parseError},
 		{"two requests on two lines", head + "}\n" + head + `}`, parseError},
@@ -150,7 +163,7 @@ func TestParse(t *testing.T) {
 		{"one member", `[` + request + `]`, "[m id 1 params none]"},
 		{"two members, with space", " [ " + request + " ,\n" + `{"jsonrpc":"2.0","method":"n"} ] `, "[m id 1 params none; n id none params none]"},
 		{"members that are no requests", `[1,null,"x",[],{},` + request + `,{"jsonrpc":"2.0","id":2},{"jsonrpc":"2.0","id":{},"method":"m"}]`,
-			"[" + strings.Repeat(invalid+"; ", 4) + "fault -32700 to null; m id 1 params none; fault -32600 to 2; " + invalid + "]"},
+			"[" + strings.Repeat(invalid+"; ", 5) + "m id 1 params none; fault -32600 to 2; " + invalid + "]"},
 		{"one id twice", `[` + request + `,` + request + `]`, "[m id 1 params none; m id 1 params none]"},
 		{"nothing", `[]`, invalid},
 		{"nothing but space", "[ \n]", invalid},
@@ -158,7 +171,12 @@ func TestParse(t *testing.T) {
 		{"a bad member", `[` + request + `,{"a":}]`, parseError},
 		{"no comma", `[` + request + request + `]`, parseError},
 		{"something after it", `[` + request + `]]`, parseError},
-		{"a member with a member twice", `[{"jsonrpc":"2.0","id":1,"id":2,"method":"m"}]`, parseError},
+		{"a member with an id twice", `[{"jsonrpc":"2.0","id":1,"id":2,"method":"m"},` + request + `]`, "[" + parseError + "; m id 1 params none]"},
+		{"a member with a name twice in params", `[` + request + `,` + head + `,"params":{"a":1,"a":1}},` + request + `]`, "[m id 1 params none; " + parseErrorTo7 + "; m id 1 params none]"},
+		{"members with half a pair", `[` + head + `,"params":"\udc00"},"\ud800",{"\ud800":1}]`, "[" + parseErrorTo7 + "; " + invalid + "; " + parseError + "]"},
+		{"an object that is no request", `[{"foo":"boo"}]`, "[" + invalid + "]"},
+		{"answers", `[{"jsonrpc":"2.0","id":7,"result":1},` + request + `]`, "[" + nothing + "; m id 1 params none]"},
+		{"too many, with a name twice", `[` + strings.Repeat(request+",", wire.MaxBatch) + `{"a":1,"a":1}]`, invalid},
 		{"as many members as there may be", `[` + strings.Repeat(request+",", wire.MaxBatch-1) + request + `]`, "[" + strings.Repeat("m id 1 params none; ", wire.MaxBatch-1) + "m id 1 params none]"},
 		{"one member too many", `[` + strings.Repeat(request+",", wire.MaxBatch) + request + `]`, invalid},
 		{"too many that are no requests", `[` + strings.Repeat("1,", wire.MaxBatch) + `1]`, invalid},
@@ -178,6 +196,18 @@ func TestParse(t *testing.T) {
 				t.Errorf("%.300s, want %.300s", got, test.want)
 			}
 		})
+	}
+	for send, want := range map[string]string{
+		head + `,"params":{"a":[{"b":1,"b":2}]}}`:                             "Parse error: a name stands twice in one object: /params/a/0/b",
+		head + `,"params":["\ud800"]}`:                                        "Parse error: text that is not Unicode: /params/0",
+		head + `,"` + strings.Repeat("x", 200) + `":{"a":1,"a":1}}`:           "Parse error: a name stands twice in one object",
+		`[` + head + `,"params":{"a":1,"a":1}},` + request + `]`:              "",
+		`{"jsonrpc":"2.0","id":7,"id":8,"method":"m","params":{"a":1,"a":1}}`: "Parse error: a name stands twice in one object: /id",
+	} {
+		m := wire.Parse([]byte(send), wire.MaxDepth)
+		if got := worded(m.Request.Err); want != "" && got != want {
+			t.Errorf("%.100s: %s, want %s", send, got, want)
+		}
 	}
 	if f := wire.Parse([]byte(`[`+strings.Repeat("1,", wire.MaxBatch)+`1]`), wire.MaxDepth).Request.Err; worded(f) != "Invalid request: a batch has at most 1024 members" {
 		t.Errorf("too many members: %v", f)

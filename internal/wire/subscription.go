@@ -73,8 +73,9 @@ func (s *Subscriptions) permute(n uint64) uint64 {
 }
 
 // ParseSubscription reads the parameters of an unsubscription: one id in an
-// array, or alone, a number or the same number as a string.
-func ParseSubscription(params []byte) (id int64, ok bool) {
+// array, or alone, a number or the same number as a string. Of anything else it
+// returns 0, which is the id of no subscription.
+func ParseSubscription(params []byte) int64 {
 	params = bytes.TrimSpace(params)
 	if len(params) > 1 && params[0] == '[' {
 		params = bytes.TrimSpace(params[1 : len(params)-1])
@@ -83,5 +84,8 @@ func ParseSubscription(params []byte) (id int64, ok bool) {
 		params = params[1 : len(params)-1]
 	}
 	id, err := strconv.ParseInt(string(params), 10, 64)
-	return id, err == nil
+	if err != nil { // id may be the largest number
+		return 0
+	}
+	return id
 }

@@ -32,9 +32,21 @@ func TestCallsInFlightAreBounded(t *testing.T) {
 		if n := s.probe.running.Load(); n != 256 {
 			t.Errorf("%d streams run, want 256", n)
 		}
-		// What is no call needs no place.
+		// What is no call, and one that never waits, needs no place.
 		c.Quiet()
+		begin = time.Now()
+		for _, method := range []string{"_info", "hub.hash", "echo.schema"} {
+			time.Sleep(time.Millisecond)
+			c.Send(`{"jsonrpc":"2.0","id":1,"method":%q}`, method)
+			c.served(c.Subscribed("1"))
+		}
+		time.Sleep(time.Millisecond)
+		c.Item(c.call(1, "none.x", "{}"), "error")
+		if took := time.Since(begin); took != 4*time.Millisecond {
+			t.Errorf("quick calls beside 256 streams took %v", took)
+		}
 		c.unsubscribed("hub.call_unsub", first, true)
+		time.Sleep(time.Millisecond)
 		c.Item(c.call(257, "probe.block", "{}"), "data")
 
 		// Another connection has places of its own.

@@ -5,11 +5,13 @@ package websocket_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/plexus-go/plexus/internal/testkit"
+	"github.com/plexus-go/plexus/internal/wire"
 	"github.com/plexus-go/plexus/transport/websocket"
 )
 
@@ -81,16 +83,82 @@ func TestBatchWithMoreCallsThanMayRun(t *testing.T) {
 	for i := range members {
 		members[i] = fmt.Sprintf(blockMember, i)
 	}
-	// None of them waits for the others: they start when all are answered.
+	// They start when all are answered, and the rest as others end.
 	answers := c.batch(members...)
-	for i, f := range answers {
-		if refused := f.Error != nil; refused != (i >= 4) {
-			t.Errorf("member %d: %+v", i, f)
-		} else if refused && f.Error.Code != -32029 {
-			t.Errorf("member %d: code %d", i, f.Error.Code)
+	for range 4 {
+		if f := c.Next(); f.Params.Result.Type != "data" {
+			t.Errorf("got %s", f.Text)
 		}
 	}
-	testkit.Eventually(t, "four streams", func() bool { return s.probe.running.Load() == 4 })
+	c.Quiet()
+	if n := s.probe.running.Load(); n != 4 {
+		t.Errorf("%d streams run, want 4", n)
+	}
+	for i, f := range answers {
+		if f.Error != nil {
+			t.Fatalf("member %d: %+v", i, f)
+		}
+		c.Send(`{"jsonrpc":"2.0","id":"unsub","method":"hub.call_unsub","params":[%s]}`, f.Result)
+		got := c.Next().Text
+		if i < 2 { // another starts, before the answer or after it
+			got += c.Next().Text
+		}
+		if !strings.Contains(got, `"id":"unsub","result":true`) || strings.Contains(got, `"type":"data"`) != (i < 2) {
+			t.Errorf("%d: %s", i, got)
+		}
+	}
+	testkit.Eventually(t, "the streams to end", func() bool { return s.probe.running.Load() == 0 })
+	c.Quiet()
+}
+
+// TestALargeBatchRuns, whatever may run at once, and whoever else does.
+func TestALargeBatchRuns(t *testing.T) {
+	const streams = 200
+	for _, method := range []string{"_info", "echo.once"} {
+		t.Run(method, func(t *testing.T) {
+			s := serve(t, websocket.Limits{CallWait: time.Hour})
+			c := s.dial()
+			for id := range streams {
+				c.Send(blockMember, id)
+				c.Item(c.Subscribed(fmt.Sprint(id)), "data")
+			}
+			members := make([]string, wire.MaxBatch)
+			for i := range members {
+				members[i] = fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":%q,"params":["x"]}`, i, method)
+			}
+			ends := map[string]bool{}
+			for i, f := range c.batch(members...) {
+				if f.Error != nil {
+					t.Fatalf("member %d: %s", i, f.Error.Message)
+				}
+				ends[string(f.Result)] = true
+			}
+			for len(ends) > 0 {
+				if f := c.Next(); f.Params.Result.Type == "done" {
+					delete(ends, string(f.Params.Subscription))
+				}
+			}
+			c.Quiet()
+			if n := s.probe.running.Load(); n != streams {
+				t.Errorf("%d streams run", n)
+			}
+		})
+	}
+}
+
+// TestCallsAreRefusedWhileABatchWaits: what waits is bounded.
+func TestCallsAreRefusedWhileABatchWaits(t *testing.T) {
+	c := serve(t, websocket.Limits{MaxCalls: 2, CallWait: time.Millisecond}).dial()
+	members := slices.Repeat([]string{fmt.Sprintf(blockMember, 1)}, 5)
+	c.batch(members...)
+	for range 2 {
+		c.Next()
+	}
+	for _, f := range c.batch(members...) {
+		if f.Error == nil || f.Error.Code != -32029 {
+			t.Errorf("%+v", f)
+		}
+	}
 }
 
 func TestBatchWaitsForCallsThatEnd(t *testing.T) {

@@ -37,7 +37,9 @@ type calls struct {
 	mu             sync.Mutex
 	bySubscription map[int64]*call // that can be unsubscribed from
 	count          int
-	bytes          int64 // of the parameters of all
+	bytes          int64   // of the parameters of all
+	started        int     // how many of them run
+	waiting        []*call // of batches, to be started as others end
 	// futile: a call has waited too long. No other waits until one ends, or is
 	// about to: the message that ends one may be the next.
 	futile bool
@@ -47,33 +49,42 @@ type calls struct {
 // admission is the wait of one message's calls for others to end.
 type admission struct {
 	deadline time.Time // for all of them; zero before the first has waited
+	batch    bool      // they are started later, and as there is room
 	own      int       // calls of the message that are in flight: none waits for them
+	ownBytes int64     // of their parameters
 }
 
-func (c *calls) full(limits *Limits) bool {
-	return c.count >= limits.MaxCalls || c.bytes >= limits.MaxMessageBytes
+// full reports whether there are too many calls, but for those of a.
+func (c *calls) full(limits *Limits, a *admission) bool {
+	return c.count-a.own >= limits.MaxCalls || c.bytes-a.ownBytes >= limits.MaxMessageBytes
 }
 
-// admit lets a call begin, and waits for another to end if there are too many.
+// admit lets a call begin, and waits for another to end if there are too many. A
+// call that never waits is over before there could be another.
 func (c *session) admit(call *call, a *admission) *jsonrpc2.Error {
 	calls := &c.calls
 	calls.mu.Lock()
 	defer calls.mu.Unlock()
-	for calls.full(&c.server.limits) && calls.count > a.own && !calls.futile && !calls.closed {
+	full := func() bool { return !call.Quick() && calls.full(&c.server.limits, a) }
+	for full() && !calls.futile && !calls.closed {
 		calls.mu.Unlock()
 		inTime := c.waitForEnd(a)
 		calls.mu.Lock()
-		calls.futile = !inTime && calls.full(&c.server.limits)
+		calls.futile = !inTime && full()
 	}
 	switch {
 	case calls.closed:
 		return wire.NewError(plugin.CodeFailure, hub.ErrShutdown.Error(), "")
-	case calls.full(&c.server.limits):
+	case full():
 		c.server.count(&c.server.counts.Busy)
 		return wire.NewError(plugin.CodeTooMany, "Too many calls",
 			fmt.Sprintf("%d calls are running on this connection, as many as it may have", calls.count))
 	}
 	a.own++
+	a.ownBytes += call.bytes
+	if !a.batch {
+		calls.started++
+	}
 	calls.count++
 	calls.bytes += call.bytes
 	calls.running.Add(1)
@@ -103,17 +114,37 @@ func (c *session) waitForEnd(a *admission) bool {
 	return false
 }
 
-// end makes room for another call.
-func (c *calls) end(call *call) {
+// finish makes room for another call.
+func (c *session) finish(call *call) {
 	call.cancel(nil)
-	c.mu.Lock()
-	delete(c.bySubscription, call.subscription)
-	c.count--
-	c.bytes -= call.bytes
-	c.futile = false
-	c.mu.Unlock()
-	c.ended.set()
-	c.running.Done()
+	calls := &c.calls
+	calls.mu.Lock()
+	delete(calls.bySubscription, call.subscription)
+	calls.count--
+	calls.started--
+	calls.bytes -= call.bytes
+	calls.futile = false
+	calls.mu.Unlock()
+	c.launch()
+	calls.ended.set()
+	calls.running.Done()
+}
+
+// launch starts calls of batches, and those that have waited, as far as they may
+// run at once.
+func (c *session) launch(more ...*call) {
+	calls := &c.calls
+	calls.mu.Lock()
+	defer calls.mu.Unlock()
+	calls.waiting = append(calls.waiting, more...)
+	for len(calls.waiting) > 0 && calls.started < c.server.limits.MaxCalls {
+		calls.started++
+		go c.run(calls.waiting[0])
+		calls.waiting = calls.waiting[1:]
+	}
+	if len(calls.waiting) == 0 {
+		calls.waiting = nil
+	}
 }
 
 // forget removes a call from those that can be unsubscribed from, and returns
@@ -162,7 +193,7 @@ func (c *session) unsubscribe(subscription int64) bool {
 
 // run runs a call, whose subscription was answered, to its end.
 func (c *session) run(call *call) {
-	defer c.calls.end(call)
+	defer c.finish(call)
 	if !call.quick {
 		c.queue.wake.set() // not before, so that a first item may be written with the answer
 	}

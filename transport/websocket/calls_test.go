@@ -79,8 +79,10 @@ func TestBadMessagesAreAnsweredAndTheConnectionLives(t *testing.T) {
 	}{
 		{"no JSON", head + `,`, "null", -32700, parseError},
 		{"empty", ``, "null", -32700, parseError},
-		{"a method twice", direct + `,"method":"probe.panic","params":["x"]}`, "null", -32700, parseError},
-		{"an inner method twice", head + `,"method":"hub.call","params":{"method":"echo.once","method":"probe.panic"}}`, "null", -32700, parseError},
+		{"an id twice", head + `,"id":2,"method":"echo.once","params":["x"]}`, "null", -32700, parseError + ": a name stands twice in one object: /id"},
+		{"a method twice", direct + `,"method":"probe.panic","params":["x"]}`, "1", -32700, parseError + ": a name stands twice in one object: /method"},
+		{"an inner method twice", head + `,"method":"hub.call","params":{"method":"echo.once","method":"probe.panic"}}`, "1", -32700, parseError + ": a name stands twice in one object: /params/method"},
+		{"half a surrogate pair", direct + `,"params":["\ud800"]}`, "1", -32700, parseError + ": text that is not Unicode: /params/0"},
 		{"id is a fraction", `{"jsonrpc":"2.0","id":1.5,"method":"_info"}`, "null", -32600, invalid},
 		{"no version", `{"id":1,"method":"_info"}`, "1", -32600, invalid},
 		{"another case", head + `,"Method":"echo.once","params":["x"]}`, "1", -32600, invalid},
@@ -96,7 +98,6 @@ func TestBadMessagesAreAnsweredAndTheConnectionLives(t *testing.T) {
 		{"a number beyond a double", head + `,"method":"probe.large","params":{"bytes":1e999}}`, "1", -32602, ""},
 		{"an integer beyond 64 bits", head + `,"method":"probe.large","params":{"bytes":9223372036854775808}}`, "1", -32602, ""},
 		{"an integer with a rest", head + `,"method":"probe.large","params":{"bytes":9007199254740992.5}}`, "1", -32602, ""},
-		{"unsubscribe from nothing", head + `,"method":"hub.call_unsub","params":["x"]}`, "1", -32602, ""},
 		{"respond to nothing", head + `,"method":"hub.respond","params":{"request_id":"r","response_data":{}}}`, "1", -32602, "Unknown request ID: r. The request may have timed out or been cancelled."},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -109,6 +110,60 @@ func TestBadMessagesAreAnsweredAndTheConnectionLives(t *testing.T) {
 			}
 			c.Quiet()
 		})
+	}
+}
+
+// TestAnswersAreDropped: two peers could answer each other for ever.
+func TestAnswersAreDropped(t *testing.T) {
+	c := serve(t, websocket.Limits{}).dial()
+	for _, answer := range []string{
+		`{"jsonrpc":"2.0","id":1,"result":true}`, `{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}`,
+		`[{"jsonrpc":"2.0","id":1,"result":true},{"jsonrpc":"2.0","id":2,"error":{}}]`, `{"jsonrpc":"2.0","id":1,"result":["\ud800"]}`,
+	} {
+		c.Send("%s", answer)
+		c.Quiet()
+	}
+}
+
+// TestTextThatIsNotUTF8 closes the connection, unless it was not sent as text.
+func TestTextThatIsNotUTF8(t *testing.T) {
+	s := serve(t, websocket.Limits{})
+	message := []byte(strings.Replace(onceRequest, "hello", "h\xffllo", 1))
+	half := strings.Replace(onceRequest, "hello", "h\xc3\xa9llo", 1)
+	cut := strings.IndexByte(half, 0xa9)
+	for name, sent := range map[string][]byte{
+		"one frame":     masked(textFrame, true, message),
+		"not JSON":      masked(textFrame, true, []byte("\xc0\x80")),
+		"a surrogate":   masked(textFrame, true, []byte("\"\xed\xa0\x80\"")),
+		"its end":       masked(textFrame, true, []byte(half[:cut])),
+		"fragments":     append(masked(textFrame, false, message[:20]), masked(continueFrame, true, message[20:])...),
+		"beside others": append(masked(textFrame, true, []byte("\xff")), writes(20)...),
+	} {
+		c := s.in(t).dial()
+		c.write(sent)
+		if got := c.Closed(); got != gorilla.CloseInvalidFramePayloadData {
+			t.Errorf("%s: closed with %d", name, got)
+		}
+	}
+	testkit.Eventually(t, "the connections to end", func() bool { return s.Connections() == 0 })
+	c := s.dial()
+	c.write(append(masked(textFrame, false, []byte(half[:cut])), masked(continueFrame, true, []byte(half[cut:]))...))
+	c.served(c.Subscribed("7"))
+	c.WriteMessage(gorilla.BinaryMessage, message)
+	c.Rejected("7", -32700)
+	c.Quiet()
+}
+
+func TestUnsubscribeFromWhatIsNone(t *testing.T) {
+	c := serve(t, websocket.Limits{}).dial()
+	for _, params := range []string{
+		`,"params":["x"]`, ``, `,"params":null`, `,"params":[]`, `,"params":{}`, `,"params":[1,2]`, `,"params":[0]`, `,"params":[-1]`, `,"params":["5"]`,
+		`,"params":[null]`, `,"params":[true]`, `,"params":[1.5]`, `,"params":[123456789012345678901234567890]`, `,"params":{"subscription":1}`, `,"params":""`,
+	} {
+		for _, method := range []string{"hub.call_unsub", "_info_unsub", "echo_unsubscribe_once"} {
+			c.Send(`{"jsonrpc":"2.0","id":"unsub","method":%q%s}`, method, params)
+			c.Expect(`{"jsonrpc":"2.0","id":"unsub","result":false}`)
+		}
 	}
 }
 

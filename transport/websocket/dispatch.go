@@ -56,13 +56,10 @@ func (c *session) single(r *wire.Request) {
 // array, before the first item of any stream.
 func (c *session) batch(members []wire.Request) {
 	var started []*call
-	defer func() { // also where the parameters of another end the goroutine
-		for _, call := range started {
-			go c.run(call)
-		}
-	}()
+	// Also where the parameters of another end the goroutine.
+	defer func() { c.launch(started...) }()
 	var answers []byte // each behind a comma
-	var admission admission
+	admission := admission{batch: true}
 	for i := range members {
 		longer, call := c.handle(append(answers, ','), &members[i], &admission)
 		if len(longer) > len(answers)+1 {
@@ -96,10 +93,8 @@ func (c *session) handle(dst []byte, r *wire.Request, admission *admission) ([]b
 			return wire.AppendSubscription(dst, id, call.subscription), call
 		}
 	case wire.Unsubscribe:
-		if subscription, ok := wire.ParseSubscription(params); ok {
-			return wire.AppendResult(dst, id, strconv.AppendBool(nil, c.unsubscribe(subscription))), nil
-		}
-		err = wire.InvalidParams("expected [subscription], the id that the call was answered with")
+		running := c.unsubscribe(wire.ParseSubscription(params))
+		return wire.AppendResult(dst, id, strconv.AppendBool(nil, running)), nil
 	case wire.Respond:
 		if err = wire.ErrorOf(c.server.hub.Respond(c.ctx, params)); err == nil {
 			c.calls.willEnd() // the one that has asked

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"sync"
 	"testing"
@@ -131,5 +132,36 @@ func TestAThousandConnectionsClosedAtOnce(t *testing.T) {
 	testkit.Eventually(t, "the goroutines to end", func() bool { return runtime.NumGoroutine() <= goroutines })
 	if kept := heap() - before; kept > 1<<20 {
 		t.Errorf("%d KiB are kept", kept>>10)
+	}
+}
+
+// TestAfterTheClientsCloseTheSocketCloses at once, also where the close itself
+// is wrong: clients wait for that.
+func TestAfterTheClientsCloseTheSocketCloses(t *testing.T) {
+	const closeFrame = 8
+	for name, serve := range transports {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, websocket.Limits{}, testkit.Listen(t))
+			for payload, want := range map[string]int{
+				"\x03\xe8": gorilla.CloseNormalClosure, "\x03\xe9bye": gorilla.CloseGoingAway, "": gorilla.CloseNoStatusReceived,
+				"\x03\xed": gorilla.CloseProtocolError, "\x03\xe8\xff": gorilla.CloseProtocolError,
+			} {
+				c := s.in(t).dial()
+				c.Send(blockMember, 1)
+				c.Item(c.Subscribed("1"), "data")
+				begin := time.Now()
+				c.write(append([]byte{0x80 | closeFrame, byte(0x80 | len(payload)), 0, 0, 0, 0}, payload...))
+				if got := c.Closed(); got != want {
+					t.Errorf("%q: closed with %d, want %d", payload, got, want)
+				}
+				c.NetConn().SetReadDeadline(time.Now().Add(testkit.Patience))
+				if rest, err := io.ReadAll(c.NetConn()); err != nil || len(rest) > 0 {
+					t.Errorf("%q: then came %q, %v", payload, rest, err)
+				}
+				if took := time.Since(begin); took >= time.Second { // the time for the other end to close
+					t.Errorf("%q: it took %v", payload, took)
+				}
+			}
+		})
 	}
 }

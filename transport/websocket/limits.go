@@ -29,7 +29,9 @@ type Limits struct {
 	MaxCallsPerSecond int
 	// MaxCalls is how many calls of one connection run at once; 256. Their
 	// parameters together may be as long as one message. A further one waits
-	// up to CallWait, 1 second, for one of them to end, and is then refused.
+	// up to CallWait, 1 second, for one of them to end, and is then refused,
+	// unless it never waits (plugin.Quick). A batch may have more: they run as
+	// others of it end.
 	MaxCalls int
 	CallWait time.Duration
 	// MaxQueueBytes and MaxQueueFrames bound the send queue of a client that

@@ -41,11 +41,16 @@ type sendQueue struct {
 	closed   bool
 }
 
-// frames are messages, one behind the other in one buffer.
+// frames are messages, one behind the other in one buffer, and what pings are
+// answered with, which comes before.
 type frames struct {
-	buf  []byte
-	ends []int
+	buf   []byte
+	ends  []int
+	pongs []string
 }
+
+// maxPongs is how many pings may wait for their answer before no more is read.
+const maxPongs = 64
 
 // reset empties f. A buffer of more than keep bytes is dropped.
 func (f *frames) reset(keep int) {
@@ -55,7 +60,7 @@ func (f *frames) reset(keep int) {
 	if cap(f.ends) > keep/64 {
 		f.ends = nil
 	}
-	f.buf, f.ends = f.buf[:0], f.ends[:0]
+	f.buf, f.ends, f.pongs = f.buf[:0], f.ends[:0], nil
 }
 
 // How many bytes a buffer may keep while frames come one after another, and
@@ -159,6 +164,20 @@ func (q *sendQueue) answer(text []byte, later bool) {
 	}
 }
 
+// pong queues the answer to a ping.
+func (q *sendQueue) pong(data string) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for !q.closed && len(q.filling.pongs) >= maxPongs {
+		q.room.Wait()
+	}
+	if !q.closed {
+		q.filling.pongs = append(q.filling.pongs, data)
+		q.wake.set()
+	}
+	return nil
+}
+
 // item queues an item of the stream of c. It waits while the queue is full. An
 // item that was not queued leaves it as it was: the error is errNotJSON,
 // errBusy, or that nobody wants the item.
@@ -221,7 +240,7 @@ func (q *sendQueue) encode(dst []byte, c *call, item *plugin.Item, maxBytes int)
 func (q *sendQueue) take() *frames {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.filling.ends) == 0 {
+	if len(q.filling.ends) == 0 && len(q.filling.pongs) == 0 {
 		return nil
 	}
 	q.filling, q.writing = q.writing, q.filling
@@ -234,7 +253,7 @@ func (q *sendQueue) giveBack() {
 	defer q.mu.Unlock()
 	keep := keepBusy
 	keepLargeBuffer(q.writing.buf)
-	if len(q.filling.ends) == 0 {
+	if len(q.filling.ends) == 0 && len(q.filling.pongs) == 0 {
 		keep = keepIdle
 		q.filling.reset(keep)
 	}

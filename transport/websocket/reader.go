@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
 	"github.com/sourcegraph/jsonrpc2"
@@ -40,7 +41,6 @@ type reader struct {
 	socket *socket.Conn
 	server *Server
 	stop   <-chan struct{} // closed when calls are cancelled: nothing is waited for then
-	pings  chan string     // the last ping that was not answered yet
 
 	body     io.Reader    // of the message that is being read
 	discards bool         // what is read of it, so that needs no memory
@@ -65,30 +65,20 @@ type inbound struct {
 
 func newReader(ws *websocket.Conn, under *socket.Conn, s *Server, stop <-chan struct{}) *reader {
 	r := &reader{
-		ws: ws, socket: under, server: s,
-		stop: stop, pings: make(chan string, 1),
+		ws: ws, socket: under, server: s, stop: stop,
 	}
 	ws.SetReadLimit(hardLimit * s.limits.MaxMessageBytes)
-	ws.SetPongHandler(func(string) error { return nil })
-	ws.SetPingHandler(func(data string) error {
-		// Only the session writes, or a client that pings and does not read
-		// would block the reader. The last ping is answered for all.
-		select {
-		case <-r.pings:
-		default:
-		}
-		r.pings <- data
-		return nil
-	})
-	ws.SetCloseHandler(func(int, string) error { return nil }) // the session answers
 	return r
 }
+
+// errNotText: RFC 6455 wants the connection closed with code 1007.
+var errNotText = errors.New("a text message is not UTF-8")
 
 // next reads a message. One over a limit is read to its end, so that the
 // connection can live on, and returned as a request with that error.
 func (r *reader) next() (wire.Message, error) {
 	r.release(0)
-	_, body, err := r.ws.NextReader()
+	kind, body, err := r.ws.NextReader()
 	if err != nil {
 		return wire.Message{}, err
 	}
@@ -106,6 +96,9 @@ func (r *reader) next() (wire.Message, error) {
 	}
 	if err != nil {
 		return wire.Message{}, err
+	}
+	if kind == websocket.TextMessage && !utf8.Valid(text) {
+		return wire.Message{}, errNotText
 	}
 	r.size = len(text)
 	r.complete()

@@ -78,6 +78,10 @@ func newSession(s *Server, ws *websocket.Conn, under *socket.Conn, caller plugin
 	}
 	c.ctx, c.cancel = context.WithCancelCause(plugin.WithCaller(context.Background(), caller))
 	c.reader = newReader(ws, under, s, c.ctx.Done())
+	// Only the session writes.
+	ws.SetPingHandler(c.queue.pong)
+	ws.SetPongHandler(func(string) error { return nil })
+	ws.SetCloseHandler(func(int, string) error { return nil })
 	return c
 }
 
@@ -99,11 +103,20 @@ func (c *session) read() {
 			c.server.log.Error("a method has ended the reader of its connection", "remote", c.remote)
 		}
 		c.readError = err
+		if _, closed := errors.AsType[*websocket.CloseError](err); closed {
+			c.socket.Finish(goodbye) // the client may read nothing more
+		}
 		c.reader.release(0)
 		close(c.readerEnded)
 	}()
 	for {
 		m, failed := c.reader.next()
+		if failed == errNotText {
+			c.endFor(failed)
+			for failed = nil; failed == nil; { // until the client has seen why
+				_, _, failed = c.ws.NextReader()
+			}
+		}
 		if failed != nil {
 			err = failed
 			return
@@ -125,6 +138,7 @@ func (c *session) serve() {
 	var closed *websocket.CloseError
 	var lost net.Error
 	if !errors.As(c.readError, &closed) && !errors.As(c.readError, &lost) {
+		c.socket.CloseWrite() // the client may wait for the end
 		c.socket.Drain(goodbye)
 	}
 	c.socket.Close()
@@ -149,6 +163,8 @@ func (c *session) end(reason error) {
 		code = websocket.CloseNormalClosure
 	case reason == hub.ErrShutdown:
 		code = websocket.CloseGoingAway
+	case reason == errNotText:
+		code = websocket.CloseInvalidFramePayloadData
 	case reason == errAborted:
 		code, text = websocket.CloseInternalServerErr, ""
 	case errors.As(reason, &closed): // by the client, whose code is the answer

@@ -36,8 +36,6 @@ func (c *session) write() error {
 			// Let the calls that are ready add to what is written at once.
 			runtime.Gosched()
 			err = c.flush()
-		case data := <-c.reader.pings:
-			err = c.control(websocket.PongMessage, []byte(data))
 		case <-ping.C:
 			if n := c.reader.messages.Load(); n != messages || !c.calls.idle() {
 				messages, busy = n, time.Now()
@@ -45,7 +43,7 @@ func (c *session) write() error {
 			if time.Since(busy) >= c.server.limits.IdleTimeout {
 				return errIdle
 			}
-			err = c.control(websocket.PingMessage, nil)
+			err = c.ping()
 		case err = <-c.leave:
 			if err == hub.ErrShutdown { // the calls have ended, and their last items are sent
 				err = cmp.Or(c.flush(), err)
@@ -87,6 +85,9 @@ func (c *session) flushLocked() error {
 	defer c.queue.giveBack()
 	c.socket.Cork()
 	var err error
+	for _, data := range batch.pongs {
+		err = errors.Join(err, c.ws.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(goodbye)))
+	}
 	begin := 0
 	for _, end := range batch.ends {
 		err = c.ws.WriteMessage(websocket.TextMessage, batch.buf[begin:end])
@@ -98,10 +99,10 @@ func (c *session) flushLocked() error {
 	return errors.Join(err, c.socket.Uncork())
 }
 
-// control sends a ping or a pong, in turn with what the reader may be writing:
-// the library would wait for that only until the deadline, and then fail.
-func (c *session) control(kind int, data []byte) error {
+// ping sends a ping, in turn with what the reader may be writing: the library
+// would wait for that only until the deadline, and then fail.
+func (c *session) ping() error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	return c.ws.WriteControl(kind, data, time.Now().Add(goodbye))
+	return c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(goodbye))
 }
