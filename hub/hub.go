@@ -86,7 +86,7 @@ func New(namespace string, options ...Option) (*Hub, error) {
 	for _, m := range own {
 		h.methods = append(h.methods, m.Schema())
 	}
-	h.methods = append(h.methods, listedSchema)
+	h.methods = append(h.methods, schemaTemplate.Schema())
 	own = append(own, schemaMethodOf(h.methods, func() raw { return h.table.Load().text }, nestedNamespace))
 	h.root = h.ownRoutes(own, namespace, h.own)
 	h.nested = h.ownRoutes(own, nestedNamespace, []string{nestedNamespace})

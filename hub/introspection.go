@@ -54,11 +54,9 @@ var (
 		func(context.Context, schemaParams) (any, error) { return nil, nil }, plugin.Quick())
 	hashTemplate = plugin.Unary(hashMethod, hashDescription,
 		func(context.Context, plugin.None) (hashEvent, error) { return hashEvent{}, nil }, plugin.Quick())
-	// The schema of one method, and how the schema method appears in schemas:
-	// without parameters, as clients that build a command from them expect.
-	listedTemplate = plugin.Unary(schemaMethod, schemaDescription,
+	// The schema method of one method has no parameters.
+	methodSchemaTemplate = plugin.Unary(schemaMethod, schemaDescription,
 		func(context.Context, plugin.None) (any, error) { return nil, nil }, plugin.Quick())
-	listedSchema = listedTemplate.Schema()
 )
 
 // answering returns the template with another answer.
@@ -90,7 +88,7 @@ func schemaMethodOf(methods []plugin.MethodSchema, whole func() raw, prefix stri
 // methodSchemaOf serves the schema of one method.
 func methodSchemaOf(m plugin.MethodSchema) plugin.Method {
 	text := encoded(m)
-	return answering(listedTemplate, func(any) (any, error) { return text, nil })
+	return answering(methodSchemaTemplate, func(any) (any, error) { return text, nil })
 }
 
 func hashMethodOf(hash func() string) plugin.Method {

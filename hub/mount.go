@@ -59,7 +59,7 @@ func newMount(h *Hub, life *lifecycle, tree *plugin.Tree, above []string) *mount
 		m.add(method.Name(), method.Name(), method.With(h.middleware...))
 		m.schema.Methods = append(m.schema.Methods, method.Schema())
 	}
-	m.schema.Methods = append(m.schema.Methods, listedSchema)
+	m.schema.Methods = append(m.schema.Methods, schemaTemplate.Schema())
 	m.schema.Seal()
 
 	whole := encoded(m.schema)

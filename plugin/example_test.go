@@ -130,6 +130,6 @@ func ExampleDefinition() {
 	}
 	fmt.Println(plugin.ValidateName("my.greeter"))
 	// Output:
-	// greet 05ed4d8dda88a0d7
+	// greet 9ca5bb05bb5b3e2a
 	// "my.greeter" is malformed: a letter, then letters, digits, '-' and '_', at most 64 bytes
 }

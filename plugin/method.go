@@ -98,7 +98,10 @@ func Unary[In, Out any](name, description string, fn func(ctx context.Context, i
 // json.Number a number, []byte is base64, a type with a MarshalText is a string,
 // and any and json.RawMessage may be anything. Closed sets of strings are
 // [Enumerated], tagged unions are a [Union], and a type that writes or reads its
-// own JSON must be [Schematic].
+// own JSON must be [Schematic]. A struct with a method SchemaDetails, which returns
+// a map[string]string and is called on the zero value, adds to the schemas of its
+// members, by their names: {"port": `{"exclusiveMinimum": 0}`}. They are shown, and
+// checked by nobody but the method Validate.
 //
 // No other item of the stream is sent while the content of one is encoded: a
 // MarshalJSON or an [Appender] that calls [Progress], [Ask] or yield waits for

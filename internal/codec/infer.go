@@ -3,8 +3,10 @@
 package codec
 
 import (
+	"cmp"
 	stdjson "encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -33,6 +35,10 @@ func givenSchema(s Schematic) (*jsonschema.Schema, error) {
 	return schema, nil
 }
 
+// detailed is implemented by a struct whose schema says more of its members: see
+// plugin.Stream. SchemaDetails is called on the zero value.
+type detailed interface{ SchemaDetails() map[string]string }
+
 // inference collects the $defs while the schema of one root type is made.
 type inference struct {
 	defs  map[string]*jsonschema.Schema
@@ -59,15 +65,21 @@ func ResultSchema(t reflect.Type) (stdjson.RawMessage, error) {
 		return nil, err
 	}
 	if s.Title == "" {
-		s.Title = nameOf(t)
+		s.Title = nameOf(pointed(t))
+	}
+	if s.Title != "" && (s.Type == "object" || t.Implements(reflect.TypeFor[Enumerated]())) {
+		// Generators of types look for the type of a result by its title in $defs.
+		if err := inf.name(s.Title, t, func() (*jsonschema.Schema, error) { return s.CloneSchemas(), nil }); err != nil {
+			return nil, err
+		}
 	}
 	s.Schema = dialect
 	s.Defs = inf.defs
 	return stdjson.Marshal(s)
 }
 
-// schema makes the schema of a type where it is used: named structs, unions
-// and enumerations by reference.
+// schema makes the schema of a type where it is used: named structs, unions,
+// enumerations, and what gives a schema with a title, by reference.
 func (inf *inference) schema(t reflect.Type) (*jsonschema.Schema, error) {
 	inf.depth++
 	defer func() { inf.depth-- }()
@@ -81,23 +93,33 @@ func (inf *inference) schema(t reflect.Type) (*jsonschema.Schema, error) {
 		}
 		return nullable(s), nil
 	}
-	if t.Name() == "" || !byReference(t) {
+	name, named := nameOf(t), t.Name() != "" && byReference(t)
+	if own, ok := reflect.Zero(t).Interface().(Schematic); ok {
+		s, err := givenSchema(own)
+		if err != nil {
+			return nil, err
+		}
+		name, named = s.Title, s.Title != ""
+	}
+	if !named {
 		return inf.define(t)
 	}
-	name := nameOf(t)
+	err := inf.name(name, t, func() (*jsonschema.Schema, error) { return inf.define(t) })
+	return &jsonschema.Schema{Ref: "#/$defs/" + name}, err
+}
+
+// name makes the schema of a type and puts it under a name in $defs, once.
+func (inf *inference) name(name string, t reflect.Type, define func() (*jsonschema.Schema, error)) error {
 	if other, taken := inf.types[name]; taken {
 		if other != t {
-			return nil, fmt.Errorf("%s and %s would share the name %q in $defs", other, t, name)
+			return fmt.Errorf("%s and %s would share the name %q in $defs", other, t, name)
 		}
-		return &jsonschema.Schema{Ref: "#/$defs/" + name}, nil
+		return nil
 	}
 	inf.types[name] = t // before its fields: it may contain itself
-	s, err := inf.define(t)
-	if err != nil {
-		return nil, err
-	}
+	s, err := define()
 	inf.defs[name] = s
-	return &jsonschema.Schema{Ref: "#/$defs/" + name}, nil
+	return err
 }
 
 // nameOf names a type in a schema. "Page[example.org/a.Item]", a generic type,
@@ -227,10 +249,13 @@ func enumSchema(t reflect.Type, choices []Choice) (*jsonschema.Schema, error) {
 		for _, c := range choices {
 			s.Enum = append(s.Enum, c.Value)
 		}
-		return s, nil
+		if !slices.ContainsFunc(choices, func(c Choice) bool { return c.Label != "" }) {
+			return s, nil
+		}
 	}
 	for _, c := range choices {
-		s.OneOf = append(s.OneOf, &jsonschema.Schema{Type: "string", Const: jsonschema.Ptr[any](c.Value), Description: c.Description})
+		title := cmp.Or(c.Label, strings.TrimSpace(nameOf(t)+" "+c.Value))
+		s.OneOf = append(s.OneOf, &jsonschema.Schema{Type: "string", Title: title, Const: jsonschema.Ptr[any](c.Value), Description: c.Description})
 	}
 	return s, nil
 }
@@ -259,6 +284,10 @@ func (inf *inference) structSchema(t reflect.Type) (*jsonschema.Schema, error) {
 	if err := json.Unmarshal([]byte("{}"), reflect.New(t).Interface(), decodeOptions); err != nil {
 		return nil, fmt.Errorf("%s: %w", t, err)
 	}
+	var details map[string]string
+	if d, ok := reflect.Zero(t).Interface().(detailed); ok {
+		details = maps.Clone(d.SchemaDetails())
+	}
 	for _, f := range fields {
 		if s.Properties[f.name] != nil {
 			return nil, fmt.Errorf("%s has two fields %q", t, f.name)
@@ -269,6 +298,12 @@ func (inf *inference) structSchema(t reflect.Type) (*jsonschema.Schema, error) {
 		}
 		if f.optional {
 			property = nullable(property)
+		}
+		if more, ok := details[f.name]; ok {
+			if err := stdjson.Unmarshal([]byte(more), property); err != nil {
+				return nil, fmt.Errorf("%s.%s: SchemaDetails: %w", t, f.name, err)
+			}
+			delete(details, f.name)
 		}
 		if err := f.checkDefault(); err != nil {
 			return nil, fmt.Errorf("%s.%s: %w", t, f.name, err)
@@ -284,6 +319,9 @@ func (inf *inference) structSchema(t reflect.Type) (*jsonschema.Schema, error) {
 		if !f.optional {
 			s.Required = append(s.Required, f.name)
 		}
+	}
+	for name := range details {
+		return nil, fmt.Errorf("%s: SchemaDetails: there is no member %q", t, name)
 	}
 	return s, nil
 }
@@ -306,7 +344,9 @@ func (inf *inference) unionSchema(t reflect.Type, u *union) (*jsonschema.Schema,
 		}
 		object.Properties[u.discriminator] = &jsonschema.Schema{Type: "string", Const: jsonschema.Ptr[any](v.name)}
 		object.Required = append([]string{u.discriminator}, object.Required...)
-		object.Title, object.Description = "", v.description
+		// Generators name types by titles, and number those without: the names
+		// would shift with each variant that is added.
+		object.Title, object.Description = strings.TrimSpace(cmp.Or(s.Title, nameOf(t))+" "+v.name), v.description
 		s.OneOf = append(s.OneOf, object)
 	}
 	return s, nil

@@ -5,7 +5,9 @@ package codec_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -180,7 +182,7 @@ func TestSchemaOfParameters(t *testing.T) {
 			"Untagged": {"type":"boolean"}
 		},
 		"$defs": {
-			"level": {"oneOf":[{"type":"string","const":"low","description":"Not much"},{"type":"string","const":"high"}]},
+			"level": {"oneOf":[{"type":"string","title":"level low","const":"low","description":"Not much"},{"type":"string","title":"level high","const":"high"}]},
 			"Inner": {"type":"object","description":"What is inside","required":["a"],"properties":{"a":{"type":"string","description":"An a"}}},
 			"source": {"type":"string","enum":["auto","manual","file"]}
 		}
@@ -195,17 +197,21 @@ func TestSchemaOfARecursiveType(t *testing.T) {
 		"value":{"type":"integer","format":"int64"},
 		"left":{"anyOf":[{"$ref":"#/$defs/tree"},{"type":"null"}]},
 		"children":{"type":"array","items":{"$ref":"#/$defs/tree"}}}`
-	checkSchema(t, resultOf[tree](), `{"$schema":"https://json-schema.org/draft/2020-12/schema",`+body+`,"$defs":{"tree":{`+body+`}}}`)
+	checkSchema(t, resultOf[tree](), `{"$schema":"https://json-schema.org/draft/2020-12/schema",`+body+`,"$defs":{"Tree":{`+body+`},"tree":{`+body+`}}}`)
 	checkSchema(t, resultOf[[]tree](), `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"array",
 		"items":{"$ref":"#/$defs/tree"},"$defs":{"tree":{`+body+`}}}`)
 }
 
 func TestSchemaOfAResultIsTitledByItsType(t *testing.T) {
-	checkSchema(t, resultOf[Inner](), `{"$schema":"https://json-schema.org/draft/2020-12/schema","title":"Inner","description":"What is inside",
-		"type":"object","required":["a"],"properties":{"a":{"type":"string","description":"An a"}}}`)
-	checkSchema(t, resultOf[level](), `{"$schema":"https://json-schema.org/draft/2020-12/schema","title":"level",
-		"oneOf":[{"type":"string","const":"low","description":"Not much"},{"type":"string","const":"high"}]}`)
-	checkSchema(t, resultOf[source](), `{"$schema":"https://json-schema.org/draft/2020-12/schema","title":"source","type":"string","enum":["auto","manual","file"]}`)
+	inner := `"title":"Inner","description":"What is inside","type":"object","required":["a"],"properties":{"a":{"type":"string","description":"An a"}}`
+	levels := `"title":"level","oneOf":[{"type":"string","title":"level low","const":"low","description":"Not much"},{"type":"string","title":"level high","const":"high"}]`
+	sources := `"title":"source","type":"string","enum":["auto","manual","file"]`
+	const dialect = `{"$schema":"https://json-schema.org/draft/2020-12/schema",`
+	// What is no union stands in $defs by its title, too.
+	checkSchema(t, resultOf[Inner](), dialect+inner+`,"$defs":{"Inner":{`+inner+`}}}`)
+	checkSchema(t, resultOf[level](), dialect+levels+`,"$defs":{"level":{`+levels+`}}}`)
+	checkSchema(t, resultOf[source](), dialect+sources+`,"$defs":{"source":{`+sources+`}}}`)
+	checkSchema(t, resultOf[*Inner](), dialect+`"title":"Inner","anyOf":[{"$ref":"#/$defs/Inner"},{"type":"null"}],"$defs":{"Inner":{`+strings.Replace(inner, `"title":"Inner",`, "", 1)+`}}}`)
 	if s := resultOf[any](); s != nil {
 		t.Errorf("anything has the schema %v", s)
 	}
@@ -244,7 +250,7 @@ func TestSchemaOfAGenericType(t *testing.T) {
 // fails where a change of this package, of Go or of a library changes them
 // all, and such a change must be wanted.
 func TestHashIsTheSameOnEveryMachine(t *testing.T) {
-	const wantMethod, wantSelf, wantChildren, wantHash = "9e772c86a17f321c", "9d7853e45fca4a47", "7b7420c169c5111d", "3a06fec75339f3aa"
+	const wantMethod, wantSelf, wantChildren, wantHash = "6ac0ecc83b63a037", "50b03ff042ee08ab", "7b7420c169c5111d", "2f36f79acf9fb152"
 	method := unary[registerParams, shape]("greet", "Greet somebody")
 	if method.Hash != wantMethod {
 		t.Errorf("the hash of a method is %s, was %s", method.Hash, wantMethod)
@@ -260,4 +266,115 @@ func TestHashIsTheSameOnEveryMachine(t *testing.T) {
 			t.Errorf("a hash of the schema is %s, was %s", h[0], h[1])
 		}
 	}
+}
+
+// titled gives a schema with a title, which generators make a type of.
+type titled struct{ A int }
+
+func (titled) JSONSchema() json.RawMessage {
+	return json.RawMessage(`{"type":"object","title":"Titled","properties":{"a":{"type":"integer"}}}`)
+}
+
+// Titled would have the same name.
+type Titled struct{ B int }
+
+func TestSchemasWithATitleAreReferredTo(t *testing.T) {
+	body := `"title":"Titled","type":"object","properties":{"a":{"type":"integer"}}`
+	checkSchema(t, methodOf[struct {
+		One  titled   `json:"one"`
+		May  *titled  `json:"may"`
+		Many []titled `json:"many"`
+	}]().Schema().Params, `{"type":"object","required":["one","many"],"properties":{
+		"one":{"$ref":"#/$defs/Titled"},
+		"may":{"anyOf":[{"$ref":"#/$defs/Titled"},{"type":"null"}],"default":null},
+		"many":{"type":"array","items":{"$ref":"#/$defs/Titled"}}},
+		"$defs":{"Titled":{`+body+`}}}`)
+	checkSchema(t, resultOf[titled](), `{"$schema":"https://json-schema.org/draft/2020-12/schema",`+body+`,"$defs":{"Titled":{`+body+`}}}`)
+	checkSchema(t, resultOf[plugin.Handle]().Defs["Handle"].Required, `["plugin_id","version","method"]`)
+	for what, make := range map[string]func() plugin.Method{
+		"a struct": unaryOf[struct {
+			A titled
+			B Titled
+		}],
+		"the result": unaryOf[struct {
+			_ struct{} `title:"Titled"`
+			A titled
+		}],
+	} {
+		t.Run(what, func(t *testing.T) {
+			defer func() {
+				if got := fmt.Sprint(recover()); !strings.Contains(got, `would share the name "Titled"`) {
+					t.Error(got)
+				}
+			}()
+			make()
+		})
+	}
+}
+
+// detailedParams say more of their members than their types do.
+type detailedParams struct {
+	Port uint16  `json:"port"`
+	Kind *string `json:"kind" description:"Which"`
+}
+
+func (detailedParams) SchemaDetails() map[string]string {
+	return map[string]string{"port": `{"exclusiveMinimum":0}`, "kind": `{"enum":["a","b",null],"maxLength":1}`}
+}
+
+type misnamedDetails struct{ A int }
+
+func (misnamedDetails) SchemaDetails() map[string]string { return map[string]string{"a": `{}`} }
+
+type brokenDetails struct{ A int }
+
+func (brokenDetails) SchemaDetails() map[string]string { return map[string]string{"A": `{"enum":1}`} }
+
+func TestSchemaDetails(t *testing.T) {
+	want := `{"type":"object","required":["port"],"properties":{
+		"port":{"type":"integer","format":"uint16","minimum":0,"maximum":65535,"exclusiveMinimum":0},
+		"kind":{"type":["string","null"],"description":"Which","default":null,"enum":["a","b",null],"maxLength":1}}}`
+	checkSchema(t, methodOf[detailedParams]().Schema().Params, want)
+	checkSchema(t, resultOf[struct{ In detailedParams }]().Defs["detailedParams"], strings.Replace(want, `"default":null,`, "", 1))
+	for make, want := range map[*func() plugin.Method]string{new(unaryOf[misnamedDetails]): `no member "a"`, new(unaryOf[brokenDetails]): "SchemaDetails: "} {
+		func() {
+			defer func() {
+				if got := fmt.Sprint(recover()); !strings.Contains(got, want) {
+					t.Errorf("%s, want %s", got, want)
+				}
+			}()
+			(*make)()
+		}()
+	}
+}
+
+// TestTitlesOfChoicesAndVariants: each has its own, which no other type of the
+// schema has, and another choice or variant changes none.
+func TestTitlesOfChoicesAndVariants(t *testing.T) {
+	s := resultOf[struct {
+		Level level    `json:"level"`
+		Shape shape    `json:"shape"`
+		Mode  labelled `json:"mode"`
+	}]()
+	titles := map[string]bool{}
+	for name, of := range s.Defs {
+		titles[name] = true
+		for _, one := range of.OneOf {
+			if one.Title == "" || titles[one.Title] {
+				t.Errorf("%s: title %q of %v", name, one.Title, one)
+			}
+			titles[one.Title] = true
+		}
+	}
+	for _, want := range []string{"level low", "Shape circle", `Shape empty "one"`, "Full speed", "labelled slow"} {
+		if !titles[want] {
+			t.Errorf("no title %q in %v", want, titles)
+		}
+	}
+}
+
+type labelled string
+
+func (labelled) Enum() []plugin.Choice {
+	return []plugin.Choice{{Value: "fast", Label: "Full speed"}, {Value: "slow"}}
 }

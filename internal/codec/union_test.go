@@ -109,13 +109,13 @@ func TestUnionPointerThatIsNilIsNull(t *testing.T) {
 
 func TestUnionSchemaIsAOneOfWithConstTags(t *testing.T) {
 	body := `"title": "Shape", "description": "What can be drawn", "oneOf": [
-		{"type":"object","description":"Round","required":["kind","radius"],"properties":{
+		{"type":"object","title":"Shape circle","description":"Round","required":["kind","radius"],"properties":{
 			"kind":{"type":"string","const":"circle"},"radius":{"type":"number","format":"double"}}},
-		{"type":"object","description":"Several","required":["kind","members"],"properties":{
+		{"type":"object","title":"Shape group","description":"Several","required":["kind","members"],"properties":{
 			"kind":{"type":"string","const":"group"},
 			"members":{"type":"array","items":{"$ref":"#/$defs/shape"}},
 			"by_name":{"type":["object","null"],"additionalProperties":{"anyOf":[{"$ref":"#/$defs/shape"},{"type":"null"}]}}}},
-		{"type":"object","required":["kind"],"properties":{"kind":{"type":"string","const":"empty \"one\""}}}
+		{"type":"object","title":"Shape empty \"one\"","required":["kind"],"properties":{"kind":{"type":"string","const":"empty \"one\""}}}
 	]`
 	checkSchema(t, resultOf[shape](), `{"$schema":"https://json-schema.org/draft/2020-12/schema",`+body+`,"$defs":{"shape":{`+body+`}}}`)
 }
