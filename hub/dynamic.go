@@ -41,7 +41,7 @@ func (m *mount) find(rest string) *Route {
 }
 
 // find finds the method of a dynamic child and binds the call to it.
-func (r *run) find() (err error) {
+func (r *run) find() error {
 	route, path := r.route, r.route.path
 	for range maxLevels {
 		name, rest, _ := strings.Cut(route.rest, ".")
@@ -54,8 +54,8 @@ func (r *run) find() (err error) {
 		}
 		if route.below == nil {
 			r.route = route
-			r.call, err = route.bind(r.call.raw, r.call.positional)
-			return err
+			r.call, _ = route.bind(r.call.raw, r.call.positional) // where it is refused, the middlewares see that
+			return nil
 		}
 	}
 	return notFound("Method not found: %s: more than %d levels of children", shown(path), maxLevels)
@@ -81,7 +81,7 @@ func (m *mount) child(ctx context.Context, name string) (*mount, error) {
 	if err != nil {
 		return nil, err
 	}
-	child := newMount(m.hub, m.lifecycle, tree, m.provenance)
+	child := newMount(m.hub, m.lifecycle, tree, m.provenance, m.template+".{"+m.tree.Definition.Dynamic.Kind+"}")
 	if comparable {
 		m.lifecycle.keep(key, child)
 	}

@@ -62,7 +62,13 @@ var (
 // answering returns the template with another answer.
 func answering(template plugin.Method, answer func(params any) (any, error)) plugin.Method {
 	return template.With(func(plugin.Method, plugin.Handler) plugin.Handler {
-		return func(_ context.Context, params any, yield func(any, error) bool) { yield(answer(params)) }
+		return func(_ context.Context, params any, yield func(any, error) bool) {
+			if err, refused := params.(error); refused {
+				yield(nil, err)
+				return
+			}
+			yield(answer(params))
+		}
 	})
 }
 

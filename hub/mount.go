@@ -18,6 +18,7 @@ type mount struct {
 	lifecycle  *lifecycle
 	tree       *plugin.Tree
 	path       string   // "solar.earth"
+	template   string   // the path, with the kind in place of the name of each dynamic child
 	provenance []string // {"solar", "earth"}
 	schema     plugin.Schema
 	id         uuid.UUID // of its handles
@@ -29,12 +30,13 @@ type mount struct {
 
 // newMount makes the routes of an activation and its fixed children, below the
 // namespaces that lead to it.
-func newMount(h *Hub, life *lifecycle, tree *plugin.Tree, above []string) *mount {
+func newMount(h *Hub, life *lifecycle, tree *plugin.Tree, above []string, template string) *mount {
 	d := tree.Definition
 	m := &mount{
 		hub:        h,
 		lifecycle:  life,
 		tree:       tree,
+		template:   template,
 		provenance: append(slices.Clip(above), d.Namespace),
 		schema: plugin.Schema{
 			Namespace:       d.Namespace,
@@ -48,7 +50,7 @@ func newMount(h *Hub, life *lifecycle, tree *plugin.Tree, above []string) *mount
 	}
 	m.path = strings.Join(m.provenance, ".")
 	for _, t := range tree.Children {
-		child := newMount(h, life, t, m.provenance)
+		child := newMount(h, life, t, m.provenance, template+"."+t.Definition.Namespace)
 		m.children[child.schema.Namespace] = child
 		m.schema.Children = append(m.schema.Children, child.summary())
 		for name, route := range child.routes {
@@ -76,6 +78,9 @@ func newMount(h *Hub, life *lifecycle, tree *plugin.Tree, above []string) *mount
 func (m *mount) add(name, contentType string, method plugin.Method) {
 	route := m.hub.newRoute(method, m.provenance, m.path+"."+name, m.path+"."+contentType)
 	route.lifecycle = m.lifecycle
+	if m.template != m.path {
+		route.template = m.template + "." + name
+	}
 	m.routes[name] = route
 }
 

@@ -61,7 +61,7 @@ func (h *Hub) register(a plugin.Activation) (err error) {
 	if err := life.start(tree); err != nil {
 		return err
 	}
-	m := newMount(h, life, tree, nil)
+	m := newMount(h, life, tree, nil, namespace)
 	err = h.change(func(mounts map[string]*mount) error {
 		if h.closed {
 			return errClosed

@@ -18,6 +18,7 @@ type Route struct {
 	streaming   bool       // plugin.Stream made the method
 	lifecycle   *lifecycle // of the activation; nil for the hub's own methods
 	path        string     // where it is called
+	template    string     // the path, with the kind in place of the name of each dynamic child
 	provenance  []string   // of its items
 	contentType string
 
@@ -30,7 +31,7 @@ type Route struct {
 
 func (h *Hub) newRoute(method plugin.Method, provenance []string, path, contentType string) *Route {
 	streaming := method.Schema().Streaming
-	return &Route{hub: h, method: method, streaming: streaming, path: path, provenance: provenance, contentType: contentType}
+	return &Route{hub: h, method: method, streaming: streaming, path: path, template: path, provenance: provenance, contentType: contentType}
 }
 
 // Info returns the route of _info.
@@ -55,7 +56,7 @@ func (r *Route) Dynamic() bool { return r.below != nil }
 
 // Bind decodes and checks the parameters of a call, which may be given by
 // position: see plugin.Method.Bind. A panic of the activation's own checks is
-// an error here. Two kinds of routes fail later: the parameters of a dynamic
+// an error here. With an error, the call is for [Call.Observe]. Two kinds of routes fail later: the parameters of a dynamic
 // child are checked when the call runs, and what is wrong with the call that
 // the hub's own call names is said in its stream.
 func (r *Route) Bind(params []byte) (Call, error) {
@@ -76,12 +77,13 @@ func (r *Route) bind(params []byte, positional bool) (call Call, err error) {
 	}
 	defer func() {
 		if cause := recover(); cause != nil {
-			call, err = Call{}, (&run{Context: context.Background(), route: r}).panicked(cause)
+			err = (&run{Context: context.Background(), route: r}).panicked(cause)
+			call = Call{route: r, params: err}
 		}
 	}()
 	in, err := r.method.Bind(params, positional)
 	if err != nil {
-		return Call{}, err
+		return Call{route: r, params: err}, err
 	}
 	return Call{route: r, params: in}, nil
 }
@@ -89,7 +91,7 @@ func (r *Route) bind(params []byte, positional bool) (call Call, err error) {
 // Call is a method with parameters that were accepted, ready to run.
 type Call struct {
 	route  *Route
-	params any
+	params any   // or the error for which they were refused
 	err    error // why it was rejected; then the one item of the stream
 
 	// What a dynamic route is bound with once it is known.
@@ -99,16 +101,13 @@ type Call struct {
 
 // Call routes a dotted path, "registry.get" or "registry-hub.registry.get",
 // and binds its parameters. A call that is rejected can run, too: its one item
-// says why.
+// says why, and if that is its parameters, its middlewares see it.
 func (h *Hub) Call(path string, params []byte) Call {
 	route, err := h.route(path)
 	if err != nil {
 		return h.reject(err)
 	}
-	call, err := route.bind(params, false)
-	if err != nil {
-		return h.reject(err)
-	}
+	call, _ := route.bind(params, false)
 	return call
 }
 
@@ -120,6 +119,17 @@ func (c Call) Quick() bool { return c.err != nil || c.route.method.IsQuick() }
 // question to whoever ranges is answered by [Hub.Respond], from another
 // goroutine.
 func (c Call) Items(ctx context.Context) iter.Seq[*plugin.Item] { return c.under(ctx, nil) }
+
+// Observe lets the middlewares see a call that Bind has refused, and the transport
+// answered. They run on the caller's goroutine.
+func (c Call) Observe(ctx context.Context) {
+	if c.route == nil { // of the hub's own call
+		return
+	}
+	for range c.Items(ctx) {
+		break
+	}
+}
 
 // under is Items within the call that is parent.
 func (c Call) under(ctx context.Context, parent *run) iter.Seq[*plugin.Item] {

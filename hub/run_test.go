@@ -5,11 +5,15 @@ package hub_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/plugin"
@@ -174,5 +178,68 @@ func TestNothingFollowsTheEnd(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestMiddlewareSeesRefusedCalls: a call that is refused for its parameters passes
+// the middlewares, too, and its name is one of few, whatever children are called.
+func TestMiddlewareSeesRefusedCalls(t *testing.T) {
+	var got []string
+	see := func(_ context.Context, o plugin.Outcome) {
+		got = append(got, fmt.Sprintf("%s (%s): %d %v", o.Method, o.Path, o.Items, o.Err))
+	}
+	called := func(m plugin.Method, next plugin.Handler) plugin.Handler {
+		return func(ctx context.Context, params any, yield func(any, error) bool) {
+			if err, refused := params.(error); refused {
+				got = append(got, "refused: "+err.Error())
+			}
+			next(ctx, params, yield)
+		}
+	}
+	notes := activation("notes", "read")
+	notes.Methods = append(notes.Methods,
+		plugin.Unary("write", "", answer, plugin.Requires("notes:write"), plugin.Timeout(time.Minute)),
+		plugin.Unary("keep", "", answer, plugin.RequiresFor("notes:keep", func(in nameParams) string { return in.Name })),
+		plugin.Unary("quick", "", answer, plugin.Quick()),
+		plugin.Stream("all", "", func(context.Context, nameParams) iter.Seq2[string, error] { panic("called") }))
+	trucks := fleet(func(_ context.Context, name string) (plugin.Activation, error) { return &truck{name: name}, nil })
+	h := newHubWith(t, "H", []hub.Option{hub.WithMiddleware(plugin.Timing(see), called), hub.WithLogger(slog.New(slog.DiscardHandler))}, notes, trucks)
+	const missing = "Invalid params: missing field: name"
+	nobody := plugin.WithCaller(t.Context(), plugin.Caller{Name: "bob"})
+	for _, test := range []struct{ path, params, want, method, err string }{
+		{"notes.read", `{"name":"x"}`, `data notes.read "for x"`, "notes.read", ""},
+		{"notes.read", `{}`, "error -32602 " + missing, "notes.read", missing},
+		{"H.notes.read", `{}`, "error -32602 " + missing, "notes.read", missing},
+		{"notes.quick", `{}`, "error -32602 " + missing, "notes.quick", missing},
+		{"notes.all", `{}`, "error -32602 " + missing, "notes.all", missing},
+		{"notes.write", `{}`, "error -32602 " + missing, "notes.write", missing},
+		{"notes.keep", `{}`, "error -32602 " + missing, "notes.keep", missing},
+		{"fleet.42.position", `{}`, "error -32602 " + missing, "fleet.{truck}.position", missing},
+		{"fleet.42.position", `{"name":"x"}`, `data fleet.42.position "42 for x at fleet.42.position"`, "fleet.{truck}.position", ""},
+		{"fleet.42.engine.info", ``, `data fleet.42.engine.info "engine at fleet.42.engine.info"`, "fleet.{truck}.engine.info", ""},
+		{"fleet.a.b.c.position", `{}`, "error -32602 " + missing, "fleet.{truck}.{trailer}.{trailer}.position", missing},
+		{"fleet.truck", `{}`, "error -32602 " + missing, "fleet.truck", missing},
+	} {
+		got = nil
+		if answer := run(nobody, h.Call(test.path, []byte(test.params))); answer[0] != test.want {
+			t.Errorf("%s %s: %q, want %q", test.path, test.params, answer, test.want)
+		}
+		path, want := strings.TrimPrefix(test.path, "H."), []string{}
+		if test.err != "" {
+			want = append(want, "refused: "+test.err, test.method+" ("+path+"): 0 "+test.err)
+		} else {
+			want = append(want, test.method+" ("+path+"): 1 <nil>")
+		}
+		equal(t, got, want...)
+		// Called directly, the transport answers.
+		if at, name, _ := strings.Cut(path, "."); test.err != "" && h.Find(at, name) != nil && !h.Find(at, name).Dynamic() {
+			got = nil
+			call, err := h.Find(at, name).Bind([]byte(test.params))
+			if err == nil || err.Error() != missing {
+				t.Errorf("%s: %v", path, err)
+			}
+			call.Observe(nobody)
+			equal(t, got, want...)
+		}
 	}
 }

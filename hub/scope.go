@@ -22,6 +22,8 @@ func (r *run) Value(key any) any {
 
 func (r *run) Path() string { return r.route.path }
 
+func (r *run) Template() string { return r.route.template }
+
 func (r *run) Logger() *slog.Logger {
 	caller := plugin.CallerOf(r.Context)
 	attributes := []any{"method", r.route.path}

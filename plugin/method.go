@@ -15,7 +15,8 @@ import (
 
 // Handler runs a method: it takes the parameters that the method's Bind made
 // and yields the contents of the stream's items, as the function of an
-// iter.Seq2 does. An error ends the stream, unless it is an [Error] that is
+// iter.Seq2 does. Where Bind has refused the call, params is its error, which is
+// then yielded. An error ends the stream, unless it is an [Error] that is
 // recoverable. When yield returns false, no more is wanted.
 type Handler func(ctx context.Context, params any, yield func(content any, err error) bool)
 
@@ -54,8 +55,9 @@ func (m Method) Schema() MethodSchema {
 // Its errors are [*Error], with CodeInvalidParams.
 func (m Method) Bind(raw []byte, positional bool) (any, error) { return m.bind(raw, positional) }
 
-// Handle runs the method, inside its middlewares, on parameters that Bind has
-// made. It ends when the range over it does.
+// Handle runs the method, inside its middlewares, on what Bind has returned:
+// parameters, or an error, which only the middlewares see. It ends when the range
+// over it does.
 func (m Method) Handle(ctx context.Context, params any) iter.Seq2[any, error] {
 	return func(yield func(any, error) bool) { m.handle(ctx, params, yield) }
 }
@@ -67,7 +69,12 @@ type None struct{}
 // Unary makes a method that answers once: see [Stream].
 func Unary[In, Out any](name, description string, fn func(ctx context.Context, in In) (Out, error), options ...Option) Method {
 	return newMethod[In, Out](name, description, false, fn == nil, func(ctx context.Context, params any, yield func(any, error) bool) {
-		out, err := fn(ctx, *params.(*In))
+		in, ok := params.(*In)
+		if !ok {
+			yield(nil, params.(error))
+			return
+		}
+		out, err := fn(ctx, *in)
 		if err != nil {
 			yield(nil, err)
 			return
@@ -108,8 +115,13 @@ func Unary[In, Out any](name, description string, fn func(ctx context.Context, i
 // ever.
 func Stream[In, Out any](name, description string, fn func(ctx context.Context, in In) iter.Seq2[Out, error], options ...Option) Method {
 	return newMethod[In, Out](name, description, true, fn == nil, func(ctx context.Context, params any, yield func(any, error) bool) {
+		in, ok := params.(*In)
+		if !ok {
+			yield(nil, params.(error))
+			return
+		}
 		// Not a range, which would panic when another goroutine yields after the end.
-		fn(ctx, *params.(*In))(func(out Out, err error) bool {
+		fn(ctx, *in)(func(out Out, err error) bool {
 			if err != nil {
 				return yield(nil, err)
 			}

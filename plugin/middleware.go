@@ -13,7 +13,9 @@ import (
 // Middleware wraps the handler of a method, once, when the method is mounted:
 // for one method by [Wrap], for an activation in its [Definition], for a whole
 // hub by an option of the hub. What it does for a call, it does in the handler
-// that it returns; [PathOf] and [CallerOf] work there.
+// that it returns; [PathOf] and [CallerOf] work there. It sees calls that are
+// refused for their parameters, too: see [Handler]. If one of these is made
+// directly, it has been answered by what Bind says, whatever a middleware yields.
 type Middleware func(m Method, next Handler) Handler
 
 // With returns the method inside these middlewares, of which the first is the
@@ -27,7 +29,8 @@ func (m Method) With(wraps ...Middleware) Method {
 
 // Outcome is how a call ended, for those who observe it.
 type Outcome struct {
-	Path     string
+	Path     string        // where it was called: see [PathOf]
+	Method   string        // which method it is, for labels of metrics: see [TemplateOf]
 	Duration time.Duration // until the last item was taken; waiting for the caller is included
 	Items    int           // contents that the method has yielded
 	// Err is the error that ended the call; nil for none. A caller that leaves
@@ -45,7 +48,7 @@ func Timing(observe func(ctx context.Context, o Outcome)) Middleware {
 			o := Outcome{Err: errPanicked}
 			begin := time.Now()
 			defer func() {
-				o.Path, o.Duration = PathOf(ctx), time.Since(begin)
+				o.Path, o.Method, o.Duration = PathOf(ctx), TemplateOf(ctx), time.Since(begin)
 				observe(ctx, o)
 			}()
 			var last error
@@ -83,9 +86,11 @@ func Access(scope string) Middleware {
 func access(check func(ctx context.Context, params any) error) Middleware {
 	return func(_ Method, next Handler) Handler {
 		return func(ctx context.Context, params any, yield func(any, error) bool) {
-			if err := check(ctx, params); err != nil {
-				yield(nil, err)
-				return
+			if _, refused := params.(error); !refused {
+				if err := check(ctx, params); err != nil {
+					yield(nil, err)
+					return
+				}
 			}
 			next(ctx, params, yield)
 		}

@@ -136,7 +136,7 @@ func TestTiming(t *testing.T) {
 				if o.Err != nil {
 					text = o.Err.Error()
 				}
-				if o.Path != "a.m" || o.Duration != time.Second || o.Items != test.items || text != test.err {
+				if o.Path != "a.m" || o.Method != "a.m{}" || o.Duration != time.Second || o.Items != test.items || text != test.err {
 					t.Errorf("%+v", o)
 				}
 			})

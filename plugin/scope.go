@@ -19,6 +19,7 @@ import (
 // context.
 type scope interface {
 	Path() string
+	Template() string
 	Logger() *slog.Logger
 	Progress(message string, percentage float64)
 	// Ask sends a question, JSON, to the caller and waits for the answer. An
@@ -41,6 +42,16 @@ func scopeOf(ctx context.Context) scope {
 func PathOf(ctx context.Context) string {
 	if s := scopeOf(ctx); s != nil {
 		return s.Path()
+	}
+	return ""
+}
+
+// TemplateOf returns which method runs: [PathOf] with what they are in place of the
+// names of dynamic children, "fleet.{truck}.position". There are few of them, whatever
+// callers ask for. It is empty outside of a hub.
+func TemplateOf(ctx context.Context) string {
+	if s := scopeOf(ctx); s != nil {
+		return s.Template()
 	}
 	return ""
 }

@@ -33,6 +33,8 @@ func (s *scope) in(ctx context.Context) context.Context {
 
 func (s *scope) Path() string { return s.path }
 
+func (s *scope) Template() string { return s.path + "{}" }
+
 func (s *scope) Logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug})).With("method", s.path)
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/plexus-go/plexus/hub"
 	"github.com/plexus-go/plexus/internal/testkit"
+	"github.com/plexus-go/plexus/internal/testkit/testhub"
 	"github.com/plexus-go/plexus/plugin"
 	"github.com/plexus-go/plexus/transport"
 )
@@ -223,5 +224,42 @@ func TestServeWithAContextThatIsDone(t *testing.T) {
 	}
 	if !nobodyListens(l.Addr().String()) {
 		t.Error("the listener is still open")
+	}
+}
+
+// TestMiddlewareSeesRefusedCalls, whether they are made directly or through call,
+// once each; and they are answered as ever.
+func TestMiddlewareSeesRefusedCalls(t *testing.T) {
+	seen := make(chan plugin.Outcome, 10)
+	type params struct {
+		Name string `json:"name"`
+	}
+	h := testhub.Start(t, testhub.Config{Activations: []plugin.Activation{plugin.Definition{
+		Namespace: "notes",
+		Methods: []plugin.Method{
+			plugin.Unary("read", "Reads", func(_ context.Context, in params) (string, error) { return in.Name, nil }),
+			plugin.Unary("quick", "Reads", func(_ context.Context, in params) (string, error) { return in.Name, nil }, plugin.Quick()),
+		},
+		Middleware: []plugin.Middleware{plugin.Timing(func(_ context.Context, o plugin.Outcome) { seen <- o })},
+	}}})
+	ws := testkit.Dial(t, h.URL)
+	for i, request := range []string{
+		`"method":"notes_read","params":{}`,
+		`"method":"notes_read","params":[7]`,
+		`"method":"notes_quick","params":{}`,
+		`"method":"hub.call","params":{"method":"notes.read","params":{}}`,
+	} {
+		ws.Send(`{"jsonrpc":"2.0","id":%d,%s}`, i, request)
+		o := <-seen
+		if !strings.HasPrefix(fmt.Sprint(o.Err), "Invalid params: ") || o.Items != 0 || !strings.HasPrefix(o.Method, "notes.") {
+			t.Errorf("%s: %+v", request, o)
+		}
+		frame := ws.Next()
+		if direct := !strings.Contains(request, "call"); direct != (frame.Error != nil) || direct && frame.Error.Code != plugin.CodeInvalidParams {
+			t.Errorf("%s is answered %+v", request, frame)
+		}
+	}
+	if len(seen) > 0 {
+		t.Errorf("and %+v", <-seen)
 	}
 }

@@ -24,6 +24,10 @@ const (
 // those of unknown names, are left out.
 func (r *Registry) audit(m plugin.Method, next plugin.Handler) plugin.Handler {
 	return func(ctx context.Context, params any, yield func(any, error) bool) {
+		if _, refused := params.(error); refused { // no write was asked for
+			next(ctx, params, yield)
+			return
+		}
 		next(ctx, params, func(content any, err error) bool {
 			if ended := outcome(content, err); ended != "" {
 				attributes := append([]any{"action", m.Name()}, audited(params)...)

@@ -115,6 +115,7 @@ func (c *session) begin(target wire.Target, params []byte, admission *admission)
 	}
 	bound, err := target.Route.Bind(params)
 	if err != nil {
+		bound.Observe(c.ctx)
 		return nil, wire.ErrorOf(err)
 	}
 	c.queue.await()
