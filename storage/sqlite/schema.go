@@ -189,8 +189,10 @@ func checkSchema(conn *sqlite.Conn) (err error) {
 	tables := read("SELECT count(*) FROM sqlite_schema")
 	present := columns("backends")
 	missing := slices.DeleteFunc(slices.Clone(referenceColumns), func(name string) bool { return slices.Contains(present, name) })
+	unique := read(`SELECT count(*) FROM pragma_index_list('backends') AS list WHERE "unique" AND NOT partial
+		AND (SELECT group_concat(lower(name)) FROM pragma_index_info(list.name)) = 'name'`)
 	if id == 0 && stored == 0 && slices.Contains(columns("registry_meta"), "schema_version") {
-		// A dump: it has the tables, and no pragmas.
+		// A dump has the tables, and no pragmas.
 		id, stored = applicationID, read("SELECT coalesce(max(schema_version), 1) FROM registry_meta")
 	}
 	switch {
@@ -206,6 +208,8 @@ func checkSchema(conn *sqlite.Conn) (err error) {
 		return fmt.Errorf(`%w: it has no table "backends"`, ErrForeign)
 	case len(missing) > 0:
 		return fmt.Errorf(`%w: its table "backends" has no column %q`, ErrForeign, missing[0])
+	case unique == 0: // it was copied without its constraints
+		return fmt.Errorf(`%w: its table "backends" may have a name twice`, ErrForeign)
 	case stored > schemaVersion:
 		return fmt.Errorf("%w: schema version %d, known up to %d", ErrNewer, stored, schemaVersion)
 	case id == 0 && stored != 0, id != 0 && stored < 1:
