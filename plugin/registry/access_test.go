@@ -4,6 +4,8 @@ package registry_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -246,4 +248,26 @@ func TestStatusHasWarningsAndCounters(t *testing.T) {
 			t.Error(text)
 		}
 	}
+}
+
+// A registry whose database is gone says so, refuses writes, and answers reads.
+func TestStatusWarnsOfADatabaseThatIsGone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "registry.db")
+	h := over(t, openStore(t, path))
+	h.registerNames("a")
+	if err := os.Rename(path, path+".old"); err != nil {
+		t.Fatal(err)
+	}
+	a := h.call(t.Context(), "register", `{"name": "b", "host": "h", "port": 1}`)
+	if a.refused == nil || !strings.Contains(a.refused.Message, `could not store "b"`) {
+		t.Errorf("register: %s %v", a.content, a.refused)
+	}
+	if status := string(h.call(t.Context(), "status", "{}").content); !strings.Contains(status, "removed or replaced") {
+		t.Errorf("the status is %s", status)
+	}
+	same(t, "what is listed", h.names("{}"), []string{"a"})
+	if err := os.Rename(path+".old", path); err != nil {
+		t.Fatal(err)
+	}
+	h.registerNames("b")
 }

@@ -62,6 +62,9 @@ func New(ctx context.Context, store storage.Store, options ...Option) (*Registry
 	for _, option := range options {
 		option(r)
 	}
+	if s, ok := store.(warning); ok {
+		r.warnings = append(r.warnings, s.Warnings)
+	}
 	if d := &r.discovery; len(d.addresses)+len(d.self) > 0 {
 		d.feed = &feed{source: storage.SourceAuto}
 		d.found = make([]string, len(d.addresses))

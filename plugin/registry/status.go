@@ -44,6 +44,9 @@ type sized interface {
 	Size(ctx context.Context) (int64, error)
 }
 
+// warning is a store that can say why it does not write.
+type warning interface{ Warnings() []string }
+
 // status describes the registry.
 func (r *Registry) status(ctx context.Context, _ plugin.None) (event, error) {
 	entries, at := r.view.all()

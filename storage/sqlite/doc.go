@@ -7,8 +7,8 @@
 //	defer store.Close()
 //
 // It needs no cgo and no server, and is the [storage.Store] that is used by
-// default. [Open] prepares the file: it takes the lock beside it (file.go),
-// examines what is there before it changes a byte, and migrates the tables to the
+// default. [Open] prepares the file: it locks it (guard.go), examines
+// what is there before it changes a byte (file.go), and migrates the tables to the
 // present schema (schema.go). A database of the reference registry is migrated in
 // place, by columns with defaults, so that the other program can still read it.
 // Any other file is refused and stays as it was.
@@ -30,6 +30,8 @@
 // creates. The database must be on a local disk, as WAL mode requires. It must have
 // one name: symbolic links are followed, a file with hard links is refused.
 //
-// The file path.lock must stay as long as a registry runs. Without it a second
-// registry would open the database, and both would give out the same revisions.
+// The files must stay where they are as long as the store is open: it checks that
+// around each write, and fails with [ErrGone]. The file path.lock must stay, too:
+// where the system has no lock for the database itself (it has one on Linux), a
+// second registry could open it without that file.
 package sqlite

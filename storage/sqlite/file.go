@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/gofrs/flock"
 	"zombiezen.com/go/sqlite"
 )
 
@@ -34,72 +33,47 @@ var (
 	ErrNewer = errors.New("database was written by a newer version of this program")
 )
 
-// prepareDirectory makes sure that there is a directory for the database, and
-// returns where the file really is: two names of one file must meet the same
-// lock, and SQLite's own files lie beside the target of a link.
-func prepareDirectory(path string) (string, error) {
+// prepareDirectory makes sure that there is a directory for the database. It returns
+// the absolute path, and where the file really is: two names of one file must meet
+// the same lock, and SQLite's own files lie beside the target of a link.
+func prepareDirectory(path string) (given, target string, err error) {
 	if path == "" {
-		return "", errors.New("the path is empty")
+		return "", "", errors.New("the path is empty")
 	}
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
+	if given, err = filepath.Abs(path); err != nil {
+		return "", "", err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return "", err
+	if err := os.MkdirAll(filepath.Dir(given), 0o700); err != nil {
+		return "", "", err
 	}
-	switch info, err := os.Stat(path); {
+	switch info, err := os.Stat(given); {
 	case errors.Is(err, fs.ErrNotExist):
-		return path, nil
+		return given, given, nil
 	case err != nil:
-		return "", err
+		return "", "", err
 	case info.IsDir():
-		return "", errors.New("is a directory")
+		return "", "", errors.New("is a directory")
 	case !info.Mode().IsRegular():
-		return "", errors.New("is not a regular file")
+		return "", "", errors.New("is not a regular file")
 	}
-	return filepath.EvalSymlinks(path)
+	target, err = filepath.EvalSymlinks(given)
+	return given, target, err
 }
 
-// lockFile takes the lock that keeps a second registry away from a database. The
-// kernel releases it however the process ends; the empty file stays. Who removes
-// that file while it is held lets a second registry in. isNew reports whether the
-// file was not there before.
-func lockFile(path string) (lock *flock.Flock, isNew bool, err error) {
-	path += ".lock"
-	_, err = os.Lstat(path)
-	isNew = errors.Is(err, fs.ErrNotExist)
-	lock = flock.New(path, flock.SetPermissions(0o600))
-	switch locked, err := lock.TryLock(); {
-	case err != nil:
-		return nil, false, fmt.Errorf("locking: %w", err)
-	case !locked:
-		return nil, false, fmt.Errorf("%w (it holds %s)", ErrInUse, path)
-	}
-	return lock, isNew, nil
-}
-
-// prepareFile creates the file, for its owner alone, or finds out whether the
-// one that is there may be opened. It changes nothing of the latter.
-//
-// It opens the file beside SQLite, and closing it drops whatever locks SQLite
-// holds on it in this process: so this runs under our lock and before SQLite.
-func prepareFile(path string) error {
-	// Each name of a file would have a lock and a log of its own, and two registries
-	// would write over each other's pages. Another one may have it open by now.
+// prepareFile locks the file, after it has created it where it is not there, and
+// finds out whether it may be opened. It changes nothing of one that was there.
+func (g *guard) prepareFile(path string) error {
+	// Each name of a file would have a log of its own. What one has left, the other
+	// would miss, and destroy.
 	if info, err := os.Stat(path); err == nil && links(info) > 1 {
 		return fmt.Errorf("the file has %d names (hard links), and a registry under each would destroy it: "+
 			"remove all but one (find -samefile lists them), or use a symbolic link", links(info))
 	}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
-		return pathErr.Err // Open names the path
-	} else if err != nil {
+	if err := g.lockDatabase(path); err != nil {
 		return err
 	}
-	defer file.Close()
 	header := make([]byte, headerSize)
-	_, err = io.ReadFull(file, header)
+	_, err := io.ReadFull(g.file, header)
 	switch {
 	case err == io.EOF:
 		return nil // empty: a new database

@@ -13,7 +13,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/gofrs/flock"
 	"zombiezen.com/go/sqlite"
 
 	"github.com/plexus-go/plexus/storage"
@@ -32,7 +31,7 @@ const (
 // store is a [storage.Store] in a SQLite file.
 type store struct {
 	log     *slog.Logger
-	lock    *flock.Flock // nil in memory
+	guard   *guard // nil in memory
 	history *history
 
 	conns []*sqlite.Conn // all there are, the writer's first
@@ -44,6 +43,9 @@ type store struct {
 	// meta is that of the last commit, but for its revision, which is the last that
 	// was given out. Only the writer uses it.
 	meta meta
+	// isGone is set while the database is gone, which was logged. Only the writer
+	// uses it.
+	isGone bool
 
 	queue   chan *request
 	written chan struct{} // closed when the writer has ended
@@ -94,20 +96,22 @@ func (s *store) open(ctx context.Context, path string) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	given := path
 	if path != memory {
-		if path, err = prepareDirectory(path); err != nil {
+		if given, path, err = prepareDirectory(path); err != nil {
 			return err
 		}
+		s.guard = new(guard)
 		var isNew bool
-		if s.lock, isNew, err = lockFile(path); err != nil {
+		if isNew, err = s.guard.lockBeside(path); err != nil {
 			return err
 		}
 		defer func() {
 			if err != nil && isNew { // a file that is refused gets no companion
-				_ = os.Remove(s.lock.Path())
+				_ = os.Remove(s.guard.beside.Path())
 			}
 		}()
-		if err := prepareFile(path); err != nil {
+		if err := s.guard.prepareFile(path); err != nil {
 			return err
 		}
 	}
@@ -138,7 +142,7 @@ func (s *store) open(ctx context.Context, path string) (err error) {
 			return err
 		}
 	}
-	return nil
+	return s.guard.watch(given, path)
 }
 
 // connect adds a connection to those who use it.
@@ -217,6 +221,16 @@ func (s *store) List(ctx context.Context) (backends []storage.Backend, at storag
 	return backends, at, nil
 }
 
+// Warnings returns why the store does not write; nothing where it does.
+func (s *store) Warnings() []string {
+	if s.guard != nil {
+		if err := s.guard.check(); err != nil {
+			return []string{err.Error() + ": nothing is stored"}
+		}
+	}
+	return nil
+}
+
 // MaxWrites implements [storage.Store]: one Apply may make any number.
 func (s *store) MaxWrites() int { return 0 }
 
@@ -292,8 +306,8 @@ func (s *store) release() error {
 		errs = append(errs, conn.Close())
 	}
 	s.conns = nil
-	if s.lock != nil {
-		errs = append(errs, s.lock.Unlock())
+	if s.guard != nil {
+		errs = append(errs, s.guard.close())
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("closing database: %w", err)

@@ -3,11 +3,13 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
+	"time"
 
 	"zombiezen.com/go/sqlite"
 
@@ -90,26 +92,70 @@ func (s *store) enqueue(ctx context.Context, r *request) error {
 	}
 }
 
+// checkInterval is how often the files of a database are looked after while nobody
+// writes.
+const checkInterval = time.Second
+
 // write is the goroutine that writes, until the queue is closed and empty.
 func (s *store) write() {
 	defer close(s.written)
-	var batch []*request
-	for first := range s.queue {
-		conn := <-s.writers
-		batch = append(batch[:0], first)
-		for len(s.queue) > 0 && len(batch) < queueLength {
-			batch = append(batch, <-s.queue) // which nobody else reads
-		}
-		err := s.commit(conn, batch)
-		s.writers <- conn
-		for _, r := range batch {
-			if err != nil {
-				r.change, r.err = storage.Change{}, err
-			}
-			close(r.done)
-		}
-		clear(batch)
+	var tick <-chan time.Time // nil in memory
+	if s.guard != nil {
+		ticker := time.NewTicker(checkInterval)
+		defer ticker.Stop()
+		tick = ticker.C
 	}
+	var batch []*request
+	for {
+		select {
+		case <-tick:
+			_ = s.check() // which logs it
+		case first, open := <-s.queue:
+			if !open {
+				return
+			}
+			batch = s.writeBatch(append(batch[:0], first))
+			clear(batch)
+		}
+	}
+}
+
+// writeBatch makes requests, and all that wait meanwhile, and answers them. Where
+// the database is gone they fail, also those that were written at that moment.
+func (s *store) writeBatch(batch []*request) []*request {
+	conn := <-s.writers
+	defer func() { s.writers <- conn }()
+	for len(s.queue) > 0 && len(batch) < queueLength {
+		batch = append(batch, <-s.queue) // which nobody else reads
+	}
+	err := s.check()
+	if err == nil {
+		err = cmp.Or(s.commit(conn, batch), s.check())
+	}
+	for _, r := range batch {
+		if err != nil {
+			r.change, r.err = storage.Change{}, err
+		}
+		close(r.done)
+	}
+	return batch
+}
+
+// check fails while files of the database are gone, and logs when that begins and
+// ends.
+func (s *store) check() error {
+	if s.guard == nil {
+		return nil
+	}
+	err := s.guard.check()
+	switch {
+	case err != nil && !s.isGone:
+		s.log.Error("the database is gone, and nothing is stored until it is back", slog.Any("err", err))
+	case err == nil && s.isGone:
+		s.log.Info("the database is back")
+	}
+	s.isGone = err != nil
+	return err
 }
 
 // commit makes the writes of all requests in one transaction, publishes their
