@@ -120,7 +120,7 @@ func TestOpenTakesADump(t *testing.T) {
 			}
 			for _, b := range backends {
 				if want, err := original.Get(t.Context(), b.Name); err != nil || b.Host != want.Host || b.Port != want.Port ||
-					b.Active != want.Active || b.CreatedAt != want.CreatedAt || b.Revision != test.revision {
+					b.Active() != want.Active() || b.CreatedAt != want.CreatedAt || b.Revision != test.revision {
 					t.Errorf("%+v\nwant %+v, %v", b, want, err)
 				}
 			}
