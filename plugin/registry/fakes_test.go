@@ -22,6 +22,7 @@ type meddledStore struct {
 	get   func(ctx context.Context, name string) (storage.Backend, error)
 	list  func(ctx context.Context) ([]storage.Backend, storage.Position, error)
 	watch func(ctx context.Context, after storage.Position) iter.Seq2[storage.Change, error]
+	seen  func(when map[string]int64) error
 
 	maxWrites int
 	fail      atomic.Bool // refuse to write
@@ -37,6 +38,13 @@ func (s *meddledStore) Apply(ctx context.Context, writes ...storage.Write) (stor
 		return s.apply(ctx, writes)
 	}
 	return s.Store.Apply(ctx, writes...)
+}
+
+func (s *meddledStore) Seen(ctx context.Context, when map[string]int64) error {
+	if s.seen != nil {
+		return s.seen(when)
+	}
+	return s.Store.Seen(ctx, when)
 }
 
 func (s *meddledStore) Get(ctx context.Context, name string) (storage.Backend, error) {

@@ -96,6 +96,7 @@ func New(ctx context.Context, store storage.Store, options ...Option) (*Registry
 // start runs what changes entries by itself, until Close.
 func (r *Registry) start(ctx context.Context) {
 	r.running.Go(func() { r.watchLeases(ctx) })
+	r.running.Go(func() { r.keepSeen(ctx) })
 	for _, f := range r.feeds.all {
 		if f.from != nil {
 			r.running.Go(func() { r.followSource(ctx, f) })
@@ -111,7 +112,7 @@ func (r *Registry) start(ctx context.Context) {
 func (r *Registry) Close() error {
 	r.stop()
 	r.running.Wait()
-	return r.storeLastSeen(context.Background())
+	return r.storeSeen(context.Background())
 }
 
 // Define describes the activation.

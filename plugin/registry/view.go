@@ -34,10 +34,13 @@ type entry struct {
 	backend   storage.Backend
 	condition *condition // nil before the first probe
 	info      *BackendInfo
+	// storedSeen is the LastSeen that is stored, where backend has a later one. It is
+	// all that changes of an entry.
+	storedSeen int64
 }
 
 func newEntry(b storage.Backend, c *condition) *entry {
-	return &entry{backend: b, condition: c, info: newInfo(b, c)}
+	return &entry{backend: b, condition: c, info: newInfo(b, c), storedSeen: b.LastSeen}
 }
 
 func newView() *view {
@@ -61,7 +64,7 @@ func (v *view) reset(backends []storage.Backend, at storage.Position) {
 	defer v.updating.Unlock()
 	byName := make(map[string]*entry, len(backends))
 	for _, b := range backends {
-		byName[b.Name] = newEntry(b, v.conditionOf(&b))
+		byName[b.Name] = v.entryOf(&b)
 	}
 	oldest := slices.SortedFunc(maps.Values(byName), byCreation)
 	v.mu.Lock()
@@ -81,7 +84,7 @@ func (v *view) apply(change storage.Change) {
 	entries := make([]*entry, len(change.Entries)) // nil for what was deleted
 	for i, e := range change.Entries {
 		if e.After != nil {
-			entries[i] = newEntry(*e.After, v.conditionOf(e.After))
+			entries[i] = v.entryOf(e.After)
 		}
 	}
 	v.mu.Lock()
@@ -162,6 +165,16 @@ func (v *view) infoOf(b *storage.Backend) *BackendInfo {
 	return newInfo(*b, nil)
 }
 
+// entryOf makes the entry of a backend that was stored. What is known in memory only
+// of the one that it replaces stays.
+func (v *view) entryOf(b *storage.Backend) *entry {
+	e := newEntry(*b, v.conditionOf(b))
+	if old := v.get(b.Name); old != nil && old.backend.ID == b.ID {
+		e = e.with(e.condition, old.backend.LastSeen)
+	}
+	return e
+}
+
 // conditionOf returns what probes have found of b, nil for nothing.
 func (v *view) conditionOf(b *storage.Backend) *condition {
 	if e := v.get(b.Name); e != nil && e.condition != nil && e.condition.address == addressOf(*b) {
@@ -199,8 +212,8 @@ func (v *view) setConditions(outcomes []probed, conditions []*condition) {
 	defer v.updating.Unlock()
 	fresh := make([]*entry, len(outcomes))
 	for i, p := range outcomes {
-		if v.get(p.entry.backend.Name) == p.entry {
-			fresh[i] = newEntry(p.entry.backend, conditions[i])
+		if e := v.get(p.entry.backend.Name); e != nil && e.backend.Revision == p.entry.backend.Revision {
+			fresh[i] = e.with(conditions[i], conditions[i].seen)
 		}
 	}
 	v.mu.Lock()

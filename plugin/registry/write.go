@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"hash/maphash"
 	"slices"
 	"sync"
@@ -35,7 +34,7 @@ func (l *nameLocks) lock(name string) *sync.Mutex {
 type makeWrite func(old *storage.Backend, now int64) (storage.Write, error)
 
 // write stores what makes makes of an entry, and returns the entry, nil where it
-// was deleted. Every read shows it from then on. The write is finished though the
+// was deleted. A write that changes nothing is not made. Every read shows it from then on. The write is finished though the
 // caller leaves; it is tried again when somebody else has changed the entry in
 // between. An error of makes is returned as it is.
 func (r *Registry) write(ctx context.Context, name string, makes makeWrite) (*storage.Backend, error) {
@@ -48,16 +47,17 @@ func (r *Registry) writeLocked(ctx context.Context, name string, makes makeWrite
 	ctx = context.WithoutCancel(ctx)
 	var old *storage.Backend
 	if e := r.view.get(name); e != nil {
-		b := e.backend
-		if e.condition != nil {
-			b.LastSeen = max(b.LastSeen, e.condition.seen)
-		}
-		old = &b
+		old = &e.backend
 	}
 	for tries := 1; ; tries++ {
 		w, err := makes(old, time.Now().Unix())
 		if err != nil {
 			return nil, err
+		}
+		if unchanged(old, w) { // which is no news
+			err := r.view.wait(ctx, old.Revision)
+			r.view.saw(name, w.Backend.LastSeen)
+			return &w.Backend, err
 		}
 		w.IfUnchanged, w.Backend.Revision = true, 0
 		if old != nil {
@@ -108,22 +108,4 @@ func (r *Registry) applyUnchanged(ctx context.Context, writes []storage.Write) e
 	}
 	half := len(writes) / 2 // which is stored if the conflict is in the other one
 	return errors.Join(r.applyUnchanged(ctx, writes[:half]), r.applyUnchanged(ctx, writes[half:]))
-}
-
-// storeLastSeen stores when probes have seen backends, which is otherwise known
-// in memory only.
-func (r *Registry) storeLastSeen(ctx context.Context) error {
-	var writes []storage.Write
-	entries, _ := r.view.all()
-	for _, e := range entries {
-		if e.condition != nil && e.condition.seen > e.backend.LastSeen {
-			w := storage.Write{Backend: e.backend, IfUnchanged: true, Cause: causeUpdated}
-			w.Backend.LastSeen = e.condition.seen
-			writes = append(writes, w)
-		}
-	}
-	if err := r.applyUnchanged(ctx, writes); err != nil {
-		return fmt.Errorf("storing when backends were last seen: %w", err)
-	}
-	return nil
 }

@@ -29,17 +29,18 @@ func TestWritesFinishWhenTheCallerLeaves(t *testing.T) {
 		{"register", `{"name": "new", "host": "h", "port": 1}`, func() bool { return h.lookup("new") != nil }},
 		{"register", `{"name": "a", "host": "other", "port": 1}`, func() bool { return h.get("a").Host == "other" }},
 		{"update", `{"name": "a", "port": 99}`, func() bool { return h.get("a").Port == 99 }},
-		{"ping", `{"name": "a"}`, func() bool { return h.get("a").LastSeen != nil }},
+		{"ping", `{"name": "gone"}`, func() bool { return h.get("gone").Active }},
 		{"deregister", `{"name": "a"}`, func() bool { return !h.get("a").Active }},
 		{"delete", `{"name": "a"}`, func() bool { return h.lookup("a") == nil }},
 		{"reload", ``, func() bool { return h.lookup("listed") != nil }},
 	} {
 		for _, when := range []string{"before", "while"} {
 			store.apply = nil
-			for _, name := range []string{"a", "new", "listed"} {
+			for _, name := range []string{"a", "gone", "new", "listed"} {
 				h.do("delete", object("name", name))
 			}
-			h.registerNames("a")
+			h.registerNames("a", "gone")
+			h.do("deregister", `{"name": "gone"}`)
 			source.list(listed("listed"))
 
 			ctx, cancel := context.WithCancel(context.Background())
@@ -230,7 +231,7 @@ func TestWritesRespectConcurrentChanges(t *testing.T) {
 		}},
 		{"update of a deleted entry", true, deleted, "update", isGone("error")},
 		{"ping of a changed entry", true, put, "ping", func(e event, after *storage.Backend) bool {
-			return e.Success && after.LastSeen != 0 && after.Host == "theirs"
+			return e.Success && after.Active() && after.Host == "theirs"
 		}},
 		{"ping of a deleted entry", true, deleted, "ping", isGone("ping")},
 		{"delete of a changed entry", true, put, "delete", func(e event, after *storage.Backend) bool {
@@ -242,6 +243,9 @@ func TestWritesRespectConcurrentChanges(t *testing.T) {
 		store.apply = nil
 		if test.ours {
 			h.registerNames(name)
+		}
+		if test.method == "ping" { // one that is only seen is not written
+			h.do("deregister", object("name", name))
 		}
 		var once sync.Once
 		store.apply = func(ctx context.Context, writes []storage.Write) (storage.Change, error) {
@@ -279,7 +283,8 @@ func TestStoreErrorsAreHiddenFromCallers(t *testing.T) {
 	store := &meddledStore{Store: memory(t)}
 	source := newSource(storage.SourceFile)
 	h := over(t, store, registry.WithSource(source))
-	h.registerNames("a")
+	h.registerNames("a", "gone")
+	h.do("deregister", `{"name": "gone"}`)
 	before := h.all()
 	source.list(listed("listed"))
 	fail := func(context.Context, []storage.Write) (storage.Change, error) { return storage.Change{}, secret }
@@ -301,7 +306,7 @@ func TestStoreErrorsAreHiddenFromCallers(t *testing.T) {
 		for method, params := range map[string]string{
 			"register":   `{"name": "b", "host": "h", "port": 1}`,
 			"update":     `{"name": "a", "port": 2}`,
-			"ping":       `{"name": "a"}`,
+			"ping":       `{"name": "gone"}`,
 			"deregister": `{"name": "a"}`,
 			"delete":     `{"name": "a"}`,
 			"reload":     ``,
