@@ -15,6 +15,7 @@ type Loaded[T any] struct {
 	watcher *Watcher
 	load    func(files []File) (T, error)
 	current atomic.Pointer[T]
+	err     atomic.Pointer[error] // nil while what is loaded is what the files hold
 }
 
 // Load calls load with the files, as [New] watches them, all of which could be
@@ -24,7 +25,13 @@ func Load[T any](load func(files []File) (T, error), maxBytes int64, paths ...st
 	return l, l.use(l.watcher.Read())
 }
 
-func (l *Loaded[T]) use(files []File) error {
+func (l *Loaded[T]) use(files []File) (err error) {
+	defer func() {
+		l.err.Store(nil)
+		if err != nil {
+			l.err.Store(&err)
+		}
+	}()
 	for i, file := range files {
 		if file.Err != nil {
 			return fmt.Errorf("%s: %w", l.watcher.paths[i], file.Err)
@@ -39,6 +46,15 @@ func (l *Loaded[T]) use(files []File) error {
 
 // Get returns what was loaded last.
 func (l *Loaded[T]) Get() T { return *l.current.Load() }
+
+// Err returns why the files can't be used as they are now, and nil where they are
+// in use.
+func (l *Loaded[T]) Err() error {
+	if err := l.err.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
 
 // Follow loads the files again whenever they change, until ctx is done. Then it
 // calls changed, or logs an error once, with the message.

@@ -17,7 +17,8 @@
 // line and names the line of the file. Of several errors in a table, the one on
 // the first line is reported.
 //
-// [Append] adds a table to the text of a file.
+// [Append] adds a table to the text of a file, and [Document.Without] takes one
+// away.
 //
 // The decoding is that of BurntSushi/toml. It does not give the lines of keys:
 // positions.go finds them, and rejects what the library would take too long for.

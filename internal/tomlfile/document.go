@@ -17,6 +17,9 @@ import (
 // Document is what a file holds: arrays of tables.
 type Document struct {
 	path   string
+	mark   string // the byte order mark, if there is one
+	text   string // without it
+	blocks [][2]int
 	tables map[string][]*Table
 	used   map[[3]string]int // the lines of values that are to be unique, by array, key and value
 }
@@ -27,7 +30,9 @@ type Document struct {
 // mark.
 func Parse(path string, data []byte, names ...string) (*Document, error) {
 	d := &Document{path: path, tables: map[string][]*Table{}, used: map[[3]string]int{}}
-	if err := d.parse(strings.TrimPrefix(string(data), "\ufeff"), names); err != nil {
+	d.text = strings.TrimPrefix(string(data), "\ufeff")
+	d.mark = string(data[:len(data)-len(d.text)])
+	if err := d.parse(d.text, names); err != nil {
 		err.Path = path
 		return nil, err
 	}
@@ -42,6 +47,7 @@ func (d *Document) parse(text string, names []string) *Error {
 	if err != nil {
 		return err
 	}
+	d.blocks = found.blocks
 	values, err := decode(text)
 	if err != nil {
 		if found.unclosed > 0 { // the library notices at the end of the text

@@ -21,6 +21,8 @@ type positions struct {
 	tables map[string][]tablePosition // those written as [[name]], in the order of the file
 	header []string                   // the first two parts of the last header
 
+	blocks [][2]int // the first and last lines of each header with its keys
+
 	unclosed int // where a string over several lines begins that has no end; 0 for none
 }
 
@@ -70,6 +72,9 @@ func findPositions(text string) (positions, *Error) {
 		}
 		text = text[len(matched):]
 		line += strings.Count(matched, "\n")
+		if last := len(found.blocks) - 1; last >= 0 && matched != "\n" && matched[0] != '#' {
+			found.blocks[last][1] = line
+		}
 		switch matched {
 		case ".":
 			dots++
@@ -106,6 +111,9 @@ func (p *positions) statement(text string, line int) {
 	path := []string{unquote(parts[2])}
 	if parts[3] != "" {
 		path = append(path, unquote(parts[3]))
+	}
+	if parts[1] != "" {
+		p.blocks = append(p.blocks, [2]int{line, line})
 	}
 	switch parts[1] {
 	case "":

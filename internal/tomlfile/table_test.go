@@ -151,19 +151,6 @@ func TestLinesAreFoundBehindWhatLooksLikeTables(t *testing.T) {
 	}
 }
 
-func TestAppend(t *testing.T) {
-	for before, want := range map[string]string{
-		"":                        "[[entry]]\nlist = [\"x\"]\nname = \"b\"\n",
-		"# c":                     "# c\n\n[[entry]]\nlist = [\"x\"]\nname = \"b\"\n",
-		"[[entry]]\nname = 'a'\n": "[[entry]]\nname = 'a'\n\n[[entry]]\nlist = [\"x\"]\nname = \"b\"\n",
-	} {
-		got, err := Append([]byte(before), "entry", map[string]any{"name": "b", "list": []string{"x"}})
-		if err != nil || string(got) != want {
-			t.Errorf("%q: got %q, %v, want %q", before, got, err, want)
-		}
-	}
-}
-
 func FuzzTables(f *testing.F) {
 	for _, seed := range documents {
 		f.Add(strings.ReplaceAll(seed, "backend", "entry"))

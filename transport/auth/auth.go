@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -73,6 +74,21 @@ func (a *Authenticator) Run(ctx context.Context, changed func()) {
 		running.Go(func() { a.jwts.keys.run(ctx, changed) })
 	}
 	running.Wait()
+}
+
+// Warnings returns what is wrong with the files and keys at the moment, each in a
+// text of one line: a file that can't be read or has a mistake, one that others may
+// read, keys that can't be fetched. Meanwhile the former content stays in use.
+func (a *Authenticator) Warnings() (all []string) {
+	if a.tokens != nil {
+		all = a.tokens.warnings()
+	}
+	if a.jwts != nil {
+		if err := a.jwts.keys.problem(); err != nil {
+			all = append(all, fmt.Sprintf("the former signing keys stay in use: %v", err))
+		}
+	}
+	return all
 }
 
 // Authenticate returns who makes a request. Means is "token", "jwt" or

@@ -8,7 +8,7 @@
 //	server := transport.New(h, a.Option())
 //
 // An [Authenticator] (auth.go) knows three ways: secrets that a file lists by their
-// hashes (tokens.go, parse.go, add.go); JWTs, tokens that an issuer has signed
+// hashes (tokens.go, parse.go, edit.go); JWTs, tokens that an issuer has signed
 // (jwt.go, keys.go); and client certificates that TLS has verified (certificate.go),
 // whose scopes the same file lists:
 //

@@ -30,6 +30,8 @@ type keySource interface {
 	// run keeps the keys current until ctx is done, and calls changed when it has
 	// read them again.
 	run(ctx context.Context, changed func())
+	// problem returns why the keys can't be read again, and nil where they can.
+	problem() error
 }
 
 // keyFile is a JWKS in a file, which is read again when it changes.
@@ -57,6 +59,8 @@ func (f *keyFile) run(ctx context.Context, changed func()) {
 func (f *keyFile) find(_ context.Context, id string, algorithm jose.SignatureAlgorithm) (any, error) {
 	return f.set.Get().find(id, algorithm)
 }
+
+func (f *keyFile) problem() error { return f.set.Err() }
 
 var errUnknownKey = errors.New("no such key")
 

@@ -39,6 +39,7 @@ type keyURL struct {
 	client  *http.Client
 	log     *slog.Logger
 	fetched atomic.Pointer[fetchedKeys] // nil before the first fetch that succeeds
+	failed  atomic.Pointer[error]       // of the last fetch; nil if it succeeded
 
 	fetching chan struct{} // of capacity 1: a lock that honours a context
 	tried    time.Time     // the last fetch, whether or not it failed; guarded by the lock
@@ -132,6 +133,13 @@ func (k *keyURL) run(ctx context.Context, changed func()) {
 	}
 }
 
+func (k *keyURL) problem() error {
+	if err := k.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
 // fetch gets the keys. The caller holds the lock.
 func (k *keyURL) fetch(ctx context.Context) bool {
 	set, ignored, err := k.get(ctx)
@@ -139,10 +147,13 @@ func (k *keyURL) fetch(ctx context.Context) bool {
 	if err != nil {
 		if ctx.Err() == nil {
 			k.log.Error("signing keys could not be fetched", "url", k.url, "error", err)
+			err = fmt.Errorf("%s: %w", k.url, err)
+			k.failed.Store(&err)
 		}
 		return false
 	}
 	k.fetched.Store(&fetchedKeys{set, k.tried})
+	k.failed.Store(nil)
 	k.log.Debug("signing keys were fetched", "url", k.url, "keys", len(set), "ignored", ignored)
 	return true
 }

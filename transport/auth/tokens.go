@@ -5,8 +5,9 @@ package auth
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"log/slog"
-	"runtime"
+	"os"
 	"slices"
 	"time"
 
@@ -19,6 +20,7 @@ type tokenFile struct {
 	path    string
 	log     *slog.Logger
 	entries *filewatch.Loaded[entries]
+	mark    readerMark
 }
 
 func openTokens(path string, log *slog.Logger) (*tokenFile, error) {
@@ -31,6 +33,7 @@ func openTokens(path string, log *slog.Logger) (*tokenFile, error) {
 }
 
 func (t *tokenFile) run(ctx context.Context, changed func()) {
+	defer t.mark.remove()
 	t.entries.Follow(ctx, t.log, "the former tokens stay in use", func() {
 		now := t.entries.Get()
 		t.log.Info("tokens were reloaded", "file", t.path, "tokens", len(now.tokens), "certificates", len(now.certificates))
@@ -40,11 +43,68 @@ func (t *tokenFile) run(ctx context.Context, changed func()) {
 
 func (t *tokenFile) load(files []filewatch.File) (entries, error) {
 	read, err := parse(t.path, files[0].Data)
-	// On Windows these bits mean nothing.
-	if mode := files[0].Info.Mode().Perm(); err == nil && mode&^0o600 != 0 && runtime.GOOS != "windows" {
-		t.log.Warn("others than its owner may read or write the token file: chmod 600", "file", t.path, "mode", mode.String())
+	if err != nil {
+		return read, err
 	}
-	return read, err
+	if wrong := wrongMode(files[0].Info, os.Geteuid(), groups()); wrong != "" {
+		t.log.Warn(wrong, "file", t.path, "mode", files[0].Info.Mode().String())
+	}
+	t.mark.set(t.path)
+	return read, nil
+}
+
+// warnings returns what is wrong with the file at the moment.
+func (t *tokenFile) warnings() (all []string) {
+	if err := t.entries.Err(); err != nil {
+		all = append(all, fmt.Sprintf("the former tokens stay in use: %v", err))
+	}
+	if info, err := os.Stat(t.path); err == nil {
+		if wrong := wrongMode(info, os.Geteuid(), groups()); wrong != "" {
+			all = append(all, t.path+": "+wrong)
+		}
+	}
+	return all
+}
+
+// groups are those of this process.
+func groups() []int {
+	all, _ := os.Getgroups() // without them, advice is given to one who needs none
+	return append(all, os.Getegid())
+}
+
+// wrongMode says which others may read or write a file, and what to do about it so
+// that this process, of a user and its groups, can still read it. It is empty for a
+// file of this user that only it may use, and for one of another user that the
+// group may read, too.
+func wrongMode(info fs.FileInfo, user int, groups []int) string {
+	owner, group, ok := filewatch.Owner(info)
+	if !ok { // as on Windows, where these bits mean nothing
+		return ""
+	}
+	mode, allowed := info.Mode().Perm(), fs.FileMode(0o700)
+	if owner != user {
+		allowed = 0o740
+	}
+	excess, may := mode&0o066&^allowed, "read and write"
+	switch {
+	case excess == 0:
+		return ""
+	case excess&0o022 == 0:
+		may = "read"
+	case excess&0o044 == 0:
+		may = "write"
+	}
+	if owner != user && user != 0 && !slices.Contains(groups, group) { // this process is one of the others
+		return fmt.Sprintf("others than its owner and this process may %s the token file: give it to a group of this process with chgrp, then chmod 640", may)
+	}
+	who := "its owner"
+	if owner != user {
+		who = "its owner and group"
+		if excess&0o006 == 0 {
+			who = "its owner"
+		}
+	}
+	return fmt.Sprintf("others than %s may %s the token file: chmod %o", who, may, mode&allowed&0o640)
 }
 
 // authenticate returns the caller whose token it is.

@@ -3,12 +3,15 @@
 package auth
 
 import (
+	"context"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -127,6 +130,123 @@ func TestTokenFileWarnsOfOtherReaders(t *testing.T) {
 	}
 }
 
+// ownedFile is a file of somebody, as a service of user 10 and groups 20, 21 sees it.
+type ownedFile struct {
+	fs.FileInfo
+	owner, group int
+	mode         fs.FileMode
+}
+
+func (f ownedFile) Mode() fs.FileMode { return f.mode }
+func (f ownedFile) Sys() any          { return &syscall.Stat_t{Uid: uint32(f.owner), Gid: uint32(f.group)} }
+
+// The advice keeps others out, and never the service that reads the file.
+func TestAdviceAboutModes(t *testing.T) {
+	for _, test := range []struct {
+		file ownedFile
+		want string
+	}{
+		{ownedFile{owner: 10, group: 20, mode: 0o600}, ""},
+		{ownedFile{owner: 10, group: 20, mode: 0o700}, ""},
+		{ownedFile{owner: 10, group: 20, mode: 0o400}, ""},
+		{ownedFile{owner: 10, group: 20, mode: 0o640}, "others than its owner may read the token file: chmod 600"},
+		{ownedFile{owner: 10, group: 99, mode: 0o644}, "others than its owner may read the token file: chmod 600"},
+		{ownedFile{owner: 10, group: 20, mode: 0o620}, "others than its owner may write the token file: chmod 600"},
+		{ownedFile{owner: 10, group: 20, mode: 0o666}, "others than its owner may read and write the token file: chmod 600"},
+		{ownedFile{owner: 10, group: 20, mode: 0o444}, "others than its owner may read the token file: chmod 400"},
+		// The usual way: it belongs to root, and the service's group reads it.
+		{ownedFile{owner: 0, group: 20, mode: 0o640}, ""},
+		{ownedFile{owner: 0, group: 21, mode: 0o440}, ""},
+		{ownedFile{owner: 0, group: 20, mode: 0o600}, ""},
+		{ownedFile{owner: 0, group: 20, mode: 0o644}, "others than its owner and group may read the token file: chmod 640"},
+		{ownedFile{owner: 0, group: 21, mode: 0o660}, "others than its owner may write the token file: chmod 640"},
+		{ownedFile{owner: 0, group: 21, mode: 0o666}, "others than its owner and group may read and write the token file: chmod 640"},
+		// Without the last bits the service could not read it.
+		{ownedFile{owner: 0, group: 99, mode: 0o644}, "others than its owner and this process may read the token file: give it to a group of this process with chgrp, then chmod 640"},
+		{ownedFile{owner: 0, group: 0, mode: 0o604}, "others than its owner and this process may read the token file: give it to a group of this process with chgrp, then chmod 640"},
+	} {
+		if got := wrongMode(test.file, 10, []int{20, 21}); got != test.want {
+			t.Errorf("%d:%d %v: got %q, want %q", test.file.owner, test.file.group, test.file.mode, got, test.want)
+		}
+	}
+	// Root reads everything.
+	if got := wrongMode(ownedFile{owner: 10, group: 99, mode: 0o644}, 0, []int{0}); got != "others than its owner and group may read the token file: chmod 640" {
+		t.Errorf("root: got %q", got)
+	}
+}
+
+// What is wrong is a warning for as long as it is.
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	_, entry := newToken(t, "one", time.Time{})
+	tokens, keys := writeTokens(t, written(t, entry)), filepath.Join(t.TempDir(), "keys.json")
+	good := []byte(jwks(t, newIssuer(t).public()...))
+	must(t, os.WriteFile(keys, good, 0o600))
+	a, err := New(Config{Tokens: tokens, JWT: JWTConfig{JWKS: keys, Audience: "us"}})
+	must(t, err)
+	follow(t, a.Run)
+	wants := func(what string, parts ...string) {
+		t.Helper()
+		testkit.Eventually(t, what, func() bool {
+			all := a.Warnings()
+			return len(all) == len(parts) && !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(strings.Join(all, "\n"), part) })
+		})
+	}
+	wants("nothing is wrong")
+	must(t, os.Chmod(tokens, 0o644))
+	wants("a mode", "chmod 600")
+	must(t, os.Chmod(tokens, 0o600))
+	wants("a mode that was put right")
+	must(t, os.WriteFile(tokens, []byte("[[token]\n"), 0o600))
+	wants("a mistake", "tokens.toml:1: ")
+	must(t, os.Remove(tokens))
+	wants("a missing file", "is missing, and was not before")
+	must(t, os.WriteFile(keys, nil, 0o600))
+	wants("keys, too", "is missing", "keys.json: is empty")
+	must(t, os.WriteFile(keys, good, 0o600))
+	must(t, os.WriteFile(tokens, []byte(written(t, entry)), 0o600))
+	wants("everything is as it was")
+}
+
+// Whoever edits a file can see whether it is read, as it is now.
+func TestAFileThatIsReadIsMarked(t *testing.T) {
+	t.Parallel()
+	_, entry := newToken(t, "one", time.Time{})
+	_, another := newToken(t, "two", time.Time{})
+	path := writeTokens(t, written(t, entry))
+	if IsRead(path) || IsRead(path+".none") {
+		t.Error("nobody reads it")
+	}
+	a, err := New(Config{Tokens: path})
+	must(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		a.Run(ctx, func() {})
+		close(ended)
+	}()
+	if !IsRead(path) {
+		t.Error("it is read")
+	}
+	must(t, AddToken(path, another))
+	testkit.Eventually(t, "the new file is read", func() bool { return IsRead(path) })
+	if len(a.tokens.entries.Get().tokens) != 2 {
+		t.Error("it is marked, and not in use")
+	}
+	must(t, os.WriteFile(path+".new", []byte("[[token]"), 0o600))
+	must(t, os.Rename(path+".new", path))
+	testkit.Eventually(t, "the mistake is noticed", func() bool { return len(a.Warnings()) == 1 })
+	if IsRead(path) {
+		t.Error("a file that can't be used is marked")
+	}
+	cancel()
+	<-ended
+	must(t, os.WriteFile(path, []byte(written(t, entry)), 0o600))
+	if IsRead(path) {
+		t.Error("nobody reads it any more")
+	}
+}
+
 func TestTokensAreReloaded(t *testing.T) {
 	t.Parallel()
 	one, oneEntry := newToken(t, "one", time.Time{})
@@ -150,7 +270,7 @@ func TestTokensAreReloaded(t *testing.T) {
 		{"token = []\n", "", nil},
 	} {
 		changed, before := changes.Load(), len(log.String())
-		must(t, replace(path, []byte(step.text)))
+		must(t, replace(path, []byte(step.text), nil))
 		isChanged := func() bool { return changes.Load() > changed }
 		testkit.Eventually(t, "the file to be read", func() bool {
 			return step.refuse == "" && isChanged() || step.refuse != "" && strings.Contains(log.String()[before:], step.refuse)

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: AGPL-3.0-only
+
+//go:build !unix
+
+package filewatch
+
+import "io/fs"
+
+// Owner returns the user and the group of a file, where the system has them.
+func Owner(fs.FileInfo) (user, group int, ok bool) { return 0, 0, false }
+
+// unlinked reports whether a file has no name any more.
+func unlinked(fs.FileInfo) bool { return false }
