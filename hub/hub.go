@@ -97,9 +97,10 @@ func New(namespace string, options ...Option) (*Hub, error) {
 // Namespace returns the hub's name.
 func (h *Hub) Namespace() string { return h.namespace }
 
-// SetMechanisms sets the mechanisms of authentication that _info lists: "bearer",
-// "cookie" and the like; the default is "anonymous" alone. Servers that
-// authenticate callers call it.
+// SetMechanisms sets the mechanisms of authentication that _info lists:
+// "anonymous", which alone is the default, and "bearer", a token in the header
+// Authorization. Others are left out: clients drop an _info with a mechanism
+// that they don't know. Servers that authenticate callers call it.
 func (h *Hub) SetMechanisms(kinds ...string) { h.info.Store(h.infoRoute(kinds)) }
 
 // Hash returns the hash of the hub's schema, which changes with every schema

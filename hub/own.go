@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
+	"slices"
 
 	"github.com/plexus-go/plexus/internal/callscope"
 	"github.com/plexus-go/plexus/plugin"
@@ -49,7 +50,8 @@ func bindOwn(method plugin.Method, name string, params []byte) (any, error) {
 
 func (h *Hub) infoRoute(mechanisms []string) *Route {
 	type mechanism struct {
-		Kind string `json:"kind"`
+		Kind   string `json:"kind"`
+		Header string `json:"header,omitempty"`
 	}
 	var info struct {
 		Backend string `json:"backend"`
@@ -58,8 +60,11 @@ func (h *Hub) infoRoute(mechanisms []string) *Route {
 		} `json:"auth_capabilities"`
 	}
 	info.Backend = h.namespace
-	for _, kind := range mechanisms {
-		info.Auth.Mechanisms = append(info.Auth.Mechanisms, mechanism{kind})
+	info.Auth.Mechanisms = []mechanism{}
+	for _, m := range []mechanism{{Kind: "anonymous"}, {Kind: "bearer", Header: "authorization"}} {
+		if slices.Contains(mechanisms, m.Kind) {
+			info.Auth.Mechanisms = append(info.Auth.Mechanisms, m)
+		}
 	}
 	content := encoded(info)
 	return h.newRoute(plugin.Unary("info", "Tell the hub's name", func(context.Context, plugin.None) (any, error) {

@@ -49,8 +49,8 @@ func WithAuthentication(authenticate Authenticate, run ...func(ctx context.Conte
 	}
 }
 
-// WithMechanisms sets the kinds of credentials that the hub's _info lists, "bearer"
-// for one; see [hub.Hub.SetMechanisms]. "anonymous" is added where [WithAnonymous]
+// WithMechanisms sets the kinds of credentials that the hub's _info lists: see
+// [hub.Hub.SetMechanisms]. "anonymous" is added where [WithAnonymous]
 // accepts callers without.
 func WithMechanisms(kinds ...string) Option { return func(s *Server) { s.mechanisms = kinds } }
 

@@ -85,7 +85,9 @@ func TestInfoSaysHowCallersAuthenticate(t *testing.T) {
 		want    []string
 	}{
 		{nil, []string{"anonymous"}},
-		{[]transport.Option{transport.WithAuthentication(nobody), transport.WithMechanisms("bearer", "cookie")}, []string{"bearer", "cookie"}},
+		{[]transport.Option{transport.WithAuthentication(nobody), transport.WithMechanisms("bearer")}, []string{"bearer"}},
+		// Those with fields that a hub does not know are not listed.
+		{[]transport.Option{transport.WithMechanisms("cookie", "certificate", "bearer", "api_key", "")}, []string{"bearer"}},
 		{[]transport.Option{transport.WithMechanisms("bearer"), transport.WithAnonymous(), transport.WithAuthentication(nobody)},
 			[]string{"anonymous", "bearer"}},
 	} {

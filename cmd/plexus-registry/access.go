@@ -36,6 +36,8 @@ func openAccess(s *settings.Registry, at net.Addr, log *slog.Logger) (*access, e
 	switch s.Anonymous {
 	case "all":
 		a.options = append(a.options, transport.WithAnonymous("*"))
+	case "info": // what needs no scope
+		a.options = append(a.options, transport.WithAnonymous())
 	case "read":
 		a.options = append(a.options, transport.WithAnonymous(registry.ScopeRead))
 	}

@@ -52,9 +52,9 @@ func (s *Registry) access() Table {
 			Help: "Required value of the claim iss of a JWT."},
 		{Name: "jwt-audience", Variable: "REGISTRY_JWT_AUDIENCE", Kind: "aud", Value: one(&s.JWT.Audience, parseText), Default: "none; --jwt-keys needs one",
 			Help: "Value that the claim aud of a JWT must contain."},
-		{Name: "anonymous", Variable: "REGISTRY_ANONYMOUS", Kind: "none|read|all", Value: one(&s.Anonymous, parseAnonymous),
+		{Name: "anonymous", Variable: "REGISTRY_ANONYMOUS", Kind: "none|info|read|all", Value: one(&s.Anonymous, parseAnonymous),
 			Default: "all; read, if there are tokens, keys or client certificates",
-			Help:    "What callers without credentials may do."},
+			Help:    "What callers without credentials may do; info is to ask for the registry's name and schemas, as clients do before they authenticate."},
 	}
 }
 
@@ -80,7 +80,7 @@ func (s *Registry) finishAccess() error {
 		{acme.Email != "" && len(acme.Names) == 0, "--acme-email needs --acme-name"},
 		{tls.ClientCAFile != "" && !s.Encrypts(), "--tls-client-ca needs --tls-cert and --tls-key, or --acme-name"},
 		{tls.ClientCAFile != "" && s.Tokens == "", "--tls-client-ca needs --tokens: the file says what each certificate allows"},
-		{s.Anonymous == "none" && !s.Authenticates(), "--anonymous=none needs --tokens, --jwt-keys or --tls-client-ca: nobody could authenticate"},
+		{(s.Anonymous == "none" || s.Anonymous == "info") && !s.Authenticates(), "--anonymous=" + s.Anonymous + " needs --tokens, --jwt-keys or --tls-client-ca: nobody could authenticate"},
 		{s.JWT.JWKS != "" && s.JWT.Audience == "", "--jwt-keys needs --jwt-audience: otherwise tokens for other services would be accepted"},
 		{s.JWT.JWKS == "" && (s.JWT.Audience != "" || s.JWT.Issuer != ""), "--jwt-audience and --jwt-issuer need --jwt-keys"},
 	} {

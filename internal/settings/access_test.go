@@ -43,6 +43,7 @@ func TestAccessControlAndLimits(t *testing.T) {
 			}},
 		{[]string{"--tokens=t.toml"}, nil, func(s *Registry) { s.Tokens, s.Anonymous = "t.toml", "read" }},
 		{[]string{"--tokens=t.toml", "--anonymous=none"}, nil, func(s *Registry) { s.Tokens, s.Anonymous = "t.toml", "none" }},
+		{[]string{"--tokens=t.toml", "--anonymous=info"}, nil, func(s *Registry) { s.Tokens, s.Anonymous = "t.toml", "info" }},
 		{[]string{"--anonymous=read"}, nil, func(s *Registry) { s.Anonymous = "read" }},
 		{[]string{"--jwt-keys=https://id.example/jwks", "--jwt-audience=plexus", "--jwt-issuer=https://id.example"}, nil, func(s *Registry) {
 			s.JWT.JWKS, s.JWT.Audience, s.JWT.Issuer, s.Anonymous = "https://id.example/jwks", "plexus", "https://id.example", "read"
@@ -95,7 +96,8 @@ func TestSettingsThatContradictOrAreMalformedAreRejected(t *testing.T) {
 		{"--jwt-issuer=i", "--jwt-issuer need --jwt-keys"},
 		{"--tls-cert=c --tls-key=k --tls-client-ca=ca.pem", "needs --tokens"},
 		{"--anonymous=none", "nobody could authenticate"},
-		{"--anonymous=some", "must be none, read or all"},
+		{"--anonymous=info", "nobody could authenticate"},
+		{"--anonymous=some", "must be none, info, read or all"},
 		{"--trusted-proxy=10.0.0.1/8", "did you mean 10.0.0.0/8?"},
 		{"--trusted-proxy=proxy.example", "must be an address, or a network"},
 		{"--trusted-proxy=fe80::1%eth0", "must be an address, or a network"},

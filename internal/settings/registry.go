@@ -38,7 +38,7 @@ type Registry struct {
 	TLS            transport.TLS
 	Tokens         string // a file; empty for none
 	JWT            auth.JWTConfig
-	Anonymous      string // none, read or all
+	Anonymous      string // none, info, read or all
 
 	Limits           transport.Limits
 	MaxNameBytes     int

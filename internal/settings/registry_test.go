@@ -317,7 +317,7 @@ func checkHelp(t *testing.T, table Table, help string) {
 	wanted := []string{
 		"Usage:\n  plexus-registry", "A flag takes precedence", "-p, --port PORT\n", "--host HOST\n", "-c, --config FILE\n", "-h, --help\n", "--version\n",
 		"Default: 4445\n", "Default: registry-hub\n", "Default: $XDG_CONFIG_HOME/plexus/backends.toml", "Default: 10MiB\n", "Default: ws://127.0.0.1:4444\n",
-		"\nAccess control:\n", "\nLimits (0 is no limit):\n", "--anonymous none|read|all\n",
+		"\nAccess control:\n", "\nLimits (0 is no limit):\n", "--anonymous none|info|read|all\n",
 	}
 	for _, s := range table {
 		if s.Name != "" {

@@ -203,8 +203,8 @@ var (
 		return err == nil && u.Scheme == "https" && u.Host != ""
 	},
 		"must be an https URL")
-	parseAnonymous = matching(func(text string) bool { return text == "none" || text == "read" || text == "all" },
-		"must be none, read or all")
+	parseAnonymous = matching(regexp.MustCompile("^(none|info|read|all)$").MatchString,
+		"must be none, info, read or all")
 	// Of the registry, those that its methods know; of other activations, any.
 	parseScope = matching(isScope,
 		"must be registry:read, registry:write, registry:write:NAME, registry:admin, registry:* or *, or one of another activation, such as notes:write")

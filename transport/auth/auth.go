@@ -124,16 +124,6 @@ var errKind = errors.New("credentials of a kind that is not accepted here")
 func (a *Authenticator) Option() transport.Option {
 	return func(s *transport.Server) {
 		transport.WithAuthentication(a.Authenticate, a.Run)(s)
-		transport.WithMechanisms(a.Kinds()...)(s)
+		transport.WithMechanisms("bearer")(s) // as tokens and JWTs are sent
 	}
-}
-
-// Kinds returns how clients may authenticate, in the words of _info: "bearer",
-// "api_key", "cookie", "subprotocol", and "certificate" where that is accepted.
-func (a *Authenticator) Kinds() []string {
-	kinds := []string{"bearer", "api_key", "cookie", "subprotocol"}
-	if a.certificates {
-		kinds = append(kinds, "certificate")
-	}
-	return kinds
 }
