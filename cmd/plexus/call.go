@@ -23,6 +23,9 @@ func (c *command) target(ctx context.Context, words []string) (*target, error) {
 	return c.hubs.find(ctx, at, words[1:])
 }
 
+// hubCommand stands for the name of the hub, which may be like a flag.
+const hubCommand = "hub"
+
 // add makes cobra commands of a path, and of what is below it, in place of
 // those of plexus. It returns the last one, and the parameters that its flags
 // set.
@@ -33,7 +36,7 @@ func (c *command) add(root *cobra.Command, t *target) (*cobra.Command, *paramete
 		parent.AddCommand(cmd)
 		return cmd
 	}
-	cmd := below(root, t.name, "", "")
+	cmd := below(root, hubCommand, "", "")
 	for _, word := range t.words {
 		cmd = below(cmd, word, "", "")
 	}

@@ -39,6 +39,9 @@ func (c *command) complete(ctx context.Context, root *cobra.Command, request str
 			return c.printer.text(fmt.Sprintf(":%d\n", cobra.ShellCompDirectiveNoFileComp))
 		}
 		c.add(root, t)
+		l.words[0] = hubCommand
+	case len(l.words) == 0 && root.Flags().ArgsLenAtDash() == 0:
+		l.rest = []string{"--"} // and the name of a hub
 	case len(l.words) == 1 && (l.words[0] == "call" || l.words[0] == "help"):
 		l.words = nil
 	}
@@ -57,7 +60,7 @@ func (c *command) completeHubs(cmd *cobra.Command, args []string, last string) (
 		return nil, directive
 	}
 	add := func(name, about string) {
-		if strings.HasPrefix(name, last) && isPlain(name) {
+		if strings.HasPrefix(name, last) && isPlain(name) && (last != "" || !isFlag(name)) {
 			all = append(all, cobra.CompletionWithDesc(name, firstLine(about)))
 		}
 	}

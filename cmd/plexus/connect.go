@@ -40,9 +40,18 @@ const maxMessageBytes = 64 << 20
 // hub is a connection to one.
 type hub struct {
 	*client.Client
-	name string
+	name string // its own
 	url  string
 	took time.Duration // to connect, and to learn its name
+
+	called  string // how the command line names it, where a name was looked up
+	command bool   // a command of plexus has that name
+}
+
+// as is the hub, looked up under that name.
+func (h *hubs) as(at *hub, name string) *hub {
+	at.called, at.command = name, slices.Contains(h.commands, name)
+	return at
 }
 
 // hubs are the connections of one command.
@@ -114,7 +123,7 @@ func (h *hubs) dial(ctx context.Context, url string, credentials bool) (*hub, er
 	if h.options.verbose {
 		h.note("%s answers at %s", c.Hub(), url)
 	}
-	return &hub{c, c.Hub(), url, time.Since(began)}, nil
+	return &hub{Client: c, name: c.Hub(), url: url, took: time.Since(began)}, nil
 }
 
 // registry connects to the hub with the registry, or to one that has none.
@@ -155,7 +164,7 @@ func (h *hubs) named(ctx context.Context, name string) (*hub, error) {
 // reach connects to the hub of that name, where first is the one that is asked.
 func (h *hubs) reach(ctx context.Context, first *hub, name string) (*hub, error) {
 	if first.name == name {
-		return first, nil
+		return h.as(first, name), nil
 	}
 	entry, err := h.lookUp(ctx, first, name)
 	if err != nil {
@@ -169,11 +178,12 @@ func (h *hubs) reach(ctx context.Context, first *hub, name string) (*hub, error)
 		return nil, fmt.Errorf("%s is inactive, says %s: %w", name, first.name, err)
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", name, err)
-	case found.name != name:
-		return nil, fmt.Errorf("at %s, where %s has %s, answers %s; to call it there: plexus -H %s -P %s %s",
-			entry.url(), first.name, name, found.name, entry.text("host"), entry.port(), found.name)
+	case found.name != name && found.name != entry.text("answers_as"):
+		// An address that the registry says is not proposed for use by itself: what
+		// is asked first gets the credentials.
+		return nil, fmt.Errorf("at %s, where %s has %s, answers %s: it is not called, as it may be another's", entry.url(), first.name, name, found.name)
 	}
-	return found, nil
+	return h.as(found, name), nil
 }
 
 // lookUp asks the registry of a hub for a backend.

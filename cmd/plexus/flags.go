@@ -207,7 +207,7 @@ func (p *parameters) unknown(name string) error {
 	near, see := cmp.Or(didYouMean(name, names), didYouMean(name, own)), "See "+command+" --help."
 	switch {
 	case (&options{}).connectionFlags().Lookup(strings.TrimPrefix(name, "--")) != nil:
-		return usagef("%s must stand before the path", name).withHint("For example: plexus " + name + " … " + p.target.title())
+		return usagef("%s must stand before the path", name).withHint("For example: " + p.target.command(shellWord(name), "…"))
 	case !p.target.isCall():
 		return usagef("%s is not a method, so it takes no %s", command, name).withHint(near, see)
 	case p.nothing:

@@ -25,7 +25,8 @@ If it ends before a method, plexus shows what is below it.
 
 const helpMiddle = `
 A backend that is named like a command is reached as plexus call NAME, or as
-plexus -- NAME.
+plexus -- NAME; one whose name begins with a dash as plexus -- NAME, and behind
+commands, too: plexus ping -- NAME.
 
 Parameters of a method are flags after its name:
   --name VALUE, --name=VALUE   a parameter; "-" stands for "_"

@@ -34,10 +34,10 @@ func (c *command) ping(ctx context.Context, words []string) error {
 	}
 	answered := time.Since(began)
 	if c.printer.mode() != modePretty {
-		return c.printer.json(newObject("name", found.name, "url", found.url,
+		return c.printer.json(newObject("name", found.called, "url", found.url,
 			"connect_ms", json.Number(milliseconds(found.took)), "info_ms", json.Number(milliseconds(answered))))
 	}
-	return c.printer.text(found.name + " at " + found.url + ": connected in " + milliseconds(found.took) +
+	return c.printer.text(found.called + " at " + found.url + ": connected in " + milliseconds(found.took) +
 		" ms, answered in " + milliseconds(answered) + " ms\n")
 }
 

@@ -116,15 +116,20 @@ func (c *command) split(root *cobra.Command, args []string) (l line, err error) 
 		return l, root.FlagErrorFunc()(root, err)
 	}
 	args = flags.Args()
-	end := slices.IndexFunc(args, isFlag)
-	if end < 0 {
-		end = len(args)
+	named := flags.ArgsLenAtDash() == 0
+	if !named && len(args) > 2 && (args[0] == "call" || args[0] == "help") && args[1] == "--" {
+		c.options.help = args[0] == "help"
+		args, named = args[2:], true
+	}
+	end := 0
+	for end < len(args) && (!isFlag(args[end]) || named && end == 0) { // after "--", the first word is a backend
+		end++
 	}
 	if end < len(args) && args[end] == "-" { // which pflag takes for a word
 		return l, usagef("unknown flag -").withHint("See plexus --help.")
 	}
 	l = line{words: slices.Clip(args[:end]), rest: args[end:], path: end > 0}
-	if end == 0 || flags.ArgsLenAtDash() == 0 { // after "--", the first word is a backend
+	if end == 0 || named {
 		return l, nil
 	}
 	switch first := l.words[0]; {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -34,13 +35,32 @@ func (t *target) path() string {
 	return strings.Join(t.words, ".")
 }
 
-// command is how the target is reached from the command line.
-func (t *target) command() string {
-	return strings.Join(append([]string{"plexus", t.name}, t.words...), " ")
+// title is the hub, as the command line names it, and the path.
+func (t *target) title() string {
+	return strings.Join(append([]string{cmp.Or(t.called, t.name)}, t.words...), " ")
 }
 
-// title is the command without the program's name.
-func (t *target) title() string { return strings.TrimPrefix(t.command(), "plexus ") }
+// command is how the target is reached from a shell, whose words are these: as the
+// hub's name may be like a flag or a command of plexus.
+func (t *target) command(flags ...string) string {
+	words := append([]string{"plexus"}, flags...)
+	name := cmp.Or(t.called, t.name)
+	if t.hub.command || isFlag(name) {
+		words = append(words, "--")
+	}
+	for _, word := range append([]string{name}, t.words...) {
+		words = append(words, shellWord(word))
+	}
+	return strings.Join(words, " ")
+}
+
+// shellWord quotes a word for a shell, where it must be.
+func shellWord(word string) string {
+	if isPlain(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
 
 // isCall reports whether the path ends with a method, as far as the schemas
 // say.
