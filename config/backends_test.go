@@ -56,6 +56,7 @@ func TestParseBackendsRejects(t *testing.T) {
 	for _, test := range []struct {
 		name, text, want string
 	}{
+		{"one name, composed and not", "[[backend]]\nname = \"café\"\nhost = \"h\"\nport = 1\n[[backend]]\nname = \"cafe\u0301\"\nhost = \"h\"\nport = 1", `:6: backend "cafe` + "\u0301" + `": name is already used on line 2`},
 		// What is missing is reported where the backend begins.
 		{"no port", good + "\n\n[[backend]]\nname = \"x\"\nhost = \"localhost\"", `:7: backend "x": port is missing`},
 		{"no host", good + "[[backend]]\nport = 1\nname = \"x\"", `:5: backend "x": host is missing`},

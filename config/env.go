@@ -59,6 +59,7 @@ func parseEntry(entry string) (storage.Backend, error) {
 		return storage.Backend{}, fmt.Errorf("the URL %w", err)
 	}
 	backend := storage.Backend{Name: name, Protocol: protocol, Host: host, Port: port, Source: storage.SourceEnv}
+	backend.Normalize()
 	return backend, backend.Validate()
 }
 

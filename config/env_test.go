@@ -31,6 +31,7 @@ func TestEnv(t *testing.T) {
 		{" dev=ws://127.0.0.1:4446/ ,\tprod=WSS://plexus.example.com:4444\n, ", []storage.Backend{dev, prod}},
 		{"six=ws://[::1],a=wss://b", []storage.Backend{fromEnv("six", "ws", "::1", 80), fromEnv("a", "wss", "b", 443)}},
 		{"b=ws://bücher.example,z=ws://[fe80::1%25eth0]:1", []storage.Backend{fromEnv("b", "ws", "xn--bcher-kva.example", 80), fromEnv("z", "ws", "fe80::1%eth0", 1)}},
+		{"cafe\u0301=ws://h", []storage.Backend{fromEnv("café", "ws", "h", 80)}},
 		{"Hübe 1=ws://h,hübe 1=ws://h", []storage.Backend{fromEnv("Hübe 1", "ws", "h", 80), fromEnv("hübe 1", "ws", "h", 80)}},
 	} {
 		env, err := NewEnv(test.value)
@@ -58,6 +59,7 @@ func TestEnvRejects(t *testing.T) {
 		"prod=wss://h,dev=ws//x":             `entry 2 "dev=ws//x": the URL must be a ws:// or wss:// URL`,
 		"ws://h":                             `entry 1 "ws://h": must be name=URL`,
 		"a=":                                 `entry 1 "a=": the URL must be a ws:// or wss:// URL`,
+		"café=ws://h,cafe\u0301=ws://h":      "entry 2 \"cafe\u0301=ws://h\": the name is already used by entry 1",
 		"=ws://h":                            `entry 1 "=ws://h": name "" is empty`,
 		"a =ws://h":                          `entry 1 "a =ws://h": name "a " begins or ends with space`,
 		"a= ws://h":                          `entry 1 "a= ws://h": the URL must be a ws:// or wss:// URL`,

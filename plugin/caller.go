@@ -6,6 +6,8 @@ import (
 	"context"
 	"slices"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Caller is who has made a call, as far as the transport knows.
@@ -44,9 +46,11 @@ func (c Caller) May(scope string) bool {
 // by the scope itself, by that of the subject alone, "registry:write:alpha", or
 // by that of a prefix, "registry:write:team-a-*". A subject is one unit even if
 // it holds colons: "registry:write:alpha" does not cover the subject
-// "alpha:beta".
+// "alpha:beta". How characters are composed makes no difference.
 func (c Caller) MayFor(scope, subject string) bool {
+	subject = norm.NFC.String(subject)
 	return c.May(scope) || slices.ContainsFunc(c.Scopes, func(held string) bool {
+		held = norm.NFC.String(held)
 		if begin, open := strings.CutSuffix(held, "*"); open {
 			return strings.HasPrefix(scope+":"+subject, begin)
 		}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Source is where the present form of a backend comes from.
@@ -102,9 +104,18 @@ func invalid(field, value, rule string) *FieldError {
 	return &FieldError{Field: field, Value: fmt.Sprintf("%q", value), Rule: rule}
 }
 
-// Normalize writes what may be written in several ways as it is stored: the protocol
-// in lower case, and "ws" where it is empty; the host as by [NormalizeHost].
+// NormalizeName returns a name, or another text that is compared, in its one form,
+// Unicode's NFC: "é" may be written as one character, or as a letter and a mark.
+func NormalizeName(name string) string { return norm.NFC.String(name) }
+
+// Normalize writes what may be written in several ways as it is stored: name and
+// namespace as by [NormalizeName]; the protocol in lower case, and "ws" where it is
+// empty; the host as by [NormalizeHost].
 func (b *Backend) Normalize() {
+	b.Name = NormalizeName(b.Name)
+	if b.Namespace != nil {
+		b.Namespace = new(NormalizeName(*b.Namespace))
+	}
 	b.Protocol = strings.ToLower(cmp.Or(b.Protocol, "ws"))
 	b.Host, _ = NormalizeHost(b.Host)
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Table is one table of an array. Its methods that return a value return the zero
@@ -100,13 +102,13 @@ func (t *Table) Require(keys ...string) {
 }
 
 // Unique makes it an error that an earlier table of the array, on which Unique was
-// called too, has the same string.
+// called too, has the same string, however its characters are composed.
 func (t *Table) Unique(key string) {
 	value, ok := t.values[key].(string)
 	if !ok {
 		return
 	}
-	id := [3]string{t.array, key, value}
+	id := [3]string{t.array, key, norm.NFC.String(value)}
 	if line, used := t.document.used[id]; used {
 		t.refuse(key, fmt.Errorf("%s is already used on line %d", key, line))
 		return

@@ -42,14 +42,14 @@ func (r *Registry) discover(ctx context.Context) {
 			if err != nil {
 				return // nobody is there
 			}
-			b := d.addresses[i].backend(name)
+			b := d.addresses[i].backend(storage.NormalizeName(name))
 			if err := b.Validate(); err != nil {
 				r.log.Warn("a hub that was discovered can't be registered", "address", addressOf(b), "error", err)
 				return
 			}
 			r.feeds.mu.Lock()
 			defer r.feeds.mu.Unlock()
-			d.found[i] = name
+			d.found[i] = b.Name
 		})
 	}
 	r.feeds.mu.Lock()

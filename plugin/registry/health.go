@@ -150,7 +150,7 @@ func (r *Registry) probe(ctx context.Context, e *entry) probed {
 	begin := time.Now()
 	name, err := r.health.Probe(ctx, p.address)
 	p.latency, p.err = time.Since(begin), err
-	if err == nil && name != e.backend.Name {
+	if err == nil && storage.NormalizeName(name) != e.backend.Name {
 		p.err = misnamed{name}
 	}
 	return p

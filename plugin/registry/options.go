@@ -76,6 +76,6 @@ func WithSelf(name string, address netip.AddrPort) Option {
 			return
 		}
 		self := Address{Host: address.Addr().String(), Port: int(address.Port()), Protocol: "ws"}
-		r.discovery.self = append(r.discovery.self, self.backend(name))
+		r.discovery.self = append(r.discovery.self, self.backend(storage.NormalizeName(name)))
 	}
 }

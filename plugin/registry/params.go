@@ -64,8 +64,10 @@ func (p *registerParams) backend(old storage.Backend) storage.Backend {
 	return b
 }
 
-// Validate checks the parameters by the rules for backends.
+// Validate checks the parameters by the rules for backends. As those of every other
+// method, it gives the name its one form, before anything reads it.
 func (p *registerParams) Validate() error {
+	p.Name = storage.NormalizeName(p.Name)
 	if p.Source != nil && *p.Source != string(storage.SourceAuto) && *p.Source != string(storage.SourceManual) {
 		return invalid("source", *p.Source, `is neither "auto" nor "manual"`)
 	}
@@ -112,6 +114,8 @@ func (p *updateParams) apply(b *storage.Backend) {
 // Validate checks what is given, and no more: an entry that breaks today's rules
 // elsewhere can still be fixed piece by piece.
 func (p *updateParams) Validate() error {
+	p.Name = storage.NormalizeName(p.Name)
+	normalize(&p.Namespace)
 	b := storage.Backend{Name: "any", Host: "any", Port: 1, Protocol: "ws", Source: storage.SourceManual}
 	p.apply(&b)
 	return validate(b, p.Protocol)
@@ -128,6 +132,7 @@ type listParams struct {
 
 // Validate checks the parameters that not every value makes sense for.
 func (p *listParams) Validate() error {
+	normalize(&p.Namespace)
 	if p.Source != nil && rank(storage.Source(*p.Source)) < 0 && *p.Source != string(storage.SourceManual) {
 		return invalid("source", *p.Source, "is not one of auto, file, manual, env")
 	}
@@ -147,6 +152,12 @@ type nameParams struct {
 	Name string `json:"name" description:"The name parameter"`
 }
 
+// Validate gives the name its one form.
+func (p *nameParams) Validate() error {
+	p.Name = storage.NormalizeName(p.Name)
+	return nil
+}
+
 // leaseParams are the parameters of the methods that concern one registration.
 type leaseParams struct {
 	Name    string  `json:"name" description:"The name parameter"`
@@ -154,6 +165,12 @@ type leaseParams struct {
 }
 
 func (p leaseParams) name() string { return p.Name }
+
+// Validate gives the name its one form.
+func (p *leaseParams) Validate() error {
+	p.Name = storage.NormalizeName(p.Name)
+	return nil
+}
 
 // check fails where the entry does not exist, or its present registration is not
 // the one that is meant.
@@ -177,12 +194,21 @@ type watchParams struct {
 
 // Validate checks how long the texts are.
 func (p *watchParams) Validate() error {
+	normalize(&p.Name)
+	normalize(&p.Namespace)
 	for field, filter := range map[string]*string{"name": p.Name, "namespace": p.Namespace, "history": p.History} {
 		if len(valueOr(filter, "")) > maxFilterBytes {
 			return invalid(field, *filter, fmt.Sprintf("is longer than %d bytes", maxFilterBytes))
 		}
 	}
 	return nil
+}
+
+// normalize gives a text that is compared its one form; nil stays nil.
+func normalize(text **string) {
+	if *text != nil {
+		*text = new(storage.NormalizeName(**text))
+	}
 }
 
 func valueOr[T any](p *T, fallback T) T {

@@ -339,3 +339,31 @@ func TestOpenWithContextDone(t *testing.T) {
 	}
 	wantSnapshot(t, dir, nil)
 }
+
+// Names that an earlier version, or another program, has stored in another form.
+func TestOpenGivesNamesTheirOneForm(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "registry.db")
+	s := mustOpen(t, path)
+	for _, name := range []string{"cafe\u0301", "cafe\u0301s", "cafés", "u\u0308ber", "über"} {
+		mustPut(t, s, name)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	script(t, path, "UPDATE backends SET updated_at = 9, host = 'newer' WHERE name IN ('cafés', 'u\u0308ber')")
+	for range 2 {
+		s = mustOpen(t, path)
+		all, _, err := s.List(t.Context())
+		var got []string
+		for _, b := range all {
+			got = append(got, b.Name+" at "+b.Host)
+		}
+		want := []string{"café at localhost", "cafés at newer", "über at newer"}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("got %q, %v, want %q", got, err, want)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

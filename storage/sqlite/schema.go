@@ -10,6 +10,8 @@ import (
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
+
+	"github.com/plexus-go/plexus/storage"
 )
 
 const (
@@ -150,12 +152,40 @@ func migrate(conn *sqlite.Conn) (err error) {
 			return fmt.Errorf("adding column %q to table %q: %w", add.column, add.table, err)
 		}
 	}
+	if err := normalizeNames(conn); err != nil {
+		return fmt.Errorf("giving names their one form: %w", err)
+	}
 	mark := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d; UPDATE registry_meta SET schema_version = %[2]d;",
 		applicationID, schemaVersion)
 	if err := sqlitex.ExecuteScript(conn, mark+adopt, nil); err != nil {
 		return fmt.Errorf("adopting the rows of another program: %w", err)
 	}
 	return nil
+}
+
+// normalizeNames renames rows of other programs and earlier versions, so that names
+// are found. Of two that have one name, the one that was updated last stays.
+func normalizeNames(conn *sqlite.Conn) error {
+	var odd []string
+	err := sqlitex.Execute(conn, "SELECT name FROM backends", &sqlitex.ExecOptions{ResultFunc: func(stmt *sqlite.Stmt) error {
+		if name := stmt.ColumnText(0); storage.NormalizeName(name) != name {
+			odd = append(odd, name)
+		}
+		return nil
+	}})
+	for _, name := range odd {
+		args := &sqlitex.ExecOptions{Args: []any{name, storage.NormalizeName(name)}}
+		for _, statement := range []string{
+			`DELETE FROM backends WHERE name IN (?1, ?2) AND rowid NOT IN (
+				SELECT rowid FROM backends WHERE name IN (?1, ?2) ORDER BY updated_at DESC, name = ?2 DESC LIMIT 1)`,
+			`UPDATE backends SET name = ?2 WHERE name = ?1`,
+		} {
+			if err == nil {
+				err = sqlitex.Execute(conn, statement, args)
+			}
+		}
+	}
+	return err
 }
 
 // columnsOf returns the names of the columns of a table, in lower case; none where

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/transport/client"
 )
@@ -63,6 +65,7 @@ func (g *Registration) check() error {
 	g.Protocol = cmp.Or(g.Protocol, "ws")
 	g.TTL = cmp.Or(g.TTL, defaultTTL)
 	_, err := codec.AppendJSON(nil, g.Metadata)
+	g.Name = norm.NFC.String(g.Name) // as registries keep it
 	hostErr := g.checkHost()
 	switch {
 	case g.Name == "":

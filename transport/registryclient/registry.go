@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/plexus-go/plexus/internal/address"
 	"github.com/plexus-go/plexus/transport/client"
 )
@@ -57,7 +59,8 @@ type answer struct {
 	UptimeSeconds int64     `json:"uptime_seconds"`
 }
 
-// readAnswer decodes what it can: a field of another type counts as absent.
+// readAnswer decodes what it can: a field of another type counts as absent. Names
+// are in Unicode's NFC, the form in which ours are.
 func readAnswer(method string, content json.RawMessage) (answer, error) {
 	var a answer
 	var mistyped *json.UnmarshalTypeError
@@ -66,6 +69,13 @@ func readAnswer(method string, content json.RawMessage) (answer, error) {
 		return a, protocolError("%s: the registry answers %.64q", method, content)
 	case a.Type == "error":
 		return a, &client.Error{Method: method, Message: a.Message}
+	}
+	a.Name = norm.NFC.String(a.Name)
+	if a.Backend != nil {
+		a.Backend.Name = norm.NFC.String(a.Backend.Name)
+	}
+	for i := range a.Backends {
+		a.Backends[i].Name = norm.NFC.String(a.Backends[i].Name)
 	}
 	return a, nil
 }

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/plexus-go/plexus/transport/client"
 )
 
@@ -101,7 +103,7 @@ func (r *Resolver) Close() error {
 // all the same; else it says why the registry could not be asked, as that of
 // [client.Client.Call] or [client.Dial] does, or client.ErrClosed.
 func (r *Resolver) Resolve(ctx context.Context, name string) (Resolution, error) {
-	b, stale, err := r.find(ctx, name)
+	b, stale, err := r.find(ctx, norm.NFC.String(name))
 	switch {
 	case err != nil:
 		return Resolution{}, fmt.Errorf("resolving %q: %w", name, err)

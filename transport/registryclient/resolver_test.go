@@ -78,6 +78,44 @@ func TestAResolverSeesEveryChange(t *testing.T) {
 	})
 }
 
+func TestANameIsResolvedHoweverItIsComposed(t *testing.T) {
+	const composed, decomposed = "café", "cafe\u0301"
+	withRegistry(t, func(t *testing.T, s *registryServer) {
+		g := alpha()
+		g.Name = decomposed
+		hub := s.register(t, g)
+		r := resolver(t, s.route)
+		for range 2 { // by asking, and from the cache
+			for _, name := range []string{composed, decomposed} {
+				if b, err := r.Resolve(testkit.Context(t), name); err != nil || b.Name != composed {
+					t.Errorf("%q: got %+v, %v", name, b, err)
+				}
+			}
+			time.Sleep(time.Minute)
+		}
+		hub.Close()
+		if b := s.entries()[composed]; b.Active || b.Name != composed {
+			t.Errorf("it is closed, but registered as %+v", b)
+		}
+	})
+	// Other registries keep names as they were sent.
+	synctest.Test(t, func(t *testing.T) {
+		p := pretend(t, registryThat(func(method string) string {
+			if method == "registry.get" {
+				return data(`{"type":"backend","backend":{"name":"` + decomposed + `","host":"h","port":1,"is_active":true}}`)
+			}
+			return data(`{"type":"backends","backends":[{"name":"` + decomposed + `","host":"h","port":1,"is_active":true}],"revision":1}`)
+		}))
+		r := resolver(t, p)
+		for range 2 {
+			if b, err := r.Resolve(testkit.Context(t), composed); err != nil || b.Host != "h" {
+				t.Errorf("got %+v, %v", b, err)
+			}
+			time.Sleep(10 * time.Second)
+		}
+	})
+}
+
 func TestNamesAreStaleWhileTheRegistryIsAwayAndListedAgainAfterwards(t *testing.T) {
 	withRegistry(t, func(t *testing.T, s *registryServer) {
 		s.call("register", object{"name": "alpha", "host": "127.0.0.1", "port": 1})
