@@ -75,10 +75,15 @@ func (c *contract) checkItem(item map[string]any) error {
 	return nil
 }
 
-// checkParams holds parameters against the contract that the hub has accepted.
+// checkParams holds parameters against the contract that the hub has accepted. A
+// protocol is listed there as it is stored, in lower case.
 func (c *contract) checkParams(method string, params any) error {
-	if _, ok := params.(map[string]any); !ok {
+	given, ok := params.(map[string]any)
+	if !ok {
 		return nil // none, or by position
+	}
+	if protocol, ok := given["protocol"].(string); ok {
+		given["protocol"] = strings.ToLower(protocol)
 	}
 	if schema := c.params[method]; schema != nil {
 		if err := schema.Validate(params); err != nil {

@@ -194,7 +194,7 @@ func (n node) rules() (r rules) {
 		}
 		first(&list, n, "items")
 		first(&object, n, "properties", "additionalProperties")
-		first(&bounds, n, "minimum", "maximum")
+		first(&bounds, n, "minimum", "maximum", "exclusiveMinimum")
 		only := n.at.list("enum")
 		if value, ok := n.at.values["const"]; ok {
 			only = []any{value}
@@ -234,6 +234,10 @@ func (n node) rules() (r rules) {
 		r.format = ""
 	}
 	r.low, r.high = bounds.bound("minimum"), bounds.bound("maximum")
+	above := bounds.bound("exclusiveMinimum")
+	if above != nil && above.IsInt() && r.has(integerKind) && (r.low == nil || above.Cmp(r.low) >= 0) {
+		r.low = above.Add(above, big.NewFloat(1))
+	}
 	r.item = list.below(list.at.get("items"))
 	r.properties = object.properties()
 	more := object.at.get("additionalProperties")

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -267,8 +268,8 @@ func (InactiveReason) Enum() []plugin.Choice {
 // EnumDescription says what the enumeration is.
 func (InactiveReason) EnumDescription() string { return "Why a backend is inactive" }
 
-// metadata is a JSON object, kept as it came. That it is one is checked where
-// the parameters are validated.
+// metadata is a JSON object, kept as it came, or taken from a string that holds it.
+// That it is one is checked where the parameters are validated.
 type metadata json.RawMessage
 
 var (
@@ -276,14 +277,23 @@ var (
 	_ plugin.Schematic = metadata(nil)
 )
 
-// UnmarshalJSON keeps the text.
+// UnmarshalJSON keeps the text, or that of the object in a string.
 func (m *metadata) UnmarshalJSON(text []byte) error {
 	*m = append((*m)[:0], text...)
+	var held string
+	if text[0] != '"' || json.Unmarshal(text, &held) != nil {
+		return nil
+	}
+	if object := jsontext.Value(strings.Trim(held, " \t\r\n")); object.Kind() == '{' && object.IsValid() {
+		*m = metadata(object)
+	}
 	return nil
 }
 
-// JSONSchema allows any object.
-func (metadata) JSONSchema() json.RawMessage { return json.RawMessage(`{"type": "object"}`) }
+// JSONSchema allows any object, and a string that holds one.
+func (metadata) JSONSchema() json.RawMessage {
+	return json.RawMessage(`{"type": ["object", "string"]}`)
+}
 
 // anyMetadata is metadata as the store holds it: an object, or text that
 // another registry left there.

@@ -332,7 +332,11 @@ func served(method string) methodSchema { return servedMethods()[method] }
 // content against the schema.
 func (m methodSchema) validate(params string, content []byte) error {
 	if m.params != nil && strings.HasPrefix(strings.TrimSpace(params), "{") {
-		if err := m.params.Validate(instance([]byte(params))); err != nil {
+		given, _ := instance([]byte(params)).(map[string]any)
+		if protocol, ok := given["protocol"].(string); ok {
+			given["protocol"] = strings.ToLower(protocol) // the schema lists how it is stored
+		}
+		if err := m.params.Validate(given); err != nil {
 			return fmt.Errorf("accepted against the schema: %w", err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/google/uuid"
@@ -15,16 +16,37 @@ import (
 
 // registerParams are the parameters of register.
 type registerParams struct {
-	Name        string   `json:"name" description:"The name parameter"`
-	Host        string   `json:"host" description:"The host parameter"`
-	Port        uint16   `json:"port" description:"The port parameter"`
-	Protocol    *string  `json:"protocol" description:"The protocol parameter"`
-	Description *string  `json:"description" description:"The description parameter"`
-	Namespace   *string  `json:"namespace" description:"The namespace parameter"`
+	Name        string   `json:"name" description:"The hub's own name, which is unique in the registry"`
+	Host        string   `json:"host" description:"The host name or IP address at which clients reach the hub, without scheme and port"`
+	Port        uint16   `json:"port" description:"The TCP port at which clients reach the hub"`
+	Protocol    *string  `json:"protocol" description:"\"wss\" for a hub with TLS, else \"ws\", which is the default"`
+	Description *string  `json:"description" description:"What the hub is for; where absent, an earlier description stays"`
+	Namespace   *string  `json:"namespace" description:"The group of hubs that it belongs to, by which lists can be filtered"`
 	Version     *string  `json:"version" description:"The version of the hub"`
-	Metadata    metadata `json:"metadata,omitzero" description:"Any JSON object, up to 16 KiB; returned as it came"`
+	Metadata    metadata `json:"metadata,omitzero" description:"Any JSON object, or a string that holds one, up to 16 KiB; it is returned as an object"`
 	Source      *string  `json:"source" description:"Who registers: \"auto\" for a hub that announces itself, else \"manual\""`
 	TTLSeconds  *uint32  `json:"ttl_seconds" description:"Deactivate the backend unless it is pinged or registered again within so many seconds (5 to 86400)"`
+}
+
+// accepted says in JSON Schema what the rules of storage accept, by the names of
+// parameters. A length is in characters there, in bytes here. The port is
+// known to clients with a minimum of 0.
+var accepted = map[string]string{
+	"name":        `{"minLength": 1, "maxLength": 255}`,
+	"host":        `{"minLength": 1, "maxLength": 255}`,
+	"port":        `{"exclusiveMinimum": 0}`,
+	"protocol":    `{"enum": ["ws", "wss", null]}`,
+	"description": `{"maxLength": 4096}`,
+	"namespace":   `{"maxLength": 255}`,
+}
+
+// SchemaDetails says what Validate accepts.
+func (registerParams) SchemaDetails() map[string]string {
+	details := maps.Clone(accepted)
+	details["version"] = `{"maxLength": 255}`
+	details["source"] = `{"enum": ["auto", "manual", null]}`
+	details["ttl_seconds"] = fmt.Sprintf(`{"minimum": %d, "maximum": %d}`, minTTL, maxTTL)
+	return details
 }
 
 // The bounds of a lease, in seconds.
@@ -88,12 +110,20 @@ func validate(b storage.Backend, protocol *string) error {
 
 // updateParams are the parameters of update.
 type updateParams struct {
-	Name        string  `json:"name" description:"The name parameter"`
-	Host        *string `json:"host" description:"The host parameter"`
-	Port        *uint16 `json:"port" description:"The port parameter"`
-	Protocol    *string `json:"protocol" description:"The protocol parameter"`
-	Description *string `json:"description" description:"The description parameter"`
-	Namespace   *string `json:"namespace" description:"The namespace parameter"`
+	Name        string  `json:"name" description:"The name of the backend to change"`
+	Host        *string `json:"host" description:"Its new host name or IP address, without scheme and port"`
+	Port        *uint16 `json:"port" description:"Its new TCP port"`
+	Protocol    *string `json:"protocol" description:"Its new protocol: \"ws\", or \"wss\" for TLS"`
+	Description *string `json:"description" description:"Its new description"`
+	Namespace   *string `json:"namespace" description:"The new group of hubs that it belongs to"`
+}
+
+// SchemaDetails says what Validate accepts. Names that another program has left
+// may break our rules.
+func (updateParams) SchemaDetails() map[string]string {
+	details := maps.Clone(accepted)
+	delete(details, "name")
+	return details
 }
 
 // apply changes what is given of b.
@@ -123,11 +153,16 @@ func (p *updateParams) Validate() error {
 
 // listParams are the parameters of list.
 type listParams struct {
-	ActiveOnly *bool   `json:"active_only" description:"The active_only parameter"` // true where absent
+	ActiveOnly *bool   `json:"active_only" description:"False to list inactive backends, too; true where absent"`
 	Namespace  *string `json:"namespace" description:"Only backends of this routing namespace"`
 	Source     *string `json:"source" description:"Only backends from this source: auto, file, manual or env"`
 	Limit      *uint32 `json:"limit" description:"At most so many backends; all where absent"`
 	After      *string `json:"after" description:"Go on after the page that gave this as next"`
+}
+
+// SchemaDetails says what Validate accepts.
+func (listParams) SchemaDetails() map[string]string {
+	return map[string]string{"source": `{"enum": ["auto", "file", "manual", "env", null]}`, "limit": `{"minimum": 1}`}
 }
 
 // Validate checks the parameters that not every value makes sense for.
@@ -149,7 +184,7 @@ func (p *listParams) Validate() error {
 
 // nameParams are the parameters of get.
 type nameParams struct {
-	Name string `json:"name" description:"The name parameter"`
+	Name string `json:"name" description:"The name of the backend"`
 }
 
 // Validate gives the name its one form.
@@ -160,7 +195,7 @@ func (p *nameParams) Validate() error {
 
 // leaseParams are the parameters of the methods that concern one registration.
 type leaseParams struct {
-	Name    string  `json:"name" description:"The name parameter"`
+	Name    string  `json:"name" description:"The name of the backend"`
 	LeaseID *string `json:"lease_id" description:"Only if this registration is still the present one"`
 }
 
@@ -190,6 +225,12 @@ type watchParams struct {
 	Namespace *string `json:"namespace" description:"Only backends of this routing namespace"`
 	After     *int64  `json:"after" description:"Go on after this revision, without the list that a watch begins with"`
 	History   *string `json:"history" description:"The history that came with the revision: another one can't be resumed"`
+}
+
+// SchemaDetails says what Validate accepts.
+func (watchParams) SchemaDetails() map[string]string {
+	length := fmt.Sprintf(`{"maxLength": %d}`, maxFilterBytes)
+	return map[string]string{"name": length, "namespace": length, "history": length}
 }
 
 // Validate checks how long the texts are.

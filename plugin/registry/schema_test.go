@@ -106,6 +106,73 @@ func TestSchemaRequiresNothingNew(t *testing.T) {
 	}
 }
 
+// TestSchemaSaysWhatIsAccepted: each value on either side of a rule that JSON
+// Schema can express satisfies the schema if, and only if, it is accepted. A
+// protocol in capitals is accepted beside those that are listed.
+func TestSchemaSaysWhatIsAccepted(t *testing.T) {
+	t.Parallel()
+	for method, cases := range map[string]map[string][2][]string{ // what satisfies it, and what does not
+		"register": {
+			"name":        {{`"a"`, quoted(ofLength(255))}, {`""`, quoted(ofLength(256)), `null`}},
+			"host":        {{`"a"`}, {`""`, quoted(ofLength(256))}},
+			"port":        {{`1`, `65535`}, {`0`, `65536`, `-1`, `1.5`, `"1"`, `null`}},
+			"protocol":    {{`"ws"`, `"wss"`, `null`}, {`"http"`, `""`, `true`}},
+			"description": {{`""`, quoted(ofLength(4096)), `null`}, {quoted(ofLength(4097)), `1`}},
+			"namespace":   {{quoted(ofLength(255)), `null`}, {quoted(ofLength(256))}},
+			"version":     {{quoted(ofLength(255)), `null`}, {quoted(ofLength(256))}},
+			"metadata":    {{`{}`, `"{}"`, `null`}, {`[]`, `1`}},
+			"source":      {{`"auto"`, `"manual"`, `null`}, {`"file"`, `""`}},
+			"ttl_seconds": {{`5`, `86400`, `null`}, {`4`, `86401`, `-1`}},
+		},
+		"update": {
+			"host":        {{`"a"`, `null`}, {`""`}},
+			"port":        {{`1`, `65535`, `null`}, {`0`, `65536`}},
+			"protocol":    {{`"ws"`, `null`}, {`"http"`}},
+			"description": {{`null`}, {quoted(ofLength(4097))}},
+			"namespace":   {{`null`}, {quoted(ofLength(256))}},
+		},
+		"list": {
+			"source": {{`"auto"`, `"file"`, `"manual"`, `"env"`, `null`}, {`"x"`, `""`}},
+			"limit":  {{`1`, `null`}, {`0`, `-1`}},
+		},
+		"watch": {
+			"name":      {{quoted(ofLength(4096)), `null`}, {quoted(ofLength(4097))}},
+			"namespace": {{quoted(ofLength(4096)), `null`}, {quoted(ofLength(4097))}},
+			"history":   {{quoted(ofLength(4096)), `null`}, {quoted(ofLength(4097))}},
+		},
+	} {
+		for name, values := range cases {
+			for i, list := range values {
+				for _, value := range list {
+					params := `{"name":"a","host":"h","port":1,"` + name + `":` + value + `}`
+					switch name {
+					case "name", "host", "port":
+						params = strings.Replace(params, map[string]string{"name": `"name":"a",`, "host": `"host":"h",`, "port": `"port":1,`}[name], "", 1)
+					}
+					if err := served(method).params.Validate(instance([]byte(params))); (err == nil) != (i == 0) {
+						t.Errorf("%s: %s %.40s: %v", method, name, value, err)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestDescriptionsOfParametersHelp: none only repeats the name.
+func TestDescriptionsOfParametersHelp(t *testing.T) {
+	t.Parallel()
+	for name, method := range servedMethods() {
+		if method.Params == nil {
+			continue
+		}
+		for parameter, schema := range method.Params.Properties {
+			if d := schema.Description; len(strings.Fields(d)) < 2 || strings.HasSuffix(d, parameter+" parameter") {
+				t.Errorf("%s: %s is described as %q", name, parameter, d)
+			}
+		}
+	}
+}
+
 // The contents are those of the other program; the calls are made here, which checks
 // their parameters and our contents.
 func TestRecordingsSatisfyTheSchema(t *testing.T) {
