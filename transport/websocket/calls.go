@@ -25,9 +25,15 @@ type call struct {
 	quick        bool  // it is run, and answered, by the reader
 	ctx          context.Context
 	cancel       context.CancelCauseFunc
+	asked        bool         // it has asked its caller
 	muted        bool         // nothing more of it is queued; guarded by the lock of the send queue
 	item         *plugin.Item // that is being queued; nil for none
 }
+
+// firstQuestion is how much later than the answer to its request a call asks
+// first: generated clients begin to listen to a stream once they have read that
+// answer, and would lose a question that comes in the same moment.
+const firstQuestion = time.Millisecond
 
 // calls are the calls of one connection that are in flight.
 type calls struct {
@@ -205,6 +211,11 @@ func (c *session) run(call *call) {
 	for item := range call.Items(call.ctx) {
 		if item.Kind == plugin.KindDone || item.Kind == plugin.KindError && !item.Recoverable {
 			c.calls.forget(call.subscription)
+		}
+		if item.Kind == plugin.KindRequest && !call.asked {
+			call.asked = true
+			c.queue.flushed(call)
+			time.Sleep(firstQuestion)
 		}
 		call.item = item
 		err := c.queue.item(call, item)

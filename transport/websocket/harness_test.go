@@ -237,6 +237,15 @@ func (*probe) Define() plugin.Definition {
 				func(ctx context.Context, in text) (any, error) {
 					return plugin.Ask(ctx, plugin.Confirm{Message: in.Text})
 				}, plugin.Bidirectional()),
+			plugin.Unary("ask_twice", "Asks again",
+				func(ctx context.Context, in text) (any, error) {
+					for range 2 {
+						if _, err := plugin.Ask(ctx, plugin.Confirm{Message: in.Text}); err != nil {
+							return nil, err
+						}
+					}
+					return nil, nil
+				}, plugin.Bidirectional()),
 			plugin.Unary("large", "One item of that size",
 				func(_ context.Context, in size) (any, error) { return filler(in.Bytes), nil }),
 			plugin.Unary("filled", "One item of that size, which costs nothing before it is written",

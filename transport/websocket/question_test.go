@@ -8,8 +8,10 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/transport/websocket"
@@ -68,6 +70,33 @@ func (c *client) answeredFor(id int) {
 	c.Expect(`{"jsonrpc":"2.0","id":%d,"result":{"success":true}}`, id)
 	if text := c.Text(); !afterAnswer.MatchString(text) {
 		c.t.Fatalf("got %s, want a done for the answer", text)
+	}
+}
+
+// TestTheFirstQuestionLeavesLater than the answer, by which generated clients
+// know its stream; a batch's as well, and beside streams that fill the queue.
+func TestTheFirstQuestionLeavesLater(t *testing.T) {
+	const ask = `{"jsonrpc":"2.0","id":1,"method":"probe.ask_twice","params":{"text":"Sure?"}}`
+	for _, sent := range []string{ask, "[" + ask + "]"} {
+		inMemory(t, func(t *testing.T, s *server, c *client) {
+			c.Send("%s", sent)
+			time.Sleep(time.Second) // nothing is read: the answer has not left
+			f := testkit.ParseFrame(t, []byte(strings.Trim(c.Text(), "[]")))
+			sub, _ := strconv.ParseInt(string(f.Result), 10, 64)
+			begin := time.Now()
+			id := c.asked(sub, "Sure?")
+			if took := time.Since(begin); took != time.Millisecond {
+				t.Errorf("the question came after %v", took)
+			}
+			begin = time.Now()
+			c.Send("%s", answerTo(2, id, confirmed))
+			for range 3 { // the answer, its done, and the next question
+				c.Text()
+			}
+			if took := time.Since(begin); took != 0 {
+				t.Errorf("the next question came after %v", took)
+			}
+		})
 	}
 }
 

@@ -38,6 +38,7 @@ type sendQueue struct {
 	writing  frames // the writer has them
 	counted  int64  // what of memory is held
 	claiming *call  // whose large item waits for memory; nil for none
+	writes   int    // how often what was taken was given back
 	closed   bool
 }
 
@@ -154,6 +155,22 @@ func (q *sendQueue) await() (waited bool) {
 	return waited
 }
 
+// flushed returns when what is queued is written, or nobody wants more of c.
+func (q *sendQueue) flushed(c *call) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	until := q.writes
+	for _, f := range []*frames{&q.filling, &q.writing} {
+		if len(f.ends) > 0 {
+			until++
+		}
+	}
+	for q.writes < until && !q.closed && !c.muted {
+		q.wake.set()
+		q.room.Wait()
+	}
+}
+
 // answer queues a frame that answers a request; "" is none. Only a client that
 // is gone does not get it. later is as for add.
 func (q *sendQueue) answer(text []byte, later bool) {
@@ -258,6 +275,7 @@ func (q *sendQueue) giveBack() {
 		q.filling.reset(keep)
 	}
 	q.writing.reset(keep)
+	q.writes++
 	q.count()
 	q.room.Broadcast()
 }
