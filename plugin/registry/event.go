@@ -47,6 +47,7 @@ type nameEvent struct {
 	Revision       int64          `json:"revision,omitzero" description:"Revision of the change, where changes are watched"`
 	History        string         `json:"history,omitzero" description:"Identifies where the revision counts: give it back with after"`
 	InactiveReason InactiveReason `json:"inactive_reason,omitzero" description:"Why the backend is inactive now"`
+	Left           bool           `json:"left,omitzero" description:"The backend is still there, but the filters of this watch don't let it through any more"`
 }
 
 // backendsEvent is a list, the newest entry first.

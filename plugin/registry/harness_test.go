@@ -133,6 +133,7 @@ type event struct {
 	Next     string  `json:"next"`
 	Revision int64   `json:"revision"`
 	History  string  `json:"history"`
+	Left     bool    `json:"left"`
 	Reason   string  `json:"inactive_reason"`
 }
 

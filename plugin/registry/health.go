@@ -106,6 +106,8 @@ func (r *Registry) round(ctx context.Context, wasCutOff bool) (cutOff bool) {
 			writes = append(writes, w)
 			r.log.Info("health changes a backend", "backend", w.Backend.Name, "address", p.address,
 				"active", w.Backend.Active(), "why", c.reason)
+		} else if p.entry.isNews(c) {
+			writes = append(writes, storage.Write{Backend: p.entry.backend, IfUnchanged: true, Cause: causeUpdated})
 		}
 	}
 	r.view.setConditions(outcomes, conditions)
@@ -113,6 +115,11 @@ func (r *Registry) round(ctx context.Context, wasCutOff bool) (cutOff bool) {
 		r.log.Error("what health found could not be stored", "error", err)
 	}
 	return cutOff
+}
+
+// isNews reports whether watches tell that an entry has another condition now.
+func (e *entry) isNews(c *condition) bool {
+	return c.status != e.info.Health || c.flapping() != e.info.Flapping
 }
 
 // probeAll calls probe for the numbers below n, a bounded number at once. When n

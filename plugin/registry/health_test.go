@@ -339,3 +339,43 @@ func TestLocalFailuresDeactivateNothing(t *testing.T) {
 		p.expect("a", "warning", true)
 	})
 }
+
+// A change of health is told to those who watch, and nothing else of a probe is.
+func TestWatchTellsChangesOfHealth(t *testing.T) {
+	bubble(t, func(t *testing.T, p *patient) {
+		p.register("a")
+		events := make(chan event, 100)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() {
+			for e := range p.watch(ctx, "{}") {
+				events <- e
+			}
+		}()
+		listed := <-events
+		last := listed.Revision
+		for _, test := range []struct {
+			change func(names ...string)
+			want   []string
+		}{
+			{p.up, []string{"backend_updated a passing"}},
+			{p.down, []string{"backend_updated a warning", "backend_deregistered a "}},
+			{p.up, []string{"backend_registered a passing"}},
+		} {
+			test.change("a")
+			p.rounds(9)
+			for _, want := range test.want {
+				e := <-events
+				health := ""
+				if e.Backend != nil {
+					health = e.Backend.Health
+				}
+				same(t, "the next event", e.described()+" "+health, want)
+				if last++; e.Revision != last {
+					t.Errorf("%s: revision %d, want %d", want, e.Revision, last)
+				}
+			}
+		}
+		same(t, "how many events are left", len(events), 0)
+	})
+}

@@ -27,6 +27,11 @@ func withPort(port int, b storage.Backend) storage.Backend {
 	return b
 }
 
+func withNamespace(namespace string, b storage.Backend) storage.Backend {
+	b.Namespace = &namespace
+	return b
+}
+
 func (h *harness) reload(want int) {
 	h.t.Helper()
 	same(h.t, "reload", h.do("reload", ``), event{Type: "reloaded", Count: want})

@@ -162,7 +162,7 @@ func (v *view) infoOf(b *storage.Backend) *BackendInfo {
 	if e := v.get(b.Name); e != nil && e.backend.Revision == b.Revision {
 		return e.info
 	}
-	return newInfo(*b, nil)
+	return newInfo(*b, v.conditionOf(b))
 }
 
 // entryOf makes the entry of a backend that was stored. What is known in memory only

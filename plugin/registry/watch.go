@@ -96,14 +96,14 @@ func (w *watcher) follow(ctx context.Context) error {
 		w.after.History = w.registry.view.position().History // where it was resumed from, it began
 		last := -1
 		for i, e := range change.Entries {
-			if w.wants(latest(e)) {
+			if w.concerns(e) {
 				last = i
 			}
 		}
 		for i, e := range change.Entries[:last+1] {
 			if i == last {
 				w.after.Revision = change.Revision
-			} else if !w.wants(latest(e)) {
+			} else if !w.concerns(e) {
 				continue
 			}
 			if !w.yield(w.event(e, w.after), nil) {
@@ -115,12 +115,10 @@ func (w *watcher) follow(ctx context.Context) error {
 	return nil
 }
 
-// latest is an entry as it is, or as it was before it was deleted.
-func latest(e storage.EntryChange) *storage.Backend {
-	if e.After == nil {
-		return e.Before
-	}
-	return e.After
+// concerns reports whether the filters let an entry through as it is, or did so
+// before.
+func (w *watcher) concerns(e storage.EntryChange) bool {
+	return e.After != nil && w.wants(e.After) || e.Before != nil && w.wants(e.Before)
 }
 
 // event is the event of what happened to one entry.
@@ -128,6 +126,9 @@ func (w *watcher) event(e storage.EntryChange, at storage.Position) event {
 	name := &nameEvent{Name: e.Name(), Revision: at.Revision, History: at.History}
 	switch {
 	case e.After == nil:
+		return event{Deleted: name}
+	case !w.wants(e.After): // it is gone for this caller
+		name.Left = true
 		return event{Deleted: name}
 	case e.Cause == causeDeregistered || !e.After.Active() && (e.Before == nil || e.Before.Active()):
 		name.InactiveReason = InactiveReason(e.After.Inactive.First())

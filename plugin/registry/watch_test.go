@@ -162,6 +162,48 @@ func TestWatchResumesItsOwnHistoryOnly(t *testing.T) {
 	}
 }
 
+// A filter has two sides: who watches it is told what enters and what leaves.
+func TestWatchTellsWhatLeavesAFilter(t *testing.T) {
+	source, option := withFile(listed("f"))
+	h := open(t, option)
+	for _, test := range []struct {
+		name string
+		do   func()
+		want string // of the watcher of a; empty for nothing
+		left bool
+	}{
+		{"register into it", func() { h.register(`{"name": "x", "host": "h", "port": 1, "namespace": "a"}`) }, "backend_registered x", false},
+		{"register elsewhere", func() { h.register(`{"name": "y", "host": "h", "port": 1, "namespace": "b"}`) }, "", false},
+		{"update out of it", func() { h.do("update", `{"name": "x", "namespace": "b"}`) }, "backend_deleted x", true},
+		{"change it outside", func() { h.do("update", `{"name": "x", "port": 9}`) }, "", false},
+		{"delete it outside", func() { h.do("delete", `{"name": "x"}`) }, "", false},
+		{"update into it", func() { h.do("update", `{"name": "y", "namespace": "a"}`) }, "backend_updated y", false},
+		{"register out of it", func() { h.register(`{"name": "y", "host": "h", "port": 1, "namespace": "c"}`) }, "backend_deleted y", true},
+		{"register back into it", func() { h.register(`{"name": "y", "host": "h", "port": 1, "namespace": "a"}`) }, "backend_registered y", false},
+		{"to no namespace", func() { h.do("update", `{"name": "y", "namespace": ""}`) }, "backend_deleted y", true},
+		{"a source lists it there", func() { source.list(withNamespace("a", listed("f"))); h.reload(1) }, "backend_updated f", false},
+		{"a source lists it elsewhere", func() { source.list(withNamespace("b", listed("f"))); h.reload(1) }, "backend_deleted f", true},
+		{"a source lists it with none", func() { source.list(listed("f")); h.reload(1) }, "", false},
+	} {
+		_, at := h.watched("{}", 1)
+		test.do()
+		h.register(`{"name": "end", "host": "h", "port": 1, "namespace": "a"}`)
+		var got event
+		for e := range h.watch(t.Context(), object("namespace", "a", "after", at[0])) {
+			got = e
+			break
+		}
+		if test.want == "" {
+			test.want = "backend_registered end"
+		}
+		same(t, test.name, got.described(), test.want)
+		if got.Left != test.left || got.Revision != at[0]+1 && test.want != "backend_registered end" {
+			t.Errorf("%s: left %v, at revision %d after %d", test.name, got.Left, got.Revision, at[0])
+		}
+		h.do("delete", `{"name": "end"}`)
+	}
+}
+
 // TestSlowWatchGetsANewList falls behind the history of the store.
 func TestSlowWatchGetsANewList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
