@@ -5,15 +5,20 @@ package examples
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gorilla/websocket"
 
 	"github.com/plexus-go/plexus/internal/testkit"
 )
@@ -103,21 +108,91 @@ func content(t *testing.T, url, method, params string) map[string]any {
 
 // TestExamplesStopGracefully, as service managers and containers stop them.
 func TestExamplesStopGracefully(t *testing.T) {
-	t.Parallel()
+	t.Setenv("PLEXUS_NO_REGISTRY", "1")
 	mains, err := filepath.Glob("*/main.go")
 	if err != nil || len(mains) == 0 {
 		t.Fatal(mains, err)
 	}
 	for _, main := range mains {
 		t.Run(filepath.Dir(main), func(t *testing.T) {
-			t.Parallel()
 			var args []string
-			if filepath.Dir(main) == "store-path" {
+			switch filepath.Dir(main) {
+			case "store-path":
 				args = append(args, filepath.Join(t.TempDir(), "my.db"))
+			case "protected":
+				_, file := newToken(t, "notes:read")
+				args = append(args, file)
 			}
 			runUntil(t, syscall.SIGTERM, filepath.Join(binaries, filepath.Dir(main)), args...)
 		})
 	}
+}
+
+// newToken makes a token with these scopes, as the example shows, and the file that
+// lists it.
+func newToken(t *testing.T, scopes ...string) (token, file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "tokens.toml")
+	args := []string{"token", "new", "ada", "--tokens", file}
+	for _, scope := range scopes {
+		args = append(args, "--scope", scope)
+	}
+	cmd := exec.Command(filepath.Join(binaries, "plexus-registry"), args...)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out)), file
+}
+
+// TestProtected: a hub with tokens registers itself and stays listed, in a registry
+// with tokens, too, and serves those that have one.
+func TestProtected(t *testing.T) {
+	token, file := newToken(t, "notes:read", "notes:write:ada", "registry:read", "registry:write")
+	for name, args := range map[string][]string{
+		"an open registry": nil,
+		"a protected one":  {"--tokens", file},
+		"a closed one":     {"--tokens", file, "--anonymous=none"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			registry := run(t, "plexus-registry", append([]string{"--port=0", "--health-interval=1s", "--auto-register=off",
+				"--config", filepath.Join(t.TempDir(), "backends.toml")}, args...)...)
+			t.Setenv("PLEXUS_NO_REGISTRY", "")
+			t.Setenv("PLEXUS_REGISTRY_URL", registry)
+			t.Setenv("REGISTRY_TOKEN", token)
+			url := run(t, "protected", file)
+			testkit.Eventually(t, "it was probed", func() bool {
+				entry, _ := as(t, token, registry, "registry_get", `["protected-hub"]`).Object()["backend"].(map[string]any)
+				return entry != nil && entry["health"] == "passing" && entry["is_active"] == true
+			})
+			for _, try := range []struct{ token, method, params, want string }{
+				{"", "_info", "", "data"},
+				{"", "notes_list", "", "-32001"},
+				{token, "notes_write", `["ada","Call mother"]`, "data"},
+				{token, "notes_write", `["bob","Call mother"]`, "-32003"},
+				{token, "notes_list", "", "data"},
+			} {
+				item := as(t, try.token, url, try.method, try.params)
+				if got := cmp.Or(item.Code, item.Type); got != try.want {
+					t.Errorf("%s %s: %+v, want %s", try.method, try.params, item, try.want)
+				}
+			}
+		})
+	}
+}
+
+// as makes a direct call with a token, and returns its first item.
+func as(t *testing.T, token, url, method, params string) testkit.Item {
+	t.Helper()
+	header := http.Header{}
+	if token != "" {
+		header.Set("Authorization", "Bearer "+token)
+	}
+	conn, _, err := testkit.DialWith(t, new(websocket.Dialer), url, header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn.Items(method, params)[0]
 }
 
 func TestHub(t *testing.T) {
