@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -99,4 +100,28 @@ func TestHealthOfEachHub(t *testing.T) {
 func within300(entry object) bool {
 	latency, _ := entry["health_latency_ms"].(float64)
 	return latency >= 250 && latency < 3000
+}
+
+// A registry that wants credentials stays listed in another one, which may have a
+// token for it.
+func TestAHubThatWantsCredentialsStaysListed(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	tokens := filepath.Join(folder, "tokens.toml")
+	secret := newToken(t, tokens, "prober", "--scope=registry:read")
+	asked := start(t, command(folder, "--tokens", tokens, "--anonymous", "none", "--hub-namespace", "asked"))
+	writeFile(t, filepath.Join(folder, "token"), secret+"\n")
+	backends := "REGISTRY_BACKENDS=asked=" + asked.url
+	for health, args := range map[string][]string{
+		"warning": nil,
+		"passing": {"--probe-token-file", filepath.Join(folder, "token")},
+	} {
+		cmd := command(t.TempDir(), append([]string{"--health-interval", "1s"}, args...)...)
+		cmd.Env = append(cmd.Env, backends)
+		c := connect(t, start(t, cmd).url)
+		testkit.Eventually(t, "it is "+health, func() bool { return c.get(t, "asked")["health"] == health })
+		if entry := c.get(t, "asked"); entry["is_active"] != true || entry["last_seen"] == nil {
+			t.Errorf("%s: %v", health, entry)
+		}
+	}
 }

@@ -11,7 +11,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -33,7 +32,7 @@ import (
 	"github.com/plexus-go/plexus/plugin/registry"
 	"github.com/plexus-go/plexus/storage/sqlite"
 	"github.com/plexus-go/plexus/transport"
-	"github.com/plexus-go/plexus/transport/client"
+	"github.com/plexus-go/plexus/transport/prober"
 )
 
 func main() {
@@ -145,7 +144,10 @@ func serve(caught *signals, s *settings.Registry, problems *errorOutput, stdout 
 	}
 	server := transport.New(h, access.options...)
 
-	s.Health.Probe = prober()
+	var watchCredentials func(context.Context)
+	if s.Health.Probe, watchCredentials, err = prober.New(s.Probe, log); err != nil {
+		return err
+	}
 	options := []registry.Option{
 		registry.WithLogger(log),
 		registry.WithRegistrations(s.MaxRegistrations),
@@ -170,6 +172,7 @@ func serve(caught *signals, s *settings.Registry, problems *errorOutput, stdout 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	beside.Go(func() { reloadOnHangup(ctx, caught.hangup, reg, log) })
+	beside.Go(func() { watchCredentials(ctx) })
 	if err := h.Register(reg); err != nil {
 		return err
 	}
@@ -201,17 +204,6 @@ func clientURL(s *settings.Registry, at net.Addr) string {
 		return "wss://" + names[0]
 	}
 	return transport.LocalURL(at, s.Encrypts())
-}
-
-// prober returns a function that asks a hub for its name. Its probes share TLS
-// sessions.
-func prober() func(ctx context.Context, url string) (name string, err error) {
-	const maxSessions = 16 << 10 // or backends that are probed in turn would drive each other out
-	sessions := client.WithTLS(&tls.Config{ClientSessionCache: tls.NewLRUClientSessionCache(maxSessions)})
-	return func(ctx context.Context, url string) (name string, err error) {
-		info, err := client.Info(ctx, url, sessions)
-		return info.Name, err
-	}
 }
 
 // reloadOnHangup does what registry.reload does at each SIGHUP, until ctx is

@@ -48,7 +48,7 @@ type Settings struct {
 func Defaults() *Settings {
 	return &Settings{
 		Proxy:           http.ProxyFromEnvironment,
-		NetDial:         netDialer.DialContext,
+		NetDial:         dial,
 		MaxMessageBytes: 10 << 20,
 		DialTimeout:     10 * time.Second,
 		QueueItems:      4096,
@@ -62,6 +62,3 @@ func Defaults() *Settings {
 		Log:             slog.New(slog.DiscardHandler),
 	}
 }
-
-// netDialer connects without the probes of TCP: the protocol has its own.
-var netDialer = net.Dialer{KeepAlive: -1}

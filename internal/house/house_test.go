@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"transport":                {"hub", "internal/address", "internal/filewatch", "plugin", "transport/client", "transport/registryclient", "transport/websocket"},
 	"transport/auth":           {"internal/address", "internal/filewatch", "internal/tomlfile", "plugin", "transport"},
 	"internal/wire":            {"hub", "plugin", "internal/codec"},
+	"transport/prober":         {"internal/address", "internal/filewatch", "plugin", "plugin/registry", "transport/client"},
 	"transport/websocket":      {"hub", "plugin", "internal/socket", "internal/wire", "internal/codec"},
 	"internal/connect":         {"plugin"},
 	"transport/registryclient": {"plugin", "internal/address", "internal/codec", "internal/connect", "transport/client"},
@@ -41,7 +42,7 @@ var mayImport = map[string][]string{
 	"storage/storagetest":      {"storage"},
 	"config":                   {"internal/address", "internal/filewatch", "internal/tomlfile", "storage"},
 	"internal/address":         {"storage"},
-	"internal/settings":        {"config", "internal/address", "internal/helptext", "plugin", "plugin/registry", "storage", "transport", "transport/auth"},
+	"internal/settings":        {"config", "internal/address", "internal/helptext", "plugin", "plugin/registry", "storage", "transport", "transport/auth", "transport/prober"},
 
 	"internal/testkit/testhub": {"hub", "internal/testkit", "plugin", "plugin/registry", "storage/sqlite", "transport"},
 }

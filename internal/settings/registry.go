@@ -16,6 +16,7 @@ import (
 	"github.com/plexus-go/plexus/storage"
 	"github.com/plexus-go/plexus/transport"
 	"github.com/plexus-go/plexus/transport/auth"
+	"github.com/plexus-go/plexus/transport/prober"
 )
 
 // Registry is how plexus-registry is to run.
@@ -28,6 +29,7 @@ type Registry struct {
 	HubNamespace string
 	AutoRegister []registry.Address
 	Health       registry.Health // without the prober
+	Probe        prober.Credentials
 	Backends     *config.Env
 
 	// Insecure allows serving other machines without TLS or authentication.
@@ -97,6 +99,16 @@ func (s *Registry) general() Table {
 		{Name: "health-timeout", Variable: "REGISTRY_HEALTH_TIMEOUT", Kind: "duration", Value: one(&s.Health.Timeout, durationFrom(time.Millisecond)),
 			Default: "2s, or half of the interval if that is shorter",
 			Help:    "Time that a backend has to answer a health check, shorter than the interval."},
+		{Name: "probe-ca", Variable: "REGISTRY_PROBE_CA", Kind: "file", Value: one(&s.Probe.CAFile, parseFile), Default: "none",
+			Help: "Certificate authorities, as PEM, that health checks trust beside those of the system. This file and the next three are read again when they change."},
+		{Name: "probe-cert", Variable: "REGISTRY_PROBE_CERT", Kind: "file", Value: one(&s.Probe.CertFile, parseFile), Default: "none",
+			Help: "Certificate, as PEM, that health checks show to backends that ask for one."},
+		{Name: "probe-key", Variable: "REGISTRY_PROBE_KEY", Kind: "file", Value: one(&s.Probe.KeyFile, parseFile), Default: "none",
+			Help: "Private key of that certificate, as PEM."},
+		{Name: "probe-token-file", Variable: "REGISTRY_PROBE_TOKEN_FILE", Kind: "file", Value: one(&s.Probe.TokenFile, parseFile), Default: "none",
+			Help: "File with the token that health checks send to backends of this machine, and to those of --probe-token-host."},
+		{Name: "probe-token-host", Variable: "REGISTRY_PROBE_TOKEN_HOSTS", Kind: "name", Value: listOf(&s.Probe.TokenHosts, parseTokenHost), Default: "this machine",
+			Help: "Hosts, such as hub.example.com or .example.com for every name below, whose backends are sent the token as well, over wss only. Whoever may register a backend there can read it. Separated by commas or in several flags."},
 		{Variable: "REGISTRY_BACKENDS", Value: one(&s.Backends, config.NewEnv), Default: "none",
 			Help: "Backends to list, in addition to those of the file: name=URL, separated by commas, such as prod=wss://plexus.example.com:4444,dev=ws://127.0.0.1:4446."},
 	}
@@ -145,7 +157,13 @@ const defaultHealthTimeout = 2 * time.Second
 
 // finishHealth makes sure that a probe is over before the next one.
 func (s *Registry) finishHealth() error {
-	h := &s.Health
+	h, p := &s.Health, &s.Probe
+	switch {
+	case (p.CertFile == "") != (p.KeyFile == ""):
+		return errors.New("--probe-cert needs --probe-key, and --probe-key needs --probe-cert")
+	case len(p.TokenHosts) > 0 && p.TokenFile == "":
+		return errors.New("--probe-token-host needs --probe-token-file")
+	}
 	if h.Timeout == 0 {
 		h.Timeout = defaultHealthTimeout
 		if h.Interval > 0 {

@@ -192,6 +192,8 @@ var (
 		"must be a host name, or an IPv4 or IPv6 address, without scheme, path and port")
 	parseAllowedHost = matching(isAllowedHost,
 		"must be a host name or an address, an IPv6 one in brackets, without a port")
+	parseTokenHost = matching(func(text string) bool { return isHost(strings.TrimPrefix(text, ".")) },
+		"must be a host name, an address, or a name behind a dot, such as .example.com")
 	parseOrigin = matching(func(text string) bool { _, err := address.ParseOrigin(text); return err == nil },
 		"must be of the form scheme://host or scheme://host:port")
 	parsePublicName = matching(isPublicName,

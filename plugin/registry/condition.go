@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"slices"
 	"strings"
-	"syscall"
 	"time"
 	"unicode"
 
@@ -32,7 +30,7 @@ func (HealthStatus) Enum() []plugin.Choice {
 	return []plugin.Choice{
 		{Value: string(statusUnknown), Description: "Not probed yet"},
 		{Value: string(statusPassing), Description: "It answers, under its name"},
-		{Value: string(statusWarning), Description: "It failed lately, or it is flapping"},
+		{Value: string(statusWarning), Description: "It failed lately, it refuses us, or it is flapping"},
 		{Value: string(statusCritical), Description: "It failed three times in a row, or answers under another name"},
 	}
 }
@@ -55,7 +53,9 @@ type condition struct {
 	address  string // what was probed; another address begins anew
 	status   HealthStatus
 	answered bool // the last probe, under its name
+	held     bool // the last probe has failed, and by our own fault
 	failures int  // in a row
+	misnamed bool // it has answered under another name, and not under its own since
 	reason   string
 	latency  time.Duration
 	seen     int64  // when it last answered, Unix seconds
@@ -78,9 +78,9 @@ func (e *entry) next(p probed, ours bool, now int64) *condition {
 	if e.condition != nil {
 		*n = *e.condition
 	}
-	n.answered = p.err == nil
+	n.answered, n.held = p.err == nil, p.err != nil && ours
 	critical := n.status == statusCritical // it takes an answer to become another
-	if p.err != nil && ours {
+	if n.held {
 		n.reason = printable(p.err)
 		if !critical {
 			n.status = statusWarning
@@ -90,20 +90,25 @@ func (e *entry) next(p probed, ours bool, now int64) *condition {
 	n.results <<= 1
 	n.probes = min(n.probes+1, flapResults)
 	n.latency = p.latency
-	if p.err == nil {
+	refused := errors.Is(p.err, ErrNotForUs) && !n.misnamed
+	if p.err == nil || refused {
 		n.status, n.failures, n.reason, n.seen = statusPassing, 0, "", now
 		switch {
 		case n.flapping() && critical:
 			n.status, n.reason = statusCritical, "it answers, and is flapping"
+		case refused:
+			n.status, n.reason = statusWarning, printable(p.err)
 		case n.flapping():
 			n.status = statusWarning
 		}
+		n.misnamed = false
 		return n
 	}
 	n.results |= 1
 	n.failures++
 	n.status, n.reason = statusWarning, printable(p.err)
-	if critical || n.failures >= maxFailures || errors.As(p.err, &misnamed{}) {
+	n.misnamed = n.misnamed || errors.As(p.err, &misnamed{})
+	if critical || n.failures >= maxFailures || n.misnamed {
 		n.status = statusCritical
 	}
 	return n
@@ -113,6 +118,12 @@ func (e *entry) next(p probed, ours bool, now int64) *condition {
 type misnamed struct{ answered string }
 
 func (m misnamed) Error() string { return fmt.Sprintf("answers under the name %q", m.answered) }
+
+// passed reports whether the last probe of an entry that counts has found it alive.
+func (e *entry) passed() bool {
+	c := e.condition
+	return c != nil && c.probes > 0 && c.failures == 0 && c.status != statusCritical
+}
 
 // printable is the text of an error for everybody who lists: what a hub has
 // answered may be long, and made to harm those who look at it.
@@ -128,11 +139,4 @@ func printable(err error) string {
 		text = strings.ToValidUTF8(text[:maxBytes], "") + "…"
 	}
 	return text
-}
-
-// isLocal reports whether a probe failed because something is lacking on this
-// machine.
-func isLocal(err error) bool {
-	lacks := []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.EADDRNOTAVAIL, syscall.ENETDOWN}
-	return slices.ContainsFunc(lacks, func(lack error) bool { return errors.Is(err, lack) })
 }

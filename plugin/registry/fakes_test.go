@@ -132,6 +132,7 @@ func (s *fakeSource) fail(err error) { s.become(err, nil) }
 type hubs struct {
 	mu     sync.Mutex
 	answer map[string]string
+	fail   map[string]error // instead of errSilent, which is a refused connection
 }
 
 var errSilent = errors.New("connection refused")
@@ -141,6 +142,9 @@ func (h *hubs) probe(_ context.Context, url string) (string, error) {
 	defer h.mu.Unlock()
 	if name, ok := h.answer[url]; ok {
 		return name, nil
+	}
+	if err := h.fail[url]; err != nil {
+		return "", err
 	}
 	return "", errSilent
 }

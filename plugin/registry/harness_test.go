@@ -214,6 +214,14 @@ func decode(t testing.TB, content []byte) event {
 	return e
 }
 
+// decode calls a method without parameters, and decodes its answer.
+func (h *harness) decode(method string, into any) {
+	h.t.Helper()
+	if err := json.Unmarshal(h.call(context.Background(), method, "").content, into); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
 // register registers what must be accepted.
 func (h *harness) register(params string) entry {
 	h.t.Helper()

@@ -15,9 +15,9 @@ import (
 
 // Health is how the health of backends is checked.
 type Health struct {
-	// Probe asks the hub at a URL ("ws://127.0.0.1:4444") for its name. It
-	// returns an error where there is no answer before ctx is done. Nil turns
-	// health and discovery off.
+	// Probe asks the hub at a URL ("ws://127.0.0.1:4444") for its name, and
+	// returns before long when ctx is done. Its error may be ErrNoAnswer or
+	// ErrNotForUs. Nil turns health and discovery off.
 	Probe func(ctx context.Context, url string) (name string, err error)
 	// Interval is the time between two rounds, in which every entry is probed
 	// once; 0 turns health off.
@@ -26,13 +26,20 @@ type Health struct {
 	Timeout time.Duration
 }
 
-const (
-	// When more than a third of the active entries fail in one round, and at
-	// least so many, the fault is taken to be our own.
-	minMassFailures = 3
-	// The bounds of how many probes run at once.
-	minProbes, maxProbes = 64, 2048
+// What a probe may say when it has no name. Any other error is an answer of
+// something that is not the hub: a refused connection, a certificate, an HTTP
+// status. Three of those in a row make an entry critical.
+var (
+	// ErrNoAnswer: nothing was heard, neither of the hub nor of its machine. If all
+	// fall silent at once, the fault is our own network's.
+	ErrNoAnswer = errors.New("no answer")
+	// ErrNotForUs: the hub is alive, and refuses this caller, or refuses any at the
+	// moment.
+	ErrNotForUs = errors.New("it is alive, but not for us")
 )
+
+// The bounds of how many probes run at once.
+const minProbes, maxProbes = 64, 2048
 
 // probed is the outcome of one probe.
 type probed struct {
@@ -60,13 +67,13 @@ func (r *Registry) forgetHealth(ctx context.Context) error {
 
 // watchHealth discovers and probes, now and in every round, until ctx is done.
 func (r *Registry) watchHealth(ctx context.Context) {
-	cutOff := false
+	down := outage(0)
 	for {
 		r.discover(ctx)
 		if !r.health.probes() {
 			return
 		}
-		cutOff = r.round(ctx, cutOff)
+		down = r.round(ctx, down)
 		// The jitter keeps registries from probing at the same moments.
 		jitter := 0.9 + 0.2*rand.Float64() // #nosec G404 -- it spreads probes, and is no secret
 		select {
@@ -77,30 +84,30 @@ func (r *Registry) watchHealth(ctx context.Context) {
 	}
 }
 
-// round probes every entry once, and stores what follows as one change. wasCutOff
-// and the result say that so many entries failed that the fault is ours.
-func (r *Registry) round(ctx context.Context, wasCutOff bool) (cutOff bool) {
+// round probes every entry once, and stores what follows as one change. It returns
+// what of ours is down, after what was down in the round before.
+func (r *Registry) round(ctx context.Context, before outage) (down outage) {
 	entries, _ := r.view.all()
 	outcomes := make([]probed, len(entries))
 	r.probeAll(ctx, len(entries), func(ctx context.Context, i int) {
 		outcomes[i] = r.probe(ctx, entries[i])
 	})
 	if ctx.Err() != nil {
-		return wasCutOff
+		return before
 	}
-	cutOff, failed, active := massFailure(outcomes)
+	down = outageOf(outcomes)
 	switch {
-	case cutOff && !wasCutOff:
-		r.log.Error("too many backends fail at once: our own network seems to be down, and nothing is deactivated",
-			"failed", failed, "active", active)
-	case !cutOff && wasCutOff:
-		r.log.Info("our own network is back", "failed", failed, "active", active)
+	case down > before:
+		r.log.Error("backends that have answered before are all silent: "+down.String()+" seems to be down, and they stay as they are",
+			"backends", len(outcomes))
+	case down == 0 && before > 0:
+		r.log.Info("our own network is back")
 	}
 	now := time.Now().Unix()
 	conditions := make([]*condition, len(outcomes))
 	var writes []storage.Write
 	for i, p := range outcomes {
-		c := p.entry.next(p, cutOff || isLocal(p.err), now)
+		c := p.entry.next(p, down.explains(p.err), now)
 		conditions[i] = c
 		if w, ok := follows(p.entry.backend, c, now); ok {
 			writes = append(writes, w)
@@ -111,10 +118,11 @@ func (r *Registry) round(ctx context.Context, wasCutOff bool) (cutOff bool) {
 		}
 	}
 	r.view.setConditions(outcomes, conditions)
+	r.down.Store(int32(down))
 	if err := r.applyUnchanged(ctx, writes); err != nil && ctx.Err() == nil {
 		r.log.Error("what health found could not be stored", "error", err)
 	}
-	return cutOff
+	return down
 }
 
 // isNews reports whether watches tell that an entry has another condition now.
@@ -161,21 +169,6 @@ func (r *Registry) probe(ctx context.Context, e *entry) probed {
 		p.err = misnamed{name}
 	}
 	return p
-}
-
-// massFailure reports whether so many active backends failed that the fault is
-// ours. One that answers, under whatever name, was reached.
-func massFailure(outcomes []probed) (ours bool, failed, active int) {
-	for _, p := range outcomes {
-		if !p.entry.backend.Active() {
-			continue
-		}
-		active++
-		if p.err != nil && !errors.As(p.err, &misnamed{}) {
-			failed++
-		}
-	}
-	return failed >= minMassFailures && 3*failed > active, failed, active
 }
 
 // follows returns the write that follows from the condition of an entry, if there

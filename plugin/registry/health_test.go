@@ -134,60 +134,6 @@ func TestAnsweringUnderAnotherNameDeactivates(t *testing.T) {
 	})
 }
 
-func TestMassFailureDeactivatesNothing(t *testing.T) {
-	tests := []struct {
-		backends, silent int
-		deactivated      bool
-	}{
-		{9, 3, true},  // a third is not more than a third
-		{9, 4, false}, // our network
-		{8, 3, false},
-		{3, 3, false},
-		{3, 2, true}, // fewer than three prove nothing
-		{1, 1, true},
-	}
-	for _, tt := range tests {
-		t.Run(fmt.Sprintf("%d of %d", tt.silent, tt.backends), func(t *testing.T) {
-			bubble(t, func(t *testing.T, p *patient) {
-				for i := range tt.backends {
-					name := fmt.Sprintf("n%d", i)
-					p.register(name)
-					if i >= tt.silent {
-						p.up(name)
-					}
-				}
-				p.rounds(6)
-				if active := p.get("n0").Active; active == tt.deactivated {
-					t.Errorf("active %v", active)
-				}
-				if said := strings.Contains(p.log.String(), "our own network"); said == tt.deactivated {
-					t.Errorf("the log:\n%s", p.log)
-				}
-				if !tt.deactivated {
-					p.expect("n0", "warning", true)
-				}
-			})
-		})
-	}
-}
-
-func TestInactiveBackendsDoNotCountForAMassFailure(t *testing.T) {
-	bubble(t, func(t *testing.T, p *patient) {
-		for i := range 8 {
-			p.register(fmt.Sprintf("n%d", i))
-			p.up(fmt.Sprintf("n%d", i))
-		}
-		p.down("n0", "n1")
-		p.rounds(5)
-		p.expect("n0", "critical", false)
-		// Two of the six that are left: with the two from before it would be
-		// half of all.
-		p.down("n2", "n3")
-		p.rounds(5)
-		p.expect("n2", "critical", false)
-	})
-}
-
 func TestFlappingIsMarked(t *testing.T) {
 	bubble(t, func(t *testing.T, p *patient) {
 		p.register("a", "b", "c", "d")

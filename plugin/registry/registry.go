@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -37,6 +38,7 @@ type Registry struct {
 	feeds     feeds
 	discovery discovery
 	health    Health
+	down      atomic.Int32 // an outage: what of ours is down
 
 	stop    context.CancelFunc
 	running sync.WaitGroup // everything that New has started

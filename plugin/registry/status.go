@@ -23,6 +23,7 @@ type statusEvent struct {
 	Sources       []*SourceStatus `json:"sources" description:"The sources that are loaded, the highest rank first"`
 	DatabaseBytes int64           `json:"database_bytes,omitzero" description:"Size of the database, where it is known"`
 
+	Held     []string         `json:"held,omitzero" description:"Backends that are silent and stay as they are, as our own network seems to be down"`
 	Warnings []string         `json:"warnings,omitzero" description:"What is unsafe about how the registry runs"`
 	Counters map[string]int64 `json:"counters" description:"Connections, and how often each limit was met"`
 }
@@ -64,6 +65,9 @@ func (r *Registry) status(ctx context.Context, _ plugin.None) (event, error) {
 	for _, warnings := range r.warnings {
 		s.Warnings = append(s.Warnings, warnings()...)
 	}
+	if down := outage(r.down.Load()); down > 0 {
+		s.Warnings = append(s.Warnings, down.String()+" seems to be down: backends that are silent stay as they are")
+	}
 	if r.counters != nil {
 		maps.Copy(s.Counters, r.counters())
 	}
@@ -72,6 +76,9 @@ func (r *Registry) status(ctx context.Context, _ plugin.None) (event, error) {
 		s.ByHealth[string(e.info.Health)]++
 		if e.backend.Active() {
 			s.Active++
+		}
+		if e.condition != nil && e.condition.held && e.backend.Active() {
+			s.Held = append(s.Held, e.backend.Name)
 		}
 	}
 	if store, ok := r.store.(sized); ok {
