@@ -26,6 +26,7 @@ const maxCompletionTime = 800 * time.Millisecond
 func (c *command) complete(ctx context.Context, root *cobra.Command, request string, words []string) error {
 	before, last := words[:len(words)-1], words[len(words)-1]
 	root.SetErr(io.Discard)
+	c.hubs.note = func(string, ...any) {}
 	l, err := c.split(root, before)
 	c.options.help = false // of "help", which is completed like no command
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.options.timeout, maxCompletionTime))

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"slices"
 	"sync"
 	"syscall"
@@ -43,6 +44,8 @@ type hub struct {
 	name string // its own
 	url  string
 	took time.Duration // to connect, and to learn its name
+	// trusted is whether the credentials are for it.
+	trusted bool
 
 	called  string // how the command line names it, where a name was looked up
 	command bool   // a command of plexus has that name
@@ -91,7 +94,8 @@ func (h *hubs) bounded(ctx context.Context) (context.Context, context.CancelFunc
 	return context.WithTimeout(ctx, cmp.Or(h.options.timeout, stepTimeout))
 }
 
-// dial connects to the hub at url and learns its name.
+// dial connects to the hub at url and learns its name. It gets the credentials
+// only if they are for it.
 func (h *hubs) dial(ctx context.Context, url string, credentials bool) (*hub, error) {
 	config, err := h.options.config(credentials)
 	if err != nil {
@@ -123,32 +127,47 @@ func (h *hubs) dial(ctx context.Context, url string, credentials bool) (*hub, er
 	if h.options.verbose {
 		h.note("%s answers at %s", c.Hub(), url)
 	}
-	return &hub{Client: c, name: c.Hub(), url: url, took: time.Since(began)}, nil
+	return &hub{Client: c, name: c.Hub(), url: url, took: time.Since(began), trusted: credentials}, nil
 }
 
-// registry connects to the hub with the registry, or to one that has none.
+// registry connects to the hub with the registry, or to one that has none. The
+// credentials are for the first address: whatever listens at the other gets none.
 func (h *hubs) registry(ctx context.Context) (*hub, error) {
 	urls, err := h.options.addresses(h.getenv)
 	if err != nil {
 		return nil, err
 	}
 	var failure error // that says most: not that of a port at which nothing listens
-	for _, url := range urls {
-		found, err := h.dial(ctx, url, true)
+	for i, url := range urls {
+		found, err := h.dial(ctx, url, i == 0)
+		if i > 0 && !errors.Is(err, syscall.ECONNREFUSED) {
+			without := ""
+			if len(h.options.credentials(h.getenv)) > 0 || h.options.cert != "" {
+				without = ", without credentials"
+			}
+			h.note("%s: %s is asked instead%s", explain(failure), url, without)
+		}
 		if err == nil {
 			return found, nil
 		}
 		if failure == nil || !errors.Is(err, syscall.ECONNREFUSED) {
 			failure = err
 		}
-		if is[*net.DNSError](err) || ctx.Err() != nil {
-			return nil, failure // the other port is of the same host
+		if is[*net.DNSError](err) || ctx.Err() != nil || turnedAway(err) {
+			return nil, failure // the other port is of the same host, and no registry in place of this one
 		}
 	}
 	if len(urls) > 1 && errors.Is(failure, syscall.ECONNREFUSED) {
 		return nil, fmt.Errorf("no hub was found: nothing listens at %s, nor at %s; say where it is with -H and -P, or --registry", urls[0], urls[1])
 	}
 	return nil, failure
+}
+
+// turnedAway reports whether what listens is there, but not for us.
+func turnedAway(err error) bool {
+	dial, ok := errors.AsType[*client.DialError](err)
+	return ok && slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusMisdirectedRequest,
+		http.StatusTooManyRequests, http.StatusServiceUnavailable}, dial.Status)
 }
 
 // named connects to the hub of that name: the one that is asked first, or one
@@ -171,8 +190,9 @@ func (h *hubs) reach(ctx context.Context, first *hub, name string) (*hub, error)
 		return nil, err
 	}
 	// Anybody who may write to the registry can put an address of their own there,
-	// to collect what is sent to it: it gets no credentials without --pass-on.
-	found, err := h.dial(ctx, entry.url(), h.options.passOn || entry.url() == first.url)
+	// to collect what is sent to it: it gets no credentials without --pass-on, and
+	// never those that the registry did not get.
+	found, err := h.dial(ctx, entry.url(), first.trusted && (h.options.passOn || entry.url() == first.url))
 	switch {
 	case err != nil && !entry.is("is_active"):
 		return nil, fmt.Errorf("%s is inactive, says %s: %w", name, first.name, err)

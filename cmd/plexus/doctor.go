@@ -135,7 +135,7 @@ func addressMeant(word string) []string {
 	if !schemed {
 		place = word
 	}
-	if place == "" || strings.ContainsAny(place, " ?#@") || strings.HasPrefix(place, "/") {
+	if !isPlain(strings.NewReplacer("[", "", "]", "").Replace(place)) || strings.Contains(place, "@") || strings.HasPrefix(place, "/") {
 		return nil
 	}
 	scheme := "ws://"

@@ -102,9 +102,9 @@ func explain(err error) string {
 		case errors.Is(dial.Err, syscall.ECONNREFUSED):
 			return text + "nothing listens at " + dial.URL
 		case errors.Is(err, context.DeadlineExceeded):
-			return fmt.Sprintf("%s%s did not answer in time (%s); plexus doctor %[2]s, with the same flags, looks closer", text, dial.URL, dial.Step)
+			return fmt.Sprintf("%s%s did not answer in time (%s); plexus doctor URL looks closer", text, dial.URL, dial.Step)
 		}
-		return fmt.Sprintf("%s%s can't be used (%s): %v; plexus doctor %[2]s, with the same flags, looks closer", text, dial.URL, dial.Step, dial.Err)
+		return fmt.Sprintf("%s%s can't be used (%s): %v; plexus doctor URL looks closer", text, dial.URL, dial.Step, dial.Err)
 	case errors.As(err, &call) && errors.Is(err, context.DeadlineExceeded):
 		return call.Method + " did not answer in time"
 	}

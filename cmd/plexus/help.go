@@ -124,7 +124,7 @@ func (t *target) writeMethod(text *helptext.Text, cmd *cobra.Command) {
 		}
 		head, fallback := "  --"+oneLine(f.Name), ""
 		if p.required && len(p.keys) == 1 {
-			usage += " --" + oneLine(f.Name) + " …"
+			usage += " " + shellWord("--"+oneLine(f.Name)) + " …"
 		}
 		if !p.rules().isSwitch() {
 			head += " " + oneLine(p.describe())

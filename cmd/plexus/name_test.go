@@ -86,7 +86,7 @@ func TestNamesLikeFlags(t *testing.T) {
 	t.Parallel()
 	hub := serveHub(t, "plexus") // no hub of ours has such a name itself
 	entries := map[string]string{}
-	for _, name := range []string{"-x", "--version", "-", "--", "-P1", "watch", "a b;c", "it's"} {
+	for _, name := range []string{"-x", "--version", "-", "--", "-P1", "watch", "a b;c", "it's", "a-b;reboot"} {
 		entries[name] = entryOf(t, name, hub.URL, `,"answers_as":"plexus"`)
 	}
 	r := registryOf(t, entries)
@@ -121,6 +121,8 @@ func TestNamesLikeFlags(t *testing.T) {
 		{[]string{"--", "watch", "ecoh"}, misused, "", "plexus: watch has no \"ecoh\"\nDid you mean echo?\nSee plexus -- watch --help.\n"},
 		{[]string{"a b;c", "ecoh"}, misused, "", "plexus: a b;c has no \"ecoh\"\nDid you mean echo?\nSee plexus 'a b;c' --help.\n"},
 		{[]string{"it's", "echo", "once", "--host", "x"}, misused, "", "plexus: --host must stand before the path\nFor example: plexus --host … 'it'\\''s' echo once\n"},
+		{[]string{"--", "a-b;reboo"}, misused, "", "plexus: reg, at " + r.url + ", knows no backend \"a-b;reboo\"\nDid you mean 'a-b;reboot'?\n"},
+		{[]string{"doctor", "http://x;reboot"}, misused, "", "plexus: \"http://x;reboot\" is not ws://HOST:PORT or wss://HOST:PORT\n"},
 		{[]string{"it's", "echo", "$(x)"}, misused, "", "plexus: it's echo has no \"$(x)\"\n"},
 		{[]string{"it's", "echo", "once", "$(x)"}, misused, "", "plexus: \"$(x)\" follows once, which is a method\nIts parameters are flags: see plexus 'it'\\''s' echo once --help.\n"},
 	} {

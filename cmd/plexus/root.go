@@ -203,7 +203,11 @@ func didYouMean(word string, names []string) string {
 	}
 	for parent.SuggestionsMinimumDistance = 1; parent.SuggestionsMinimumDistance <= 2 && len(word) <= maxName; parent.SuggestionsMinimumDistance++ {
 		if near := parent.SuggestionsFor(word); len(near) > 0 {
-			return "Did you mean " + orList(near[:min(len(near), maxNames)]) + "?"
+			near = near[:min(len(near), maxNames)]
+			for i, name := range near {
+				near[i] = shellWord(name)
+			}
+			return "Did you mean " + orList(near) + "?"
 		}
 	}
 	return ""

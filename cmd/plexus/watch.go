@@ -40,11 +40,11 @@ func (c *command) watch(ctx context.Context, words []string) error {
 	if len(words) == 1 {
 		w.params["name"] = words[0]
 	}
-	url, at := first.url, first
+	url, trusted, at := first.url, first.trusted, first
 	waits := connect.Settings{MinWait: watchMinWait, MaxWait: watchMaxWait}
 	waits.Repeat(ctx, func() (connected, last bool) {
 		if at == nil {
-			if at, err = c.hubs.dial(ctx, url, true); err != nil {
+			if at, err = c.hubs.dial(ctx, url, trusted); err != nil {
 				w.lost(ctx, err)
 				return false, false
 			}
