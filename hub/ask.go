@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -23,8 +24,9 @@ type question struct {
 	accept   func(answer []byte) error
 	answered chan struct{} // closed when it is
 
-	mu     sync.Mutex
-	closed bool // answered, or no longer waited for
+	mu      sync.Mutex
+	closed  bool  // answered, or no longer waited for
+	refused error // why the last answer was; nil before one was
 }
 
 // answer takes an answer. It reports whether the question was open; an answer
@@ -36,6 +38,7 @@ func (q *question) answer(data []byte) (open bool, err error) {
 		return false, nil
 	}
 	if err := q.accept(data); err != nil {
+		q.refused = err
 		return true, err
 	}
 	q.closed = true
@@ -86,6 +89,12 @@ func (r *run) Ask(ctx context.Context, text []byte, timeout time.Duration, accep
 		return nil
 	}
 	q.closed = true
+	if failure == plugin.ErrUnanswered && q.refused != nil {
+		failure = &plugin.Error{
+			Message: fmt.Sprintf("%v; the last answer was refused: %v", plugin.ErrUnanswered, q.refused),
+			Err:     plugin.ErrUnanswered,
+		}
+	}
 	return failure
 }
 
@@ -111,7 +120,12 @@ func (h *Hub) Respond(ctx context.Context, params []byte) error {
 	if found, ok := h.questions.Load(in.RequestID); ok {
 		q := found.(*question)
 		if q.caller.Same(plugin.CallerOf(ctx)) {
-			if open, err := q.answer(in.ResponseData); open {
+			open, err := q.answer(in.ResponseData)
+			if coded, ok := errors.AsType[*plugin.Error](err); ok {
+				// Clients show the message, not the data.
+				err = &plugin.Error{Code: coded.Code, Message: coded.Message, Data: coded.Detail()}
+			}
+			if open {
 				return err
 			}
 		}

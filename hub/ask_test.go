@@ -142,6 +142,17 @@ func TestQuestionWithoutAnAnswer(t *testing.T) {
 			t.Errorf("an answer that is late: %q", got)
 		}
 	})
+	// What was refused last is said, as callers may not have read it.
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := newHub(t, "H", asker(asks, plugin.Bidirectional()))
+		got := conversation(t.Context(), h.Call("q.m", nil), func(q plugin.Item) {
+			respond(t.Context(), h, q.RequestID, `{"type":"text","value":"yes"}`)
+			respond(t.Context(), h, q.RequestID, `{"type":"confirmed","value":"yes"}`)
+			respond(plugin.WithCaller(t.Context(), plugin.Caller{Name: "bob", Means: "token"}), h, q.RequestID, `{}`)
+		})
+		equal(t, got, "request", `data q.m "the question was not answered in time; the last answer was refused: Invalid params: `+
+			`response_data.value: invalid type: string \"yes\", expected a boolean, timeout: true"`, "done")
+	})
 	// The caller gets the errors that the method returns.
 	synctest.Test(t, func(t *testing.T) {
 		h, _ := newHub(t, "H", asker(sure, plugin.Bidirectional()))

@@ -17,7 +17,8 @@ import (
 var (
 	// ErrCancelled says that the caller has declined to answer.
 	ErrCancelled = &Error{Message: "cancelled by the caller"}
-	// ErrUnanswered says that no answer came in time.
+	// ErrUnanswered says that no answer came in time, or none that fits. Errors
+	// that wrap it say why the last one was refused.
 	ErrUnanswered = &Error{Message: "the question was not answered in time"}
 	// ErrCannotAsk says that no caller can be asked: the method, or the method
 	// that called it, is not [Bidirectional], or it runs outside of a hub.

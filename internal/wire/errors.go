@@ -51,6 +51,7 @@ func ErrorOf(err error) *jsonrpc2.Error {
 	case coded.Detail() != "":
 		return InvalidParams(coded.Detail())
 	default:
-		return NewError(coded.Code, coded.Error(), "")
+		data, _ := coded.Data.(string)
+		return NewError(coded.Code, coded.Error(), data)
 	}
 }

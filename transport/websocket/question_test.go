@@ -3,6 +3,7 @@
 package websocket_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -168,14 +169,14 @@ func TestAnswersThatAreRefused(t *testing.T) {
 	sub := c.call(1, "probe.ask", `{"text":"Sure?"}`)
 	id := c.asked(sub, "Sure?")
 	for _, test := range []struct {
-		params, data string
+		params, reason, data string
 	}{
-		{fmt.Sprintf(`{"request_id":%q,"response_data":{"type":"text","value":"yes"}}`, id), "response_data: expected an answer of type `confirmed` or `cancelled`"},
-		{fmt.Sprintf(`{"request_id":%q,"response_data":{"type":"confirmed"}}`, id), "missing field `response_data.value`"},
-		{fmt.Sprintf(`{"request_id":%q}`, id), "response_data: invalid type: null, expected response"},
+		{fmt.Sprintf(`{"request_id":%q,"response_data":{"type":"text","value":"yes"}}`, id), "response_data: expected an answer of type `confirmed` or `cancelled`", ""},
+		{fmt.Sprintf(`{"request_id":%q,"response_data":{"type":"confirmed"}}`, id), "missing field: response_data.value", "missing field `response_data.value`"},
+		{fmt.Sprintf(`{"request_id":%q}`, id), "response_data: invalid type: null, expected response", ""},
 	} {
 		c.Send(`{"jsonrpc":"2.0","id":2,"method":"hub.respond","params":%s}`, test.params)
-		if f := c.Rejected("2", -32602); f.Error.Message != "Invalid params" || f.Error.Data != test.data {
+		if f := c.Rejected("2", -32602); f.Error.Message != "Invalid params: "+test.reason || f.Error.Data != cmp.Or(test.data, test.reason) {
 			t.Errorf("%s: got %s", test.params, f.Text)
 		}
 	}
