@@ -132,7 +132,11 @@ func (r *run) end() {
 	defer r.mu.Unlock()
 	if !r.yielding {
 		if cause := recover(); cause != nil {
-			r.fail(r.panicked(cause))
+			err := r.panicked(cause)
+			if refusal, refused := r.call.params.(error); refused {
+				err = refusal // of a middleware that expects parameters
+			}
+			r.fail(err)
 		}
 	}
 	if r.yield != nil {

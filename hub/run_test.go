@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/plugin"
 )
 
@@ -178,6 +179,23 @@ func TestNothingFollowsTheEnd(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestAMiddlewareThatExpectsParameters is no reason to tell the caller less.
+func TestAMiddlewareThatExpectsParameters(t *testing.T) {
+	expects := func(_ plugin.Method, next plugin.Handler) plugin.Handler {
+		return func(ctx context.Context, params any, yield func(any, error) bool) {
+			params.(*nameParams).Name += "!"
+			next(ctx, params, yield)
+		}
+	}
+	log := &testkit.Log{}
+	h := newHubWith(t, "H", []hub.Option{hub.WithMiddleware(expects), hub.WithLogger(slog.New(slog.NewTextHandler(log, nil)))}, activation("a", "m"))
+	equal(t, run(t.Context(), h.Call("a.m", []byte(`{"name":"x"}`))), `data a.m "for x!"`, "done")
+	equal(t, run(t.Context(), h.Call("a.m", []byte(`{}`))), "error -32602 Invalid params: missing field: name")
+	if log.Count("a method panicked") != 1 {
+		t.Errorf("the log says %s", log)
 	}
 }
 

@@ -130,9 +130,6 @@ func (a *accessControl) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	from := a.sourceOf(r)
 	caller, why, cause := a.admit(r, from)
 	if why == none {
-		if a.authenticate != nil && (caller.Name != "" || caller.Means != "") {
-			connOf(r).recheck = a.recheck(r, caller)
-		}
 		a.next.ServeHTTP(w, r.WithContext(plugin.WithCaller(r.Context(), caller)))
 		return
 	}

@@ -165,6 +165,17 @@ func TestWrongOptionsAreErrorsOfServe(t *testing.T) {
 	}
 }
 
+// TestListenAndServeDoesNotClaimToServe before it does.
+func TestListenAndServeDoesNotClaimToServe(t *testing.T) {
+	h, err := hub.New("hub")
+	must(t, err)
+	log := &testkit.Log{}
+	err = transport.ListenAndServe(t.Context(), "0.0.0.0:0", h, transport.WithLogger(slog.New(slog.NewTextHandler(log, nil))))
+	if err == nil || log.Count("serving") > 0 {
+		t.Errorf("%v; the log says %s", err, log)
+	}
+}
+
 // TestOtherMachinesAreServedOnlyIfThatIsMeant: a hub of one's own is as careful as
 // the registry.
 func TestOtherMachinesAreServedOnlyIfThatIsMeant(t *testing.T) {

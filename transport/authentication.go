@@ -72,6 +72,7 @@ func (a *accessControl) callerOf(r *http.Request, from source) (plugin.Caller, r
 	}
 	switch {
 	case err == nil:
+		connOf(r).recheck = a.recheck(r, caller)
 	case !errors.Is(err, ErrNoCredentials):
 		a.rates.charge(from.limited)
 		return plugin.Caller{}, wrongCredentials, err

@@ -29,6 +29,9 @@ func TestRecheck(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		callers[name] = plugin.Caller{Name: name, Means: "token", Scopes: scopes}
+		if name == "nameless" { // a key that only opens
+			callers[name] = plugin.Caller{Scopes: scopes}
+		}
 	}
 	changed := make(chan struct{})
 	s := serve(t, transport.WithAnonymous("c"), transport.WithAuthentication(func(r *http.Request) (plugin.Caller, error) {
@@ -54,7 +57,7 @@ func TestRecheck(t *testing.T) {
 		}
 	}))
 	all := map[string]*testkit.Conn{}
-	for _, name := range []string{"removed", "narrowed", "same", ""} {
+	for _, name := range []string{"removed", "narrowed", "nameless", "same", ""} {
 		set(name, "a", "b")
 		ws, _, err := testkit.DialWith(t, new(gorilla.Dialer), s.url, http.Header{"Authorization": {name}})
 		must(t, err)
@@ -64,10 +67,11 @@ func TestRecheck(t *testing.T) {
 	<-changed
 	mu.Lock()
 	delete(callers, "removed")
+	delete(callers, "nameless")
 	mu.Unlock()
 	set("narrowed", "a")
 	<-changed
-	for _, name := range []string{"removed", "narrowed"} {
+	for _, name := range []string{"removed", "narrowed", "nameless"} {
 		if code := all[name].Closed(); code != gorilla.ClosePolicyViolation {
 			t.Errorf("%s: closed with %d", name, code)
 		}

@@ -119,11 +119,17 @@ func (s *Server) prepare(l net.Listener) (*http.Server, net.Listener, error) {
 // any case the listener is closed, and no connection is left. Serve may be called
 // once.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	return s.serve(ctx, l, func() {})
+}
+
+// serve is Serve, and calls begin once no option speaks against it.
+func (s *Server) serve(ctx context.Context, l net.Listener, begin func()) error {
 	server, limited, err := s.prepare(l)
 	if err != nil {
 		l.Close()
 		return err
 	}
+	begin()
 	defer s.background(ctx)()
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(limited) }() // ends with Close
@@ -198,6 +204,8 @@ func ListenAndServe(ctx context.Context, address string, h *hub.Hub, options ...
 		return errors.Join(fmt.Errorf("serving %s: %w", h.Namespace(), err), h.Close())
 	}
 	s := New(h, options...)
-	s.log.Info("serving", "hub", h.Namespace(), "url", LocalURL(l.Addr(), s.tls != nil))
-	return errors.Join(s.Serve(ctx, l), h.Close())
+	err = s.serve(ctx, l, func() {
+		s.log.Info("serving", "hub", h.Namespace(), "url", LocalURL(l.Addr(), s.tls != nil))
+	})
+	return errors.Join(err, h.Close())
 }
