@@ -15,14 +15,15 @@ import (
 
 // access is access control, as the settings ask for it.
 type access struct {
-	warning string // empty where nothing is unsafe
-	options []transport.Option
+	options  []transport.Option
+	insecure []string        // why serving is unsafe, if it is
+	problems func() []string // with credentials, at the moment
 }
 
 // openAccess reads the files that the settings name. It refuses to serve other
 // machines without protection, unless the settings insist.
 func openAccess(s *settings.Registry, at net.Addr, log *slog.Logger) (*access, error) {
-	a := &access{}
+	a := &access{problems: func() []string { return nil }}
 	if s.Encrypts() {
 		tls, run, err := transport.NewTLSConfig(s.TLS, log)
 		if err != nil {
@@ -46,8 +47,8 @@ func openAccess(s *settings.Registry, at net.Addr, log *slog.Logger) (*access, e
 		if !s.Insecure {
 			return nil, fmt.Errorf("%w (give --tls-cert, --tls-key and --tokens, without --anonymous=all, or --insecure if that is meant)", err)
 		}
-		a.warning = err.Error()
-		log.Warn("insecure", "reason", a.warning)
+		a.insecure = []string{err.Error()}
+		log.Warn("insecure", "reason", err)
 	}
 	if s.Insecure {
 		a.options = append(a.options, transport.WithInsecure())
@@ -71,6 +72,7 @@ func (a *access) authenticate(s *settings.Registry, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	a.problems = all.Warnings
 	a.options = append(a.options, all.Option())
 	return nil
 }

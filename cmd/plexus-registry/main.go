@@ -19,6 +19,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -144,6 +145,7 @@ func serve(caught *signals, s *settings.Registry, problems *errorOutput, stdout 
 	}
 	server := transport.New(h, access.options...)
 
+	warnings := warningsOf(s, access)
 	var watchCredentials func(context.Context)
 	if s.Health.Probe, watchCredentials, err = prober.New(s.Probe, log); err != nil {
 		return err
@@ -153,14 +155,12 @@ func serve(caught *signals, s *settings.Registry, problems *errorOutput, stdout 
 		registry.WithRegistrations(s.MaxRegistrations),
 		registry.WithNameBytes(s.MaxNameBytes),
 		registry.WithCounters(func() map[string]int64 { return counters(server.Stats(), problems.Dropped()) }),
+		registry.WithWarnings(func() []string { return slices.Concat(access.insecure, warnings()) }),
 		registry.WithVersion(version()),
 		registry.WithSource(file),
 		registry.WithSource(s.Backends),
 		registry.WithHealth(s.Health),
 		registry.WithDiscovery(s.AutoRegister...),
-	}
-	if access.warning != "" {
-		options = append(options, registry.WithWarnings(func() []string { return []string{access.warning} }))
 	}
 	reg, err := registry.New(ctx, store, options...)
 	if err != nil {
@@ -173,6 +173,7 @@ func serve(caught *signals, s *settings.Registry, problems *errorOutput, stdout 
 	defer cancel()
 	beside.Go(func() { reloadOnHangup(ctx, caught.hangup, reg, log) })
 	beside.Go(func() { watchCredentials(ctx) })
+	beside.Go(func() { logWarnings(ctx, warnings, log) })
 	if err := h.Register(reg); err != nil {
 		return err
 	}

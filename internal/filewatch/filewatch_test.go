@@ -371,3 +371,27 @@ func TestRead(t *testing.T) {
 		}
 	}
 }
+
+// A file that is mounted alone is the former one after a rename.
+func TestReplacedOutsideOfItsMount(t *testing.T) {
+	folder := t.TempDir()
+	path, place := filepath.Join(folder, "path"), filepath.Join(folder, "place")
+	write(t, path, "a")
+	write(t, place, "")
+	if got := Replaced(path, place, filepath.Join(folder, "none")); got != nil {
+		t.Errorf("got %q", got)
+	}
+	if out, err := exec.Command("mount", "--bind", path, place).CombinedOutput(); err != nil {
+		t.Skipf("no mount: %v: %s", err, out)
+	}
+	defer exec.Command("umount", place).Run()
+	write(t, path, "changed in place")
+	if got := Replaced(path, place); got != nil {
+		t.Errorf("it is the same file: got %q", got)
+	}
+	write(t, path+".new", "b")
+	must(t, os.Rename(path+".new", path))
+	if got := Replaced(path, place); len(got) != 1 || !strings.HasPrefix(got[0], place+": was replaced outside of the mount") {
+		t.Errorf("got %q", got)
+	}
+}

@@ -19,6 +19,10 @@ import (
 
 // Authority is a certificate authority for one test. Nothing else may trust it.
 type Authority struct {
+	// From and Until bound the certificates that it makes from now on; where they
+	// are zero, these were valid for an hour and are for another one.
+	From, Until time.Time
+
 	t    testing.TB
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
@@ -44,6 +48,9 @@ func (a *Authority) sign(template *x509.Certificate) (*x509.Certificate, *ecdsa.
 	}
 	template.SerialNumber = serial
 	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	if !a.Until.IsZero() {
+		template.NotBefore, template.NotAfter = a.From, a.Until
+	}
 	parent, parentKey := a.cert, a.key
 	if parent == nil {
 		parent, parentKey = template, key
