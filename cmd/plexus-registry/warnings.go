@@ -11,15 +11,25 @@ import (
 
 	"github.com/plexus-go/plexus/internal/filewatch"
 	"github.com/plexus-go/plexus/internal/settings"
+	"github.com/plexus-go/plexus/transport"
 )
 
 // warningsOf returns a function that says what is wrong at the moment with the
 // files of the settings.
 func warningsOf(s *settings.Registry, a *access) func() []string {
-	files := slices.DeleteFunc([]string{s.ConfigPath, s.Tokens, s.JWT.JWKS, s.TLS.CertFile, s.TLS.KeyFile, s.TLS.ClientCAFile},
-		func(path string) bool { return path == "" || strings.Contains(path, "://") })
+	files := slices.DeleteFunc([]string{
+		s.ConfigPath, s.Tokens, s.JWT.JWKS, s.TLS.CertFile, s.TLS.KeyFile, s.TLS.ClientCAFile,
+		s.Probe.CAFile, s.Probe.CertFile, s.Probe.KeyFile, s.Probe.TokenFile,
+	}, func(path string) bool { return path == "" || strings.Contains(path, "://") })
+	probes := transport.TLS{CertFile: s.Probe.CertFile, KeyFile: s.Probe.KeyFile, ClientCAFile: s.Probe.CAFile}
 	return func() []string {
-		return slices.Concat(filewatch.Replaced(files...), s.TLS.Warnings(), a.problems())
+		all := slices.Concat(filewatch.Replaced(files...), s.TLS.Warnings(), a.problems(), probes.Warnings())
+		if path := s.Probe.TokenFile; path != "" {
+			if file := filewatch.Read(path, 1<<20); file.Err != nil {
+				all = append(all, "the former token of health checks stays in use: "+path+": "+file.Err.Error())
+			}
+		}
+		return all
 	}
 }
 

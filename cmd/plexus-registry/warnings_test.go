@@ -30,13 +30,15 @@ func TestWarnings(t *testing.T) {
 	writeFile(t, file("key.pem"), string(key))
 	secret := newToken(t, file("tokens.toml"), "admin", "--scope=*")
 	tokens := readText(t, file("tokens.toml"))
+	writeFile(t, file("probe"), secret)
 	writeFile(t, file("host.toml"), entryText("a", 1))
 	writeFile(t, file("backends.toml"), "")
 	mounted := exec.Command("mount", "--bind", file("host.toml"), file("backends.toml")).Run() == nil
 	if mounted {
 		t.Cleanup(func() { exec.Command("umount", "-l", file("backends.toml")).Run() })
 	}
-	cmd := command(dir, "--tls-cert", file("cert.pem"), "--tls-key", file("key.pem"), "--tokens", file("tokens.toml"), "--config", file("backends.toml"))
+	cmd := command(dir, "--tls-cert", file("cert.pem"), "--tls-key", file("key.pem"), "--tokens", file("tokens.toml"), "--config", file("backends.toml"),
+		"--probe-token-file", file("probe"))
 	p := start(t, cmd)
 	dialer := &websocket.Dialer{TLSClientConfig: &tls.Config{RootCAs: authority.Pool()}}
 	conn, _, err := testkit.DialWith(t, dialer, p.url, bearer(secret).header)
@@ -87,6 +89,11 @@ func TestWarnings(t *testing.T) {
 	writeFile(t, file("key.pem"), string(key))
 	writeFile(t, file("tokens.toml"), tokens)
 	wants("expires at")
+	if err := os.Remove(file("probe")); err != nil {
+		t.Fatal(err)
+	}
+	wants("expires at", "the former token of health checks stays in use")
+	writeFile(t, file("probe"), secret)
 	if !mounted {
 		t.Skip("no mounts here")
 	}
