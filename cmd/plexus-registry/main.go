@@ -154,6 +154,7 @@ func serve(caught *signals, s *settings.Registry, problems *errorOutput, stdout 
 		registry.WithLogger(log),
 		registry.WithRegistrations(s.MaxRegistrations),
 		registry.WithNameBytes(s.MaxNameBytes),
+		registry.WithForgetAfter(s.ForgetAfter),
 		registry.WithCounters(func() map[string]int64 { return counters(server.Stats(), problems.Dropped()) }),
 		registry.WithWarnings(func() []string { return slices.Concat(access.insecure, warnings()) }),
 		registry.WithVersion(version()),

@@ -30,6 +30,7 @@ type Registry struct {
 	AutoRegister []registry.Address
 	Health       registry.Health // without the prober
 	Probe        prober.Credentials
+	ForgetAfter  time.Duration // as registry.WithForgetAfter takes it
 	Backends     *config.Env
 
 	// Insecure allows serving other machines without TLS or authentication.
@@ -109,6 +110,9 @@ func (s *Registry) general() Table {
 			Help: "File with the token that health checks send to backends of this machine, and to those of --probe-token-host."},
 		{Name: "probe-token-host", Variable: "REGISTRY_PROBE_TOKEN_HOSTS", Kind: "name", Value: listOf(&s.Probe.TokenHosts, parseTokenHost), Default: "this machine",
 			Help: "Hosts, such as hub.example.com or .example.com for every name below, whose backends are sent the token as well, over wss only. Whoever may register a backend there can read it. Separated by commas or in several flags."},
+		{Name: "forget-after", Variable: "REGISTRY_FORGET_AFTER", Kind: "duration", Value: limit(&s.ForgetAfter, zeroOr(durationBetween(time.Second, "87600h")), time.Duration.String),
+			Default: "720h, which is 30 days",
+			Help:    "Time after which an entry that is inactive, and was not heard of, is deleted; 0 for never."},
 		{Variable: "REGISTRY_BACKENDS", Value: one(&s.Backends, config.NewEnv), Default: "none",
 			Help: "Backends to list, in addition to those of the file: name=URL, separated by commas, such as prod=wss://plexus.example.com:4444,dev=ws://127.0.0.1:4446."},
 	}

@@ -118,10 +118,16 @@ func timeLimit(target *time.Duration, min time.Duration) Value {
 
 // durationFrom reads a duration, far from where sums of durations overflow.
 func durationFrom(min time.Duration) func(text string) (time.Duration, error) {
+	return durationBetween(min, "24h")
+}
+
+// durationBetween reads a duration with these bounds.
+func durationBetween(min time.Duration, max string) func(text string) (time.Duration, error) {
+	longest, _ := time.ParseDuration(max) // it is valid
 	return func(text string) (time.Duration, error) {
 		d, err := time.ParseDuration(text)
-		if err != nil || d < min || d > 24*time.Hour {
-			return 0, fmt.Errorf("must be a duration from %s to 24h, such as 30s or 1m30s", min)
+		if err != nil || d < min || d > longest {
+			return 0, fmt.Errorf("must be a duration from %s to %s, such as 30s or 1m30s", min, max)
 		}
 		return d, nil
 	}

@@ -51,6 +51,7 @@ const (
 // only replaced.
 type condition struct {
 	address  string // what was probed; another address begins anew
+	at       time.Time
 	status   HealthStatus
 	answered bool // the last probe, under its name
 	held     bool // the last probe has failed, and by our own fault

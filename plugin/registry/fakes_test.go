@@ -133,6 +133,7 @@ type hubs struct {
 	mu     sync.Mutex
 	answer map[string]string
 	fail   map[string]error // instead of errSilent, which is a refused connection
+	probed func(url string) // nil for nothing
 }
 
 var errSilent = errors.New("connection refused")
@@ -140,6 +141,9 @@ var errSilent = errors.New("connection refused")
 func (h *hubs) probe(_ context.Context, url string) (string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.probed != nil {
+		h.probed(url)
+	}
 	if name, ok := h.answer[url]; ok {
 		return name, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,7 +21,7 @@ type Health struct {
 	// ErrNotForUs. Nil turns health and discovery off.
 	Probe func(ctx context.Context, url string) (name string, err error)
 	// Interval is the time between two rounds, in which every entry is probed
-	// once; 0 turns health off.
+	// once; one that is inactive ever more seldom. 0 turns health off.
 	Interval time.Duration
 	// Timeout is how long one probe may take, above 0.
 	Timeout time.Duration
@@ -88,6 +89,8 @@ func (r *Registry) watchHealth(ctx context.Context) {
 // what of ours is down, after what was down in the round before.
 func (r *Registry) round(ctx context.Context, before outage) (down outage) {
 	entries, _ := r.view.all()
+	began := time.Now()
+	entries = slices.DeleteFunc(entries, func(e *entry) bool { return !e.isDue(began, r.health.Interval) })
 	outcomes := make([]probed, len(entries))
 	r.probeAll(ctx, len(entries), func(ctx context.Context, i int) {
 		outcomes[i] = r.probe(ctx, entries[i])

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/plexus-go/plexus/plugin"
@@ -104,15 +103,7 @@ func (r *Registry) delete(ctx context.Context, in leaseParams) (event, error) {
 		return failure(in.Name, err)
 	}
 	r.leases.end(in.Name)
-	r.quota.release(in.Name)
-	for _, f := range r.feeds.all {
-		f.list = slices.DeleteFunc(f.list, func(b storage.Backend) bool { return b.Name == in.Name })
-	}
-	for i, found := range r.discovery.found {
-		if found == in.Name { // it must be discovered again
-			r.discovery.found[i] = ""
-		}
-	}
+	r.unlist(in.Name)
 	return event{Deleted: &nameEvent{Name: in.Name}}, nil
 }
 

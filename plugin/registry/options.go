@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"net/netip"
+	"time"
 
 	"github.com/plexus-go/plexus/storage"
 )
@@ -20,7 +21,7 @@ func WithLogger(log *slog.Logger) Option { return func(r *Registry) { r.log = lo
 // WithVersion sets the version of the program for status; the default is "(devel)".
 func WithVersion(version string) Option { return func(r *Registry) { r.version = version } }
 
-// WithRegistrations bounds how many entries one caller may have registered; the
+// WithRegistrations bounds how many active entries one caller may have registered; the
 // default, also where it is 0, is DefaultRegistrations. A negative number is no
 // limit.
 func WithRegistrations(n int) Option {
@@ -28,6 +29,13 @@ func WithRegistrations(n int) Option {
 		n = math.MaxInt
 	}
 	return func(r *Registry) { r.quota.max = cmp.Or(n, DefaultRegistrations) }
+}
+
+// WithForgetAfter sets how long an entry is kept that is inactive and was not heard
+// of; the default, also where it is 0, is DefaultForgetAfter. With a negative time
+// it is kept for ever.
+func WithForgetAfter(d time.Duration) Option {
+	return func(r *Registry) { r.forgetAfter = cmp.Or(d, DefaultForgetAfter) }
 }
 
 // WithNameBytes bounds the names that are registered more closely than

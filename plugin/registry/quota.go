@@ -14,69 +14,83 @@ import (
 // WithRegistrations sets another number.
 const DefaultRegistrations = 10_000
 
-// quota counts the entries that each caller has registered since the start of
-// the program. All callers without a name count as one.
+// quota counts the active entries that each caller has registered since the start of
+// the program: what is gone costs its caller nothing. All callers without a name
+// count as one.
 type quota struct {
 	refused atomic.Int64 // how many registrations were too many
 
 	max int
 
-	mu    sync.Mutex
-	owner map[string]identity // by the name of the entry
-	count map[identity]int
+	mu     sync.Mutex
+	claims map[string]claim // by the name of the entry
+	count  map[identity]int // of the claims that count
+}
+
+// claim is whose an entry is. It counts while the entry is active, and while it is
+// being registered.
+type claim struct {
+	who    identity
+	counts bool
 }
 
 // identity is what makes callers the same.
 type identity struct{ name, means string }
 
+func newQuota() *quota {
+	return &quota{max: DefaultRegistrations, claims: map[string]claim{}, count: map[identity]int{}}
+}
+
 // take counts a registration for the caller, and fails where it has too many.
 // undo gives the entry back to who has had it.
 func (q *quota) take(ctx context.Context, name string) (undo func(), err error) {
 	caller := plugin.CallerOf(ctx)
-	who := identity{caller.Name, caller.Means}
+	mine := claim{identity{caller.Name, caller.Means}, true}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	before, owned := q.owner[name]
-	if owned && before == who {
+	before := q.claims[name]
+	if before == mine {
 		return func() {}, nil
 	}
-	if q.count[who] >= q.max {
+	if n := q.count[mine.who]; n >= q.max {
 		q.refused.Add(1)
 		return nil, plugin.Errorf(plugin.CodeTooMany,
-			"Too many registrations: %d entries are registered by this caller, as many as one may have", q.count[who])
+			"Too many registrations: %d entries are registered by this caller, as many as one may have", n)
 	}
-	q.give(name, who)
+	q.set(name, mine)
 	return func() {
-		q.release(name)
-		if owned {
-			q.mu.Lock()
-			defer q.mu.Unlock()
-			q.give(name, before)
-		}
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.set(name, before)
 	}, nil
 }
 
-// release forgets an entry that is erased.
-func (q *quota) release(name string) {
+// follow takes in what has become of an entry, nil where it is erased.
+func (q *quota) follow(name string, e *entry) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.forget(name)
+	c, claimed := q.claims[name]
+	if claimed && e == nil {
+		q.set(name, claim{})
+	} else if claimed {
+		c.counts = e.backend.Active()
+		q.set(name, c)
+	}
 }
 
-// give makes an entry that of a caller. The caller of give holds mu.
-func (q *quota) give(name string, who identity) {
-	q.forget(name)
-	q.owner[name] = who
-	q.count[who]++
-}
-
-func (q *quota) forget(name string) {
-	who, owned := q.owner[name]
-	if !owned {
+// set replaces the claim to a name; the zero claim is none. The caller holds mu.
+func (q *quota) set(name string, c claim) {
+	if old := q.claims[name]; old.counts {
+		if q.count[old.who]--; q.count[old.who] == 0 {
+			delete(q.count, old.who)
+		}
+	}
+	if c == (claim{}) {
+		delete(q.claims, name)
 		return
 	}
-	delete(q.owner, name)
-	if q.count[who]--; q.count[who] == 0 {
-		delete(q.count, who)
+	q.claims[name] = c
+	if c.counts {
+		q.count[c.who]++
 	}
 }

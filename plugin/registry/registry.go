@@ -31,9 +31,10 @@ type Registry struct {
 	leases  *leases
 	quota   *quota
 
-	nameBytes int
-	warnings  []func() []string
-	counters  func() map[string]int64
+	nameBytes   int
+	forgetAfter time.Duration // negative for never
+	warnings    []func() []string
+	counters    func() map[string]int64
 
 	feeds     feeds
 	discovery discovery
@@ -57,10 +58,12 @@ func New(ctx context.Context, store storage.Store, options ...Option) (*Registry
 		view:    newView(),
 		leases:  &leases{deadlines: map[string]deadline{}, timer: time.NewTimer(0)},
 		writing: nameLocks{seed: maphash.MakeSeed()},
-		quota:   &quota{max: DefaultRegistrations, owner: map[string]identity{}, count: map[identity]int{}},
+		quota:   newQuota(),
 
-		nameBytes: storage.MaxNameBytes,
+		nameBytes:   storage.MaxNameBytes,
+		forgetAfter: DefaultForgetAfter,
 	}
+	r.view.changed = r.quota.follow
 	for _, option := range options {
 		option(r)
 	}
@@ -99,6 +102,9 @@ func New(ctx context.Context, store storage.Store, options ...Option) (*Registry
 func (r *Registry) start(ctx context.Context) {
 	r.running.Go(func() { r.watchLeases(ctx) })
 	r.running.Go(func() { r.keepSeen(ctx) })
+	if r.forgetAfter > 0 {
+		r.running.Go(func() { r.forgetGone(ctx) })
+	}
 	for _, f := range r.feeds.all {
 		if f.from != nil {
 			r.running.Go(func() { r.followSource(ctx, f) })

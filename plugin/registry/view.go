@@ -28,6 +28,8 @@ type view struct {
 	// awaited are closed when the view has reached their revision.
 	awaited map[int64]chan struct{}
 	ended   chan struct{} // closed when nothing changes the view any more
+	// changed is told each entry that is replaced; nil for one that is deleted.
+	changed func(name string, e *entry)
 }
 
 type entry struct {
@@ -44,7 +46,10 @@ func newEntry(b storage.Backend, c *condition) *entry {
 }
 
 func newView() *view {
-	return &view{byName: map[string]*entry{}, awaited: map[int64]chan struct{}{}, ended: make(chan struct{})}
+	return &view{
+		byName: map[string]*entry{}, awaited: map[int64]chan struct{}{}, ended: make(chan struct{}),
+		changed: func(string, *entry) {},
+	}
 }
 
 // byCreation orders entries by age. Ids are of version 7, which grow with time:
@@ -69,6 +74,9 @@ func (v *view) reset(backends []storage.Backend, at storage.Position) {
 	oldest := slices.SortedFunc(maps.Values(byName), byCreation)
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	for name := range v.byName {
+		v.changed(name, byName[name])
+	}
 	v.byName, v.oldest, v.at = byName, oldest, at
 	for awaited := range v.awaited {
 		if awaited <= at.Revision {
@@ -98,6 +106,7 @@ func (v *view) apply(change storage.Change) {
 
 // put replaces the entry of that name; nil removes it.
 func (v *view) put(name string, e *entry) {
+	v.changed(name, e)
 	if old := v.byName[name]; old != nil {
 		i, _ := slices.BinarySearchFunc(v.oldest, old, byCreation)
 		if e != nil && byCreation(old, e) == 0 {
@@ -211,7 +220,9 @@ func (v *view) setConditions(outcomes []probed, conditions []*condition) {
 	v.updating.Lock()
 	defer v.updating.Unlock()
 	fresh := make([]*entry, len(outcomes))
+	now := time.Now()
 	for i, p := range outcomes {
+		conditions[i].at = now
 		if e := v.get(p.entry.backend.Name); e != nil && e.backend.Revision == p.entry.backend.Revision {
 			fresh[i] = e.with(conditions[i], conditions[i].seen)
 		}
