@@ -3,16 +3,28 @@
 package socket
 
 import (
+	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
 
 const (
-	// ChunkBytes is how much is written at once: a peer that takes a chunk in
-	// time is slow, but not stalled.
+	// ChunkBytes is how much is written at once, and how much a peer must take
+	// in time that is hurried.
 	ChunkBytes = 64 << 10
+
+	// pieceBytes is how much of it is written at once where the kernel does not
+	// tell how much of what it holds the peer has taken.
+	pieceBytes = 1 << 10
+
+	// looks is how often within Limits.Stall it is seen whether a peer takes
+	// something, and steadyStalls how many times that long one may pause that
+	// was slow and took something: on thin lines, much is taken now and then.
+	looks        = 5
+	steadyStalls = 6
 
 	// gatherBytes is how much is gathered before it is written.
 	gatherBytes = 32 << 10
@@ -25,10 +37,12 @@ const (
 // Limits say how long a peer may take, and what it may cost. The times must not
 // be zero.
 type Limits struct {
-	// Stall is how long the peer may take for the next 64 KiB. Then it is
-	// stalled, and has half as long again for whatever is still written.
+	// Stall is how long the peer may take nothing of what is written; six times
+	// as long once it was slow and took something. Then it is stalled, and has
+	// half of Stall for whatever is still written.
 	Stall time.Duration
-	// Silence is how long the peer may send nothing at all.
+	// Silence is how long the peer may send nothing at all while it is not slow
+	// to take what is written.
 	Silence time.Duration
 	// SendBuffer is how many bytes the kernel may hold for a peer that does not
 	// read. Zero leaves that to the kernel.
@@ -41,14 +55,19 @@ type Conn struct {
 	net.Conn          // TLS, or another layer, or the network's own
 	network  net.Conn // the one beneath all layers
 	limits   Limits
+	unsent   func() int // what the kernel holds; nil if it does not tell
+	piece    int        // how much is written at once
 
 	writing sync.Mutex // held while something is written
 	corked  bool
 	buf     *[]byte // what was gathered; nil for nothing
 
 	mu      sync.Mutex  // guards what follows; never held while something is read or written
-	timer   *time.Timer // fires when the present chunk is late
+	timer   *time.Timer // fires when the present chunk is to be looked at
 	chunk   time.Time   // when the present chunk was begun; zero while nothing is written
+	taken   time.Time   // when the peer last took something of it
+	left    int         // what the kernel held when it was last asked; -1 before that
+	steady  bool        // the peer was slow, and took something
 	stalled bool
 	lastOut bool      // the write deadline is final
 	lastIn  bool      // the read deadline is final
@@ -59,11 +78,14 @@ type Conn struct {
 
 // New makes a connection over conn.
 func New(conn net.Conn, limits Limits) *Conn {
-	c := &Conn{Conn: conn, network: conn, limits: limits, heard: time.Now()}
-	c.timer = time.AfterFunc(limits.Stall, func() { c.Hurry(limits.Stall) })
+	c := &Conn{Conn: conn, network: conn, limits: limits, piece: pieceBytes, left: -1, heard: time.Now()}
+	c.timer = time.AfterFunc(limits.Stall, c.look)
 	c.timer.Stop()
 	for layer, ok := conn.(layered); ok; layer, ok = c.network.(layered) {
 		c.network = layer.NetConn()
+	}
+	if c.unsent = unsentOf(c.network); c.unsent != nil {
+		c.piece = ChunkBytes
 	}
 	if limits.SendBuffer > 0 {
 		c.setSendBuffer(limits.SendBuffer)
@@ -91,7 +113,29 @@ func (c *Conn) Read(p []byte) (int, error) {
 		c.setReadDeadline(now)
 	}
 	c.mu.Unlock()
-	return c.Conn.Read(p)
+	for {
+		n, err := c.Conn.Read(p)
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || !c.stillTakes() {
+			return n, err
+		}
+	}
+}
+
+// stillTakes reports whether the peer, which was silent for too long, still takes
+// what was written before: a ping is behind that. It is then given more time.
+func (c *Conn) stillTakes() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lastIn || !c.readBy.IsZero() || c.unsent == nil {
+		return false
+	}
+	before := c.left
+	c.left = c.unsent()
+	if c.left == 0 || c.left == before {
+		return false
+	}
+	c.Conn.SetReadDeadline(time.Now().Add(c.limits.Stall))
+	return true
 }
 
 // ReadBy sets when the message that is being read must be complete; the zero
@@ -182,10 +226,14 @@ func (c *Conn) flush() error {
 func (c *Conn) write(p []byte) (n int, err error) {
 	for n < len(p) && err == nil {
 		c.beginChunk()
-		var written int
-		written, err = c.Conn.Write(p[n:min(len(p), n+ChunkBytes)])
+		for end := min(len(p), n+ChunkBytes); n < end && err == nil; {
+			var written int
+			written, err = c.Conn.Write(p[n:min(end, n+c.piece)])
+			if n += written; n < end {
+				c.took()
+			}
+		}
 		c.endChunk()
-		n += written
 	}
 	return n, err
 }
@@ -197,7 +245,43 @@ func (c *Conn) beginChunk() {
 		return
 	}
 	c.chunk = time.Now()
-	c.timer.Reset(c.limits.Stall)
+	c.taken, c.left = c.chunk, -1
+	c.timer.Reset(c.limits.Stall / looks)
+}
+
+// took says that the peer has taken a piece.
+func (c *Conn) took() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.taken = time.Now()
+	c.steady = c.steady || c.taken.Sub(c.chunk) >= c.limits.Stall/looks
+}
+
+// look makes a peer stalled that has taken nothing for too long. One that takes
+// something is not silent: it can have no ping to answer.
+func (c *Conn) look() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.chunk.IsZero() || c.lastOut {
+		return
+	}
+	now := time.Now()
+	if c.unsent != nil {
+		before := c.left
+		if c.left = c.unsent(); before >= 0 && before != c.left {
+			c.taken, c.steady = now, true
+		}
+	}
+	patience := c.limits.Stall
+	if c.steady {
+		patience *= steadyStalls
+	}
+	if now.Sub(c.taken) >= patience {
+		c.giveUp(c.limits.Stall)
+		return
+	}
+	c.setReadDeadline(now)
+	c.timer.Reset(c.limits.Stall / looks)
 }
 
 func (c *Conn) endChunk() {
@@ -208,16 +292,21 @@ func (c *Conn) endChunk() {
 }
 
 // Hurry makes a peer stalled that has not taken the present chunk within
-// patience. It then has half as long again for whatever is still written, and
-// more room in the kernel: when it wakes up it finds whole frames, and after
-// them a close frame that says why. (A write that is broken off would leave
-// part of a frame, and over TLS nothing could be written after it.)
+// patience, even if it takes something.
 func (c *Conn) Hurry(patience time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.chunk.IsZero() || c.lastOut || time.Since(c.chunk) < patience {
-		return
+	if !c.chunk.IsZero() && !c.lastOut && time.Since(c.chunk) >= patience {
+		c.giveUp(patience)
 	}
+}
+
+// giveUp makes a peer stalled. It then has half of its time for whatever is still
+// written, and more room in the kernel: when it wakes up it finds whole frames,
+// and after them a close frame that says why. (A write that is broken off would
+// leave part of a frame, and over TLS nothing could be written after it.) It is
+// called with the lock.
+func (c *Conn) giveUp(patience time.Duration) {
 	c.stalled = true
 	c.setSendBuffer(lastBuffer)
 	c.finishWriting(patience / 2)

@@ -143,6 +143,57 @@ func TestAPeerThatTakesAChunkInTimeIsNotStalled(t *testing.T) {
 	})
 }
 
+// TestAPeerThatTakesALittleIsNotStalled, nor is it silent while it takes what was
+// written: it can't have a ping to answer.
+func TestAPeerThatTakesALittleIsNotStalled(t *testing.T) {
+	for name, size := range map[string]int{"within a chunk": 30 << 10, "several chunks": 3*socket.ChunkBytes + 1} {
+		t.Run(name, func(t *testing.T) {
+			pair(t, func(t *testing.T, c *socket.Conn, peer net.Conn) {
+				heard := make(chan error)
+				go func() {
+					_, err := c.Read(make([]byte, 1))
+					heard <- err
+				}()
+				go func() {
+					for left := size; left > 0; {
+						time.Sleep(5 * time.Second)
+						n, _ := peer.Read(make([]byte, 1<<10))
+						left -= n
+					}
+					peer.Write([]byte("x"))
+				}()
+				begin := time.Now()
+				if _, err := c.Write(make([]byte, size)); err != nil || c.Stalled() {
+					t.Errorf("%v, stalled: %v", err, c.Stalled())
+				}
+				if took := time.Since(begin); took < 2*time.Minute {
+					t.Errorf("it took %v", took)
+				}
+				if err := <-heard; err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// TestAPeerThatTakesNoMoreIsStalled: one that was slow before has more time.
+func TestAPeerThatTakesNoMoreIsStalled(t *testing.T) {
+	pair(t, func(t *testing.T, c *socket.Conn, peer net.Conn) {
+		go func() {
+			time.Sleep(9 * time.Second)
+			io.ReadFull(peer, make([]byte, 8<<10))
+		}()
+		within(t, 75*time.Second, func() error {
+			_, err := c.Write(make([]byte, socket.ChunkBytes))
+			return err
+		})
+		if !c.Stalled() {
+			t.Error("it is not stalled")
+		}
+	})
+}
+
 func TestAPeerThatWakesUpLateGetsAWholeMessage(t *testing.T) {
 	pair(t, func(t *testing.T, c *socket.Conn, peer net.Conn) {
 		go func() {

@@ -3,9 +3,12 @@
 package websocket_test
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -188,6 +191,46 @@ func TestASlowUploadIsNotADeadPeer(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestALargeItemOverAThinLine arrives, however long it takes, and the connection
+// goes on.
+func TestALargeItemOverAThinLine(t *testing.T) {
+	inMemory(t, func(t *testing.T, s *server, _ *client) {
+		dialer := s.Dialer
+		dialer.NetDialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := s.NetDialContext(ctx, network, address)
+			return thinLine{conn}, err
+		}
+		ws, _, err := testkit.DialWith(t, &dialer, s.url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ws.SetReadDeadline(time.Time{})
+		time.Sleep(time.Millisecond) // ids of subscriptions need a clock that moves
+		ws.Send(`{"jsonrpc":"2.0","id":1,"method":"probe.large","params":{"bytes":%d}}`, 300<<10)
+		begin := time.Now()
+		for _, want := range []string{`"result":`, `"type":"data"`, `"type":"done"`} {
+			if _, text, err := ws.ReadMessage(); err != nil || !strings.Contains(string(text), want) {
+				t.Fatalf("%.100s, %v after %v, want %s", text, err, time.Since(begin), want)
+			}
+		}
+		if took := time.Since(begin); took < 5*time.Minute {
+			t.Errorf("it took %v", took)
+		}
+		ws.Send(`{"jsonrpc":"2.0","id":2,"method":"none"}`)
+		if _, text, err := ws.ReadMessage(); err != nil || !strings.Contains(string(text), `"id":2`) {
+			t.Errorf("then %s, %v", text, err)
+		}
+	})
+}
+
+// thinLine passes 1 KiB a second.
+type thinLine struct{ net.Conn }
+
+func (l thinLine) Read(p []byte) (int, error) {
+	time.Sleep(time.Second)
+	return l.Conn.Read(p[:min(len(p), 1<<10)])
 }
 
 func TestASlowReaderIsNotClosed(t *testing.T) {

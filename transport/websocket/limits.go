@@ -39,9 +39,11 @@ type Limits struct {
 	// items. One item may be larger than that.
 	MaxQueueBytes  int
 	MaxQueueFrames int
-	// StallTimeout is how long a client may take for the next 64 KiB, or not
-	// read at all; 5 seconds. Then it has half as long again to take the rest
-	// of what it is being sent, and is closed with code 1008.
+	// StallTimeout is how long a client may take nothing of what it is being
+	// sent, 5 seconds; six times as long once it was slow and took something.
+	// Then it has half of StallTimeout to take the rest, and is closed with code
+	// 1008. One that goes on taking something is not closed, however slow it is,
+	// while there is memory for others.
 	StallTimeout time.Duration
 	// MaxMemoryBytes is about how much all connections together may hold; 64
 	// MiB. Two thirds are for the send queues, a third for messages that are
