@@ -17,7 +17,7 @@ func (s *Registry) access() Table {
 	return Table{
 		{Group: "Access control",
 			Name: "insecure", Variable: "REGISTRY_INSECURE", Value: one(&s.Insecure, parseBool),
-			Help: "Serve other machines without TLS or without authentication: whoever reaches the port can then read, or write."},
+			Help: "Serve other machines without TLS or without authentication: whoever reaches the port, or a proxy before it, can then read, or write."},
 		{Name: "allowed-host", Variable: "REGISTRY_ALLOWED_HOSTS", Kind: "name", Value: listOf(&s.AllowedHosts, parseAllowedHost),
 			Default: "loopback names; any, if other machines are served",
 			Help:    "Host names by which clients may reach the registry, in addition to those of this machine, separated by commas or in several flags."},
@@ -26,7 +26,7 @@ func (s *Registry) access() Table {
 			Help:    "Web pages that may connect, by their origin, such as https://app.example, separated by commas or in several flags."},
 		{Name: "trusted-proxy", Variable: "REGISTRY_TRUSTED_PROXIES", Kind: "network", Value: listOf[netip.Prefix](&s.TrustedProxies, parseNetwork),
 			Default: "none",
-			Help:    "Addresses or networks, such as 10.0.0.0/8, of proxies whose X-Forwarded-For is trusted, separated by commas or in several flags."},
+			Help:    "Addresses or networks, such as 10.0.0.0/8, of proxies whose X-Forwarded-For is trusted, separated by commas or in several flags. Callers behind others need credentials."},
 
 		{Name: "tls-cert", Variable: "REGISTRY_TLS_CERT", Kind: "file", Value: file(&s.TLS.CertFile), Default: "no TLS",
 			Help: "Certificate to serve wss:// with, and its chain, as PEM. It is read again when it changes."},
