@@ -3,10 +3,16 @@
 package codec_test
 
 import (
+	"bytes"
 	"context"
+	"maps"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
@@ -108,6 +114,45 @@ func TestDefaultsOfAnswers(t *testing.T) {
 			t.Errorf("%s: %s, %v, want %s", raw, asText(got), bad, want)
 		}
 	}
+}
+
+// FuzzDefaults: nothing that is valid JSON becomes invalid, and whatever is
+// accepted has all its defaults.
+func FuzzDefaults(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, `{"one":{"name":"a"},"list":[{"name":"a","next":{"name":"b","wait":null}}],"map":{"x":{"name":"a"}}}`, `{"one":[]}`, `{"list":{}}`,
+		`{"union":{"kind":"again","name":"a"}}`, `{"union":[{}]}`, `{"unnamed":{"a":null,"b":{}}}`, `{"one":{"name":"a","next":[{"name":1}]}}`, `{"map":[null]}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	method := methodOf[defaults]()
+	var complete func(r *retries) bool
+	complete = func(r *retries) bool {
+		return r == nil || r.Wait != nil && r.Text != nil && r.Mood != "" && complete(r.Next)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		bound, err := method.Bind(raw, false)
+		if err != nil {
+			if text := bytes.Trim(raw, " \t\r\n"); jsontext.Value(text).IsValid() && strings.Contains(err.Error(), "not valid JSON") {
+				t.Fatalf("%s: %v", raw, err)
+			}
+			return
+		}
+		d := bound.(*defaults)
+		all := []*retries{d.One, d.Whole}
+		for i := range d.List {
+			all = append(all, &d.List[i])
+		}
+		all = slices.AppendSeq(append(all, d.Refs...), maps.Values(d.Map))
+		if d.Union != nil {
+			all = append(all, d.Union.Again)
+		}
+		for _, r := range all {
+			if !complete(r) {
+				t.Fatalf("%s: bound to %s", raw, asText(d))
+			}
+		}
+	})
 }
 
 func asText(v any) string {

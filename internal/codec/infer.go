@@ -287,6 +287,8 @@ func (inf *inference) structSchema(t reflect.Type) (*jsonschema.Schema, error) {
 	var details map[string]string
 	if d, ok := reflect.Zero(t).Interface().(detailed); ok {
 		details = maps.Clone(d.SchemaDetails())
+	} else if implements[detailed](t) {
+		return nil, fmt.Errorf("%s: its method SchemaDetails must have a value receiver, not a pointer", t)
 	}
 	for _, f := range fields {
 		if s.Properties[f.name] != nil {

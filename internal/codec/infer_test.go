@@ -326,6 +326,10 @@ type misnamedDetails struct{ A int }
 
 func (misnamedDetails) SchemaDetails() map[string]string { return map[string]string{"a": `{}`} }
 
+type pointerDetails struct{ A int }
+
+func (*pointerDetails) SchemaDetails() map[string]string { return nil }
+
 type brokenDetails struct{ A int }
 
 func (brokenDetails) SchemaDetails() map[string]string { return map[string]string{"A": `{"enum":1}`} }
@@ -336,14 +340,18 @@ func TestSchemaDetails(t *testing.T) {
 		"kind":{"type":["string","null"],"description":"Which","default":null,"enum":["a","b",null],"maxLength":1}}}`
 	checkSchema(t, methodOf[detailedParams]().Schema().Params, want)
 	checkSchema(t, resultOf[struct{ In detailedParams }]().Defs["detailedParams"], strings.Replace(want, `"default":null,`, "", 1))
-	for make, want := range map[*func() plugin.Method]string{new(unaryOf[misnamedDetails]): `no member "a"`, new(unaryOf[brokenDetails]): "SchemaDetails: "} {
+	for want, make := range map[string]func() plugin.Method{
+		`no member "a"`:         unaryOf[misnamedDetails],
+		"A: SchemaDetails: ":    unaryOf[brokenDetails],
+		"have a value receiver": unaryOf[pointerDetails],
+	} {
 		func() {
 			defer func() {
 				if got := fmt.Sprint(recover()); !strings.Contains(got, want) {
 					t.Errorf("%s, want %s", got, want)
 				}
 			}()
-			(*make)()
+			make()
 		}()
 	}
 }

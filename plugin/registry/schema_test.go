@@ -158,6 +158,51 @@ func TestSchemaSaysWhatIsAccepted(t *testing.T) {
 	}
 }
 
+// TestTypesHaveNames: generators name types by titles and by $defs, and number
+// what has neither, or has the name of another.
+func TestTypesHaveNames(t *testing.T) {
+	t.Parallel()
+	var schema struct {
+		Methods []struct {
+			Name    string
+			Returns json.RawMessage
+		}
+	}
+	if err := json.Unmarshal(servedSchema(), &schema); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range schema.Methods {
+		titles := map[any]bool{}
+		var walk func(v any)
+		walk = func(v any) {
+			switch v := v.(type) {
+			case []any:
+				for _, element := range v {
+					walk(element)
+				}
+			case map[string]any:
+				choices, _ := v["oneOf"].([]any)
+				for _, choice := range choices {
+					title, _ := choice.(map[string]any)["title"].(string)
+					if title == "" || titles[title] {
+						t.Errorf("%s: title %q of %v", m.Name, title, choice)
+					}
+					titles[title] = true
+				}
+				for _, value := range v {
+					walk(value)
+				}
+			}
+		}
+		if m.Returns != nil {
+			walk(instance(m.Returns))
+		}
+		if m.Name == "get" && (!titles["RegistryEvent backend_registered"] || !titles["BackendSource auto"]) {
+			t.Errorf("the titles of %s: %v", m.Name, titles)
+		}
+	}
+}
+
 // TestDescriptionsOfParametersHelp: none only repeats the name.
 func TestDescriptionsOfParametersHelp(t *testing.T) {
 	t.Parallel()

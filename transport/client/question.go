@@ -44,6 +44,10 @@ type Choice struct {
 	Description string          `json:"description"` // empty for none
 }
 
+// Decode decodes Data into what v points to, as Item.Decode does: a Custom question
+// of a Go hub may hold unions and durations.
+func (q Question) Decode(v any) error { return codec.DecodeJSON(q.Data, v) }
+
 func questionOf(method string, i *plugin.Item) Question {
 	q := Question{Method: method, Timeout: i.Timeout}
 	// A field of another type is left out; Data has the whole question.

@@ -5,6 +5,7 @@ package client_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"math"
 	"net/netip"
@@ -178,23 +179,76 @@ func TestEveryTypeBothWays(t *testing.T) {
 		"enumeration":    sameBothWays[size]("small", "large"),
 		"union": sameBothWays(shape{Circle: &circle{2, time.Minute}},
 			shape{Group: &group{[]shape{{Circle: &circle{}}, {Group: &group{[]shape{}}}}}}),
-		"pointer":    sameBothWays(&hour),
-		"text":       sameBothWays(netip.MustParseAddr("fe80::1%eth0"), netip.Addr{}),
-		"uuid":       sameBothWays(uuid.NameSpaceOID),
-		"own JSON":   sameBothWays(celsius{20}),
-		"handle":     sameBothWays(plugin.Handle{PluginID: uuid.NameSpaceOID, Version: "1.0.0", Method: "m", Meta: []string{"a:b"}}),
-		"list":       sameBothWays([]time.Duration{1, 2}, []time.Duration{}),
-		"map":        sameBothWays(map[string]shape{"a": {Circle: &circle{}}}),
-		"named keys": sameBothWays(map[size]time.Duration{"small": 1}),
-		"recursive":  sameBothWays(tree{"a", []tree{{"b", []tree{}}}}),
-		"embedded":   sameBothWays(derived{Base{uuid.NameSpaceDNS}, &hour}, derived{}),
-		"struct":     sameBothWays(circle{1, time.Hour}),
-		"any":        sameBothWays[any]("a", 1.5, true, []any{map[string]any{"x": nil}}),
-		"raw JSON":   sameBothWays(json.RawMessage(`{"a":[1,null]}`), json.RawMessage(`1.50`), json.RawMessage(`"x"`)),
-		"number":     sameBothWays(json.Number("1.50"), json.Number("12345678901234567890")),
+		"pointer":          sameBothWays(&hour),
+		"text":             sameBothWays(netip.MustParseAddr("fe80::1%eth0"), netip.Addr{}),
+		"uuid":             sameBothWays(uuid.NameSpaceOID),
+		"own JSON":         sameBothWays(celsius{20}),
+		"handle":           sameBothWays(plugin.Handle{PluginID: uuid.NameSpaceOID, Version: "1.0.0", Method: "m", Meta: []string{"a:b"}}),
+		"list":             sameBothWays([]time.Duration{1, 2}, []time.Duration{}),
+		"map":              sameBothWays(map[string]shape{"a": {Circle: &circle{}}}),
+		"named keys":       sameBothWays(map[size]time.Duration{"small": 1}),
+		"recursive":        sameBothWays(tree{"a", []tree{{"b", []tree{}}}}),
+		"embedded":         sameBothWays(derived{Base{uuid.NameSpaceDNS}, &hour}, derived{}),
+		"struct":           sameBothWays(circle{1, time.Hour}),
+		"any":              sameBothWays[any]("a", 1.5, true, []any{map[string]any{"x": nil}}),
+		"raw JSON":         sameBothWays(json.RawMessage(`{"a":[1,null]}`), json.RawMessage(`1.50`), json.RawMessage(`"x"`)),
+		"number":           sameBothWays(json.Number("1.50"), json.Number("12345678901234567890")),
+		"named bytes":      sameBothWays(blob{1, 2}),
+		"of a named byte":  sameBothWays([]octet{1, 2}),
+		"array of these":   sameBothWays([2]octet{1, 2}),
+		"lists of bytes":   sameBothWays([][]byte{{1}, {}}),
+		"empty array":      sameBothWays([0]string{}),
+		"nothing":          sameBothWays(struct{}{}),
+		"pointers":         sameBothWays(new(&hour)),
+		"list of pointers": sameBothWays([]*shape{{Circle: &circle{}}}),
+		"named duration":   sameBothWays(patience(time.Hour)),
+		"month":            sameBothWays(time.May),
+		"map of numbers":   sameBothWays(map[string]json.Number{"a": "1e400"}),
+		"raw members":      sameBothWays(map[string]json.RawMessage{"a": json.RawMessage(`[1]`)}),
+		"map of anything":  sameBothWays(map[string]any{"a": nil, "b": 1.5}),
+		"array of any":     sameBothWays([2]any{"a", nil}),
+		"generic":          sameBothWays(page[time.Duration]{Items: []time.Duration{1}, Next: &page[time.Duration]{Items: []time.Duration{}}}),
+		"left out":         sameBothWays(leaving{}, leaving{1, true, "a", time.Second, []string{"a"}, map[string]int{"a": 0}, &hour, shape{Circle: &circle{}}, when, circle{}, "2"}),
+		"text both ways":   sameBothWays(point{1, 2}),
 	} {
 		t.Run(name, test)
 	}
+}
+
+type (
+	blob     []byte
+	octet    byte
+	patience time.Duration
+)
+
+type page[T any] struct {
+	Items []T      `json:"items"`
+	Next  *page[T] `json:"next"`
+}
+
+// leaving leaves everything out that is zero.
+type leaving struct {
+	Int      int            `json:"int,omitempty"`
+	Bool     bool           `json:"bool,omitempty"`
+	Text     string         `json:"text,omitempty"`
+	Duration time.Duration  `json:"duration,omitempty"`
+	List     []string       `json:"list,omitempty"`
+	Map      map[string]int `json:"map,omitempty"`
+	Pointer  *time.Duration `json:"pointer,omitempty"`
+	Union    shape          `json:"union,omitzero"`
+	Time     time.Time      `json:"time,omitzero"`
+	Struct   circle         `json:"struct,omitempty"`
+	Number   json.Number    `json:"number,omitempty"`
+}
+
+// point has a text form.
+type point struct{ x, y int }
+
+func (p point) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%d/%d", p.x, p.y), nil }
+
+func (p *point) UnmarshalText(text []byte) error {
+	_, err := fmt.Sscanf(string(text), "%d/%d", &p.x, &p.y)
+	return err
 }
 
 // TestParametersOfOtherTypes sends what is not the method's own type.
@@ -253,7 +307,13 @@ func TestQuestionsOfEveryType(t *testing.T) {
 		}, plugin.BidirectionalOf[deadline, deadline]()),
 	}}
 	want := deadline{2 * time.Minute, shape{Group: &group{[]shape{}}}}
-	c := dial(t, start(t, kinds), client.WithAnswers(func(context.Context, client.Question) (any, error) { return want, nil }))
+	c := dial(t, start(t, kinds), client.WithAnswers(func(_ context.Context, q client.Question) (any, error) {
+		var asked deadline
+		if err := q.Decode(&asked); err != nil || asked.Within != time.Minute || asked.Shape.Circle == nil || asked.Shape.Circle.Turn != time.Hour {
+			t.Errorf("asked %s: %+v, %v", q.Data, asked, err)
+		}
+		return want, nil
+	}))
 	if got, err := client.CallOne[deadline](testkit.Context(t), c, "kinds.ask", nil); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v", got, err)
 	}
