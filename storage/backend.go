@@ -62,6 +62,10 @@ type Backend struct {
 	Adopted bool
 	// Inactive is why the backend is inactive; 0 for an active one.
 	Inactive Reasons
+	// AnswersAs is the name that the hub at this address has answered under: its own,
+	// or the one by which the backend is an alias of it. Empty before the first
+	// answer.
+	AnswersAs string
 
 	RegisteredAt int64 // when its address was last registered
 	LastSeen     int64 // when it last answered or reported; 0 for never

@@ -31,7 +31,7 @@ func (HealthStatus) Enum() []plugin.Choice {
 		{Value: string(statusUnknown), Description: "Not probed yet"},
 		{Value: string(statusPassing), Description: "It answers, under its name"},
 		{Value: string(statusWarning), Description: "It failed lately, it refuses us, or it is flapping"},
-		{Value: string(statusCritical), Description: "It failed three times in a row, or answers under another name"},
+		{Value: string(statusCritical), Description: "It failed three times in a row, or answers under another name than before"},
 	}
 }
 
@@ -53,10 +53,10 @@ type condition struct {
 	address  string // what was probed; another address begins anew
 	at       time.Time
 	status   HealthStatus
-	answered bool // the last probe, under its name
-	held     bool // the last probe has failed, and by our own fault
-	failures int  // in a row
-	misnamed bool // it has answered under another name, and not under its own since
+	answered string // the name that the last probe was answered with, if it is right
+	held     bool   // the last probe has failed, and by our own fault
+	failures int    // in a row
+	misnamed bool   // it has answered under another name, and not under its own since
 	reason   string
 	latency  time.Duration
 	seen     int64  // when it last answered, Unix seconds
@@ -79,7 +79,7 @@ func (e *entry) next(p probed, ours bool, now int64) *condition {
 	if e.condition != nil {
 		*n = *e.condition
 	}
-	n.answered, n.held = p.err == nil, p.err != nil && ours
+	n.answered, n.held = p.name, p.err != nil && ours
 	critical := n.status == statusCritical // it takes an answer to become another
 	if n.held {
 		n.reason = printable(p.err)

@@ -49,7 +49,7 @@
 //
 // With [WithHealth], every entry is asked for its name in every round (health.go,
 // condition.go). The health of an entry is critical when it has failed three times in
-// a row, or answers under another name, until it answers correctly. Silence that is the
+// a row, or answers under another name than before, until it answers correctly. Silence that is the
 // fault of our own network does not count (outage.go). What probes hubs is in
 // package transport/prober.
 //

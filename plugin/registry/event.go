@@ -175,6 +175,7 @@ type BackendInfo struct {
 	TTLSeconds      int64        `json:"ttl_seconds,omitzero" description:"How long its lease lasts from one renewal to the next"`
 
 	InactiveReason InactiveReason `json:"inactive_reason,omitzero" description:"Why it is inactive; absent where it is active"`
+	AnswersAs      string         `json:"answers_as,omitzero" description:"Name of the hub that the entry is an alias of; absent where that has the entry's own name"`
 
 	encoded []byte // the JSON of all that, made by newInfo
 }
@@ -201,6 +202,9 @@ func newInfo(b storage.Backend, c *condition) *BackendInfo {
 		TTLSeconds:   b.LeaseSeconds,
 
 		InactiveReason: InactiveReason(b.Inactive.First()),
+	}
+	if b.AnswersAs != b.Name {
+		info.AnswersAs = b.AnswersAs
 	}
 	if b.Inactive.Has(storage.ReasonUnhealthy) { // found by an earlier run
 		info.Health = statusCritical

@@ -113,6 +113,7 @@ type entry struct {
 	HealthError  string          `json:"health_error"`
 	Flapping     bool            `json:"flapping"`
 	Reason       string          `json:"inactive_reason"`
+	AnswersAs    string          `json:"answers_as"`
 }
 
 func (e entry) String() string {

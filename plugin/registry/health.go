@@ -48,6 +48,7 @@ type probed struct {
 	address string
 	err     error
 	latency time.Duration
+	name    string // that was answered, where it is right
 }
 
 // probes reports whether entries are probed.
@@ -59,7 +60,7 @@ func (r *Registry) forgetHealth(ctx context.Context) error {
 	var writes []storage.Write
 	entries, _ := r.view.all()
 	for _, e := range entries {
-		if w, ok := follows(e.backend, &condition{status: statusUnknown}, time.Now().Unix()); ok {
+		if w := follows(e.backend, &condition{status: statusUnknown}, time.Now().Unix()); w.Backend.Inactive != e.backend.Inactive {
 			writes = append(writes, w)
 		}
 	}
@@ -112,12 +113,13 @@ func (r *Registry) round(ctx context.Context, before outage) (down outage) {
 	for i, p := range outcomes {
 		c := p.entry.next(p, down.explains(p.err), now)
 		conditions[i] = c
-		if w, ok := follows(p.entry.backend, c, now); ok {
-			writes = append(writes, w)
+		b, w := &p.entry.backend, follows(p.entry.backend, c, now)
+		if w.Backend.Inactive != b.Inactive {
 			r.log.Info("health changes a backend", "backend", w.Backend.Name, "address", p.address,
 				"active", w.Backend.Active(), "why", c.reason)
-		} else if p.entry.isNews(c) {
-			writes = append(writes, storage.Write{Backend: p.entry.backend, IfUnchanged: true, Cause: causeUpdated})
+		}
+		if w.Backend.Inactive != b.Inactive || w.Backend.AnswersAs != b.AnswersAs || p.entry.isNews(c) {
+			writes = append(writes, w)
 		}
 	}
 	r.view.setConditions(outcomes, conditions)
@@ -168,18 +170,29 @@ func (r *Registry) probe(ctx context.Context, e *entry) probed {
 	begin := time.Now()
 	name, err := r.health.Probe(ctx, p.address)
 	p.latency, p.err = time.Since(begin), err
-	if err == nil && storage.NormalizeName(name) != e.backend.Name {
+	switch name = storage.NormalizeName(name); {
+	case err != nil:
+	case name == e.backend.Name || mayBeAliasOf(name, &e.backend):
+		p.name = name
+	default:
 		p.err = misnamed{name}
 	}
 	return p
 }
 
-// follows returns the write that follows from the condition of an entry, if there
-// is one: whether it is unhealthy, and that it is there though somebody said that
-// it was gone. Its lease, and what its source lists, are not changed.
-func follows(b storage.Backend, c *condition, now int64) (storage.Write, bool) {
+// mayBeAliasOf reports whether b may be another name for the hub of that name: it
+// has never answered under its own name, nor under a third one.
+func mayBeAliasOf(name string, b *storage.Backend) bool {
+	return name == b.AnswersAs || b.AnswersAs == "" && storage.ValidateName(name) == nil
+}
+
+// follows returns the write that follows from the condition of an entry: whether it
+// is unhealthy, under which name it answers, and that it is there though somebody
+// said that it was gone. Its lease, and what its source lists, are not changed.
+func follows(b storage.Backend, c *condition, now int64) storage.Write {
 	w := storage.Write{Backend: b, IfUnchanged: true, Cause: causeUpdated}
-	if c.answered {
+	if c.answered != "" {
+		w.Backend.AnswersAs = c.answered
 		w.Backend.Inactive &^= storage.ReasonDeregistered | storage.ReasonUnknown
 	}
 	if c.status == statusCritical {
@@ -187,14 +200,14 @@ func follows(b storage.Backend, c *condition, now int64) (storage.Write, bool) {
 	} else {
 		w.Backend.Inactive &^= storage.ReasonUnhealthy
 	}
+	if w.Backend.Inactive != b.Inactive {
+		w.Backend.UpdatedAt, w.Backend.LastSeen = now, max(b.LastSeen, c.seen)
+	}
 	switch {
-	case w.Backend.Inactive == b.Inactive:
-		return w, false
-	case b.Active():
+	case b.Active() && !w.Backend.Active():
 		w.Cause = causeDeregistered
-	case w.Backend.Active():
+	case !b.Active() && w.Backend.Active():
 		w.Cause = causeRegistered
 	}
-	w.Backend.UpdatedAt, w.Backend.LastSeen = now, max(b.LastSeen, c.seen)
-	return w, true
+	return w
 }

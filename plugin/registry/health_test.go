@@ -121,7 +121,8 @@ func TestThreeFailuresDeactivate(t *testing.T) {
 func TestAnsweringUnderAnotherNameDeactivates(t *testing.T) {
 	bubble(t, func(t *testing.T, p *patient) {
 		p.register("a", "b", "c", "d")
-		p.up("b", "c", "d")
+		p.up("a", "b", "c", "d")
+		p.rounds(1)
 		p.answers("a", "somebody")
 		p.rounds(1)
 		p.expect("a", "critical", false)

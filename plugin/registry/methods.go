@@ -112,6 +112,7 @@ func (r *Registry) delete(ctx context.Context, in leaseParams) (event, error) {
 func relocate(old storage.Backend, b *storage.Backend) {
 	if addressOf(old) != addressOf(*b) {
 		b.Inactive &^= storage.ReasonUnhealthy
+		b.AnswersAs = ""
 	}
 }
 

@@ -20,12 +20,12 @@ import (
 const (
 	columns = `name, id, host, port, protocol, description, namespace, version, metadata, source, is_active,
 	registered_at, last_seen, created_at, updated_at, runtime, lease_id, lease_seconds, revision, inactive_reason,
-	adopted`
+	adopted, answers_as`
 
 	selectByName = `SELECT ` + columns + ` FROM backends WHERE name = ?`
 	selectByAll  = `SELECT ` + columns + ` FROM backends ORDER BY name`
 
-	parameters = `?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21`
+	parameters = `?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22`
 
 	// A row is updated in place, not replaced: columns of other programs stay.
 	upsert = `INSERT INTO backends (` + columns + `) VALUES (` + parameters + `)
@@ -74,7 +74,7 @@ func digest(b *storage.Backend) uint64 {
 	}
 	row := make([]byte, 0, 1024)
 	for _, text := range []*string{&b.Name, &b.ID, &b.Host, &b.Protocol, b.Description, b.Namespace, b.Version,
-		(*string)(&b.Source), &b.LeaseID} {
+		(*string)(&b.Source), &b.LeaseID, &b.AnswersAs} {
 		if text != nil {
 			row = append(row, *text...)
 		}
@@ -180,6 +180,7 @@ func bind(stmt *sqlite.Stmt, b *storage.Backend) {
 	stmt.BindInt64(19, b.Revision)
 	stmt.BindText(20, b.Inactive.String())
 	stmt.BindBool(21, b.Adopted)
+	stmt.BindText(22, b.AnswersAs)
 }
 
 func bindOptional(stmt *sqlite.Stmt, param int, text *string) {
@@ -211,6 +212,7 @@ func scan(stmt *sqlite.Stmt, b *storage.Backend) {
 		LeaseSeconds: stmt.ColumnInt64(17),
 		Revision:     stmt.ColumnInt64(18),
 		Adopted:      stmt.ColumnInt64(20) != 0,
+		AnswersAs:    stmt.ColumnText(21),
 	}
 	// Other programs know no reasons, and change is_active alone.
 	if stmt.ColumnInt64(10) == 0 {

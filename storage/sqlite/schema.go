@@ -62,6 +62,7 @@ var additions = []struct{ table, column, definition string }{
 	{"backends", "lease_seconds", "INTEGER NOT NULL DEFAULT 0"},
 	{"backends", "adopted", "INTEGER NOT NULL DEFAULT 0"},
 	{"backends", "inactive_reason", "TEXT NOT NULL DEFAULT ''"},
+	{"backends", "answers_as", "TEXT NOT NULL DEFAULT ''"},
 	{"backends", "revision", "INTEGER NOT NULL DEFAULT 0"},
 	{"registry_meta", "schema_version", "INTEGER NOT NULL DEFAULT 0"}, // as PRAGMA user_version, which a dump loses
 	{"registry_meta", "history", "TEXT NOT NULL DEFAULT ''"},          // identifies the present opening

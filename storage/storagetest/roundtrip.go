@@ -35,7 +35,7 @@ func samples() []storage.Backend {
 	odd.Host, odd.Port, odd.Protocol = "a\x00b", -1, "WS"
 	odd.Description, odd.Namespace, odd.Version = text("\x00"), text("a\x00"), text("\x00b")
 	odd.Metadata = json.RawMessage("not JSON\x00")
-	odd.Source, odd.LeaseID = "elsewhere", "\x00lease"
+	odd.Source, odd.LeaseID, odd.AnswersAs = "elsewhere", "\x00lease", "\x00other"
 
 	invalid := backend("\xff\xfe")
 	invalid.Description = text("\xc3")

@@ -31,9 +31,16 @@ type Backend struct {
 	Active      bool            `json:"is_active"`
 	LastSeen    int64           `json:"last_seen"`
 	UpdatedAt   int64           `json:"updated_at"`
-	Health      string          `json:"health"`      // "passing", "warning", "critical" or "unknown"
-	TTLSeconds  int64           `json:"ttl_seconds"` // of its lease, 0 for none
+	Health      string          `json:"health"` // "passing", "warning", "critical" or "unknown"
+
+	InactiveReason string `json:"inactive_reason"` // "unhealthy", for example; empty for an active one
+	AnswersAs      string `json:"answers_as"`      // see HubName
+	TTLSeconds     int64  `json:"ttl_seconds"`     // of its lease, 0 for none
 }
+
+// HubName returns the name of the hub there, which its methods begin with: the entry's
+// own, unless that is an alias.
+func (b Backend) HubName() string { return cmp.Or(b.AnswersAs, b.Name) }
 
 // URL returns the address to dial.
 func (b Backend) URL() string {
@@ -55,6 +62,7 @@ type answer struct {
 	Backends      []Backend `json:"backends"`
 	LeaseID       string    `json:"lease_id"`
 	Revision      int64     `json:"revision"`
+	Reason        string    `json:"inactive_reason"` // of a deregistration
 	History       string    `json:"history"`
 	UptimeSeconds int64     `json:"uptime_seconds"`
 }

@@ -24,7 +24,8 @@ var (
 	ErrInactive = errors.New("the backend is inactive")
 )
 
-// Resolution is what a name leads to.
+// Resolution is what a name leads to. Its HubName is what the methods there begin
+// with: the name may be an alias.
 type Resolution struct {
 	Backend
 	// Stale reports whether the registry can't be reached: this is what was
@@ -110,7 +111,11 @@ func (r *Resolver) Resolve(ctx context.Context, name string) (Resolution, error)
 	case b == nil:
 		return Resolution{}, fmt.Errorf("resolving %q: %w", name, ErrUnknown)
 	case !b.Active:
-		return Resolution{*b, stale}, fmt.Errorf("resolving %q: %w", name, ErrInactive)
+		err := ErrInactive
+		if b.InactiveReason != "" {
+			err = fmt.Errorf("%w: %s", err, b.InactiveReason)
+		}
+		return Resolution{*b, stale}, fmt.Errorf("resolving %q: %w", name, err)
 	}
 	return Resolution{*b, stale}, nil
 }
@@ -232,7 +237,7 @@ func (r *Resolver) apply(c *registry, e Event, cause error) error {
 		r.cache[e.Name] = e.Backend
 	case EventDeregistered:
 		if b, ok := r.cache[e.Name]; ok {
-			b.Active = false
+			b.Active, b.InactiveReason = false, e.Reason
 			r.cache[e.Name] = b
 		}
 	case EventDeleted:

@@ -32,6 +32,7 @@ type Event struct {
 	Name     string    // of the entry; empty for EventListed and EventResumed
 	Backend  Backend   // the entry, of EventRegistered and EventUpdated
 	Backends []Backend // of EventListed, the newest first
+	Reason   string    // why the entry is inactive now, of EventDeregistered; empty where that is not said
 	Revision int64     // of the registry: everything up to it was yielded with this event
 	history  string    // where the revision counts; empty where the registry does not say
 }
@@ -99,7 +100,7 @@ func readEvent(content json.RawMessage) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	e := Event{Kind: EventKind(a.Type), Name: a.Name, Revision: a.Revision, history: a.History}
+	e := Event{Kind: EventKind(a.Type), Name: a.Name, Reason: a.Reason, Revision: a.Revision, history: a.History}
 	switch e.Kind {
 	case EventListed:
 		if len(a.Backends) > maxBackends {
