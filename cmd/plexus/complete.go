@@ -71,7 +71,7 @@ func (c *command) completeHubs(cmd *cobra.Command, args []string, last string) (
 		return all, directive
 	}
 	for _, b := range backends {
-		if b.name() != first.name {
+		if !sameName(b.name(), first.name) {
 			add(b.name(), b.text("description"))
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/storage"
 	"github.com/plexus-go/plexus/transport/client"
 )
 
@@ -182,7 +183,7 @@ func (h *hubs) named(ctx context.Context, name string) (*hub, error) {
 
 // reach connects to the hub of that name, where first is the one that is asked.
 func (h *hubs) reach(ctx context.Context, first *hub, name string) (*hub, error) {
-	if first.name == name {
+	if sameName(first.name, name) {
 		return h.as(first, name), nil
 	}
 	entry, err := h.lookUp(ctx, first, name)
@@ -198,13 +199,16 @@ func (h *hubs) reach(ctx context.Context, first *hub, name string) (*hub, error)
 		return nil, fmt.Errorf("%s is inactive, says %s: %w", name, first.name, err)
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", name, err)
-	case found.name != name && found.name != entry.text("answers_as"):
+	case !sameName(found.name, name) && !sameName(found.name, entry.text("answers_as")):
 		// An address that the registry says is not proposed for use by itself: what
 		// is asked first gets the credentials.
 		return nil, fmt.Errorf("at %s, where %s has %s, answers %s: it is not called, as it may be another's", entry.url(), first.name, name, found.name)
 	}
 	return h.as(found, name), nil
 }
+
+// sameName reports whether two names are one, however their characters are composed.
+func sameName(a, b string) bool { return storage.NormalizeName(a) == storage.NormalizeName(b) }
 
 // lookUp asks the registry of a hub for a backend.
 func (h *hubs) lookUp(ctx context.Context, first *hub, name string) (*backend, error) {

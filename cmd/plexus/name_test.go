@@ -49,11 +49,21 @@ func entryOf(t *testing.T, name, url, more string) string {
 func TestAlias(t *testing.T) {
 	t.Parallel()
 	hub := serveHub(t, "plexus")
+	cafe := newFake(t, "café", func(c *fakeCall) {
+		if c.inner != "echo.once" {
+			c.unknown()
+			return
+		}
+		c.stream("7", fakeData(`{"message":"hi"}`), fakeDone)
+	})
 	r := registryOf(t, map[string]string{
 		"prod":  entryOf(t, "prod", hub.URL, `,"answers_as":"plexus"`),
 		"taken": entryOf(t, "taken", hub.URL, `,"answers_as":"other"`),
 		"plain": entryOf(t, "plain", hub.URL, ""),
-		"null":  entryOf(t, "null", hub.URL, `,"answers_as":null`),
+		// As an older registry has it.
+		"cafe\u0301": entryOf(t, "cafe\u0301", cafe.url, ""),
+		"bar":        entryOf(t, "bar", cafe.url, `,"answers_as":"cafe\u0301"`),
+		"null":       entryOf(t, "null", hub.URL, `,"answers_as":null`),
 	})
 	const other = ": it is not called"
 	for _, test := range []struct {
@@ -69,6 +79,8 @@ func TestAlias(t *testing.T) {
 		{"prod echo once --dry-run --message hi", succeeded, `{"jsonrpc":"2.0","id":1,"method":"plexus.call"`, ""},
 		{"ping prod", succeeded, `{"name":"prod","url":"` + hub.URL + `"`, ""},
 		{"__complete --timeout 20s prod ech", succeeded, "echo\t", ""},
+		{"cafe\u0301 echo once --message hi", succeeded, `{"message":"hi"}`, ""},
+		{"bar echo once --message hi", succeeded, `{"message":"hi"}`, ""},
 		{"taken echo once --message hi", failed, "", "plexus: at " + hub.URL + ", where reg has taken, answers plexus" + other},
 		{"plain echo once --message hi", failed, "", "plexus: at " + hub.URL + ", where reg has plain, answers plexus" + other},
 		{"null hash", failed, "", "plexus: at " + hub.URL + ", where reg has null, answers plexus" + other},
@@ -76,6 +88,12 @@ func TestAlias(t *testing.T) {
 		got := plexus(t, r.url, strings.Fields(test.args)...)
 		if got.status != test.status || !strings.HasPrefix(got.stdout, test.stdout) || !strings.HasPrefix(got.stderr, test.stderr) {
 			t.Errorf("%s: got %+v", test.args, got)
+		}
+	}
+	// It is the hub that is asked first, however its name is composed.
+	for _, name := range []string{"cafe\u0301", "café"} {
+		if got := plexus(t, cafe.url, "ping", name); got.status != succeeded {
+			t.Errorf("%s: got %+v", name, got)
 		}
 	}
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/text/unicode/norm"
 
 	"github.com/plexus-go/plexus/internal/helptext"
 )
@@ -197,7 +196,7 @@ func didYouMean(word string, names []string) string {
 	const maxName, maxNames = 100, 3
 	parent := &cobra.Command{}
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
-		if norm.NFC.String(name) != norm.NFC.String(word) && len(name) <= maxName && !strings.ContainsAny(name, " \t\n") {
+		if !sameName(name, word) && len(name) <= maxName && !strings.ContainsAny(name, " \t\n") {
 			parent.AddCommand(&cobra.Command{Use: name, Run: func(*cobra.Command, []string) {}})
 		}
 	}
