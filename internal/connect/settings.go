@@ -31,13 +31,16 @@ type Settings struct {
 	QueueBytes int
 	QueueWait  time.Duration
 
-	Ping time.Duration // silence after which the hub is pinged
+	Ping time.Duration // silence after which the hub is pinged; with Proved, the time between two pings
 	Dead time.Duration // silence after which the connection is lost
 
 	Reconnect bool
 	MinWait   time.Duration // before the first attempt to connect again
 	MaxWait   time.Duration
 
+	// Proved is called when the hub is known to have been there at a time, and all
+	// that it had sent until then to have arrived; nil for nothing.
+	Proved func(time.Time)
 	// Ended is called once the client has ended, with the reason; nil for
 	// nothing.
 	Ended func(error)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/plexus-go/plexus/internal/connect"
 )
@@ -75,6 +76,8 @@ func (c *Client) Hub() string {
 // run serves connections, one after the other.
 func (c *Client) run(conn *connection) {
 	defer close(c.ended)
+	var running sync.WaitGroup
+	defer running.Wait()
 	var err error // of the last connection
 	c.settings.Repeat(c.ctx, func() (connected, last bool) {
 		if conn == nil {
@@ -82,14 +85,86 @@ func (c *Client) run(conn *connection) {
 				return false, false
 			}
 		}
-		err = conn.run(c.ctx)
-		conn = nil
+		for retired := (*connection)(nil); conn != nil; {
+			serving, stop := context.WithCancel(c.ctx)
+			present, ended := conn, make(chan error, 1)
+			present.heart.start(present)
+			running.Go(func() { ended <- present.run(serving) })
+			if conn, err = c.replacement(present, ended); conn == nil {
+				stop()
+				break
+			}
+			c.set(conn, nil, false)
+			running.Go(func() { drain(present, ended, stop) })
+			if retired != nil {
+				retired.socket.Close() // one of them is enough
+			}
+			retired = present
+		}
 		c.set(nil, err, false)
 		return true, !c.settings.Reconnect
 	})
 	c.set(nil, err, true)
 	if c.settings.Ended != nil {
 		c.settings.Ended(err)
+	}
+}
+
+// retryDoubt is the pause between two attempts to replace a connection.
+const retryDoubt = time.Second
+
+// replacement waits until conn has ended, and returns why; or until it is doubted
+// and another connection is there. Calls that conn has begun may still be answered:
+// a line that is cut, and a hub that is busy, look the same from here.
+func (c *Client) replacement(conn *connection, ended <-chan error) (*connection, error) {
+	var wait <-chan time.Time
+	for {
+		var doubt <-chan struct{}
+		if c.settings.Reconnect && wait == nil {
+			doubt = conn.heart.doubt()
+		}
+		select {
+		case err := <-ended:
+			return nil, err
+		case <-wait:
+			wait = nil
+			continue
+		case <-doubt:
+		}
+		ctx, cancel := context.WithTimeout(c.ctx, c.settings.DialTimeout)
+		go func() {
+			defer cancel()
+			select {
+			case <-conn.lost:
+			case <-ctx.Done():
+			}
+		}()
+		next, err := open(ctx, c.settings, c.url)
+		cancel()
+		if err == nil {
+			select {
+			case <-conn.heart.doubt():
+				return next, nil
+			default:
+				next.socket.Close() // conn has answered meanwhile
+			}
+		}
+		wait = time.After(retryDoubt)
+	}
+}
+
+// drain lets the calls of a connection end before it is closed.
+func drain(conn *connection, ended <-chan error, stop func()) {
+	for idle := false; ; idle = conn.retire() {
+		if idle {
+			stop()
+		}
+		select {
+		case <-ended:
+			stop()
+			return
+		case <-time.After(time.Second):
+		}
 	}
 }
 

@@ -35,6 +35,8 @@ type connection struct {
 	ws     *websocket.Conn
 	socket *socket.Conn
 	info   HubInfo
+	heart  heartbeat
+	held   atomic.Bool // the reader waits for a range, and reads nothing meanwhile
 
 	lost    chan struct{} // closed when nothing more will be read
 	lostErr error         // why, once lost
@@ -68,9 +70,10 @@ func open(ctx context.Context, s *connect.Settings, url string) (*connection, er
 	return c, nil
 }
 
-// run serves the connection until it is lost, or ctx is done, and returns why
-// when nothing of it is left.
+// run serves the connection, whose heart beats, until it is lost, or ctx is done,
+// and returns why when nothing of it is left.
 func (c *connection) run(ctx context.Context) error {
+	defer c.heart.stop()
 	go c.read()
 	finished := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {

@@ -31,6 +31,11 @@
 // again when it is lost, after waits that grow and are random. Calls that find no
 // connection wait for one.
 //
+// A line may be cut without a word. So the hub is also pinged when a call has waited
+// for a second in silence. If there is no answer within about two seconds, a second
+// connection is made, which new calls use. A hub that was only busy still answers
+// the earlier calls, on the first one.
+//
 // # Errors
 //
 // Use errors.Is for [ErrClosed], [ErrLost], [ErrProtocol], [ErrSlow],
@@ -60,7 +65,8 @@
 //
 // # Files
 //
-// client.go keeps a connection (connection.go), which dial.go and info.go make.
+// client.go keeps a connection (connection.go), which dial.go and info.go make, and
+// heartbeat.go proves.
 // call.go makes a call. send.go sends its request; receive.go passes its items to
 // a stream (stream.go) with a queue (queue.go), from which the range takes them.
 package client

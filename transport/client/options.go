@@ -141,7 +141,8 @@ func WithQueue(items, bytes int, wait time.Duration) Option {
 }
 
 // WithKeepAlive sets after how much silence the hub is pinged, 30 seconds by
-// default, and after how much the connection is lost, 70 seconds.
+// default, and after how much the connection is lost, 70 seconds. While a call
+// waits, the hub is pinged after a second.
 func WithKeepAlive(ping, dead time.Duration) Option {
 	return func(s *connect.Settings) {
 		set(&s.Ping, ping)

@@ -88,7 +88,10 @@ func (c *connection) item(f *wire.Frame) {
 		s.end(streamError(s.method, &f.Item))
 	default:
 		for !s.offer(&f.Item, c.QueueItems, c.QueueBytes) {
-			if !s.wait(c.QueueWait, c.alone()) {
+			c.held.Store(true)
+			taken := s.wait(c.QueueWait, c.alone())
+			c.held.Store(false)
+			if !taken {
 				c.abandon(f.Subscription, ErrSlow)
 				return
 			}

@@ -33,8 +33,6 @@ func signal(c chan struct{}) {
 
 // write is the writer. It returns why it can't go on.
 func (c *connection) write(ctx context.Context) error {
-	ping := time.NewTicker(c.Ping)
-	defer ping.Stop()
 	for {
 		var err error
 		select {
@@ -49,10 +47,6 @@ func (c *connection) write(ctx context.Context) error {
 			// Let the calls that are ready add to what is written at once.
 			runtime.Gosched()
 			err = c.flush()
-		case <-ping.C:
-			if c.socket.Silent() >= c.Ping {
-				err = c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(c.Dead))
-			}
 		}
 		if err != nil {
 			return c.writeFailed(ctx, err)
@@ -76,20 +70,30 @@ func (c *connection) writeFailed(ctx context.Context, err error) error {
 
 // flush writes the frames that wait.
 func (c *connection) flush() error {
+	if payload, due := c.heart.next(); due {
+		if err := c.ws.WriteControl(websocket.PingMessage, payload, time.Now().Add(c.Dead)); err != nil {
+			return err
+		}
+	}
 	c.mu.Lock()
 	frames := c.queue
 	c.queue = c.written[:0]
 	c.mu.Unlock()
 	c.socket.Cork()
+	requests := false
 	for _, o := range frames {
 		if o.stream != nil && !c.markSent(o.stream) {
 			continue
 		}
+		requests = requests || o.stream != nil
 		if err := c.ws.WriteMessage(websocket.TextMessage, o.frame); err != nil {
 			return err
 		}
 	}
 	clear(frames)
 	c.written = frames
+	if requests {
+		c.heart.hurry()
+	}
 	return c.socket.Uncork()
 }

@@ -4,6 +4,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -24,6 +25,14 @@ type stream struct {
 	sent         bool   // the hub may have got the request
 	subscription []byte // JSON text; nil before the answer
 	left         bool   // its range has ended
+}
+
+// retire lets no call begin any more. It reports whether none is left.
+func (c *connection) retire() (idle bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.err = cmp.Or(c.err, ErrLost)
+	return len(c.pending)+len(c.streams) == 0
 }
 
 // begin sends the request of s, a frame. An error means that it is not sent.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/plexus-go/plexus/internal/address"
@@ -136,16 +137,19 @@ func (l *locator) connect(ctx, abort context.Context) (*registry, error) {
 type registry struct {
 	*client.Client
 	url   string
-	local net.Addr      // our end of the connection
-	lost  chan struct{} // closed when the connection is lost
-	err   error         // why, once lost
+	local net.Addr                  // our end of the connection
+	lost  chan struct{}             // closed when the connection is lost
+	err   error                     // why, once lost
+	pong  atomic.Pointer[time.Time] // the registry was there then, at least; nil before it has answered a ping
+	begun time.Time
 }
 
 // dial connects to a hub. Only the first address gets credentials: they were
 // given for one registry, not for whatever listens on the other port.
 func (l *locator) dial(ctx, abort context.Context, url string, credentials bool) (*registry, error) {
-	r := &registry{url: url, lost: make(chan struct{})}
+	r := &registry{url: url, lost: make(chan struct{}), begun: time.Now()}
 	settings := l.Settings
+	settings.Proved = func(at time.Time) { r.pong.Store(&at) }
 	settings.Ended = func(err error) {
 		r.err = err
 		close(r.lost)
@@ -164,6 +168,14 @@ func (l *locator) dial(ctx, abort context.Context, url string, credentials bool)
 	var err error
 	r.Client, err = client.Dial(ctx, url, func(s *connect.Settings) { *s = settings })
 	return r, err
+}
+
+// proof returns when the registry was there, at least, and whether it answers pings.
+func (r *registry) proof() (at time.Time, answers bool) {
+	if pong := r.pong.Load(); pong != nil {
+		return *pong, true
+	}
+	return r.begun, false
 }
 
 // isRegistry reports whether the hub hosts a registry; true also where it refuses

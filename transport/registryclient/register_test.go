@@ -96,7 +96,6 @@ func TestAHubIsRegisteredAtTheAddressThatOthersReach(t *testing.T) {
 					from, moved = tcp("192.0.2.8:50000"), "ws://192.0.2.8:4444"
 				}
 				s.pipes.CutAll()
-				soon(t, "registered again", func() bool { return s.entries()["alpha"].URL() == moved })
 				time.Sleep(time.Minute)
 				if b := s.entries()["alpha"]; b.URL() != moved || !b.Active || log.Count("another hub") > 0 {
 					t.Errorf("it is registered as %+v, want %s; the log is %s", b, moved, &log)

@@ -44,8 +44,9 @@ type Resolver struct {
 
 	mu        sync.Mutex
 	cache     map[string]Backend
-	current   bool          // a watch keeps the cache current
-	last      time.Time     // when it was current last, since it is not
+	current   bool          // a watch keeps the cache current, as long as the registry is there
+	proved    time.Time     // when the cache was current last, since it is not
+	gone      time.Time     // when the last connection was proved last, while there is none
 	client    *registry     // nil while there is no connection
 	err       error         // why there is none; nil where that is not known yet
 	unwatched bool          // the registry can be asked, but not watched
@@ -54,8 +55,8 @@ type Resolver struct {
 
 var _ io.Closer = (*Resolver)(nil)
 
-// grace is how long the cache is trusted without a watch: long enough for
-// a connection that is lost and made again.
+// grace is how long after the last proof that the registry is there the cache is
+// trusted: long enough for a connection that is lost and made again.
 const grace = 2 * time.Second
 
 // NewResolver makes a Resolver of the registry at registryURL, which may be
@@ -96,9 +97,10 @@ func (r *Resolver) Close() error {
 }
 
 // Resolve looks up the hub of that name. The answer comes from a cache while a
-// watch keeps it current, or did so until two seconds ago; else the registry
-// is asked. When it can't be reached, what was last known is returned, as
-// Stale.
+// watch keeps it current, and for two seconds after the registry was last known to
+// be there: when it got the last ping that it has answered. Later, or without a
+// watch, the registry is asked. If it can't be reached, or is silent for longer than
+// that, what was last known is returned, as Stale.
 //
 // The error is ErrUnknown, or ErrInactive, with which the entry is returned
 // all the same; else it says why the registry could not be asked, as that of
@@ -127,16 +129,32 @@ func (r *Resolver) find(ctx context.Context, name string) (b *Backend, stale boo
 		if known, ok := r.cache[name]; ok {
 			b = &known
 		}
-		trusted := r.current || !r.last.IsZero() && time.Since(r.last) < grace
+		proved, answers, silent := r.proved, false, time.Since(r.gone)
+		if r.client != nil {
+			at, pong := r.client.proof()
+			if silent = time.Since(at); r.current {
+				proved, answers = at, pong
+			}
+		}
 		c, err, changed := r.client, r.err, r.changed
 		r.mu.Unlock()
+		var expired <-chan time.Time
 		switch {
 		case errors.Is(err, client.ErrClosed):
 			return nil, false, client.ErrClosed
-		case trusted:
+		case time.Since(proved) < grace:
 			return b, false, nil
+		case b != nil && silent >= grace && (c == nil || answers):
+			return b, true, nil
+		case b != nil && c == nil && err == nil:
+			expired = time.After(grace - silent) // it may be back in a moment
 		case c != nil:
-			asked, err := c.entry(ctx, name)
+			asking, cancel := ctx, context.CancelFunc(func() {})
+			if b != nil {
+				asking, cancel = context.WithTimeout(ctx, grace)
+			}
+			asked, err := c.entry(asking, name)
+			cancel()
 			if err == nil {
 				r.remember(c, name, asked)
 				return asked, false, nil
@@ -159,6 +177,7 @@ func (r *Resolver) find(ctx context.Context, name string) (b *Backend, stale boo
 		b = nil
 		select {
 		case <-changed:
+		case <-expired:
 		case <-ctx.Done():
 			return nil, false, context.Cause(ctx)
 		}
@@ -218,8 +237,9 @@ func (r *Resolver) apply(c *registry, e Event, cause error) error {
 	case eventUnwatched:
 		r.distrust()
 		r.unwatched = true
-	case eventLost: // it may be back in a moment
+	case eventLost:
 		r.distrust()
+		r.gone, _ = r.client.proof()
 		r.client, r.unwatched = nil, false
 	case eventFailed:
 		r.err = cause
@@ -249,6 +269,7 @@ func (r *Resolver) apply(c *registry, e Event, cause error) error {
 // distrust notes that the cache is not kept current any more. The lock is held.
 func (r *Resolver) distrust() {
 	if r.current {
-		r.current, r.last = false, time.Now()
+		r.current = false
+		r.proved, _ = r.client.proof()
 	}
 }

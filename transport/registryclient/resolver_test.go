@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -85,13 +86,11 @@ func TestANameIsResolvedHoweverItIsComposed(t *testing.T) {
 		g.Name = decomposed
 		hub := s.register(t, g)
 		r := resolver(t, s.route)
-		for range 2 { // by asking, and from the cache
-			for _, name := range []string{composed, decomposed} {
-				if b, err := r.Resolve(testkit.Context(t), name); err != nil || b.Name != composed {
-					t.Errorf("%q: got %+v, %v", name, b, err)
-				}
+		time.Sleep(10 * time.Millisecond)
+		for _, name := range []string{composed, decomposed} {
+			if b, err := r.Resolve(testkit.Context(t), name); err != nil || b.Name != composed {
+				t.Errorf("%q: got %+v, %v", name, b, err)
 			}
-			time.Sleep(time.Minute)
 		}
 		hub.Close()
 		if b := s.entries()[composed]; b.Active || b.Name != composed {
@@ -214,6 +213,85 @@ func TestNamesAreStaleWhileTheNetworkIsStalled(t *testing.T) {
 		n.pipes.Resume()
 		becomes(t, r, "127.0.0.2")
 	})
+}
+
+// Two seconds after the registry was last heard, whatever the line does; a silent one
+// is not waited for.
+func TestStaleIsSaidInTime(t *testing.T) {
+	for name, test := range map[string]struct {
+		after time.Duration // when the line is cut
+		cut   func(r *route)
+	}{
+		"half-open":             {10 * time.Second, func(r *route) { r.pipes.Stall() }},
+		"half-open, soon":       {1500 * time.Millisecond, func(r *route) { r.pipes.Stall() }},
+		"half-open, and no way": {10 * time.Second, func(r *route) { r.pipes.Stall(); r.pipes.SetDown(true) }},
+		"cut":                   {10 * time.Second, func(r *route) { r.pipes.SetDown(true); r.pipes.CutAll() }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withRegistry(t, func(t *testing.T, s *registryServer) {
+				n := s.otherRoute()
+				s.call("register", object{"name": "alpha", "host": "127.0.0.1", "port": 1})
+				r := resolver(t, n)
+				time.Sleep(10 * time.Millisecond)
+				for begun := time.Now(); time.Since(begun) < test.after; time.Sleep(50 * time.Millisecond) {
+					if b, err := r.Resolve(testkit.Context(t), "alpha"); err != nil || b.Stale {
+						t.Fatalf("after %v: got %+v, %v", time.Since(begun), b, err)
+					}
+				}
+				test.cut(n)
+				cut := time.Now()
+				for stale := false; !stale; time.Sleep(10 * time.Millisecond) {
+					begun := time.Now()
+					b, err := r.Resolve(testkit.Context(t), "alpha")
+					took, since := time.Since(begun), time.Since(cut)
+					if stale = b.Stale; err != nil || since > 2100*time.Millisecond || took > 100*time.Millisecond {
+						t.Fatalf("%v after the cut, in %v: stale %v, %v", since, took, b.Stale, err)
+					}
+				}
+				for begun := time.Now(); time.Since(begun) < 20*time.Second; time.Sleep(50 * time.Millisecond) {
+					asked := time.Now()
+					if b, err := r.Resolve(testkit.Context(t), "alpha"); err != nil || !b.Stale || time.Since(asked) > 2*time.Second {
+						t.Fatalf("in %v: got %+v, %v", time.Since(asked), b, err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A line on which everything takes its time: what arrives is as old as that.
+func TestStaleIsSaidOnASlowLine(t *testing.T) {
+	withRegistry(t, func(t *testing.T, s *registryServer) {
+		s.call("register", object{"name": "alpha", "host": "127.0.0.1", "port": 1})
+		var late atomic.Int64
+		r := resolver(t, s.route, client.WithNetDial(func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := s.pipes.Dial(ctx, network, address)
+			return lateConn{clientConn{conn, s.route}, &late}, err
+		}))
+		time.Sleep(5 * time.Second)
+		resolves(t, r, "127.0.0.1", false)
+		late.Store(int64(2500 * time.Millisecond))
+		time.Sleep(2100 * time.Millisecond)
+		for range 20 {
+			resolves(t, r, "127.0.0.1", true)
+			time.Sleep(200 * time.Millisecond)
+		}
+		late.Store(0)
+		time.Sleep(10 * time.Second)
+		resolves(t, r, "127.0.0.1", false)
+	})
+}
+
+// lateConn delivers late.
+type lateConn struct {
+	clientConn
+	late *atomic.Int64
+}
+
+func (c lateConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	time.Sleep(time.Duration(c.late.Load()))
+	return n, err
 }
 
 // A registry with more entries is asked for every name.
