@@ -92,7 +92,7 @@ func sameTime(a, b fs.FileInfo) bool { return a.Size() == b.Size() && a.ModTime(
 // container, stays the file that it was.
 func Replaced(paths ...string) (all []string) {
 	for _, path := range paths {
-		if info, err := os.Stat(path); err == nil && unlinked(info) {
+		if info, err := os.Stat(path); err == nil && Links(info) == 0 {
 			all = append(all, path+": was replaced outside of the mount that it comes from, and here it is the former file still: "+
 				"mount its folder instead of the file, and restart")
 		}

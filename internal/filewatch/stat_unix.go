@@ -18,8 +18,10 @@ func Owner(info fs.FileInfo) (user, group int, ok bool) {
 	return int(stat.Uid), int(stat.Gid), true
 }
 
-// unlinked reports whether a file has no name any more.
-func unlinked(info fs.FileInfo) bool {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && stat.Nlink == 0
+// Links returns how many names a file has, and 1 where that is not known.
+func Links(info fs.FileInfo) uint64 {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(stat.Nlink)
+	}
+	return 1
 }

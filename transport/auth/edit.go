@@ -96,6 +96,12 @@ func edit(path, what string, change func(text []byte) ([]byte, error)) error {
 	target, err := filepath.EvalSymlinks(path) // a link stays one
 	if errors.Is(err, fs.ErrNotExist) {
 		target, err = path, nil
+		if to, failed := os.Readlink(path); failed == nil { // to what does not exist yet
+			target = to
+			if !filepath.IsAbs(to) {
+				target = filepath.Join(filepath.Dir(path), to)
+			}
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %s: %w", what, path, err)
@@ -182,9 +188,13 @@ func appended(text []byte, entry Entry) ([]byte, error) {
 }
 
 // replace writes the file durably: in one step, unless the new file could not be
-// like the former one (nil for none), or not be in its place, as where it is
-// mounted alone into a container.
+// like the former one (nil for none), with its owner, its access control list and
+// its other names, or not be in its place, as where it is mounted alone into a
+// container.
 func replace(path string, text []byte, former fs.FileInfo) error {
+	if former != nil && (filewatch.Links(former) > 1 || hasACL(path)) {
+		return overwrite(path, text)
+	}
 	folder := filepath.Dir(path)
 	// For its owner only, as CreateTemp makes it.
 	file, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*")

@@ -4,14 +4,12 @@ package auth
 
 import (
 	"context"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -127,51 +125,6 @@ func TestTokenFileWarnsOfOtherReaders(t *testing.T) {
 		if strings.Contains(log.String(), "chmod 600") != warned {
 			t.Errorf("%o: logged %q", mode, log.String())
 		}
-	}
-}
-
-// ownedFile is a file of somebody, as a service of user 10 and groups 20, 21 sees it.
-type ownedFile struct {
-	fs.FileInfo
-	owner, group int
-	mode         fs.FileMode
-}
-
-func (f ownedFile) Mode() fs.FileMode { return f.mode }
-func (f ownedFile) Sys() any          { return &syscall.Stat_t{Uid: uint32(f.owner), Gid: uint32(f.group)} }
-
-// The advice keeps others out, and never the service that reads the file.
-func TestAdviceAboutModes(t *testing.T) {
-	for _, test := range []struct {
-		file ownedFile
-		want string
-	}{
-		{ownedFile{owner: 10, group: 20, mode: 0o600}, ""},
-		{ownedFile{owner: 10, group: 20, mode: 0o700}, ""},
-		{ownedFile{owner: 10, group: 20, mode: 0o400}, ""},
-		{ownedFile{owner: 10, group: 20, mode: 0o640}, "others than its owner may read the token file: chmod 600"},
-		{ownedFile{owner: 10, group: 99, mode: 0o644}, "others than its owner may read the token file: chmod 600"},
-		{ownedFile{owner: 10, group: 20, mode: 0o620}, "others than its owner may write the token file: chmod 600"},
-		{ownedFile{owner: 10, group: 20, mode: 0o666}, "others than its owner may read and write the token file: chmod 600"},
-		{ownedFile{owner: 10, group: 20, mode: 0o444}, "others than its owner may read the token file: chmod 400"},
-		// The usual way: it belongs to root, and the service's group reads it.
-		{ownedFile{owner: 0, group: 20, mode: 0o640}, ""},
-		{ownedFile{owner: 0, group: 21, mode: 0o440}, ""},
-		{ownedFile{owner: 0, group: 20, mode: 0o600}, ""},
-		{ownedFile{owner: 0, group: 20, mode: 0o644}, "others than its owner and group may read the token file: chmod 640"},
-		{ownedFile{owner: 0, group: 21, mode: 0o660}, "others than its owner may write the token file: chmod 640"},
-		{ownedFile{owner: 0, group: 21, mode: 0o666}, "others than its owner and group may read and write the token file: chmod 640"},
-		// Without the last bits the service could not read it.
-		{ownedFile{owner: 0, group: 99, mode: 0o644}, "others than its owner and this process may read the token file: give it to a group of this process with chgrp, then chmod 640"},
-		{ownedFile{owner: 0, group: 0, mode: 0o604}, "others than its owner and this process may read the token file: give it to a group of this process with chgrp, then chmod 640"},
-	} {
-		if got := wrongMode(test.file, 10, []int{20, 21}); got != test.want {
-			t.Errorf("%d:%d %v: got %q, want %q", test.file.owner, test.file.group, test.file.mode, got, test.want)
-		}
-	}
-	// Root reads everything.
-	if got := wrongMode(ownedFile{owner: 10, group: 99, mode: 0o644}, 0, []int{0}); got != "others than its owner and group may read the token file: chmod 640" {
-		t.Errorf("root: got %q", got)
 	}
 }
 
