@@ -53,7 +53,8 @@ func CheckExposure(listener net.Addr, tls, authentication bool, proxies ...netip
 
 // WithInsecure serves other machines though [CheckExposure] has an objection,
 // which is an error of Serve otherwise: whoever reaches the port may then do
-// everything, or read what others do.
+// everything, or read what others do. So may whoever is behind a proxy that is not
+// trusted.
 func WithInsecure() Option { return func(s *Server) { s.access.insecure = true } }
 
 // isLocal reports whether only this machine reaches a listener.

@@ -91,8 +91,8 @@ func (a *Authenticator) Warnings() (all []string) {
 	return all
 }
 
-// Authenticate returns who makes a request. Means is "token", "jwt" or
-// "certificate". If the request carries a secret, a certificate does not count,
+// Authenticate returns who makes a request, by what New and Run have read. Means is
+// "token", "jwt" or "certificate". If the request carries a secret, a certificate does not count,
 // even if the secret is wrong. Credentials of a kind that is not accepted are wrong
 // as well.
 //
