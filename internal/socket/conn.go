@@ -292,10 +292,13 @@ func (c *Conn) endChunk() {
 }
 
 // Hurry makes a peer stalled that has not taken the present chunk within
-// patience, even if it takes something.
+// patience; one that was slow and took something has the time of Limits.Stall.
 func (c *Conn) Hurry(patience time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.steady {
+		patience = max(patience, c.limits.Stall)
+	}
 	if !c.chunk.IsZero() && !c.lastOut && time.Since(c.chunk) >= patience {
 		c.giveUp(patience)
 	}

@@ -224,6 +224,40 @@ func TestHurry(t *testing.T) {
 	}
 }
 
+// TestHurryOfASlowPeer: one that goes on taking something has the time to stall.
+func TestHurryOfASlowPeer(t *testing.T) {
+	for every, want := range map[time.Duration]bool{100 * time.Millisecond: false, 500 * time.Millisecond: true} {
+		pair(t, func(t *testing.T, c *socket.Conn, peer net.Conn) {
+			read := make(chan struct{})
+			go func() {
+				defer close(read)
+				for {
+					time.Sleep(every)
+					if _, err := peer.Read(make([]byte, 1<<10)); err != nil {
+						return
+					}
+				}
+			}()
+			ended := make(chan struct{})
+			go func() {
+				c.Write(make([]byte, 3*socket.ChunkBytes))
+				close(ended)
+			}()
+			time.Sleep(3 * time.Second) // it is known to be slow
+			for range 60 {
+				c.Hurry(time.Second)
+				time.Sleep(time.Second)
+			}
+			if c.Stalled() != want {
+				t.Errorf("1 KiB each %v: stalled: %v", every, c.Stalled())
+			}
+			<-ended
+			c.Close()
+			<-read
+		})
+	}
+}
+
 func TestReadMessage(t *testing.T) {
 	long := strings.Repeat("x", 100<<10)
 	for name, test := range map[string]struct {

@@ -146,6 +146,25 @@ func TestALargeBatchRuns(t *testing.T) {
 	}
 }
 
+// TestABatchOfCallsThatNeverWait runs beside as many streams as there may be.
+func TestABatchOfCallsThatNeverWait(t *testing.T) {
+	c := serve(t, websocket.Limits{MaxCalls: 2, CallWait: time.Millisecond}).dial()
+	for id := range 2 {
+		c.Send(blockMember, id)
+		c.Item(c.Subscribed(fmt.Sprint(id)), "data")
+	}
+	answers := c.batch(slices.Repeat([]string{`{"jsonrpc":"2.0","id":1,"method":"_info"}`}, 5)...)
+	for i, f := range answers {
+		if f.Error != nil {
+			t.Fatalf("member %d: %+v", i, f)
+		}
+	}
+	for range 2 * len(answers) {
+		c.Next()
+	}
+	c.Quiet()
+}
+
 // TestCallsAreRefusedWhileABatchWaits: what waits is bounded.
 func TestCallsAreRefusedWhileABatchWaits(t *testing.T) {
 	c := serve(t, websocket.Limits{MaxCalls: 2, CallWait: time.Millisecond}).dial()

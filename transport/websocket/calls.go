@@ -137,12 +137,19 @@ func (c *session) finish(call *call) {
 }
 
 // launch starts calls of batches, and those that have waited, as far as they may
-// run at once.
+// run at once. Those that never wait are not waited for either.
 func (c *session) launch(more ...*call) {
 	calls := &c.calls
 	calls.mu.Lock()
 	defer calls.mu.Unlock()
-	calls.waiting = append(calls.waiting, more...)
+	for _, call := range more {
+		if call.Quick() {
+			calls.started++
+			go c.run(call)
+		} else {
+			calls.waiting = append(calls.waiting, call)
+		}
+	}
 	for len(calls.waiting) > 0 && calls.started < c.server.limits.MaxCalls {
 		calls.started++
 		go c.run(calls.waiting[0])

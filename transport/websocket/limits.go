@@ -50,7 +50,8 @@ type Limits struct {
 	// being read; 16 KiB of either are free to every connection. An item or a
 	// message for which nothing is left waits up to StallTimeout and is then
 	// refused. While one waits, a client that holds memory and takes or sends
-	// less than 64 KiB in a fifth of StallTimeout is closed with code 1008.
+	// less than 64 KiB in a fifth of StallTimeout is closed with code 1008; one
+	// that was slow and took something has the whole of it.
 	MaxMemoryBytes int64
 	// PingInterval is how often a client is pinged, 30 seconds, and
 	// DeadTimeout how long it may stay silent, 70 seconds.
