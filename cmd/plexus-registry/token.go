@@ -8,12 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode"
 
 	"github.com/spf13/cobra"
 
+	"github.com/plexus-go/plexus/internal/helptext"
 	"github.com/plexus-go/plexus/internal/settings"
 	"github.com/plexus-go/plexus/transport/auth"
 )
@@ -103,8 +103,7 @@ func listTokens(command *cobra.Command, s *settings.Token, _ []string) error {
 	if err != nil {
 		return err
 	}
-	table := tabwriter.NewWriter(command.OutOrStdout(), 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "NAME\tSCOPES\tEXPIRES\tDESCRIPTION")
+	var rows [][]string
 	for _, t := range tokens {
 		expires := "never"
 		if !t.Expires.IsZero() {
@@ -113,10 +112,12 @@ func listTokens(command *cobra.Command, s *settings.Token, _ []string) error {
 				expires += " (expired)"
 			}
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", t.Name, cmp.Or(strings.Join(t.Scopes, " "), "none"), expires, oneLine(t.Description))
+		rows = append(rows, []string{t.Name, cmp.Or(strings.Join(t.Scopes, " "), "none"), expires, oneLine(t.Description)})
 	}
+	lines := helptext.Table([]string{"NAME", "SCOPES", "EXPIRES", "DESCRIPTION"}, rows)
+	_, err = fmt.Fprintln(command.OutOrStdout(), strings.Join(lines, "\n"))
 	tellReader(command, s.Path, auth.IsRead(s.Path))
-	return table.Flush()
+	return err
 }
 
 // oneLine replaces what would break a line, or a terminal.

@@ -30,6 +30,7 @@ func TestTokensAreListedAndRevoked(t *testing.T) {
 	for _, args := range [][]string{
 		{"new", "ci", "--scope=registry:read", "--scope=registry:write:team-a-*", "--description=the build\nserver\x1b[31m"},
 		{"new", "a person", "--scope=*", "--expires=24h"},
+		{"new", "日本", "--scope=*"},
 		{"new", "old", "--scope=registry:read", "--expires=1ns"},
 	} {
 		if got := token(t, dir, args...); got.status != 0 || !strings.HasPrefix(got.stdout, "plx_") {
@@ -38,14 +39,15 @@ func TestTokensAreListedAndRevoked(t *testing.T) {
 	}
 	got := token(t, dir, "list")
 	want := regexp.MustCompile(`^NAME      SCOPES                                 EXPIRES +DESCRIPTION
-a person  \*                                      20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ +
+a person  \*                                      20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ
 ci        registry:read registry:write:team-a-\*  never +the build server \[31m
-old       registry:read                          20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ \(expired\) +
+old       registry:read                          20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ \(expired\)
+日本      \*                                      never
 $`)
 	if got.status != 0 || !want.MatchString(got.stdout) || strings.Contains(got.stdout, "plx_") {
 		t.Errorf("listed are\n%s%s", got.stdout, got.stderr)
 	}
-	for _, name := range []string{"a person", "old", "ci"} {
+	for _, name := range []string{"a person", "old", "ci", "日本"} {
 		if got := token(t, dir, "revoke", name); got.status != 0 || got.stdout != "" {
 			t.Errorf("revoke %s: %+v", name, got)
 		}

@@ -140,37 +140,11 @@ func tableOf(list []any) (head []string, rows [][]string) {
 	return head, rows
 }
 
-// maxColumn is how wide a column is made for a few long cells: what follows those
-// in their line is moved, and the other lines stay as they are.
-const maxColumn = 40
-
 // table lays out a table; nil where it is wider than maxWidth.
-func table(head []string, rows [][]string, maxWidth int) (lines []string) {
-	rows = append([][]string{head}, rows...)
-	columns := make([]int, len(head)) // how wide they are
-	for i := range columns {
-		var all []int
-		for _, row := range rows {
-			all = append(all, helptext.Cells(row[i]))
-		}
-		slices.Sort(all)
-		limit := max(maxColumn, all[(len(all)-1)/2])
-		for _, n := range all {
-			if n <= limit {
-				columns[i] = n
-			}
-		}
-	}
-	for _, row := range rows {
-		line := ""
-		for i, cell := range row {
-			line += helptext.Pad(cell, columns[i]) + "  "
-		}
-		line = strings.TrimRight(line, " ")
-		if helptext.Cells(line) > maxWidth {
-			return nil
-		}
-		lines = append(lines, line)
+func table(head []string, rows [][]string, maxWidth int) []string {
+	lines := helptext.Table(head, rows)
+	if slices.ContainsFunc(lines, func(line string) bool { return helptext.Cells(line) > maxWidth }) {
+		return nil
 	}
 	return lines
 }
