@@ -191,6 +191,29 @@ func TestARollingRestartHidesNobody(t *testing.T) {
 	})
 }
 
+// A hub that was down for long is active as soon as it answers, though it registers
+// before it listens.
+func TestAHubThatRegistersAgainIsProbedAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, p *patient) {
+		p.register("a", "b")
+		p.up("b")
+		p.rounds(4)
+		p.wantReason("it was down", "a", "unhealthy")
+		p.up("a")
+		p.register("a")
+		p.after(time.Millisecond)
+		p.wantReason("it listens and registers", "a", "active")
+		p.down("a")
+		p.rounds(4)
+		p.register("a")
+		p.after(3 * time.Second)
+		p.wantReason("it has registered, and does not listen", "a", "unhealthy")
+		p.up("a")
+		p.after(2 * time.Second)
+		p.wantReason("it listens", "a", "active")
+	})
+}
+
 // A new process with a lease is back by its next ping, also without probes.
 func TestARollingRestartWithALease(t *testing.T) {
 	leased(t, func(t *testing.T, p *patient, _ *meddledStore) {

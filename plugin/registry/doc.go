@@ -49,9 +49,10 @@
 //
 // With [WithHealth], every entry is asked for its name in every round (health.go,
 // condition.go). The health of an entry is critical when it has failed three times in
-// a row, or answers under another name than before, until it answers correctly. Silence that is the
-// fault of our own network does not count (outage.go). What probes hubs is in
-// package transport/prober.
+// a row, or answers under another name than before, until it answers correctly. One that
+// registers again meanwhile is probed at once (recheck.go). Silence that is the fault
+// of our own network does not count (outage.go). What probes hubs is in package
+// transport/prober.
 //
 // An entry that is registered with a ttl expires unless it is pinged or registered
 // again within that time (lease.go). Each such registration has a lease

@@ -78,25 +78,28 @@ func (r *Registry) watchHealth(ctx context.Context) {
 		down = r.round(ctx, down)
 		// The jitter keeps registries from probing at the same moments.
 		jitter := 0.9 + 0.2*rand.Float64() // #nosec G404 -- it spreads probes, and is no secret
-		select {
-		case <-time.After(time.Duration(jitter * float64(r.health.Interval))):
-		case <-ctx.Done():
-			return
+		next := time.After(time.Duration(jitter * float64(r.health.Interval)))
+		for waiting := true; waiting; {
+			select {
+			case <-next:
+				waiting = false
+			case <-r.rechecks.timer.C:
+				r.recheck(ctx, down)
+			case <-ctx.Done():
+				return
+			}
 		}
 	}
 }
 
-// round probes every entry once, and stores what follows as one change. It returns
-// what of ours is down, after what was down in the round before.
+// round probes every entry that is due, and returns what of ours is down, after what
+// was down in the round before.
 func (r *Registry) round(ctx context.Context, before outage) (down outage) {
 	entries, _ := r.view.all()
 	began := time.Now()
 	entries = slices.DeleteFunc(entries, func(e *entry) bool { return !e.isDue(began, r.health.Interval) })
-	outcomes := make([]probed, len(entries))
-	r.probeAll(ctx, len(entries), func(ctx context.Context, i int) {
-		outcomes[i] = r.probe(ctx, entries[i])
-	})
-	if ctx.Err() != nil {
+	outcomes, ok := r.probeEntries(ctx, entries)
+	if !ok {
 		return before
 	}
 	down = outageOf(outcomes)
@@ -107,6 +110,23 @@ func (r *Registry) round(ctx context.Context, before outage) (down outage) {
 	case down == 0 && before > 0:
 		r.log.Info("our own network is back")
 	}
+	r.down.Store(int32(down))
+	r.conclude(ctx, outcomes, down)
+	return down
+}
+
+// probeEntries probes each of some entries once. It reports whether it got to its
+// end.
+func (r *Registry) probeEntries(ctx context.Context, entries []*entry) (outcomes []probed, ok bool) {
+	outcomes = make([]probed, len(entries))
+	r.probeAll(ctx, len(entries), func(ctx context.Context, i int) {
+		outcomes[i] = r.probe(ctx, entries[i])
+	})
+	return outcomes, ctx.Err() == nil
+}
+
+// conclude stores what follows from probes as one change.
+func (r *Registry) conclude(ctx context.Context, outcomes []probed, down outage) {
 	now := time.Now().Unix()
 	conditions := make([]*condition, len(outcomes))
 	var writes []storage.Write
@@ -123,11 +143,9 @@ func (r *Registry) round(ctx context.Context, before outage) (down outage) {
 		}
 	}
 	r.view.setConditions(outcomes, conditions)
-	r.down.Store(int32(down))
 	if err := r.applyUnchanged(ctx, writes); err != nil && ctx.Err() == nil {
 		r.log.Error("what health found could not be stored", "error", err)
 	}
-	return down
 }
 
 // isNews reports whether watches tell that an entry has another condition now.

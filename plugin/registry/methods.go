@@ -47,6 +47,9 @@ func (r *Registry) register(ctx context.Context, in registerParams) (event, erro
 		r.restoreLease(in.Name)
 		return failure(in.Name, err)
 	}
+	if b.Inactive.Has(storage.ReasonUnhealthy) && r.health.probes() {
+		r.rechecks.want(b.Name)
+	}
 	return event{Registered: &backendEvent{Backend: *r.view.infoOf(b), LeaseID: b.LeaseID}}, nil
 }
 

@@ -40,6 +40,7 @@ type Registry struct {
 	discovery discovery
 	health    Health
 	down      atomic.Int32 // an outage: what of ours is down
+	rechecks  rechecks
 
 	stop    context.CancelFunc
 	running sync.WaitGroup // everything that New has started
@@ -51,14 +52,15 @@ var _ plugin.Activation = (*Registry)(nil)
 // the registry. It loads the sources, and fails where one of them does.
 func New(ctx context.Context, store storage.Store, options ...Option) (*Registry, error) {
 	r := &Registry{
-		store:   store,
-		log:     slog.Default(),
-		version: "(devel)",
-		started: time.Now(),
-		view:    newView(),
-		leases:  &leases{deadlines: map[string]deadline{}, timer: time.NewTimer(0)},
-		writing: nameLocks{seed: maphash.MakeSeed()},
-		quota:   newQuota(),
+		store:    store,
+		log:      slog.Default(),
+		version:  "(devel)",
+		started:  time.Now(),
+		view:     newView(),
+		leases:   &leases{deadlines: map[string]deadline{}, timer: time.NewTimer(0)},
+		rechecks: rechecks{left: map[string]int{}, timer: time.NewTimer(0)},
+		writing:  nameLocks{seed: maphash.MakeSeed()},
+		quota:    newQuota(),
 
 		nameBytes:   storage.MaxNameBytes,
 		forgetAfter: DefaultForgetAfter,
