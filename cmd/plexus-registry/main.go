@@ -55,7 +55,7 @@ func run(args []string, getenv func(string) string, stdout io.Writer, stderr *os
 	command := newCommand(getenv, func(s *settings.Registry) error {
 		status = failed
 		problems.level.Set(s.LogLevel)
-		return serve(caught, s, problems, stdout)
+		return caught.within(func() error { return serve(caught, s, problems, stdout) })
 	})
 	command.AddCommand(newTokenCommand(getenv, &status))
 	command.SetArgs(args)

@@ -17,6 +17,9 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
 	"github.com/plexus-go/plexus/internal/testkit"
 )
 
@@ -256,5 +259,48 @@ func TestAKillLosesNothingThatWasAcknowledged(t *testing.T) {
 	group.Wait()
 	if lost := missing(list(t, start(t, command(dir)).url), acknowledged); len(lost) > 0 {
 		t.Errorf("%d of %d are lost: %v", len(lost), len(acknowledged), lost)
+	}
+}
+
+// A disk that has stalled does not keep the registry from ending within 10 seconds.
+func TestStopDoesNotWaitForADiskThatStalls(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := start(t, command(dir))
+	first := testkit.Dial(t, p.url)
+	if err := first.WriteJSON(registerFrame("before")); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Eventually(t, "it is registered", func() bool { return len(missing(list(t, p.url), []string{"before"})) == 0 })
+	// Another program that holds the lock of the database keeps each commit waiting
+	// for seconds, and there are several.
+	conn, err := sqlite.OpenConn(filepath.Join(dir, "plexus", "registry.db"), sqlite.OpenReadWrite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := sqlitex.ExecuteTransient(conn, "BEGIN IMMEDIATE", nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range numbered("late", 5) {
+		if err := testkit.Dial(t, p.url).WriteJSON(registerFrame(name)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Millisecond) // so that they are several transactions
+	}
+	begin := time.Now()
+	p.signal(t, syscall.SIGTERM)
+	if err := p.wait(t); err == nil {
+		t.Error("it says that it has stored everything")
+	}
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if !strings.Contains(p.stderr.String(), "without the end of its writes") {
+		t.Errorf("it says %s", p.stderr)
+	}
+	_ = conn.Close()
+	if lost := missing(list(t, start(t, command(dir)).url), []string{"before"}); len(lost) > 0 {
+		t.Errorf("lost: %v", lost)
 	}
 }

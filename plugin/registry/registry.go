@@ -83,6 +83,7 @@ func New(ctx context.Context, store storage.Store, options ...Option) (*Registry
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r.stop = stop
 	r.running.Go(func() { r.follow(running) })
+	r.running.Go(func() { r.view.wakeWatches(running) })
 	_, err := r.Reload(ctx)
 	if err == nil && !r.health.probes() {
 		err = r.forgetHealth(ctx)

@@ -28,6 +28,10 @@ type view struct {
 	// awaited are closed when the view has reached their revision.
 	awaited map[int64]chan struct{}
 	ended   chan struct{} // closed when nothing changes the view any more
+	// news is closed, and replaced, a moment after the view has moved on. Watches wait
+	// here, not at the store.
+	news  chan struct{}
+	moved chan struct{} // has a value when it has moved on since
 	// changed is told each entry that is replaced; nil for one that is deleted.
 	changed func(name string, e *entry)
 }
@@ -47,7 +51,7 @@ func newEntry(b storage.Backend, c *condition) *entry {
 
 func newView() *view {
 	return &view{
-		byName: map[string]*entry{}, awaited: map[int64]chan struct{}{}, ended: make(chan struct{}),
+		byName: map[string]*entry{}, awaited: map[int64]chan struct{}{}, ended: make(chan struct{}), news: make(chan struct{}), moved: make(chan struct{}, 1),
 		changed: func(string, *entry) {},
 	}
 }
@@ -83,6 +87,7 @@ func (v *view) reset(backends []storage.Backend, at storage.Position) {
 			v.wake(awaited)
 		}
 	}
+	v.move()
 }
 
 // apply makes the next change of the store visible, as a whole.
@@ -102,6 +107,40 @@ func (v *view) apply(change storage.Change) {
 	}
 	v.at.Revision = change.Revision
 	v.wake(change.Revision)
+	v.move()
+}
+
+// move has the watches woken.
+func (v *view) move() {
+	select {
+	case v.moved <- struct{}{}:
+	default:
+	}
+}
+
+// newsDelay is how much later than the view has moved on watches are woken. There may
+// be thousands of them: the writer is answered before they all run, and what is
+// written meanwhile is told together.
+const newsDelay = time.Millisecond
+
+// wakeWatches wakes the watches whenever the view has moved on, until ctx is done.
+func (v *view) wakeWatches(ctx context.Context) {
+	for {
+		select {
+		case <-v.moved:
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case <-time.After(newsDelay):
+		case <-ctx.Done():
+			return
+		}
+		v.mu.Lock()
+		close(v.news)
+		v.news = make(chan struct{})
+		v.mu.Unlock()
+	}
 }
 
 // put replaces the entry of that name; nil removes it.
@@ -207,11 +246,12 @@ func (v *view) all() (oldest []*entry, at storage.Position) {
 	return slices.Clone(v.oldest), v.at
 }
 
-// position returns the position of the view.
-func (v *view) position() storage.Position {
+// position returns the position of the view, and a channel that is closed when it
+// has another one.
+func (v *view) position() (storage.Position, <-chan struct{}) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return v.at
+	return v.at, v.news
 }
 
 // setConditions adds what probes have found to those of the entries that are
@@ -254,7 +294,8 @@ func (r *Registry) follow(ctx context.Context) {
 	defer close(r.view.ended)
 	for ctx.Err() == nil {
 		var err error
-		for change, failed := range r.store.Watch(ctx, r.view.position()) {
+		at, _ := r.view.position()
+		for change, failed := range r.store.Watch(ctx, at) {
 			if failed != nil {
 				err = failed
 				break

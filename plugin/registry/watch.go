@@ -86,33 +86,60 @@ func (w *watcher) list() bool {
 // cut off between them resumes after the last revision that it has seen, and gets
 // the change once more, as a whole.
 func (w *watcher) follow(ctx context.Context) error {
-	for change, err := range w.registry.store.Watch(ctx, w.after) {
-		if err != nil {
-			return err
-		}
-		// What is yielded can be read from then on. An error says that the view
-		// ends, or the caller leaves: then it does not matter.
-		_ = w.registry.view.wait(ctx, change.Revision)
-		w.after.History = w.registry.view.position().History // where it was resumed from, it began
-		last := -1
-		for i, e := range change.Entries {
-			if w.concerns(e) {
-				last = i
-			}
-		}
-		for i, e := range change.Entries[:last+1] {
-			if i == last {
-				w.after.Revision = change.Revision
-			} else if !w.concerns(e) {
+	view := w.registry.view
+	for ctx.Err() == nil {
+		at, news := view.position()
+		// A caller that is where the view is has everything. Of any other position,
+		// the store knows whether it is one of its own.
+		if at.Revision == w.after.Revision && (at.History == w.after.History || w.after.History == "") {
+			select {
+			case <-news:
 				continue
+			case <-ctx.Done():
+				return nil
+			case <-view.ended: // the store says why
 			}
-			if !w.yield(w.event(e, w.after), nil) {
+		}
+		for change, err := range w.registry.store.Watch(ctx, w.after) {
+			if err != nil {
+				return err
+			}
+			if !w.tell(ctx, change) {
 				return nil
 			}
+			if at, _ = view.position(); at == w.after {
+				break
+			}
 		}
-		w.after.Revision = change.Revision
 	}
 	return nil
+}
+
+// tell yields a change, and reports whether to go on.
+func (w *watcher) tell(ctx context.Context, change storage.Change) bool {
+	// What is yielded can be read from then on. An error says that the view
+	// ends, or the caller leaves: then it does not matter.
+	_ = w.registry.view.wait(ctx, change.Revision)
+	at, _ := w.registry.view.position()
+	w.after.History = at.History // where it was resumed from, it began
+	last := -1
+	for i, e := range change.Entries {
+		if w.concerns(e) {
+			last = i
+		}
+	}
+	for i, e := range change.Entries[:last+1] {
+		if i == last {
+			w.after.Revision = change.Revision
+		} else if !w.concerns(e) {
+			continue
+		}
+		if !w.yield(w.event(e, w.after), nil) {
+			return false
+		}
+	}
+	w.after.Revision = change.Revision
+	return true
 }
 
 // concerns reports whether the filters let an entry through as it is, or did so

@@ -10,8 +10,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/plexus-go/plexus/internal/codec"
 	"github.com/plexus-go/plexus/plugin"
@@ -276,4 +278,33 @@ func TestConcurrentWatchesAndWrites(t *testing.T) {
 	writing.Wait()
 	h.registerNames("end")
 	watching.Wait()
+}
+
+// A write is answered before those who watch are told: however many they are, it does
+// not wait for them.
+func TestAWriteIsAnsweredBeforeItIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t)
+		var told atomic.Int64
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		const watchers = 100
+		for range watchers {
+			go func() {
+				for range h.watch(ctx, "{}") {
+					told.Add(1)
+				}
+			}()
+		}
+		synctest.Wait()
+		same(t, "listed", told.Swap(0), int64(watchers))
+		for _, name := range []string{"a", "b"} {
+			h.registerNames(name)
+		}
+		synctest.Wait() // all that can happen now has happened
+		same(t, "told when the writes are answered", told.Load(), int64(0))
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		same(t, "told a moment later", told.Load(), int64(2*watchers))
+	})
 }

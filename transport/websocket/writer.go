@@ -33,8 +33,11 @@ func (c *session) write() error {
 			}
 			return c.readError
 		case <-c.queue.wake:
-			// Let the calls that are ready add to what is written at once.
-			runtime.Gosched()
+			// Let the calls that are ready add to what is written at once. Where there
+			// are none, it would only wait for whatever else runs.
+			if !c.calls.idle() {
+				runtime.Gosched()
+			}
 			err = c.flush()
 		case <-ping.C:
 			if n := c.reader.messages.Load(); n != messages || !c.calls.idle() {
