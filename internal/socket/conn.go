@@ -121,12 +121,12 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 }
 
-// stillTakes reports whether the peer, which was silent for too long, still takes
-// what was written before: a ping is behind that. It is then given more time.
+// stillTakes reports whether a slow peer, which was silent for too long, still
+// takes what was written before: a ping is behind that. It is then given more time.
 func (c *Conn) stillTakes() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.lastIn || !c.readBy.IsZero() || c.unsent == nil {
+	if c.lastIn || !c.readBy.IsZero() || c.unsent == nil || !c.steady {
 		return false
 	}
 	before := c.left
@@ -148,12 +148,13 @@ func (c *Conn) ReadBy(deadline time.Time) {
 	c.setReadDeadline(time.Now())
 }
 
-func (c *Conn) setReadDeadline(now time.Time) {
+// setReadDeadline begins the time of a silence anew. It is called with the lock.
+func (c *Conn) setReadDeadline(from time.Time) {
 	if c.lastIn {
 		return
 	}
-	c.moved = now
-	deadline := now.Add(c.limits.Silence)
+	c.moved = from
+	deadline := from.Add(c.limits.Silence)
 	if !c.readBy.IsZero() && c.readBy.Before(deadline) {
 		deadline = c.readBy
 	}
@@ -280,7 +281,9 @@ func (c *Conn) look() {
 		c.giveUp(c.limits.Stall)
 		return
 	}
-	c.setReadDeadline(now)
+	if c.taken.After(c.moved) {
+		c.setReadDeadline(c.taken)
+	}
 	c.timer.Reset(c.limits.Stall / looks)
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -153,10 +154,7 @@ func (c *session) launch(more ...*call) {
 	for len(calls.waiting) > 0 && calls.started < c.server.limits.MaxCalls {
 		calls.started++
 		go c.run(calls.waiting[0])
-		calls.waiting = calls.waiting[1:]
-	}
-	if len(calls.waiting) == 0 {
-		calls.waiting = nil
+		calls.waiting = slices.Delete(calls.waiting, 0, 1)
 	}
 }
 
