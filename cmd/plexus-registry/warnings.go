@@ -22,8 +22,9 @@ func warningsOf(s *settings.Registry, a *access) func() []string {
 		s.Probe.CAFile, s.Probe.CertFile, s.Probe.KeyFile, s.Probe.TokenFile,
 	}, func(path string) bool { return path == "" || strings.Contains(path, "://") })
 	probes := transport.TLS{CertFile: s.Probe.CertFile, KeyFile: s.Probe.KeyFile, ClientCAFile: s.Probe.CAFile}
+	replaced := filewatch.Replaced(files...)
 	return func() []string {
-		all := slices.Concat(filewatch.Replaced(files...), s.TLS.Warnings(), a.problems(), probes.Warnings())
+		all := slices.Concat(replaced(), s.TLS.Warnings(), a.problems(), probes.Warnings())
 		if path := s.Probe.TokenFile; path != "" {
 			if file := filewatch.Read(path, 1<<20); file.Err != nil {
 				all = append(all, "the former token of health checks stays in use: "+path+": "+file.Err.Error())

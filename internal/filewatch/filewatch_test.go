@@ -372,26 +372,39 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// A file that is mounted alone is the former one after a rename.
+// A file that is mounted alone is the former one after a rename, whether or not
+// that has another name by then.
 func TestReplacedOutsideOfItsMount(t *testing.T) {
-	folder := t.TempDir()
-	path, place := filepath.Join(folder, "path"), filepath.Join(folder, "place")
-	write(t, path, "a")
-	write(t, place, "")
-	if got := Replaced(path, place, filepath.Join(folder, "none")); got != nil {
-		t.Errorf("got %q", got)
-	}
-	if out, err := exec.Command("mount", "--bind", path, place).CombinedOutput(); err != nil {
-		t.Skipf("no mount: %v: %s", err, out)
-	}
-	defer exec.Command("umount", place).Run()
-	write(t, path, "changed in place")
-	if got := Replaced(path, place); got != nil {
-		t.Errorf("it is the same file: got %q", got)
-	}
-	write(t, path+".new", "b")
-	must(t, os.Rename(path+".new", path))
-	if got := Replaced(path, place); len(got) != 1 || !strings.HasPrefix(got[0], place+": was replaced outside of the mount") {
-		t.Errorf("got %q", got)
+	for name, replace := range map[string]func(path string) error{
+		"renamed over": func(path string) error { return os.Rename(path+".new", path) },
+		"kept as a backup, as by Emacs": func(path string) error {
+			return errors.Join(os.Rename(path, path+"~"), os.Rename(path+".new", path))
+		},
+		"a link": func(path string) error {
+			return errors.Join(os.Link(path, path+"~"), os.Rename(path+".new", path), os.Remove(path+"~"))
+		},
+		"removed": os.Remove,
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder := filepath.Join(t.TempDir(), `a "folder" \ of ours`)
+			must(t, os.Mkdir(folder, 0o700))
+			path, place := filepath.Join(folder, "path"), filepath.Join(folder, "place")
+			write(t, path, "a")
+			write(t, place, "")
+			if out, err := exec.Command("mount", "--bind", path, place).CombinedOutput(); err != nil {
+				t.Skipf("no mount: %v: %s", err, out)
+			}
+			defer exec.Command("umount", place).Run()
+			replaced := Replaced(path, place, filepath.Join(folder, "none"))
+			write(t, path, "changed in place")
+			if got := replaced(); got != nil {
+				t.Errorf("it is the same file: got %q", got)
+			}
+			write(t, path+".new", "b")
+			must(t, replace(path))
+			if got := replaced(); len(got) != 1 || !strings.HasPrefix(got[0], place+": was replaced outside of the mount") {
+				t.Errorf("got %q", got)
+			}
+		})
 	}
 }

@@ -86,16 +86,3 @@ func (f File) unchanged(path string) bool {
 
 // sameTime reports whether nobody seems to have written in between.
 func sameTime(a, b fs.FileInfo) bool { return a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) }
-
-// Replaced returns a warning for each of the files that somebody has replaced or
-// removed where it comes from, but not here: one that is mounted alone, as into a
-// container, stays the file that it was.
-func Replaced(paths ...string) (all []string) {
-	for _, path := range paths {
-		if info, err := os.Stat(path); err == nil && Links(info) == 0 {
-			all = append(all, path+": was replaced outside of the mount that it comes from, and here it is the former file still: "+
-				"mount its folder instead of the file, and restart")
-		}
-	}
-	return all
-}
