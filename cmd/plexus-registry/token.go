@@ -4,6 +4,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -82,10 +83,12 @@ func addToken(command *cobra.Command, s *settings.Token, names []string) error {
 	if err := auth.AddToken(s.Path, entry); err != nil {
 		return err
 	}
+	if _, err := fmt.Fprintln(command.OutOrStdout(), secret); err != nil {
+		return errors.Join(err, auth.RevokeToken(s.Path, names[0])) // nobody has seen it
+	}
 	command.PrintErrln("Added to " + s.Path + ". This is the only time that the token is shown.")
-	_, err = fmt.Fprintln(command.OutOrStdout(), secret)
 	tellReader(command, s.Path, read)
-	return err
+	return nil
 }
 
 func revokeToken(command *cobra.Command, s *settings.Token, names []string) error {

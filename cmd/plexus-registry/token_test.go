@@ -4,6 +4,7 @@ package main
 
 import (
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -22,6 +23,28 @@ func token(t testing.TB, dir string, args ...string) outcome {
 	cmd := exec.Command(binary, append([]string{"token"}, args...)...)
 	cmd.Env = command(dir).Env
 	return finish(t, cmd)
+}
+
+// TestTokenThatNobodySees: a token that can't be printed is not left in the file.
+func TestTokenThatNobodySees(t *testing.T) {
+	t.Parallel()
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	dir := t.TempDir()
+	cmd := exec.Command(binary, "token", "new", "ci", "--scope=*")
+	cmd.Env, cmd.Stdout = command(dir).Env, full
+	if _ = cmd.Run(); cmd.ProcessState.ExitCode() != 1 {
+		t.Errorf("exit status %d", cmd.ProcessState.ExitCode())
+	}
+	if got := token(t, dir, "list"); strings.Contains(got.stdout, "ci") {
+		t.Errorf("listed are %+v", got)
+	}
+	if got := token(t, dir, "new", "ci", "--scope=*"); got.status != 0 {
+		t.Errorf("the next one: %+v", got)
+	}
 }
 
 func TestTokensAreListedAndRevoked(t *testing.T) {
