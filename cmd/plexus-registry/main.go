@@ -28,6 +28,7 @@ import (
 
 	"github.com/plexus-go/plexus/config"
 	"github.com/plexus-go/plexus/hub"
+	"github.com/plexus-go/plexus/internal/address"
 	"github.com/plexus-go/plexus/internal/logqueue"
 	"github.com/plexus-go/plexus/internal/settings"
 	"github.com/plexus-go/plexus/plugin/registry"
@@ -203,7 +204,8 @@ func listen(host string, port int) (net.Listener, error) {
 // port 443 of that leads here.
 func clientURL(s *settings.Registry, at net.Addr) string {
 	if names := s.TLS.ACME.Names; len(names) > 0 {
-		return "wss://" + names[0]
+		name, _ := address.Host(names[0])
+		return "wss://" + name
 	}
 	return transport.LocalURL(at, s.Encrypts())
 }

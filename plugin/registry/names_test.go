@@ -3,11 +3,13 @@
 package registry_test
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
 
 	"github.com/plexus-go/plexus/plugin"
+	"github.com/plexus-go/plexus/plugin/registry"
 )
 
 // One name, whichever program has written it: composed, or as letters with marks.
@@ -44,6 +46,19 @@ func TestANameIsOneHoweverItIsComposed(t *testing.T) {
 	if h.lookup(composed) != nil {
 		t.Error("it is still there")
 	}
+}
+
+// Those of a program's own source, too.
+func TestWhatASourceListsIsStoredInItsOneForm(t *testing.T) {
+	t.Parallel()
+	b := listed(decomposed)
+	b.Host, b.Protocol = "bücher.example", "WSS"
+	_, file := withFile(b)
+	h := open(t, file, registry.WithSelf("everywhere", netip.MustParseAddrPort("0.0.0.0:4444")), registry.WithSelf("nowhere", netip.AddrPort{}))
+	if b := h.get(decomposed); b.Name != composed || b.Host != "xn--bcher-kva.example" || b.Protocol != "wss" {
+		t.Errorf("it is %v", b)
+	}
+	same(t, "all", strings.Join(h.names(""), " "), composed)
 }
 
 func TestAHubAnswersUnderItsNameHoweverItIsComposed(t *testing.T) {

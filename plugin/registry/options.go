@@ -79,11 +79,11 @@ func WithDiscovery(addresses ...Address) Option {
 // on all interfaces, and clients are on other machines, give the one they reach.
 func WithSelf(name string, address netip.AddrPort) Option {
 	return func(r *Registry) {
-		if !address.IsValid() {
-			r.log.Warn("this hub can't be registered: it has no TCP address", "name", name)
+		self := Address{Host: address.Addr().String(), Port: int(address.Port()), Protocol: "ws"}.backend(name)
+		if err := self.Validate(); err != nil { // it may be on no TCP address, or on all
+			r.log.Warn("this hub can't be registered", "name", name, "error", err)
 			return
 		}
-		self := Address{Host: address.Addr().String(), Port: int(address.Port()), Protocol: "ws"}
-		r.discovery.self = append(r.discovery.self, self.backend(storage.NormalizeName(name)))
+		r.discovery.self = append(r.discovery.self, self)
 	}
 }

@@ -39,6 +39,9 @@ type feed struct {
 
 func (f *feed) set(backends []storage.Backend) {
 	f.loaded, f.list = true, slices.Clone(backends)
+	for i := range f.list {
+		f.list[i].Normalize()
+	}
 }
 
 // feeds are all sources, those of the highest precedence first.

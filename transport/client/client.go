@@ -85,7 +85,7 @@ func (c *Client) run(conn *connection) {
 				return false, false
 			}
 		}
-		for retired := (*connection)(nil); conn != nil; {
+		for retired := []*connection(nil); conn != nil; {
 			serving, stop := context.WithCancel(c.ctx)
 			present, ended := conn, make(chan error, 1)
 			present.heart.start(present)
@@ -96,10 +96,10 @@ func (c *Client) run(conn *connection) {
 			}
 			c.set(conn, nil, false)
 			running.Go(func() { drain(present, ended, stop) })
-			if retired != nil {
-				retired.socket.Close() // one of them is enough
+			if retired = append(retired, present); len(retired) > maxRetired {
+				retired[0].socket.Close()
+				retired = retired[1:]
 			}
-			retired = present
 		}
 		c.set(nil, err, false)
 		return true, !c.settings.Reconnect
@@ -109,6 +109,10 @@ func (c *Client) run(conn *connection) {
 		c.settings.Ended(err)
 	}
 }
+
+// maxRetired bounds the connections that were replaced and still have calls: a hub
+// that never answers pings is doubted during every long one.
+const maxRetired = 4
 
 // retryDoubt is the pause between two attempts to replace a connection.
 const retryDoubt = time.Second

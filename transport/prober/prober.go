@@ -127,8 +127,9 @@ func (c *Credentials) mayHaveToken(text string) bool {
 	}
 	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 	return address.IsLoopback(host) || u.Scheme == "wss" && slices.ContainsFunc(c.TokenHosts, func(allowed string) bool {
-		allowed = strings.ToLower(strings.TrimSuffix(allowed, "."))
-		return host == allowed || strings.HasPrefix(allowed, ".") && strings.HasSuffix(host, allowed)
+		name, domain := strings.CutPrefix(allowed, ".")
+		name, _ = address.Host(strings.ToLower(strings.TrimSuffix(name, ".")))
+		return !domain && host == name || domain && strings.HasSuffix(host, "."+name)
 	})
 }
 

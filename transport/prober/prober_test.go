@@ -212,26 +212,31 @@ func TestWrongCredentialsAreAnErrorAtTheStart(t *testing.T) {
 
 // Whoever registers a hub must not get the token by it.
 func TestTheTokenGoesOnlyWhereItIsMeantFor(t *testing.T) {
-	c := prober.Credentials{TokenFile: write(t, "token", []byte("secret")), TokenHosts: []string{"hub.example", ".corp.example", "10.0.0.1"}}
+	c := prober.Credentials{TokenFile: write(t, "token", []byte("secret")), TokenHosts: []string{"hub.example", ".corp.example", "10.0.0.1", "bücher.example", ".münchen.example"}}
 	for url, want := range map[string]bool{
-		"ws://127.0.0.1:1":         true,
-		"ws://[::1]:1":             true,
-		"ws://localhost:1":         true,
-		"wss://hub.example:1":      true,
-		"wss://HUB.example.:1":     true,
-		"wss://a.corp.example:1":   true,
-		"wss://10.0.0.1:1":         true,
-		"ws://hub.example:1":       false, // it would not be encrypted
-		"wss://evil.example:1":     false,
-		"wss://corp.example:1":     false,
-		"wss://a.hub.example:1":    false,
-		"wss://xhub.example:1":     false,
-		"wss://acorp.example:1":    false,
-		"wss://hub.example.evil:1": false,
-		"wss://localhost.evil:1":   false,
-		"ws://10.0.0.1:1":          false,
-		"wss://10.0.0.10:1":        false,
-		"ws://127.0.0.1.evil:1":    false,
+		"ws://127.0.0.1:1": true,
+		"ws://[::1]:1":     true,
+
+		"wss://xn--bcher-kva.example:1":    true,
+		"wss://a.xn--mnchen-3ya.example:1": true,
+		"wss://axn--mnchen-3ya.example:1":  false,
+		"wss://a.xn--bcher-kva.example:1":  false,
+		"ws://localhost:1":                 true,
+		"wss://hub.example:1":              true,
+		"wss://HUB.example.:1":             true,
+		"wss://a.corp.example:1":           true,
+		"wss://10.0.0.1:1":                 true,
+		"ws://hub.example:1":               false, // it would not be encrypted
+		"wss://evil.example:1":             false,
+		"wss://corp.example:1":             false,
+		"wss://a.hub.example:1":            false,
+		"wss://xhub.example:1":             false,
+		"wss://acorp.example:1":            false,
+		"wss://hub.example.evil:1":         false,
+		"wss://localhost.evil:1":           false,
+		"ws://10.0.0.1:1":                  false,
+		"wss://10.0.0.10:1":                false,
+		"ws://127.0.0.1.evil:1":            false,
 	} {
 		if got := prober.MayHaveToken(&c, url); got != want {
 			t.Errorf("%s: %v", url, got)

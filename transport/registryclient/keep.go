@@ -181,7 +181,7 @@ func (r *Registrar) announce(ctx context.Context, c *registry, hash string) erro
 // nameTaken reports whether a registry can't register a name that it has already.
 func nameTaken(err error) bool {
 	e, ok := errors.AsType[*client.Error](err)
-	return ok && isTaken.MatchString(e.Message)
+	return ok && isTaken.MatchString(e.Error()) // with its data
 }
 
 var isTaken = regexp.MustCompile(`(?i)unique constraint|duplicate (key|name)|already (exists|registered|taken|in use)`)

@@ -20,10 +20,11 @@ import (
 // oldRegistry is a registry as others are: it gives no leases, and can't be
 // watched. What it does not know it ignores, or refuses.
 type oldRegistry struct {
-	strict bool // refuses parameters that it does not know
-	plain  bool // has none of deregister and ping
-	none   bool // is a hub without a registry
-	unique bool // can't register a name that is there
+	strict  bool   // refuses parameters that it does not know
+	plain   bool   // has none of deregister and ping
+	none    bool   // is a hub without a registry
+	unique  bool   // can't register a name that is there
+	refusal string // its error for that; empty for the reference registry's
 
 	mu      sync.Mutex
 	entries map[string]object
@@ -71,6 +72,9 @@ func (o *oldRegistry) answer(method string, params object) (object, error) {
 	case method == "registry.register":
 		if _, ok := params["ttl_seconds"]; ok && o.strict {
 			return nil, errors.New(`"message":"Invalid params: unknown field: ttl_seconds","code":"-32602"`)
+		}
+		if entry != nil && o.unique && o.refusal != "" {
+			return nil, errors.New(o.refusal)
 		}
 		if entry != nil && o.unique {
 			return object{"type": "error", "message": "Failed to register backend: error returned from database: (code: 2067) UNIQUE constraint failed: backends.name"}, nil
@@ -181,11 +185,14 @@ func TestAHubIsKeptRegisteredInAnOldRegistry(t *testing.T) {
 
 // There, the entry of an earlier run can only be updated.
 func TestAHubWhoseNameIsInAnOldRegistryUpdatesIt(t *testing.T) {
-	for name, active := range map[string]bool{"active": true, "inactive": false} {
+	for name, active := range map[string]bool{"active": true, "inactive": false, "in other words": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				old := newOldRegistry(true, false)
 				old.unique = true
+				if name == "in other words" {
+					old.refusal = `"message":"Internal error: backend already exists","code":"-32000"`
+				}
 				old.answer("registry.register", object{"name": "alpha", "host": "192.0.2.1", "port": 1, "protocol": "wss"})
 				if !active {
 					old.deactivate("alpha")
