@@ -173,6 +173,6 @@ func isSilence(err error) bool {
 	}](err); ok && timeout.Timeout() {
 		return true
 	}
-	return slices.ContainsFunc([]error{syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.EHOSTDOWN, syscall.ENETDOWN},
+	return slices.ContainsFunc([]error{syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.EHOSTDOWN, syscall.ENETDOWN, syscall.EPERM, syscall.EACCES},
 		func(unreachable error) bool { return errors.Is(err, unreachable) })
 }

@@ -113,6 +113,7 @@ func TestSilenceAndAnswersOfTheNetwork(t *testing.T) {
 		{syscall.ETIMEDOUT, registry.ErrNoAnswer},
 		{syscall.ENETUNREACH, registry.ErrNoAnswer},
 		{syscall.EHOSTUNREACH, registry.ErrNoAnswer},
+		{syscall.EPERM, registry.ErrNoAnswer}, // by a firewall of this machine
 		{context.DeadlineExceeded, registry.ErrNoAnswer},
 		{nil, registry.ErrNoAnswer}, // until the time is up
 	} {

@@ -341,3 +341,28 @@ func TestTheCacheIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// An alias leads to the hub under the name that its methods begin with, and who is
+// inactive is so for a reason.
+func TestResolvedAliasesAndReasons(t *testing.T) {
+	resolve := func(t *testing.T, entry, name string) (b registryclient.Resolution, err error) {
+		synctest.Test(t, func(t *testing.T) {
+			r := resolver(t, pretend(t, registryThat(func(method string) string {
+				if method == "registry.get" {
+					return data(`{"type":"backend","backend":` + entry + `}`)
+				}
+				return data(`{"type":"backends","backends":[` + entry + `],"revision":1}`)
+			})))
+			b, err = r.Resolve(testkit.Context(t), name)
+		})
+		return b, err
+	}
+	b, err := resolve(t, `{"name":"prod","host":"h","port":1,"is_active":true,"answers_as":"plexus"}`, "prod")
+	if err != nil || b.HubName() != "plexus" || b.Name != "prod" {
+		t.Errorf("got %+v, %v", b, err)
+	}
+	b, err = resolve(t, `{"name":"gone","host":"h","port":1,"is_active":false,"inactive_reason":"expired"}`, "gone")
+	if !errors.Is(err, registryclient.ErrInactive) || !strings.Contains(err.Error(), "expired") || b.HubName() != "gone" {
+		t.Errorf("got %+v, %v", b, err)
+	}
+}
