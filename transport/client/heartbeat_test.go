@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/plexus-go/plexus/transport/client"
 )
 
 // A line that is cut without a word: calls wait, which asks for a ping, and then
@@ -119,6 +121,39 @@ func TestCallsGoOnAfterAPauseOfTheNetwork(t *testing.T) {
 				t.Error(err)
 			}
 			time.Sleep(time.Minute)
+		}
+	})
+}
+
+// With calls on a connection that was replaced, too.
+func TestCloseAfterALineWasCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var connections atomic.Int32
+		p := pretendByPipe(t, func(c *peer) {
+			first := connections.Add(1) == 1
+			c.Info("h")
+			for n := 1; c.Called(fmt.Sprint(n)) != nil; n++ {
+				if first {
+					time.Sleep(time.Hour)
+				}
+				c.Item(fmt.Sprint(n), data("1"))
+				c.Item(fmt.Sprint(n), done)
+			}
+		})
+		c := dialPipe(t, p)
+		cut := make(chan error, 1)
+		go func() { _, err := callOne(context.Background(), c, "x.y"); cut <- err }()
+		time.Sleep(10 * time.Second)
+		if _, err := callOne(context.Background(), c, "x.y"); err != nil || connections.Load() != 2 {
+			t.Errorf("%d connections, %v", connections.Load(), err)
+		}
+		begun := time.Now()
+		c.Close()
+		if took := time.Since(begun); took > 2*time.Second {
+			t.Errorf("closing took %v", took)
+		}
+		if err := <-cut; !callFailed(err, client.ErrClosed, true, false) {
+			t.Errorf("got %v", err)
 		}
 	})
 }
