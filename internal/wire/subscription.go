@@ -21,8 +21,9 @@ const subscriptionBits = 53
 // after a restart. Clients keep items of old streams by their ids.
 //
 // An id is the time in microseconds, put through a permutation that the hub's
-// name chooses; each microsecond gives one. So no id repeats unless the clock
-// is set back by more than the program was down.
+// name chooses; each microsecond gives one, and many at once take some that are to
+// come. So no id repeats unless the clock is set back by more than the program was
+// down.
 type Subscriptions struct {
 	key   uint64
 	start time.Time // with the monotonic clock, which is not set back
@@ -30,8 +31,13 @@ type Subscriptions struct {
 	last  uint64
 }
 
-// NewSubscriptions makes the ids of the hub of that name.
+// maxLead is how far ids may be ahead of the clock.
+const maxLead = time.Millisecond
+
+// NewSubscriptions makes the ids of the hub of that name. It waits for as long as
+// those of a former run may have been ahead.
 func NewSubscriptions(hub string) *Subscriptions {
+	time.Sleep(maxLead)
 	h := fnv.New64a()
 	h.Write([]byte(hub))
 	return &Subscriptions{key: h.Sum64(), start: time.Now()}
@@ -46,18 +52,18 @@ func (s *Subscriptions) Next() int64 {
 	}
 }
 
-// tick returns a microsecond that it has not returned before, never one to
-// come: a program that is started anew could meet that again.
+// tick returns a microsecond that it has not returned before, at most maxLead
+// ahead of the clock.
 func (s *Subscriptions) tick() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for {
-		now := uint64(s.start.Add(time.Since(s.start)).UnixMicro())
-		if now > s.last {
-			s.last = now
-			return now
-		}
+	s.last++
+	now := uint64(s.start.Add(time.Since(s.start)).UnixMicro())
+	if ahead := time.Duration(int64(s.last)-int64(now)) * time.Microsecond; ahead > maxLead {
+		time.Sleep(ahead)
 	}
+	s.last = max(s.last, now)
+	return s.last
 }
 
 // permute maps the numbers below 2^53 one to one onto themselves: each step

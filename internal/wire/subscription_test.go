@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/plexus-go/plexus/internal/wire"
 )
@@ -53,6 +54,14 @@ func TestSubscriptionIdsDoNotRepeatAmongHubs(t *testing.T) {
 	}
 	workers.Wait()
 	checkDistinct(t, slices.Concat(drawn[:]...))
+}
+
+// TestSubscriptionIdsDoNotWaitForTheClock draws while the clock stands still, as it
+// does in a bubble of synctest as long as anything runs.
+func TestSubscriptionIdsDoNotWaitForTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		checkDistinct(t, draw(t, wire.NewSubscriptions("registry-hub"), 10_000))
+	})
 }
 
 func TestSubscriptionIdsHaveNoVisibleOrder(t *testing.T) {
