@@ -3,10 +3,12 @@
 package sqlite_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -351,8 +353,16 @@ func TestOpenGivesNamesTheirOneForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	script(t, path, "UPDATE backends SET updated_at = 9, host = 'newer' WHERE name IN ('cafés', 'u\u0308ber')")
-	for range 2 {
-		s = mustOpen(t, path)
+	for opened := range 2 {
+		var log bytes.Buffer
+		s, err := sqlite.Open(t.Context(), path, sqlite.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		removed := strings.Count(log.String(), `host=localhost port=4444`)
+		if opened == 0 && removed != 2 || opened > 0 && removed != 0 {
+			t.Errorf("opening %d: the log has\n%s", opened+1, log.String())
+		}
 		all, _, err := s.List(t.Context())
 		var got []string
 		for _, b := range all {

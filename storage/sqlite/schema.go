@@ -4,6 +4,7 @@ package sqlite
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -103,8 +104,8 @@ func openConn(name string, flags sqlite.OpenFlags) (*sqlite.Conn, error) {
 
 // setUp brings the tables to the present form, in one transaction. Only then does
 // it change how the file is written.
-func setUp(conn *sqlite.Conn, path string) error {
-	if err := migrate(conn); err != nil {
+func setUp(conn *sqlite.Conn, path string, log *slog.Logger) error {
+	if err := migrate(conn, log); err != nil {
 		return err
 	}
 	pragmas := []string{"PRAGMA synchronous = FULL"}
@@ -131,7 +132,7 @@ func setUp(conn *sqlite.Conn, path string) error {
 	return nil
 }
 
-func migrate(conn *sqlite.Conn) (err error) {
+func migrate(conn *sqlite.Conn, log *slog.Logger) (err error) {
 	end, err := sqlitex.ImmediateTransaction(conn)
 	if err != nil {
 		return err
@@ -153,7 +154,7 @@ func migrate(conn *sqlite.Conn) (err error) {
 			return fmt.Errorf("adding column %q to table %q: %w", add.column, add.table, err)
 		}
 	}
-	if err := normalizeNames(conn); err != nil {
+	if err := normalizeNames(conn, log); err != nil {
 		return fmt.Errorf("giving names their one form: %w", err)
 	}
 	mark := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d; UPDATE registry_meta SET schema_version = %[2]d;",
@@ -165,8 +166,9 @@ func migrate(conn *sqlite.Conn) (err error) {
 }
 
 // normalizeNames renames rows of other programs and earlier versions, so that names
-// are found. Of two that have one name, the one that was updated last stays.
-func normalizeNames(conn *sqlite.Conn) error {
+// are found. Of two that have one name, the one that was updated last stays, and the
+// log has the other.
+func normalizeNames(conn *sqlite.Conn, log *slog.Logger) error {
 	var odd []string
 	err := sqlitex.Execute(conn, "SELECT name FROM backends", &sqlitex.ExecOptions{ResultFunc: func(stmt *sqlite.Stmt) error {
 		if name := stmt.ColumnText(0); storage.NormalizeName(name) != name {
@@ -175,10 +177,18 @@ func normalizeNames(conn *sqlite.Conn) error {
 		return nil
 	}})
 	for _, name := range odd {
-		args := &sqlitex.ExecOptions{Args: []any{name, storage.NormalizeName(name)}}
+		args := &sqlitex.ExecOptions{
+			Args: []any{name, storage.NormalizeName(name)},
+			ResultFunc: func(stmt *sqlite.Stmt) error {
+				log.Warn("two stored backends have one name: the one that was updated earlier is removed",
+					"backend", stmt.GetText("name"), "host", stmt.GetText("host"), "port", stmt.GetInt64("port"))
+				return nil
+			},
+		}
 		for _, statement := range []string{
 			`DELETE FROM backends WHERE name IN (?1, ?2) AND rowid NOT IN (
-				SELECT rowid FROM backends WHERE name IN (?1, ?2) ORDER BY updated_at DESC, name = ?2 DESC LIMIT 1)`,
+				SELECT rowid FROM backends WHERE name IN (?1, ?2) ORDER BY updated_at DESC, name = ?2 DESC LIMIT 1)
+				RETURNING name, host, port`,
 			`UPDATE backends SET name = ?2 WHERE name = ?1`,
 		} {
 			if err == nil {

@@ -121,7 +121,7 @@ func (s *store) open(ctx context.Context, path string) (err error) {
 	}
 	writer := s.conns[0]
 	writer.SetInterrupt(ctx.Done())
-	if err = setUp(writer, path); err == nil {
+	if err = setUp(writer, path, s.log); err == nil {
 		err = s.begin(writer)
 	}
 	if err != nil {
