@@ -3,11 +3,13 @@
 package config
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
+	"sync/atomic"
 
 	"github.com/plexus-go/plexus/internal/filewatch"
 	"github.com/plexus-go/plexus/storage"
@@ -21,6 +23,7 @@ const maxFileBytes = 16 << 20
 type File struct {
 	path    string
 	watcher *filewatch.Watcher
+	loaded  atomic.Bool
 }
 
 // NewFile makes a source of the file at path, which need not exist: a regular file
@@ -40,11 +43,24 @@ func (f *File) Place() string { return f.path }
 // and active, have no id, times or revision, and no two have one name. A file that
 // is missing or empty (but for comments) lists nothing, unless there was content
 // before: then that is an error. A file that is being written is waited for, up to
-// 3 seconds.
+// 3 seconds; the first time, only one that is not whole.
 //
 // Unless ctx is done, the text of an error is one line that begins with the path,
 // and the line where one is meant.
 func (f *File) Load(ctx context.Context) ([]storage.Backend, error) {
+	// A start does not wait to see whether a file that is whole will be saved once
+	// more: Changes tells that. A line may be cut off anywhere, and be valid.
+	if !f.loaded.Swap(true) && ctx.Err() == nil {
+		var backends []storage.Backend
+		whole := func(files []filewatch.File) bool {
+			var err error
+			backends, err = parseBackends(f.path, files[0].Data)
+			return files[0].Err == nil && bytes.HasSuffix(files[0].Data, []byte("\n")) && err == nil && len(backends) > 0
+		}
+		if f.watcher.ReadIf(whole) != nil {
+			return backends, nil
+		}
+	}
 	files, err := f.watcher.ReadSettled(ctx)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()

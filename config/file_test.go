@@ -5,6 +5,7 @@ package config
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -138,5 +139,53 @@ func TestFileLoadEndsWithItsContext(t *testing.T) {
 	cancel()
 	if _, err := NewFile(filepath.Join(t.TempDir(), "backends.toml")).Load(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A start does not wait for a file that was saved just now, if it is whole.
+func TestFirstLoadOfAWholeFileDoesNotWait(t *testing.T) {
+	const whole = "[[backend]]\nname = \"a\"\nhost = \"h\"\nport = 4444\n"
+	for name, test := range map[string]struct {
+		saved, later string // what is there, and what 100 ms later
+		want         string
+		waits        bool
+	}{
+		"whole":                     {whole, "", "h:4444", false},
+		"with a comment at the end": {whole + "# end\n", "", "h:4444", false},
+		"cut off in a number":       {strings.TrimSuffix(whole, "44\n"), whole, "h:4444", true},
+		"cut off in a text":         {whole[:30], whole, "h:4444", true},
+		"emptied":                   {"", whole, "h:4444", true},
+		"only its first comment":    {"# the hubs\n", "# the hubs\n" + whole, "h:4444", true},
+		"without an end of line":    {strings.TrimSuffix(whole, "\n"), "", "h:4444", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "backends.toml")
+				save := func(text string) {
+					err := os.WriteFile(path, []byte(text), 0o600)
+					if err == nil {
+						err = os.Chtimes(path, time.Now(), time.Now())
+					}
+					if err != nil {
+						t.Error(err)
+					}
+				}
+				save(test.saved)
+				if test.later != "" {
+					time.AfterFunc(100*time.Millisecond, func() { save(test.later) })
+				}
+				file := NewFile(path)
+				for i := range 2 {
+					begin := time.Now()
+					backends, err := file.Load(t.Context())
+					if err != nil || len(backends) != 1 || fmt.Sprintf("%s:%d", backends[0].Host, backends[0].Port) != test.want {
+						t.Fatalf("loaded %v, %v", backends, err)
+					}
+					if waited := time.Since(begin) > 0; waited != (test.waits && i == 0) {
+						t.Errorf("load %d took %v", i, time.Since(begin))
+					}
+				}
+			})
+		})
 	}
 }

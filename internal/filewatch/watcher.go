@@ -64,7 +64,13 @@ func New(maxBytes int64, paths ...string) *Watcher {
 
 // Read returns the files as they are now, in the order of their paths.
 func (w *Watcher) Read() []File {
-	_, files := w.readIf(func(look) bool { return true })
+	return w.ReadIf(func([]File) bool { return true })
+}
+
+// ReadIf returns the files as [Watcher.Read] does where they are wanted; else nil, as
+// if nobody had read them.
+func (w *Watcher) ReadIf(wanted func([]File) bool) []File {
+	_, files := w.readIf(func(l look) bool { return wanted(l.files) })
 	return files
 }
 
