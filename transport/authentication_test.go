@@ -124,13 +124,15 @@ func TestInfoSaysHowCallersAuthenticate(t *testing.T) {
 
 func TestCallersAreAuthenticatedAgainEvery30Seconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		begin, pipes := time.Now(), testkit.NewPipes()
+		var begin time.Time
+		pipes := testkit.NewPipes()
 		s := serveOn(t, pipes, transport.WithAuthentication(func(*http.Request) (plugin.Caller, error) {
 			if time.Since(begin) > 40*time.Second {
 				return plugin.Caller{}, errors.New("expired")
 			}
 			return plugin.Caller{Name: "ann", Means: "token"}, nil
 		}))
+		begin = time.Now()
 		ws, _, err := testkit.DialWith(t, &gorilla.Dialer{NetDialContext: pipes.Dial}, "ws://localhost", nil)
 		must(t, err)
 		ws.SetReadDeadline(time.Time{})

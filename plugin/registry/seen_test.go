@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -109,10 +110,10 @@ func TestWhenABackendWasSeenStays(t *testing.T) {
 // A store that fails is tried again.
 func TestWhenABackendWasSeenIsStoredLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fails := true
+		var works atomic.Bool
 		store := &meddledStore{Store: memory(t)}
 		store.seen = func(when map[string]int64) error {
-			if fails {
+			if !works.Load() {
 				return errors.New("the disk is full")
 			}
 			return store.Store.Seen(t.Context(), when)
@@ -122,7 +123,7 @@ func TestWhenABackendWasSeenIsStoredLater(t *testing.T) {
 		h.do("ping", `{"name": "a"}`)
 		pinged := time.Now().Unix()
 		time.Sleep(2 * time.Minute)
-		fails = false
+		works.Store(true)
 		time.Sleep(2 * time.Minute)
 		same(t, "what is stored", h.storedSeen("a"), pinged)
 	})
