@@ -26,7 +26,13 @@ func (f *field) readDefault(tag string) error {
 	if err := json.Unmarshal([]byte(tag), value.Interface(), decodeOptions); err != nil {
 		return fmt.Errorf("invalid default %s: %w", tag, err)
 	}
-	if pointed(f.typ) == reflect.TypeFor[time.Duration]() {
+	inside := pointed(f.typ)
+	for range maxDepth { // a type may contain itself
+		if inside.Kind() == reflect.Slice || inside.Kind() == reflect.Map {
+			inside = pointed(inside.Elem())
+		}
+	}
+	if inside == reflect.TypeFor[time.Duration]() { // in the form that the schema promises
 		text, err := AppendJSON(nil, value.Interface())
 		tag = string(text)
 		if err != nil {

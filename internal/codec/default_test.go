@@ -175,3 +175,20 @@ func TestSchemasShowDefaults(t *testing.T) {
 		}
 	}
 }
+
+// TestDefaultDurationsAreShownAsSchemasPromise, in lists and maps, too.
+func TestDefaultDurationsAreShownAsSchemasPromise(t *testing.T) {
+	type waits struct {
+		One  *time.Duration             `json:"one" default:"90s"`
+		List []time.Duration            `json:"list,omitempty" default:"[\"1s\",\"PT2M\"]"`
+		Maps []map[string]time.Duration `json:"maps,omitempty" default:"[{\"a\":\"1h\"}]"`
+	}
+	m := plugin.Unary("m", "", func(_ context.Context, in waits) (waits, error) { return in, nil }).Schema()
+	for of, raw := range map[string][]byte{"parameters": m.Params, "results": m.Returns} {
+		for name, want := range map[string]string{"one": `"PT1M30S"`, "list": `["PT1S","PT2M"]`, "maps": `[{"a":"PT1H"}]`} {
+			if got := string(parsed(raw).Properties[name].Default); got != want {
+				t.Errorf("%s: default of %s: %s, want %s", of, name, got, want)
+			}
+		}
+	}
+}

@@ -5,6 +5,8 @@ package codec
 import (
 	"fmt"
 	"reflect"
+	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/go-json-experiment/json"
@@ -23,9 +25,10 @@ var unionType = reflect.TypeFor[Union]()
 
 // union is the declaration of a tagged union.
 type union struct {
-	reflect.StructTag         // of the embedded Union
-	discriminator     string  // which member names the variant
-	variants          []field // by their tags; a typ is the struct that the field points to
+	reflect.StructTag                // of the embedded Union
+	discriminator     string         // which member names the variant
+	variants          []field        // by their tags; a typ is the struct that the field points to
+	forms             []reflect.Type // of each, with the discriminator before its members
 }
 
 // unions are the declarations that were read, by type: each value of a union
@@ -54,8 +57,11 @@ func readUnion(t reflect.Type) (*union, error) {
 		return nil, nil
 	}
 	u := &union{StructTag: marker.Tag, discriminator: marker.Tag.Get("discriminator")}
-	if u.discriminator == "" {
+	switch {
+	case u.discriminator == "":
 		return nil, fmt.Errorf("%s: the embedded Union has no discriminator tag", t)
+	case u.discriminator == "-" || strings.ContainsAny(u.discriminator, ",\\'\"`"):
+		return nil, fmt.Errorf("%s: the discriminator %q can't be the name of a member", t, u.discriminator)
 	}
 	seen := map[string]bool{}
 	for i := range t.NumField() {
@@ -76,6 +82,10 @@ func readUnion(t reflect.Type) (*union, error) {
 			return nil, fmt.Errorf("%s.%s: a variant is an exported pointer to a struct with a tag of its own", t, f.Name)
 		}
 		seen[tag] = true
+		u.forms = append(u.forms, reflect.StructOf([]reflect.StructField{
+			{Name: "Tag", Type: reflect.TypeFor[string](), Tag: reflect.StructTag(`json:` + strconv.Quote(u.discriminator))},
+			{Name: "Variant", Type: f.Type.Elem(), Tag: `json:",embed"`},
+		}))
 		u.variants = append(u.variants, field{name: tag, description: f.Tag.Get("description"), index: []int{i}, typ: f.Type.Elem()})
 	}
 	if len(u.variants) == 0 {
@@ -114,29 +124,24 @@ func marshalUnion(enc *jsontext.Encoder, value unionValue) error {
 	if err != nil {
 		return err
 	}
-	var set *field
+	set := -1
 	for i, variant := range u.variants {
 		if v.FieldByIndex(variant.index).IsNil() {
 			continue
 		}
-		if set != nil {
-			return fmt.Errorf("%s: the variants %q and %q are both set", v.Type(), set.name, variant.name)
+		if set >= 0 {
+			return fmt.Errorf("%s: the variants %q and %q are both set", v.Type(), u.variants[set].name, variant.name)
 		}
-		set = &u.variants[i]
+		set = i
 	}
-	if set == nil {
+	if set < 0 {
 		return fmt.Errorf("%s: no variant is set", v.Type())
 	}
-	object, err := json.Marshal(v.FieldByIndex(set.index).Interface(), enc.Options())
-	if err != nil {
-		return err
-	}
-	out := append([]byte{'{'}, quote(u.discriminator)...)
-	out = append(append(out, ':'), quote(set.name)...)
-	if len(object) > len("{}") {
-		out = append(out, ',')
-	}
-	return enc.WriteValue(append(out, object[1:]...))
+	// By the same encoder, which notices a value that contains itself.
+	form := reflect.New(u.forms[set])
+	form.Elem().Field(0).SetString(u.variants[set].name)
+	form.Elem().Field(1).Set(v.FieldByIndex(u.variants[set].index).Elem())
+	return json.MarshalEncode(enc, form.Interface())
 }
 
 // unmarshalUnion reads the variant that the discriminator names.

@@ -58,6 +58,20 @@ func TestUnionRoundTrip(t *testing.T) {
 	}
 }
 
+// TestUnionThatContainsItself: it is an error, as for any other content. It must
+// not end the process, as the overflow of a stack does.
+func TestUnionThatContainsItself(t *testing.T) {
+	loop := shape{Group: &group{Members: make([]shape, 1)}}
+	loop.Group.Members[0] = loop
+	byName := shape{Group: &group{ByName: map[string]*shape{}}}
+	byName.Group.ByName["a"] = &byName
+	for _, content := range []any{loop, &byName} {
+		if got, err := codec.AppendJSON(nil, content); err == nil || len(got) > 0 || !strings.Contains(err.Error(), "cycle") {
+			t.Errorf("got %d bytes, %v, want an error about the cycle", len(got), err)
+		}
+	}
+}
+
 func TestUnionReadsTheDiscriminatorAnywhere(t *testing.T) {
 	got, err := bindAs[struct{ S *shape }](`{"S":{"radius":3,"other":1,"kin\u0064":"circle"}}`, false)
 	if err != nil || got.S == nil || got.S.Circle == nil || got.S.Circle.Radius != 3 {
