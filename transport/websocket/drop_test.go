@@ -9,6 +9,7 @@ import (
 	"io"
 	"runtime"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -155,7 +156,9 @@ func TestAfterTheClientsCloseTheSocketCloses(t *testing.T) {
 					t.Errorf("%q: closed with %d, want %d", payload, got, want)
 				}
 				c.NetConn().SetReadDeadline(time.Now().Add(testkit.Patience))
-				if rest, err := io.ReadAll(c.NetConn()); err != nil || len(rest) > 0 {
+				// Gorilla answers a close with one of its own, which may meet a socket that
+				// is closed already.
+				if rest, err := io.ReadAll(c.NetConn()); err != nil && !errors.Is(err, syscall.ECONNRESET) || len(rest) > 0 {
 					t.Errorf("%q: then came %q, %v", payload, rest, err)
 				}
 				if took := time.Since(begin); took >= time.Second { // the time for the other end to close
