@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // WithTrustedProxies names the proxies whose X-Forwarded-For is trusted: it says
@@ -31,20 +32,25 @@ func WithTrustedProxies(proxies ...netip.Prefix) Option {
 }
 
 // proxyHeader returns a header of a request that only proxies write; empty if
-// there is none.
+// there is none. Nearly every one has its own for the client's address.
 func proxyHeader(header http.Header) string {
 	for name := range header {
-		switch name {
-		case "Forwarded", "Via", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "X-Original-Forwarded-For",
-			"X-Envoy-External-Address", "True-Client-Ip", "Cf-Connecting-Ip", "Fastly-Client-Ip", "Fly-Client-Ip":
-			return name
-		}
-		if strings.HasPrefix(name, "X-Forwarded-") || name == "X-Forwarded" {
+		plain := strings.Map(func(r rune) rune {
+			if r == '-' || r == '_' {
+				return -1
+			}
+			return unicode.ToLower(r)
+		}, name)
+		if plain == "via" || plain == "cdnloop" || strings.Contains(plain, "forwarded") ||
+			slices.ContainsFunc(clientAddress, func(end string) bool { return strings.HasSuffix(plain, end) }) {
 			return name
 		}
 	}
 	return ""
 }
+
+// clientAddress is how names of headers end that hold the address of the client.
+var clientAddress = []string{"clientip", "connectingip", "connectingipv6", "externaladdress", "originatingip", "realip", "remoteip", "userip"}
 
 // maxHops is how many addresses of X-Forwarded-For are read.
 const maxHops = 32

@@ -3,6 +3,7 @@
 package transport
 
 import (
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -60,6 +61,23 @@ func TestForwardedFor(t *testing.T) {
 	}
 	if got := forwardedFor(netip.Addr{}, []string{"203.0.113.5"}, trusted); got.IsValid() {
 		t.Errorf("a peer without an address: got %s", got)
+	}
+}
+
+func TestProxyHeader(t *testing.T) {
+	for name, want := range map[string]bool{
+		"Forwarded": true, "Via": true, "X-Forwarded-For": true, "X-Forwarded-Proto": true, "X_Forwarded_For": true,
+		"X-Original-Forwarded-For": true, "X-Real-IP": true, "True-Client-IP": true, "Client-IP": true, "X-Azure-ClientIP": true,
+		"X-Cluster-Client-IP": true, "CF-Connecting-IP": true, "CF-Connecting-IPv6": true, "CDN-Loop": true,
+		"X-Envoy-External-Address": true, "X-AppEngine-User-IP": true, "X-ProxyUser-IP": true, "X-Remote-IP": true, "X-Originating-IP": true,
+		"Origin": false, "Host": false, "Authorization": false, "Cookie": false, "User-Agent": false, "Sec-WebSocket-Key": false,
+		"X-Request-ID": false, "Traceparent": false, "X-Plexus-API-Key": false, "X-Via-Rail": false, "X-Ship": false,
+	} {
+		header := http.Header{}
+		header.Set(name, "1.2.3.4")
+		if got := proxyHeader(header) != ""; got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
 	}
 }
 
