@@ -59,27 +59,73 @@ type Message struct {
 // id, and the other members of its batch are read. A frame that is an answer is a
 // notification, which starts nothing: two peers could answer each other for ever.
 //
-// Of a frame that is too deep, the rest is not read: the error answers the id
-// that stood before, or none. In a batch it is the error of the whole batch.
+// A frame that is too deep is refused whole. The error answers the ids of its
+// requests, wherever they stand; those of a batch that is no JSON are not read.
 func Parse(frame []byte, maxDepth int) Message {
 	frame = bytes.TrimLeft(frame, space)
 	if len(frame) == 0 || frame[0] != '{' && frame[0] != '[' {
 		return Message{Request: Request{Err: ParseError}}
 	}
-	deep := codec.TooDeepAt(frame, maxDepth)
-	p := newParser(frame[:deep])
+	if codec.TooDeepAt(frame, maxDepth) < len(frame) {
+		return refuse(frame, invalid("the message is nested deeper than %d levels, the limit", maxDepth))
+	}
+	p := newParser(frame)
 	defer p.free()
 	m := p.message(p.request)
-	switch {
-	case deep == len(frame) && (p.err != nil || !p.atEnd()):
+	if p.err != nil || !p.atEnd() {
 		return parseAgain(frame)
-	case deep == len(frame), m.Request.Notif && m.Request.Method == "": // the latter is an answer
-		return m
 	}
-	// No parse error, since the rest was not read, and not one of params, which
-	// need not be where it is deep.
-	err := invalid("the message is nested deeper than %d levels, the limit", maxDepth)
-	return Message{Request: Request{IDText: m.Request.IDText, Err: err}, Deep: true}
+	return m
+}
+
+// refuse answers the requests of a frame that is too deep.
+func refuse(frame []byte, err *jsonrpc2.Error) Message {
+	refused := Message{Request: Request{Err: err}, Deep: true}
+	if frame[0] == '{' {
+		r := alone(shallow(frame, 1))
+		if r.Notif && r.Method == "" { // an answer
+			refused.Request = r
+			return refused
+		}
+		refused.Request.IDText = r.IDText
+		return refused
+	}
+	for _, r := range parseAgain(shallow(frame, 2)).Batch {
+		if r.IDText != nil {
+			refused.Batch = append(refused.Batch, Request{IDText: r.IDText, Err: err})
+		}
+	}
+	if refused.Batch != nil {
+		refused.Request.Err = nil
+	}
+	return refused
+}
+
+// shallow returns a frame with an empty list in place of what is nested deeper.
+func shallow(frame []byte, levels int) (text []byte) {
+	depth, quoted := 0, false
+	for i := 0; i < len(frame); i++ {
+		begin, c := i, frame[i]
+		switch {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth == levels+1 {
+				text = append(text, "[]"...)
+			}
+		case c == '}' || c == ']':
+			if depth--; depth == levels {
+				continue
+			}
+		}
+		if depth <= levels {
+			text = append(text, frame[begin:min(i+1, len(frame))]...)
+		}
+	}
+	return text
 }
 
 // parseAgain reads a frame that was not accepted. Each of its requests has an

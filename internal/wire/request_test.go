@@ -262,11 +262,14 @@ func TestParseLimitsDepth(t *testing.T) {
 		{"100,000 levels that are not closed", `{"jsonrpc":"2.0","id":7,"params":` + strings.Repeat("[", 100_000), "fault -32600 to 7", deep},
 		{"nothing but levels", strings.Repeat("[", 100_000), "fault -32600 to null", deep},
 		{"100,000 levels of objects", `{"jsonrpc":"2.0","id":"a","params":` + strings.Repeat(`{"a":`, 100_000), `fault -32600 to "a"`, deep},
-		{"before the id", `{"jsonrpc":"2.0","params":` + nested(100) + `,"id":7,"method":"m"}`, "fault -32600 to null", deep},
+		{"before the id", `{"jsonrpc":"2.0","params":` + nested(100) + `,"id":8,"method":"m"}`, "fault -32600 to 8", deep},
+		{"before an id twice", `{"jsonrpc":"2.0","params":` + nested(100) + `,"id":8,"id":9,"method":"m"}`, "fault -32600 to null", deep},
+		{"around an id that looks like the request's", `{"jsonrpc":"2.0","params":` + strings.Repeat(`{"id":1,"\\\"":"]}","x":`, 100) + `0` + strings.Repeat("}", 100) + `,"method":"m","id":8}`, "fault -32600 to 8", deep},
 		{"in an unknown member", `{"jsonrpc":"2.0","id":7,"method":"m","x":` + nested(100) + `}`, "fault -32600 to 7", deep},
 		{"as an id that is bad anyway", `{"jsonrpc":"2.0","id":` + nested(100) + `}`, "fault -32600 to null", deep},
 		{"after an id that is bad", `{"jsonrpc":"2.0","id":1.5,"params":` + nested(100) + `}`, "fault -32600 to null", deep},
-		{"in a batch", `[` + request + `,` + nested(wire.MaxDepth-1) + `]`, "fault -32600 to null", deep},
+		{"in a batch that is not closed", `[` + request + `,` + nested(wire.MaxDepth-1), "fault -32600 to null", deep},
+		{"in a batch without ids", `[[],` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `]`, "fault -32600 to null", deep},
 		{"many levels side by side", `{"jsonrpc":"2.0","id":7,"method":"m","params":` + wide + `}`, "m id 7 params " + wide, ""},
 		{"brackets in text", `{"jsonrpc":"2.0","id":7,"method":"m","params":"` + strings.Repeat("[", 100) + `"}`, `m id 7 params "` + strings.Repeat("[", 100) + `"`, ""},
 		{"bad JSON side by side", `{"jsonrpc":"2.0","id":7,"method":"m","params":[` + strings.Repeat("[],", 100) + `]}`, "fault -32700 to null", "Parse error"},
@@ -280,6 +283,12 @@ func TestParseLimitsDepth(t *testing.T) {
 				t.Errorf("%q, want %q", fault, test.fault)
 			}
 		})
+	}
+	// A batch is refused whole: each of its requests is answered.
+	batch := `[` + request + `,5,{"jsonrpc":"2.0","method":"m"},{"jsonrpc":"2.0","method":"m","params":` + nested(100) + `,"id":"b"}]`
+	if m := wire.Parse([]byte(batch), wire.MaxDepth); !m.Deep || m.Request.Err != nil || len(m.Batch) != 2 ||
+		shown(m.Batch[0]) != "fault -32600 to 7" || shown(m.Batch[1]) != `fault -32600 to "b"` || worded(m.Batch[1].Err) != deep {
+		t.Errorf("a batch that is too deep: %+v", m)
 	}
 	if m := wire.Parse([]byte(nested(3)), 3); m.Request.Err == nil || !strings.Contains(worded(m.Request.Err), "3 levels") {
 		t.Errorf("four levels within three: %v", m.Request.Err)

@@ -70,6 +70,17 @@ func TestBatchIsAnsweredBeforeItsItems(t *testing.T) {
 	}
 }
 
+// TestABatchThatIsTooDeep is refused whole, and each of its requests answered.
+func TestABatchThatIsTooDeep(t *testing.T) {
+	c := serve(t, websocket.Limits{}).dial()
+	answers := c.batch(`{"jsonrpc":"2.0","id":1,"method":"_info"}`, `5`,
+		`{"jsonrpc":"2.0","method":"echo.once","params":[`+strings.Repeat("[", 100)+strings.Repeat("]", 100)+`],"id":"b"}`)
+	if len(answers) != 2 || string(answers[0].ID) != "1" || string(answers[1].ID) != `"b"` || answers[0].Error == nil || answers[1].Error == nil {
+		t.Fatalf("%+v", answers)
+	}
+	c.Quiet()
+}
+
 func TestBatchOfNotificationsIsNotAnswered(t *testing.T) {
 	c := serve(t, websocket.Limits{}).dial()
 	c.Send(`[{"jsonrpc":"2.0","method":"_info"},{"jsonrpc":"2.0","method":"none"}]`)

@@ -44,7 +44,7 @@ func TestEachLimitIsCounted(t *testing.T) {
 			}
 		}, websocket.Counts{Deep: 1}},
 		"depth of a batch": {func(_ *server, c *client) {
-			c.Send(`[{"jsonrpc":"2.0","id":1,"method":"none","params":[[[1]]]}]`)
+			c.Send(`[{"jsonrpc":"2.0","method":"none","params":[[[1]]]}]`)
 			c.Rejected("null", -32600)
 		}, websocket.Counts{Deep: 1}},
 		"calls at once": {func(s *server, c *client) {
