@@ -69,8 +69,8 @@ func TestGoneEntriesAreForgotten(t *testing.T) {
 		{"not yet", 0, func(p *patient) { p.do("deregister", `{"name": "a"}`) }, 29 * day, []string{"a", "b", "f"}},
 		{"earlier", time.Hour, func(p *patient) { p.do("deregister", `{"name": "a"}`) }, time.Hour + 10*time.Minute, []string{"b", "f"}},
 		{"never", -1, func(p *patient) { p.do("deregister", `{"name": "a"}`) }, 60 * day, []string{"a", "b", "f"}},
-		{"silent", 0, func(p *patient) { p.down("a") }, 30*day + time.Hour, []string{"b", "f"}},
-		{"silent, but listed by a source", 0, func(p *patient) { p.down("f") }, 60 * day, []string{"a", "b", "f"}},
+		{"silent", day, func(p *patient) { p.down("a") }, day + 3*time.Hour, []string{"b", "f"}},
+		{"silent, but listed by a source", day, func(p *patient) { p.down("f") }, 2 * day, []string{"a", "b", "f"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -102,6 +102,7 @@ func TestGoneEntriesAreForgotten(t *testing.T) {
 
 // An entry that another program has deactivated is not ours to delete.
 func TestEntriesOfAnotherProgramAreKept(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "registry.db")
 	data, err := os.ReadFile("../../storage/sqlite/testdata/reference-registry.db")
 	if err == nil {
