@@ -86,7 +86,7 @@ $`)
 		status int
 		text   string
 	}{
-		"revoke nobody":            {1, path + ` has no token "nobody"`},
+		"revoke nobody":            {1, path + ` has no token "nobody"` + "\n"},
 		"revoke":                   {2, "token revoke needs one NAME"},
 		"revoke a b":               {2, "token revoke needs one NAME, and there are 2"},
 		"list a":                   {2, "token list needs no NAME"},

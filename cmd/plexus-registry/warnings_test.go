@@ -59,6 +59,10 @@ func TestWarnings(t *testing.T) {
 			}
 			return len(all) == len(parts)
 		})
+	}
+	// logged waits until the log warned of these things, once of each.
+	logged := func(parts ...string) {
+		t.Helper()
 		for _, part := range parts {
 			testkit.Eventually(t, "the log has "+part, func() bool {
 				n := 0
@@ -86,6 +90,7 @@ func TestWarnings(t *testing.T) {
 		t.Fatal(err)
 	}
 	wants("expires at", "tokens.toml:1: ", "key.pem: cannot be read: no such file")
+	logged("expires at", "tokens.toml:1: ", "key.pem: cannot be read: no such file")
 	writeFile(t, file("key.pem"), string(key))
 	writeFile(t, file("tokens.toml"), tokens)
 	wants("expires at")
@@ -93,6 +98,7 @@ func TestWarnings(t *testing.T) {
 		t.Fatal(err)
 	}
 	wants("expires at", "the former token of health checks stays in use")
+	logged("the former token of health checks stays in use")
 	writeFile(t, file("probe"), secret)
 	if !mounted {
 		t.Skip("no mounts here")
@@ -102,4 +108,5 @@ func TestWarnings(t *testing.T) {
 		t.Fatal(err)
 	}
 	wants("expires at", "backends.toml: was replaced outside of the mount")
+	logged("expires at", "backends.toml: was replaced outside of the mount")
 }

@@ -43,8 +43,7 @@ func AddToken(path string, entry Entry) error {
 }
 
 // RevokeToken removes the entry with the name from the token file at path, as
-// [AddToken] adds one. The error is [fs.ErrNotExist] to [errors.Is] if there is no
-// such file, or no such token in it.
+// [AddToken] adds one. It fails if there is no such token, or file.
 func RevokeToken(path, name string) error {
 	return edit(path, "revoking a token", func(text []byte) ([]byte, error) {
 		document, err := tomlfile.Parse(path, text, tableToken, tableCertificate)
@@ -54,7 +53,7 @@ func RevokeToken(path, name string) error {
 		tokens := document.Tables(tableToken)
 		at := slices.IndexFunc(tokens, func(t *tomlfile.Table) bool { return t.String("name") == name })
 		if at < 0 {
-			return nil, fmt.Errorf("%s has no token %q: %w", path, name, fs.ErrNotExist)
+			return nil, fmt.Errorf("%s has no token %q", path, name)
 		}
 		left, err := document.Without(tokens[at])
 		if err != nil {
