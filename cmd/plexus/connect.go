@@ -67,6 +67,8 @@ type hubs struct {
 	settings []client.Option                  // of all connections, besides the usual ones
 	// commands are the names of the commands of plexus, to propose.
 	commands []string
+	// noCommand: what is looked up is a backend, so that no command is proposed.
+	noCommand bool
 
 	mu   sync.Mutex
 	open []*client.Client
@@ -223,7 +225,10 @@ func (h *hubs) lookUp(ctx context.Context, first *hub, name string) (*backend, e
 	if b := readBackend(answer.get("backend")); b != nil {
 		return b, nil
 	}
-	names := append(slices.Clone(h.commands), first.name)
+	names := []string{first.name}
+	if !h.noCommand {
+		names = append(names, h.commands...)
+	}
 	if all, err := h.backends(ctx, first, nil); err == nil {
 		for _, b := range all {
 			names = append(names, b.name())

@@ -19,6 +19,7 @@ func (c *command) ping(ctx context.Context, words []string) error {
 	if err != nil {
 		return err
 	}
+	c.hubs.noCommand = true
 	found, err := c.hubs.reach(ctx, first, words[0])
 	if unknown, ok := errors.AsType[*usageError](err); ok {
 		unknown.status = failed // whether it is there was the question

@@ -128,12 +128,12 @@ func (c *command) split(root *cobra.Command, args []string) (l line, err error) 
 		return l, usagef("unknown flag -").withHint("See plexus --help.")
 	}
 	l = line{words: slices.Clip(args[:end]), rest: args[end:], path: end > 0}
-	if end == 0 || named {
+	if c.hubs.noCommand = named; end == 0 || named {
 		return l, nil
 	}
 	switch first := l.words[0]; {
 	case first == "call" && end > 1:
-		l.words = l.words[1:]
+		l.words, c.hubs.noCommand = l.words[1:], true
 	case first == "help" && end > 1 && !slices.Contains(c.hubs.commands, l.words[1]):
 		l.words, c.options.help = l.words[1:], true
 	default:
@@ -194,6 +194,9 @@ func unknownFlag(cmd *cobra.Command, name string) error {
 // there is none.
 func didYouMean(word string, names []string) string {
 	const maxName, maxNames = 100, 3
+	if word == "" { // which every name begins with
+		return ""
+	}
 	parent := &cobra.Command{}
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
 		if !sameName(name, word) && len(name) <= maxName && !strings.ContainsAny(name, " \t\n") {
