@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -107,6 +108,12 @@ func implements[T any](t reflect.Type) bool {
 // JSON.
 func isText(t reflect.Type) bool {
 	return implements[encoding.TextMarshaler](t) || implements[encoding.TextAppender](t) || implements[encoding.TextUnmarshaler](t)
+}
+
+// hasOwnJSON reports whether a t writes or reads its own JSON.
+func hasOwnJSON(t reflect.Type) bool {
+	return implements[stdjson.Marshaler](t) || implements[stdjson.Unmarshaler](t) ||
+		implements[json.MarshalerTo](t) || implements[json.UnmarshalerFrom](t)
 }
 
 // isBytes reports whether a t is base64 in JSON.

@@ -160,8 +160,7 @@ func (inf *inference) define(t reflect.Type) (*jsonschema.Schema, error) {
 		return nil, fmt.Errorf("%s: its method Enum or JSONSchema must have a value receiver, not a pointer", t)
 	}
 	switch {
-	case implements[stdjson.Marshaler](t), implements[stdjson.Unmarshaler](t),
-		implements[json.MarshalerTo](t), implements[json.UnmarshalerFrom](t):
+	case hasOwnJSON(t):
 		return nil, fmt.Errorf("%s has its own JSON form: give its schema with a method JSONSchema", t)
 	case isText(t):
 		return &jsonschema.Schema{Type: "string"}, nil

@@ -5,8 +5,10 @@ package codec
 import (
 	"bytes"
 	"reflect"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/jsonschema-go/jsonschema"
 )
 
 // checker finds required members that are missing or null inside of a value that
@@ -35,12 +37,12 @@ func checkerOf(t reflect.Type, known map[reflect.Type]*checker) *checker {
 		if t.Kind() != reflect.Map {
 			of = pointed(of) // as in the schema of lists
 		}
-		e := &field{typ: of, optional: implements[Schematic](of), check: checkerOf(of, known)}
+		e := &field{typ: of, optional: implements[Schematic](of) && hasOwnJSON(of), check: checkerOf(of, known)}
 		if e.takesNull() && e.check == nil {
 			return nil
 		}
 		return &checker{element: e, onlyNull: e.check == nil || e.check.onlyNull}
-	case t.Kind() == reflect.Struct && (byReference(t) || t.Name() == ""):
+	case t.Kind() == reflect.Struct && (byReference(t) || t.Name() == "" || implements[Schematic](t) && !hasOwnJSON(t) && !isText(t)):
 		c := &checker{element: unchecked}
 		known[t] = c
 		if c.addMembers(t, known) == nil {
@@ -64,10 +66,17 @@ func (c *checker) addMembers(t reflect.Type, known map[reflect.Type]*checker) er
 		}
 		return nil
 	}
+	var given *jsonschema.Schema // says what is required
+	if own, ok := reflect.Zero(t).Interface().(Schematic); ok {
+		given, _ = givenSchema(own)
+	}
 	c.members, err = fieldsOf(t)
 	c.byName = map[string]int{}
 	for i := range c.members {
 		f := &c.members[i]
+		if given != nil {
+			f.optional = !slices.Contains(given.Required, f.name)
+		}
 		c.byName[f.name] = i
 		f.check = checkerOf(f.typ, known)
 	}

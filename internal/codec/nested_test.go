@@ -55,13 +55,26 @@ type nest struct {
 	Unnamed *struct {
 		A string `json:"a"`
 	} `json:"unnamed"`
-	Free  *free          `json:"free"`
-	Words []string       `json:"words,omitempty"`
-	Sums  map[string]int `json:"sums,omitempty"`
-	Anys  []any          `json:"anys,omitempty"`
-	Bytes []byte         `json:"bytes,omitempty"`
-	When  []time.Time    `json:"when,omitempty"`
-	Bares []source       `json:"bares,omitempty"`
+	Free    *free           `json:"free"`
+	Handle  *plugin.Handle  `json:"handle"`
+	Handles []plugin.Handle `json:"handles,omitempty"`
+	Loose   *loose          `json:"loose"`
+	Words   []string        `json:"words,omitempty"`
+	Sums    map[string]int  `json:"sums,omitempty"`
+	Anys    []any           `json:"anys,omitempty"`
+	Bytes   []byte          `json:"bytes,omitempty"`
+	When    []time.Time     `json:"when,omitempty"`
+	Bares   []source        `json:"bares,omitempty"`
+}
+
+// loose requires less in its schema than its fields would.
+type loose struct {
+	A int `json:"a"`
+	B int `json:"b"`
+}
+
+func (loose) JSONSchema() json.RawMessage {
+	return json.RawMessage(`{"type":"object","required":["a"],"properties":{"a":{"type":"integer"},"b":{"type":"integer"}}}`)
 }
 
 // free is a struct whose members may be anything, null included.
@@ -119,6 +132,15 @@ func TestMembersWithinParameters(t *testing.T) {
 		{`{"branch":{"leaf":{"color":"red"},"below":[],"next":null}}`, ""},
 		{`{"branch":{"leaf":{"color":"red"},"next":{"leaf":{"color":"red"},"below":[{"leaf":{}}]}}}`, "missing branch.next.below[0].leaf.color"},
 		{`{"branch":{"leaf":null}}`, "branch.leaf: invalid type: null, expected leaf"},
+
+		{`{"handle":{"plugin_id":"6ba7b812-9dad-11d1-80b4-00c04fd430c8","version":"1","method":"m","meta":null}}`, ""},
+		{`{"handle":{}}`, "missing handle.plugin_id"}, // by the schema that it gives
+		{`{"handle":{"plugin_id":null,"version":"1","method":"m"}}`, "handle.plugin_id: invalid type: null, expected UUID"},
+		{`{"handle":{"plugin_id":"x","version":"1","method":"m"}}`, `handle.plugin_id: invalid value: string "x", expected UUID`},
+		{`{"handles":[null]}`, "handles[0]: invalid type: null, expected a map"},
+		{`{"handles":[{"version":"1"}]}`, "missing handles[0].plugin_id"},
+		{`{"loose":{"b":1}}`, "missing loose.a"},
+		{`{"loose":{"a":1}}`, ""},
 
 		{`{"unnamed":{}}`, "missing unnamed.a"},
 		{`{"free":{"any":null,"raw":null,"value":null}}`, ""},

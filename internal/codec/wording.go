@@ -151,7 +151,10 @@ func expected(t reflect.Type) string {
 	case stdjson.Number:
 		return "a number"
 	}
-	if isBytes(t) {
+	switch {
+	case isText(t) && t.Name() != "":
+		return t.Name()
+	case isBytes(t):
 		return "a string of base64"
 	}
 	switch t.Kind() {

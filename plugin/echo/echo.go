@@ -24,6 +24,11 @@ type RepeatParams struct {
 	Count   uint32 `json:"count,omitzero" default:"3" description:"How many times, at most 1000000"`
 }
 
+// SchemaDetails says what Validate accepts.
+func (RepeatParams) SchemaDetails() map[string]string {
+	return map[string]string{"count": fmt.Sprintf(`{"maximum": %d}`, maxRepeats)}
+}
+
 // Validate checks the bounds.
 func (p *RepeatParams) Validate() error {
 	if p.Count > maxRepeats {
