@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net"
@@ -139,11 +140,24 @@ func TestClosedConnectionsNoLongerCount(t *testing.T) {
 	}
 }
 
+// TestEveryRequestPassesAccessControl, also the one that package http answers itself.
+func TestEveryRequestPassesAccessControl(t *testing.T) {
+	s := serve(t)
+	for _, request := range []string{"OPTIONS * HTTP/1.1\r\nHost: evil.example\r\n\r\n", "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n"} {
+		answer, err := io.ReadAll(s.raw(t, request)) // the connection is closed
+		if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 421 ") {
+			t.Errorf("%q, %v, want the status 421", answer, err)
+		}
+	}
+}
+
 func TestWrongOptionsAreErrorsOfServe(t *testing.T) {
 	h, err := hub.New("hub")
 	must(t, err)
 	tests := map[string][]transport.Option{ // by what is in the error
 		"trusted proxy":       {transport.WithTrustedProxies(netip.Prefix{}), transport.WithAllowedHosts("hub.example")},
+		"WithAuthentication":  {transport.WithAuthentication(nil)},
+		"WithTLS":             {transport.WithTLS(nil)},
 		"needs allowed hosts": {transport.WithTrustedProxies(netip.MustParsePrefix("127.0.0.0/8"))},
 	}
 	for _, host := range []string{"", "*", "*.example", "hub.example:4444", "https://hub.example", "hub.example/", "a b", "[::1"} {

@@ -44,6 +44,9 @@ var errNobody = fmt.Errorf("%w: the caller has no name, no means and no scopes",
 // connections again, and closes those whose credentials fail.
 func WithAuthentication(authenticate Authenticate, run ...func(ctx context.Context, changed func())) Option {
 	return func(s *Server) {
+		if authenticate == nil { // which would be a server without authentication
+			s.fail(errors.New("WithAuthentication: no function"))
+		}
 		s.access.authenticate = authenticate
 		s.run = append(s.run, run...)
 	}

@@ -47,6 +47,9 @@ func WithLimits(limits Limits) Option { return func(s *Server) { s.access.limits
 // and waits for its end.
 func WithTLS(config *tls.Config, run ...func(ctx context.Context)) Option {
 	return func(s *Server) {
+		if config == nil { // which would be a server without TLS
+			s.fail(errors.New("WithTLS: no configuration"))
+		}
 		s.tls = config
 		for _, run := range run {
 			s.run = append(s.run, func(ctx context.Context, _ func()) { run(ctx) })
@@ -97,6 +100,8 @@ func (s *Server) prepare(l net.Listener) (*http.Server, net.Listener, error) {
 		Handler:     &s.access,
 		ConnContext: withConn,
 		Protocols:   &http1,
+		// What is asked with OPTIONS * passes access control, too.
+		DisableGeneralOptionsHandler: true,
 		// They apply until the upgrade. The first is for the TLS handshake too.
 		ReadHeaderTimeout: limits.HeaderTimeout,
 		ReadTimeout:       limits.HandshakeTimeout,
