@@ -48,7 +48,15 @@ func prepareDirectory(path string) (given, target string, err error) {
 	}
 	switch info, err := os.Stat(given); {
 	case errors.Is(err, fs.ErrNotExist):
-		return given, given, nil
+		link, err := os.Readlink(given)
+		if err != nil { // it is no link, and will be created
+			return given, given, nil
+		}
+		if !filepath.IsAbs(link) {
+			link = filepath.Join(filepath.Dir(given), link)
+		}
+		_, target, err = prepareDirectory(link) // what the link leads to will be
+		return given, target, err
 	case err != nil:
 		return "", "", err
 	case info.IsDir():

@@ -97,6 +97,10 @@ func (g *guard) check() error {
 			return fmt.Errorf("%w: %s is another file", ErrGone, path)
 		}
 	}
+	// SQLite would write on, into a file without a beginning.
+	if info, err := g.file.Stat(); err == nil && info.Size() == 0 {
+		return fmt.Errorf("%w: the file is empty", ErrGone)
+	}
 	return nil
 }
 

@@ -55,6 +55,7 @@ func TestDatabaseIsRemovedOrReplacedWhileItIsOpen(t *testing.T) {
 		{"the database is renamed", "data/registry.db",
 			func(t *testing.T, dir string) { mustRename(t, dir+"/data/registry.db", dir+"/data/old.db") },
 			func(t *testing.T, dir string) { mustRename(t, dir+"/data/old.db", dir+"/data/registry.db") }},
+		{"the database is emptied", "data/registry.db", func(t *testing.T, dir string) { mustWriteFile(t, dir+"/data/registry.db", "") }, nil},
 		{"the log is removed", "data/registry.db", remove("-wal"), nil},
 		{"the log is replaced", "data/registry.db", replace("-wal"), nil},
 		{"the index of the log is removed", "data/registry.db", remove("-shm"), nil},

@@ -139,6 +139,26 @@ func TestSecondOpenIsRefused(t *testing.T) {
 	}
 }
 
+// SQLite puts its files beside what a link leads to, also where that is not there yet.
+func TestLinkToADatabaseThatIsNotThereYet(t *testing.T) {
+	for name, to := range map[string]string{"beside it": "real.db", "a folder that is not there yet": "data/real.db", "a link": "second.db"} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := errors.Join(os.Symlink(to, dir+"/link.db"), os.Symlink("data/real.db", dir+"/second.db")); err != nil {
+				t.Fatal(err)
+			}
+			mustPut(t, mustOpen(t, dir+"/link.db"), "x")
+			target, err := filepath.EvalSymlinks(dir + "/link.db")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := sqlite.Open(t.Context(), target); !errors.Is(err, sqlite.ErrInUse) {
+				t.Errorf("its target: error %v, want %v", err, sqlite.ErrInUse)
+			}
+		})
+	}
+}
+
 func TestMemoryIsPrivate(t *testing.T) {
 	t.Chdir(t.TempDir())
 	a, b := mustOpen(t, ":memory:"), mustOpen(t, ":memory:")
