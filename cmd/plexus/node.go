@@ -175,11 +175,12 @@ type property struct {
 }
 
 // rules reads what flags, help and checks go by, in one walk. What alternatives
-// say is joined; of lists, objects and bounds, the first one counts.
+// say is joined; of lists and bounds, the first one counts.
 func (n node) rules() (r rules) {
 	left, texts := maxAlternatives, 0
 	open := false // values of a kind are accepted, not only certain ones
 	var list, object, bounds node
+	var properties [][]property // of each alternative that is an object
 	first := func(found *node, n node, names ...string) {
 		if found.at == nil && slices.ContainsFunc(names, func(name string) bool { return n.at.get(name) != nil }) {
 			*found = n
@@ -194,6 +195,9 @@ func (n node) rules() (r rules) {
 		}
 		first(&list, n, "items")
 		first(&object, n, "properties", "additionalProperties")
+		if all := n.properties(); all != nil {
+			properties = append(properties, all)
+		}
 		first(&bounds, n, "minimum", "maximum", "exclusiveMinimum")
 		only := n.at.list("enum")
 		if value, ok := n.at.values["const"]; ok {
@@ -239,11 +243,42 @@ func (n node) rules() (r rules) {
 		r.low = above.Add(above, big.NewFloat(1))
 	}
 	r.item = list.below(list.at.get("items"))
-	r.properties = object.properties()
+	r.properties = joined(properties)
 	more := object.at.get("additionalProperties")
 	r.others = object.below(more)
 	r.closed = more == false || more == nil && r.properties != nil || !r.anything && !r.has(objectKind)
 	return r
+}
+
+// joined are the properties of an object that is one of several, such as the
+// variants of a union: first those that each of them requires.
+func joined(alternatives [][]property) []property {
+	if len(alternatives) < 2 {
+		return slices.Concat(alternatives...)
+	}
+	schemas, required := map[string][]any{}, map[string]int{}
+	var all []property
+	for _, p := range slices.Concat(alternatives...) {
+		if schemas[p.name] == nil {
+			all = append(all, p)
+		}
+		schemas[p.name] = append(schemas[p.name], p.at)
+		if p.required {
+			required[p.name]++
+		}
+	}
+	var first, rest []property
+	for _, p := range all {
+		if of := schemas[p.name]; len(of) > 1 {
+			p.node = p.below(newObject("anyOf", of, "description", p.summary()))
+		}
+		if p.required = required[p.name] == len(alternatives); p.required {
+			first = append(first, p)
+		} else {
+			rest = append(rest, p)
+		}
+	}
+	return append(first, rest...)
 }
 
 // types are the kinds that a node without alternatives accepts; 0 for any.

@@ -95,6 +95,30 @@ func TestOrderOfProperties(t *testing.T) {
 	}
 }
 
+// TestFlagsOfUnions: every variant can be given, and what they share has one flag.
+func TestFlagsOfUnions(t *testing.T) {
+	s := nodeOf(t, `{"properties":{"u":{"anyOf":[{"$ref":"#/$defs/U"},{"type":"null"}]}},"$defs":{"U":{"oneOf":[
+		{"type":"object","properties":{"kind":{"type":"string","const":"circle"},"size":{"type":"integer","description":"How large"}},"required":["kind","size"]},
+		{"type":"object","properties":{"kind":{"type":"string","const":"text"},"size":{"type":"string"},"in":{"$ref":"#/$defs/U"}},"required":["kind"]},
+		{"type":"object","properties":{"kind":{"type":"string","const":"none"}},"required":["kind"]}]}}}`)
+	var flags []string
+	for _, f := range flagsOf(s)[:4] {
+		flags = append(flags, fmt.Sprint(f.name, " ", f.describe(), " ", f.required, " ", f.summary()))
+	}
+	if got, want := strings.Join(flags, "\n"), "u OBJECT false \nu.kind circle|text|none true \nu.size TEXT OR INTEGER false How large\nu.in OBJECT false "; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	u := s.rules().properties[0]
+	for text, valid := range map[string]bool{
+		`{"kind":"circle","size":1}`: true, `{"kind":"text","size":"large","in":{"kind":"none"}}`: true, `{"kind":"none"}`: true, "null": true,
+		`{"kind":"square"}`: false, `{"kind":"text","in":{"kind":5}}`: false,
+	} {
+		if _, err := u.value("--u", text); (err == nil) != valid {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestDepthOfFlags(t *testing.T) {
 	s := nodeOf(t, `{"properties":{"a":{"$ref":"#"}}}`)
 	if got := len(flagsOf(s)); got != maxNested {
