@@ -24,7 +24,7 @@ import (
 func newTokenCommand(getenv func(string) string, status *int) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "token",
-		Short: "Make, list and revoke tokens, with which callers authenticate",
+		Short: "Make, list and revoke the tokens with which callers authenticate",
 		Args:  cobra.NoArgs,
 		RunE:  func(*cobra.Command, []string) error { return fmt.Errorf("token needs a command: new, list or revoke") },
 	}

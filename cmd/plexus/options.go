@@ -45,7 +45,7 @@ type options struct {
 func (o *options) connectionFlags() *pflag.FlagSet {
 	f := newFlagSet()
 	f.StringVarP(&o.host, "host", "H", "", "`HOST` of the registry, or of a hub without a registry. Default: 127.0.0.1")
-	f.FuncP("port", "P", "`PORT` of the registry. Default: 4445, or 4444 if nothing listens at 4445", o.setPort)
+	f.FuncP("port", "P", "`PORT` of the registry. Default: 4445, or 4444 if there is no hub at 4445", o.setPort)
 	f.StringVar(&o.registry, "registry", "", "`URL` of the registry, ws://HOST:PORT or wss://HOST:PORT, instead of --host and --port. Variable: PLEXUS_REGISTRY_URL")
 	f.StringVar(&o.token, "token", "", "Credentials: \"Authorization: Bearer `TOKEN`\" is sent to the first hub, the registry. Some hubs read --cookie access_token=TOKEN instead. Variable: PLEXUS_TOKEN")
 	f.Func("header", "Header `NAME:VALUE` for the first hub. May be repeated", o.setHeader)

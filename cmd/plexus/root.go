@@ -68,7 +68,7 @@ func (c *command) commands() []*cobra.Command {
 	shells := []string{"bash", "zsh", "fish", "powershell"}
 	return []*cobra.Command{{
 		Use: "watch [NAME]", Short: "Print what happens in the registry, a line for each event",
-		Long: "Prints all present backends, or the one of that name, then every change, until Ctrl-C. If the registry is lost, it is waited for. In a pipe, each line is the event as JSON.",
+		Long: "Prints all present backends, or the one of that name, then every change, until Ctrl-C. If the connection to the registry is lost, watch connects again. In a pipe, each line is an event as JSON.",
 		RunE: c.run(c.watch), ValidArgsFunction: c.completeHubs,
 	}, {
 		Use: "ping NAME", Short: "Measure how fast a hub answers",
