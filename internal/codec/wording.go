@@ -109,10 +109,12 @@ func mismatch(t reflect.Type, value []byte) string {
 			got = "invalid value: string " + strconv.Quote(Shorten(s))
 		}
 	case '0':
-		switch {
-		case bytes.ContainsAny(value, ".eE"):
+		switch isFloat := bytes.ContainsAny(value, ".eE"); {
+		case isFloat && (t.Kind() == reflect.Float32 || t.Kind() == reflect.Float64): // it is too large
+			got = "invalid value: floating point `" + Shorten(text) + "`"
+		case isFloat:
 			got = "invalid type: floating point `" + Shorten(text) + "`"
-		case integerSchema(t.Kind()) != nil && t != reflect.TypeFor[time.Duration]():
+		case t.Kind() == reflect.Float32 || t.Kind() == reflect.Float64, integerSchema(t.Kind()) != nil && t != reflect.TypeFor[time.Duration]():
 			got = "invalid value: integer `" + Shorten(text) + "`"
 		default:
 			got = "invalid type: integer `" + Shorten(text) + "`"

@@ -36,6 +36,8 @@ func TestErrorsOfParameters(t *testing.T) {
 		{"too small for 8 bits", methodOf[struct{ N int8 }](), `-129`, "N: invalid value: integer `-129`, expected i8"},
 		{"too large for 64 bits", methodOf[struct{ N int64 }](), `9223372036854775808`, "N: invalid value: integer `9223372036854775808`, expected i64"},
 		{"negative for unsigned", methodOf[struct{ N uint64 }](), `-1`, "N: invalid value: integer `-1`, expected u64"},
+		{"a number beyond a float", methodOf[struct{ N float32 }](), `1e39`, "N: invalid value: floating point `1e39`, expected f32"},
+		{"an integer beyond a float", methodOf[struct{ N float32 }](), `1` + strings.Repeat("0", 39), "N: invalid value: integer `1" + strings.Repeat("0", 39) + "`, expected f32"},
 		{"an exponent for an integer", methodOf[struct{ N uint32 }](), `1e3`, "N: invalid type: floating point `1e3`, expected u32"},
 		{"a string for a number", methodOf[struct{ N float64 }](), `"x"`, "N: invalid type: string \"x\", expected f64"},
 		{"a number for a boolean", methodOf[struct{ B bool }](), `1`, "B: invalid type: integer `1`, expected a boolean"},
