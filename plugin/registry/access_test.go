@@ -166,6 +166,35 @@ func TestRegistrationsOfACallerAreLimited(t *testing.T) {
 	}
 }
 
+// An entry that comes back counts again, whoever has registered it.
+func TestPingsDoNotPassTheLimitOfRegistrations(t *testing.T) {
+	for name, ctx := range map[string]context.Context{"with a name": as(t, "ada", "*"), "without": t.Context()} {
+		t.Run(name, func(t *testing.T) {
+			h := open(t, registry.WithRegistrations(1))
+			call := func(method, name string) string {
+				params := object("name", name)
+				if method == "register" {
+					params = object("name", name, "host", "localhost", "port", 1)
+				}
+				if a := h.call(ctx, method, params); a.refused != nil {
+					return a.refused.Message
+				}
+				return ""
+			}
+			const full = "Too many registrations: 1 entries are registered by this caller, as many as one may have"
+			for i, step := range []struct{ method, name, want string }{
+				{"register", "a", ""}, {"deregister", "a", ""}, {"register", "b", ""},
+				{"ping", "a", full}, {"ping", "b", ""}, {"deregister", "b", ""},
+				{"ping", "a", ""}, {"register", "a", ""}, {"register", "c", full},
+			} {
+				if got := call(step.method, step.name); got != step.want {
+					t.Errorf("step %d: %s %s: %q, want %q", i, step.method, step.name, got, step.want)
+				}
+			}
+		})
+	}
+}
+
 // TestFailedRegistrationDoesNotCount counts for nobody, and takes nothing from who has the
 // entry.
 func TestFailedRegistrationDoesNotCount(t *testing.T) {

@@ -122,6 +122,7 @@ func relocate(old storage.Backend, b *storage.Backend) {
 // ping notes that a backend was seen, renews its lease, and takes back a goodbye.
 // It changes neither what probes have found nor what a source lists.
 func (r *Registry) ping(ctx context.Context, in leaseParams) (event, error) {
+	var undo func()
 	activated := false
 	_, err := r.write(ctx, in.Name, func(old *storage.Backend, now int64) (storage.Write, error) {
 		if err := in.check(old); err != nil {
@@ -138,11 +139,20 @@ func (r *Registry) ping(ctx context.Context, in leaseParams) (event, error) {
 		}
 		if activated = !old.Active() && w.Backend.Active(); activated {
 			w.Cause = causeRegistered
+			if undo == nil {
+				var err error
+				if undo, err = r.quota.retake(in.Name); err != nil {
+					return storage.Write{}, err
+				}
+			}
 		}
 		r.leases.start(w.Backend)
 		return w, nil
 	})
 	if err != nil {
+		if undo != nil {
+			undo()
+		}
 		unknown := errors.Is(err, notFound(in.Name))
 		failed, err := failure(in.Name, err)
 		if failed.Error != nil {
@@ -195,6 +205,9 @@ func (r *Registry) reload(ctx context.Context, _ plugin.None) (event, error) {
 func failure(name string, err error) (event, error) {
 	if refused := refusal(""); errors.As(err, &refused) {
 		return event{Error: &errorEvent{Message: err.Error()}}, nil
+	}
+	if told := (*plugin.Error)(nil); errors.As(err, &told) {
+		return event{}, told
 	}
 	return event{}, &plugin.Error{Message: fmt.Sprintf("the registry could not store %q", name), Err: err}
 }

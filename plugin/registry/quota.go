@@ -45,23 +45,39 @@ func newQuota() *quota {
 // undo gives the entry back to who has had it.
 func (q *quota) take(ctx context.Context, name string) (undo func(), err error) {
 	caller := plugin.CallerOf(ctx)
-	mine := claim{identity{caller.Name, caller.Means}, true}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	before := q.claims[name]
+	return q.assign(name, identity{caller.Name, caller.Means})
+}
+
+// retake counts an entry that becomes active again for who has registered it, as take
+// does.
+func (q *quota) retake(name string) (undo func(), err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if c, claimed := q.claims[name]; claimed {
+		return q.assign(name, c.who)
+	}
+	return func() {}, nil
+}
+
+// assign counts an entry for who has it from now on. The caller holds mu.
+func (q *quota) assign(name string, who identity) (undo func(), err error) {
+	before, claimed := q.claims[name]
+	mine := claim{who, true}
 	if before == mine {
 		return func() {}, nil
 	}
-	if n := q.count[mine.who]; n >= q.max {
+	if n := q.count[who]; n >= q.max {
 		q.refused.Add(1)
 		return nil, plugin.Errorf(plugin.CodeTooMany,
 			"Too many registrations: %d entries are registered by this caller, as many as one may have", n)
 	}
-	q.set(name, mine)
+	q.set(name, mine, true)
 	return func() {
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		q.set(name, before)
+		q.set(name, before, claimed)
 	}, nil
 }
 
@@ -71,21 +87,21 @@ func (q *quota) follow(name string, e *entry) {
 	defer q.mu.Unlock()
 	c, claimed := q.claims[name]
 	if claimed && e == nil {
-		q.set(name, claim{})
+		q.set(name, claim{}, false)
 	} else if claimed {
 		c.counts = e.backend.Active()
-		q.set(name, c)
+		q.set(name, c, true)
 	}
 }
 
-// set replaces the claim to a name; the zero claim is none. The caller holds mu.
-func (q *quota) set(name string, c claim) {
+// set replaces the claim to a name, or removes it. The caller holds mu.
+func (q *quota) set(name string, c claim, claimed bool) {
 	if old := q.claims[name]; old.counts {
 		if q.count[old.who]--; q.count[old.who] == 0 {
 			delete(q.count, old.who)
 		}
 	}
-	if c == (claim{}) {
+	if !claimed {
 		delete(q.claims, name)
 		return
 	}
