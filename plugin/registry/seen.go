@@ -40,8 +40,7 @@ func (e *entry) with(c *condition, seen int64) *entry {
 }
 
 // unchanged reports whether a write is a renewal: it stores nothing new but when the
-// backend was
-// last seen. What a call registers or takes back is always news.
+// backend was last seen. What a call registers or takes back is always news.
 func unchanged(old *storage.Backend, w storage.Write) bool {
 	b := &w.Backend
 	return old != nil && w.Cause == causeUpdated && sameRegistration(*old, *b) && old.LeaseID == b.LeaseID &&

@@ -216,10 +216,12 @@ func (v *view) infoOf(b *storage.Backend) *BackendInfo {
 // entryOf makes the entry of a backend that was stored. What is known in memory only
 // of the one that it replaces stays.
 func (v *view) entryOf(b *storage.Backend) *entry {
-	e := newEntry(*b, v.conditionOf(b))
+	shown := *b
 	if old := v.get(b.Name); old != nil && old.backend.ID == b.ID {
-		e = e.with(e.condition, old.backend.LastSeen)
+		shown.LastSeen = max(b.LastSeen, old.backend.LastSeen)
 	}
+	e := newEntry(shown, v.conditionOf(b))
+	e.storedSeen = b.LastSeen
 	return e
 }
 
