@@ -25,6 +25,8 @@ type guard struct {
 	// any file of a database drops the locks that SQLite holds on it in this
 	// process.
 	file  *os.File
+	index *os.File               // of the log; closed as late, for the same reason
+	log   string                 // its path
 	files map[string]fs.FileInfo // what lies where since the opening
 }
 
@@ -81,6 +83,10 @@ func (g *guard) watch(given, target string) error {
 			return err
 		}
 	}
+	g.log = target + "-wal"
+	if g.index, err = os.Open(target + "-shm"); err != nil {
+		return err
+	}
 	return g.check()
 }
 
@@ -101,12 +107,27 @@ func (g *guard) check() error {
 	if info, err := g.file.Stat(); err == nil && info.Size() == 0 {
 		return fmt.Errorf("%w: the file is empty", ErrGone)
 	}
+	if info, err := os.Stat(g.log); err == nil && info.Size() == 0 && g.logged() {
+		return fmt.Errorf("%w: its log %s is empty", ErrGone, g.log)
+	}
 	return nil
+}
+
+// logged reports whether SQLite takes its log for one with content: the index has the
+// number of the last frame at byte 16. Who empties a log as SQLite does, after all is in
+// the database, sets that to 0 first.
+func (g *guard) logged() bool {
+	var frame [4]byte
+	_, err := g.index.ReadAt(frame[:], 16)
+	return err == nil && frame != [4]byte{}
 }
 
 // close gives back the locks.
 func (g *guard) close() error {
 	var errs []error
+	if g.index != nil {
+		errs = append(errs, g.index.Close())
+	}
 	if g.file != nil {
 		errs = append(errs, g.file.Close())
 	}

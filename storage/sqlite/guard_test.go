@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	zombiezen "zombiezen.com/go/sqlite"
+
 	"github.com/plexus-go/plexus/internal/testkit"
 	"github.com/plexus-go/plexus/storage"
 	"github.com/plexus-go/plexus/storage/sqlite"
@@ -57,6 +59,7 @@ func TestDatabaseIsRemovedOrReplacedWhileItIsOpen(t *testing.T) {
 			func(t *testing.T, dir string) { mustRename(t, dir+"/data/old.db", dir+"/data/registry.db") }},
 		{"the database is emptied", "data/registry.db", func(t *testing.T, dir string) { mustWriteFile(t, dir+"/data/registry.db", "") }, nil},
 		{"the log is removed", "data/registry.db", remove("-wal"), nil},
+		{"the log is emptied", "data/registry.db", func(t *testing.T, dir string) { mustWriteFile(t, dir+"/data/registry.db-wal", "") }, nil},
 		{"the log is replaced", "data/registry.db", replace("-wal"), nil},
 		{"the index of the log is removed", "data/registry.db", remove("-shm"), nil},
 		{"the folder is renamed", "data/registry.db",
@@ -172,5 +175,20 @@ func TestClosingStoresALogThatWasRemoved(t *testing.T) {
 	}
 	if _, err := os.Stat(path + ".lock"); errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
+	}
+}
+
+// Another program may empty the log as SQLite does.
+func TestLogThatAnotherProgramHasMovedIntoTheDatabase(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "registry.db")
+	s := mustOpen(t, path)
+	mustPut(t, s, "before")
+	execute(t, another(t, path, zombiezen.OpenReadWrite), "PRAGMA wal_checkpoint(TRUNCATE)")
+	if info, err := os.Stat(path + "-wal"); err != nil || info.Size() != 0 {
+		t.Fatalf("the log has %v, %v", info, err)
+	}
+	mustPut(t, s, "after")
+	if w := s.(interface{ Warnings() []string }).Warnings(); w != nil {
+		t.Errorf("warns of %q", w)
 	}
 }
