@@ -262,7 +262,7 @@ func (InactiveReason) Enum() []plugin.Choice {
 		return plugin.Choice{Value: reason.String(), Description: text}
 	}
 	return []plugin.Choice{
-		described(storage.ReasonDeregistered, "It said goodbye, or somebody deregistered it"),
+		described(storage.ReasonDeregistered, "It deregistered, or somebody deregistered it"),
 		described(storage.ReasonDropped, "The file or the environment no longer lists it"),
 		described(storage.ReasonExpired, "Its lease was not renewed in time"),
 		described(storage.ReasonUnhealthy, "Its health is critical"),

@@ -105,7 +105,7 @@ func (r *Registry) round(ctx context.Context, before outage) (down outage) {
 	down = outageOf(outcomes)
 	switch {
 	case down > before:
-		r.log.Error("backends that have answered before are all silent: "+down.String()+" seems to be down, and they stay as they are",
+		r.log.Error("backends that have answered before are all silent: "+down.String()+" seems to be down, and they are not counted as failing",
 			"backends", len(outcomes))
 	case down == 0 && before > 0:
 		r.log.Info("our own network is back")

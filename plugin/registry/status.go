@@ -23,7 +23,7 @@ type statusEvent struct {
 	Sources       []*SourceStatus `json:"sources" description:"The sources that are loaded, the highest rank first"`
 	DatabaseBytes int64           `json:"database_bytes,omitzero" description:"Size of the database, where it is known"`
 
-	Held     []string         `json:"held,omitzero" description:"Backends that are silent and stay as they are, as our own network seems to be down"`
+	Held     []string         `json:"held,omitzero" description:"Backends that are silent, and are not counted as failing, since our own network seems to be down"`
 	Warnings []string         `json:"warnings,omitzero" description:"What is unsafe about how the registry runs"`
 	Counters map[string]int64 `json:"counters" description:"Connections, and how often each limit was met"`
 }
@@ -66,7 +66,7 @@ func (r *Registry) status(ctx context.Context, _ plugin.None) (event, error) {
 		s.Warnings = append(s.Warnings, warnings()...)
 	}
 	if down := outage(r.down.Load()); down > 0 {
-		s.Warnings = append(s.Warnings, down.String()+" seems to be down: backends that are silent stay as they are")
+		s.Warnings = append(s.Warnings, down.String()+" seems to be down: backends that are silent are not counted as failing")
 	}
 	if r.counters != nil {
 		maps.Copy(s.Counters, r.counters())
