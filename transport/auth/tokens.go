@@ -29,12 +29,14 @@ func openTokens(path string, log *slog.Logger) (*tokenFile, error) {
 	if t.entries, err = filewatch.Load(t.load, maxFileBytes, path); err != nil {
 		return nil, fmt.Errorf("tokens: %w", err)
 	}
+	t.mark.set(t.path)
 	return t, nil
 }
 
 func (t *tokenFile) run(ctx context.Context, changed func()) {
 	defer t.mark.remove()
 	t.entries.Follow(ctx, t.log, "the former tokens stay in use", func() {
+		t.mark.set(t.path) // the tokens are in use by now
 		now := t.entries.Get()
 		t.log.Info("tokens were reloaded", "file", t.path, "tokens", len(now.tokens), "certificates", len(now.certificates))
 		changed()
@@ -49,7 +51,6 @@ func (t *tokenFile) load(files []filewatch.File) (entries, error) {
 	if wrong := wrongMode(files[0].Info, os.Geteuid(), groups()); wrong != "" {
 		t.log.Warn(wrong, "file", t.path, "mode", files[0].Info.Mode().String())
 	}
-	t.mark.set(t.path)
 	return read, nil
 }
 
