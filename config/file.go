@@ -49,7 +49,7 @@ func (f *File) Place() string { return f.path }
 // and the line where one is meant.
 func (f *File) Load(ctx context.Context) ([]storage.Backend, error) {
 	// A start does not wait to see whether a file that is whole will be saved once
-	// more: Changes tells that. A line may be cut off anywhere, and be valid.
+	// more: Changes yields it. A line may be cut off anywhere, and be valid.
 	if !f.loaded.Swap(true) && ctx.Err() == nil {
 		var backends []storage.Backend
 		whole := func(files []filewatch.File) bool {

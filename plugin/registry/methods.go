@@ -113,7 +113,7 @@ func (r *Registry) delete(ctx context.Context, in leaseParams) (event, error) {
 // relocate makes what probes have found of old void for b, if that is at another
 // address.
 func relocate(old storage.Backend, b *storage.Backend) {
-	if addressOf(old) != addressOf(*b) {
+	if old.Protocol != b.Protocol || old.Host != b.Host || old.Port != b.Port {
 		b.Inactive &^= storage.ReasonUnhealthy
 		b.AnswersAs = ""
 	}

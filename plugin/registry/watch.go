@@ -162,7 +162,7 @@ func (w *watcher) event(e storage.EntryChange, at storage.Position) event {
 		return event{Deregistered: name}
 	}
 	changed := &backendEvent{Backend: *w.registry.view.infoOf(e.After), Revision: at.Revision, History: at.History}
-	if e.Cause == causeRegistered && e.After.Active() { // also in vain, while it is unhealthy
+	if e.Cause == causeRegistered && e.After.Active() { // one that stays unhealthy is an update
 		return event{Registered: changed}
 	}
 	return event{Updated: changed}

@@ -67,7 +67,7 @@ func writeMeta(conn *sqlite.Conn, m meta) error {
 }
 
 // digest is a number made of all that a row holds, but when it was last seen; 0 for
-// none. It tells whether another program has written, and is no protection.
+// none. It shows that another program has written, and is no protection.
 func digest(b *storage.Backend) uint64 {
 	if b == nil {
 		return 0
