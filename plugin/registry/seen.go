@@ -79,6 +79,8 @@ func (r *Registry) storeSeen(ctx context.Context) error {
 	if err := r.store.Seen(ctx, seen); err != nil {
 		return fmt.Errorf("storing when backends were last seen: %w", err)
 	}
+	r.view.updating.Lock() // with reads it
+	defer r.view.updating.Unlock()
 	r.view.mu.Lock()
 	defer r.view.mu.Unlock()
 	for name, at := range seen {
